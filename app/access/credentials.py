@@ -1,0 +1,61 @@
+"""The form of keys and seat tokens: ``fa_<tenant>_<secret>`` and ``fs_<tenant>_<secret>``.
+
+A credential names its tenant, because nothing can be looked up before the tenant is known. The secret is 32 random
+bytes; only its SHA-256 is stored (a plain hash is enough for a secret nobody can guess).
+"""
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from app.errors import Unauthorized
+
+API_KEY = "fa"
+SEAT_TOKEN = "fs"  # noqa: S105  # a prefix, not a secret
+_FORM = re.compile(r"(fa|fs)_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
+
+
+class KeyRevoked(Unauthorized):
+    code = "key_revoked"
+    title = "This API key was revoked"
+
+
+class KeyExpired(Unauthorized):
+    code = "key_expired"
+    title = "This API key has expired"
+
+
+class TokenRevoked(Unauthorized):
+    code = "token_revoked"
+    title = "This seat's token was revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A parsed credential: its kind, its tenant and the hash it is looked up by."""
+
+    kind: str
+    tenant_id: UUID
+    secret_hash: bytes = field(repr=False)
+
+
+def issue(kind: str, tenant_id: UUID) -> tuple[str, bytes]:
+    """A new credential: the text to show once, and the hash to store."""
+    secret = secrets.token_urlsafe(32)
+    return f"{kind}_{tenant_id.hex}_{secret}", hashlib.sha256(secret.encode()).digest()
+
+
+def parse(authorization: str | None) -> Credential:
+    """Read an ``Authorization: Bearer`` header.
+
+    Raises:
+        Unauthorized: there is none, or it has another form.
+    """
+    scheme, _, token = (authorization or "").partition(" ")
+    found = _FORM.fullmatch(token.strip()) if scheme.lower() == "bearer" else None
+    if found is None:
+        raise Unauthorized("Send Authorization: Bearer with an API key or a seat's token.")
+    kind, tenant, secret = found.groups()
+    return Credential(kind, UUID(tenant), hashlib.sha256(secret.encode()).digest())

@@ -1,0 +1,120 @@
+"""The one table of operations and the roles that may perform them.
+
+It decides in the code, is published in the OpenAPI document as ``x-required-role``, and is the oracle of the access
+matrix test. A role counts where it was granted and everywhere below.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from app.principal import READERS, Role
+
+_ADMIN = frozenset({Role.ADMIN})
+_RUN = frozenset({Role.FACILITATOR, Role.ADMIN})
+_PLAN = frozenset({Role.MANAGER, Role.ADMIN})
+_SET_UP = frozenset({Role.FACILITATOR, Role.MANAGER, Role.ADMIN})
+_FEED = frozenset({Role.INTEGRATOR, Role.ADMIN})
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who may perform an operation.
+
+    Attributes:
+        roles: any one of them on the organization concerned is enough.
+        seat: the holder of a seat's token may too, for that seat's assessment only.
+        anyone: any valid credential may; nothing of an organization is touched.
+        public: no credential is needed.
+    """
+
+    roles: frozenset[Role] = frozenset()
+    seat: bool = False
+    anyone: bool = False
+    public: bool = False
+
+    def published(self) -> list[str]:
+        """The form of ``x-required-role``: any one of these is enough."""
+        if self.public:
+            return ["public"]
+        if self.anyone:
+            return ["authenticated"]
+        return [role.value for role in Role if role in self.roles] + (["seat"] if self.seat else [])
+
+
+_PUBLIC = Access(public=True)
+_ANYONE = Access(anyone=True)
+_READ = Access(READERS)
+_READ_OR_SEAT = Access(READERS, seat=True)
+
+OPERATIONS: Final[dict[str, Access]] = {
+    "getLiveness": _PUBLIC,
+    "getReadyState": _PUBLIC,
+    "getMe": _ANYONE,
+    "listOrganizations": _READ,
+    "createOrganization": Access(_ADMIN),
+    "getOrganization": _READ,
+    "updateOrganization": Access(_FEED),
+    "deleteOrganization": Access(_ADMIN),
+    "transitionOrganization": Access(_ADMIN),
+    "listOrganizationDescendants": _READ,
+    "listPrograms": _READ,
+    "createProgram": Access(_PLAN),
+    "getProgram": _READ,
+    "updateProgram": Access(_PLAN),
+    "deleteProgram": Access(_PLAN),
+    "listImplementations": _READ,
+    "createImplementation": Access(_SET_UP),
+    "getImplementation": _READ,
+    "deleteImplementation": Access(_SET_UP),
+    "transitionImplementation": Access(_SET_UP),
+    "listImplementationStages": _READ,
+    "listPeople": _READ,
+    "createPerson": Access(_FEED),
+    "getPerson": _READ,
+    "updatePerson": Access(_FEED),
+    "deletePerson": Access(_FEED),
+    "listDrivers": _ANYONE,
+    "getDriver": _ANYONE,
+    "listInstruments": _ANYONE,
+    "getInstrument": _ANYONE,
+    "listInstrumentVersions": _ANYONE,
+    "getInstrumentVersion": _ANYONE,
+    "listScoringProfiles": _ANYONE,
+    "getScoringProfile": _ANYONE,
+    "listAssessments": _READ,
+    "createAssessment": Access(_RUN),
+    "getAssessment": _READ_OR_SEAT,
+    "updateAssessment": Access(_RUN),
+    "deleteAssessment": Access(_RUN),
+    "transitionAssessment": Access(_RUN),
+    "listAssessmentHistory": _READ_OR_SEAT,
+    "listParticipants": _READ_OR_SEAT,
+    "addParticipant": Access(_RUN),
+    "getParticipant": _READ_OR_SEAT,
+    "updateParticipant": Access(_RUN),
+    "withdrawParticipant": Access(_RUN),
+    "issueSeatToken": Access(_RUN),
+    "revokeSeatToken": Access(_RUN),
+    "listVotes": Access(seat=True),
+    "castVote": Access(_RUN, seat=True),
+    "listConsensus": _READ_OR_SEAT,
+    "getConsensus": _READ_OR_SEAT,
+    "recordConsensus": Access(_RUN),
+    "removeConsensus": Access(_RUN),
+    "listPracticeRatings": _READ_OR_SEAT,
+    "getPracticeRating": _READ_OR_SEAT,
+    "ratePractice": Access(_RUN),
+    "getAdministration": _READ_OR_SEAT,
+    "recordAdministration": Access(_RUN),
+    "getReadiness": _READ_OR_SEAT,
+    "computeReadiness": _ANYONE,
+    "listActionItems": _READ,
+    "createActionItem": Access(_PLAN),
+    "getActionItem": _READ,
+    "updateActionItem": Access(_PLAN),
+    "deleteActionItem": Access(_PLAN),
+    "transitionActionItem": Access(_PLAN),
+    "listActionItemNotes": _READ,
+    "addActionItemNote": Access(_PLAN),
+    "listActionItemHistory": _READ,
+}

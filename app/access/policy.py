@@ -1,0 +1,72 @@
+"""May this caller do this here? Everything that guards an object asks these functions."""
+
+from typing import Any
+from uuid import UUID
+
+from app.access.operations import OPERATIONS
+from app.db.transaction import Tx
+from app.errors import Forbidden, NotFound
+from app.principal import Principal
+from app.tree.models import Organization
+from app.tree.organizations import load_organization
+from app.tree.paths import ranges
+
+
+def may(principal: Principal, operation: str, path: str) -> bool:
+    """Whether a role of this caller on the organization at ``path`` allows the operation."""
+    return not OPERATIONS[operation].roles.isdisjoint(principal.roles_on(path))
+
+
+def require(principal: Principal, operation: str, path: str) -> None:
+    """Let the caller pass, or tell it only what it may know.
+
+    Raises:
+        NotFound: the organization lies outside the caller's sight.
+        Forbidden: it is in sight, but no role there allows the operation.
+    """
+    if not principal.reads(path):
+        raise NotFound
+    if not may(principal, operation, path):
+        raise Forbidden
+
+
+def require_for_assessment(principal: Principal, operation: str, path: str, assessment_id: UUID) -> None:
+    """`require`, and the holder of a seat in this very assessment may pass where the operation is open to seats.
+
+    Raises:
+        NotFound: outside the caller's sight.
+        Forbidden: in sight, but not allowed.
+    """
+    if principal.seat is None:
+        require(principal, operation, path)
+    elif principal.seat.assessment_id != assessment_id:
+        raise NotFound
+    elif not OPERATIONS[operation].seat:
+        raise Forbidden
+
+
+def scopes(principal: Principal) -> dict[str, Any]:
+    """The caller's sight as bound ranges for a list; empty where it is the whole tenant.
+
+    Raises:
+        Forbidden: the caller sees no organization at all.
+    """
+    if not principal.reach:
+        raise Forbidden
+    if len(principal.reach) == 1 and principal.reach[0].count(".") == 1:
+        return {}
+    return ranges(principal.reach)
+
+
+async def organization_for(
+    tx: Tx, organization_id: UUID, operation: str, *, lock: str | None = "share"
+) -> Organization:
+    """Load an organization for an operation on it or below it: the only way to one in a write.
+
+    Raises:
+        NotFound: none such in the caller's sight.
+        Forbidden: in sight, but not allowed.
+    """
+    organization = await load_organization(tx, organization_id, lock=lock)
+    require(tx.principal, operation, organization.path)
+    return organization

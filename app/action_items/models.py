@@ -1,0 +1,109 @@
+"""Action items: what is done about a gap, by whom, until when."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, Column, Computed, Date, DateTime, ForeignKeyConstraint, Index, Text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field
+
+from app.db.base import Record, Versioned, choice
+
+
+class ActionStatus(StrEnum):
+    """Where an action item stands."""
+
+    PROPOSED = "proposed"
+    OPEN = "open"
+    IN_PROGRESS = "in_progress"
+    BLOCKED = "blocked"
+    DONE = "done"
+    VERIFIED = "verified"
+    DISMISSED = "dismissed"
+
+
+class Effort(StrEnum):
+    """How much work an action is expected to be."""
+
+    SMALL = "small"
+    MEDIUM = "medium"
+    LARGE = "large"
+
+
+class ActionItem(Versioned, table=True):
+    """One piece of work on one or more practices."""
+
+    __tablename__ = "action_items"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
+        ForeignKeyConstraint(["tenant_id", "assessment_id"], ["assessments.tenant_id", "assessments.id"]),
+        ForeignKeyConstraint(["tenant_id", "owner_id"], ["people.tenant_id", "people.id"]),
+        ForeignKeyConstraint(["tenant_id", "verified_by"], ["people.tenant_id", "people.id"]),
+        Index("ix_action_items_organization", "tenant_id", "organization_id", "id"),
+        Index("ix_action_items_due", "tenant_id", "due_sort", "id"),
+        Index("ix_action_items_updated", "tenant_id", "updated_at", "id"),
+        Index("ix_action_items_owner", "tenant_id", "owner_id", "id", postgresql_where="owner_id is not null"),
+        Index("ix_action_items_verifier", "tenant_id", "verified_by", postgresql_where="verified_by is not null"),
+        Index("ix_action_items_assessment", "tenant_id", "assessment_id", "id"),
+        CheckConstraint("gap_score between 0 and 2", name="gap_score"),
+        CheckConstraint("expected_level between 1 and 2", name="expected_level"),
+    )
+
+    organization_id: UUID
+    assessment_id: UUID | None = None
+    practices: list[str] = Field(sa_type=ARRAY(Text))
+    title: str = Field(max_length=500)
+    description: str | None = Field(default=None, max_length=10_000)
+    status: ActionStatus = Field(default=ActionStatus.PROPOSED, sa_type=choice(ActionStatus, "status"))
+    owner_id: UUID | None = None
+    due_on: date | None = None
+    due_sort: date | None = Field(
+        default=None,
+        sa_column=Column(Date, Computed("COALESCE(due_on, '9999-12-31'::date)", persisted=True), nullable=False),
+        description="The due date as a sort key: items without one come last.",
+    )
+    effort: Effort | None = Field(default=None, sa_type=choice(Effort, "effort"))
+    expected_level: int | None = None
+    gap_score: int | None = Field(default=None, description="The practice's score when the item came from its gap.")
+    verified_by: UUID | None = None
+    done_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+class ActionItemChange(Record, table=True):
+    """A move of an action item's status: who, when, why."""
+
+    __tablename__ = "action_item_changes"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "action_item_id"],
+            ["action_items.tenant_id", "action_items.id"],
+            ondelete="CASCADE",
+        ),
+        Index("ix_action_item_changes_item", "tenant_id", "action_item_id", "id"),
+    )
+
+    action_item_id: UUID
+    from_status: ActionStatus | None = Field(default=None, sa_type=choice(ActionStatus, "from_status"))
+    to_status: ActionStatus = Field(sa_type=choice(ActionStatus, "to_status"))
+    reason: str | None = Field(default=None, max_length=10_000)
+    actor_id: UUID
+
+
+class ActionItemNote(Record, table=True):
+    """A progress note; never edited."""
+
+    __tablename__ = "action_item_notes"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "action_item_id"],
+            ["action_items.tenant_id", "action_items.id"],
+            ondelete="CASCADE",
+        ),
+        Index("ix_action_item_notes_item", "tenant_id", "action_item_id", "id"),
+    )
+
+    action_item_id: UUID
+    text: str = Field(max_length=10_000)
+    author_id: UUID
+    author_name: str = Field(max_length=200)

@@ -1,0 +1,239 @@
+"""Assessments and all that belongs to one: seats, votes, consensus, ratings, the record of how it was run."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, LargeBinary, UniqueConstraint
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from app.db.base import Record, Versioned, choice
+from app.principal import SeatKind
+from app.programs.models import Stage
+
+
+class AssessmentState(StrEnum):
+    """The course of an assessment."""
+
+    DRAFT = "draft"
+    COLLECTING = "collecting"
+    CONSENSUS = "consensus"
+    FINAL = "final"
+    VOID = "void"
+
+
+class Mode(StrEnum):
+    """Who sees votes after the close: in `open` the team does."""
+
+    OPEN = "open"
+
+
+class Perspective(StrEnum):
+    """Where a respondent stands in or around the organization."""
+
+    EXECUTIVE = "executive"
+    MANAGER = "manager"
+    SUPERVISOR = "supervisor"
+    PRACTITIONER = "practitioner"
+    HR = "hr"
+    FINANCE = "finance"
+    SERVICE_USER = "service_user"
+    OTHER = "other"
+
+
+class VoteValue(StrEnum):
+    """The five things a respondent can say of a practice, as stored."""
+
+    NOT_IN_PLACE = "0"
+    PARTIALLY_IN_PLACE = "1"
+    IN_PLACE = "2"
+    DONT_KNOW = "dont_know"
+    NOT_APPLICABLE = "not_applicable"
+
+
+class ConsensusMethod(StrEnum):
+    """How the team came to its consensus."""
+
+    DISCUSSION = "discussion"
+    REVOTE = "revote"
+    MAJORITY = "majority"
+    FACILITATOR = "facilitator"
+    DOCUMENT = "document"
+
+
+class Assessment(Versioned, table=True):
+    """One team's rating of one implementation."""
+
+    __tablename__ = "assessments"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
+        ForeignKeyConstraint(["tenant_id", "implementation_id"], ["implementations.tenant_id", "implementations.id"]),
+        ForeignKeyConstraint(
+            ["tenant_id", "instrument_version_id"], ["instrument_versions.tenant_id", "instrument_versions.id"]
+        ),
+        ForeignKeyConstraint(
+            ["tenant_id", "scoring_profile_id"], ["scoring_profiles.tenant_id", "scoring_profiles.id"]
+        ),
+        Index("ix_assessments_organization", "tenant_id", "organization_id", "id"),
+        Index("ix_assessments_implementation", "tenant_id", "implementation_id", "id"),
+        Index("ix_assessments_updated", "tenant_id", "updated_at", "id"),
+        Index("ix_assessments_administered", "tenant_id", "administered_on", "id"),
+        Index("ix_assessments_instrument", "tenant_id", "instrument_version_id"),
+        Index("ix_assessments_profile", "tenant_id", "scoring_profile_id"),
+    )
+
+    organization_id: UUID
+    implementation_id: UUID
+    instrument_version_id: UUID
+    scoring_profile_id: UUID
+    title: str = Field(max_length=200)
+    mode: Mode = Field(default=Mode.OPEN, sa_type=choice(Mode, "mode"))
+    state: AssessmentState = Field(default=AssessmentState.DRAFT, sa_type=choice(AssessmentState, "state"))
+    stage: Stage | None = Field(default=None, sa_type=choice(Stage, "stage"))
+    round: int = 1
+    administered_on: date | None = None
+    opens_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    closes_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    opened_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    closed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    finalized_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+class AssessmentChange(Record, table=True):
+    """A move of an assessment's state: who, when, why."""
+
+    __tablename__ = "assessment_changes"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "assessment_id"], ["assessments.tenant_id", "assessments.id"], ondelete="CASCADE"
+        ),
+        Index("ix_assessment_changes_assessment", "tenant_id", "assessment_id", "id"),
+    )
+
+    assessment_id: UUID
+    from_state: AssessmentState | None = Field(default=None, sa_type=choice(AssessmentState, "from_state"))
+    to_state: AssessmentState = Field(sa_type=choice(AssessmentState, "to_state"))
+    reason: str | None = Field(default=None, max_length=10_000)
+    actor_id: UUID
+    actor_name: str = Field(max_length=200)
+
+
+class Participant(Versioned, table=True):
+    """A seat in an assessment, with the token that opens it (only its SHA-256 is stored)."""
+
+    __tablename__ = "participants"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "assessment_id"], ["assessments.tenant_id", "assessments.id"], ondelete="CASCADE"
+        ),
+        ForeignKeyConstraint(["tenant_id", "person_id"], ["people.tenant_id", "people.id"]),
+        UniqueConstraint("tenant_id", "assessment_id", "id"),
+        UniqueConstraint("tenant_id", "token_hash"),
+        Index("ix_participants_person", "tenant_id", "person_id", postgresql_where="person_id is not null"),
+        Index(
+            "uq_participants_administrator",
+            "tenant_id",
+            "assessment_id",
+            unique=True,
+            postgresql_where="seat = 'administrator' and withdrawn_at is null",
+        ),
+        CheckConstraint("(seat = 'respondent') = (perspective is not null)", name="perspective_of_respondents"),
+    )
+
+    assessment_id: UUID
+    seat: SeatKind = Field(sa_type=choice(SeatKind, "seat"))
+    perspective: Perspective | None = Field(default=None, sa_type=choice(Perspective, "perspective"))
+    label: str | None = Field(default=None, max_length=200)
+    person_id: UUID | None = None
+    token_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
+    token_revoked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    withdrawn_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+class Vote(Versioned, table=True):
+    """One seat's sealed word on one practice in one round."""
+
+    __tablename__ = "votes"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "assessment_id"], ["assessments.tenant_id", "assessments.id"], ondelete="CASCADE"
+        ),
+        ForeignKeyConstraint(
+            ["tenant_id", "assessment_id", "participant_id"],
+            ["participants.tenant_id", "participants.assessment_id", "participants.id"],
+            ondelete="CASCADE",
+        ),
+        UniqueConstraint("tenant_id", "assessment_id", "participant_id", "practice", "round"),
+    )
+
+    assessment_id: UUID
+    participant_id: UUID
+    practice: str = Field(max_length=40)
+    round: int
+    value: VoteValue = Field(sa_type=choice(VoteValue, "value"))
+    comment: str | None = Field(default=None, max_length=10_000)
+    entered_by: UUID | None = Field(default=None, description="Who entered a paper ballot; null: the seat itself.")
+
+
+class Consensus(Versioned, table=True):
+    """What the team agreed a practice is."""
+
+    __tablename__ = "consensus"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "assessment_id"], ["assessments.tenant_id", "assessments.id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("tenant_id", "assessment_id", "practice"),
+        CheckConstraint("value <> 'dont_know'", name="consensus_knows"),
+    )
+
+    assessment_id: UUID
+    practice: str = Field(max_length=40)
+    value: VoteValue = Field(sa_type=choice(VoteValue, "value"))
+    note: str | None = Field(default=None, max_length=10_000)
+    method: ConsensusMethod = Field(sa_type=choice(ConsensusMethod, "method"))
+    dissent: str | None = Field(default=None, max_length=10_000)
+    recorded_by: UUID
+
+
+class PracticeRating(Versioned, table=True):
+    """How important a practice is to this team and how feasible it is to change; or why it stays unscored."""
+
+    __tablename__ = "practice_ratings"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "assessment_id"], ["assessments.tenant_id", "assessments.id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("tenant_id", "assessment_id", "practice"),
+        CheckConstraint("importance between 1 and 5", name="importance"),
+        CheckConstraint("feasibility between 1 and 5", name="feasibility"),
+    )
+
+    assessment_id: UUID
+    practice: str = Field(max_length=40)
+    importance: int | None = None
+    feasibility: int | None = None
+    left_unscored: str | None = Field(default=None, max_length=10_000)
+
+
+class AdministrationRecord(Versioned, table=True):
+    """How the session was run: shown beside the score."""
+
+    __tablename__ = "administration_records"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "assessment_id"], ["assessments.tenant_id", "assessments.id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("tenant_id", "assessment_id"),
+        CheckConstraint("duration_minutes between 1 and 10080", name="duration"),
+    )
+
+    assessment_id: UUID
+    roles_present: list[dict[str, Any]] = Field(sa_type=JSONB)
+    checklist: list[dict[str, Any]] = Field(sa_type=JSONB)
+    evidence_reviewed: bool
+    duration_minutes: int | None = None
+    deviations: str | None = Field(default=None, max_length=10_000)
+    recorded_by: UUID

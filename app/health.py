@@ -1,0 +1,50 @@
+"""Liveness and readiness of the process, for whoever operates it."""
+
+from typing import Literal
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+from sqlalchemy import text
+
+from app.db.migrate import head
+from app.db.reads import Read
+from app.errors import AppError, Unavailable
+from app.http.calls import Service
+from app.http.respond import JSON, to_bytes
+
+router = APIRouter(prefix="/healthz", tags=["health"])
+_REVISION = Read(text("select version_num from alembic_version"))
+
+
+class Live(BaseModel):
+    """The process answers."""
+
+    status: Literal["live"]
+
+
+class Ready(BaseModel):
+    """The process can serve: the database answers and has this release's schema."""
+
+    status: Literal["ready"]
+    revision: str = Field(description="The schema's revision.")
+
+
+@router.get("/live", response_model=Live)
+async def get_liveness() -> Response:
+    """Say that the process answers; touches nothing."""
+    return Response(b'{"status":"live"}', media_type=JSON)
+
+
+@router.get("/ready", response_model=Ready)
+async def get_ready_state(request: Request) -> Response:
+    """Say whether the database answers and its schema is this release's."""
+    service: Service = request.app.state.service
+    try:
+        row = await service.database.reads.fetch_one(_REVISION)
+    except AppError:
+        raise
+    except Exception:
+        raise Unavailable("The database does not answer.") from None
+    if row is None or row["version_num"] != head():
+        raise Unavailable("The database's schema is not this release's; run fa-readiness migrate.")
+    return Response(to_bytes(Ready(status="ready", revision=row["version_num"])), media_type=JSON)

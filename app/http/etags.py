@@ -1,0 +1,43 @@
+"""Strong ETags of the form ``"version.variant"``.
+
+The version is the row's. The variant is a hash of the body itself, which covers whatever else the body depends on:
+the caller's role, a date, what was included. Preconditions of a write compare the version alone.
+"""
+
+import hashlib
+import re
+
+from app.db.transaction import Preconditions
+from app.errors import FieldError, Invalid
+
+_TAG = re.compile(r'(?:W/)?"(\d{1,9})\.[0-9a-f]{1,32}"')
+_NO_VERSION = -1
+
+
+def etag(version: int, body: bytes) -> str:
+    """The tag of this body of a row at this version."""
+    return f'"{version}.{hashlib.blake2b(body, digest_size=6).hexdigest()}"'
+
+
+def matches(if_none_match: str, tag: str) -> bool:
+    """Whether the caller already has the representation with this tag (RFC 9110, 13.1.2: weak comparison)."""
+    if if_none_match.strip() == "*":
+        return True
+    return any(part.strip().removeprefix("W/") == tag for part in if_none_match.split(","))
+
+
+def preconditions(if_match: str | None, if_none_match: str | None) -> Preconditions:
+    """Read a write's conditional headers. A tag that this service never made matches no version.
+
+    Raises:
+        Invalid: an If-None-Match other than ``*`` on a write.
+    """
+    if if_none_match is not None and if_none_match.strip() != "*":
+        error = FieldError("/header/if-none-match", "if_none_match", "A write takes only If-None-Match: *")
+        raise Invalid("If-None-Match on a write takes only *.", errors=[error])
+    if if_match is None:
+        return Preconditions(must_not_exist=if_none_match is not None)
+    if if_match.strip() == "*":
+        return Preconditions(has_if_match=True)
+    versions = frozenset(int(version) for version in _TAG.findall(if_match)) or frozenset({_NO_VERSION})
+    return Preconditions(if_match=versions, has_if_match=True)

@@ -1,0 +1,177 @@
+"""One ASGI layer before everything: request ids, size, deadline, media type, well-formed JSON, the last resort."""
+
+import asyncio
+import json
+import math
+import re
+import secrets
+import time
+from typing import Any
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import AppError, Internal, MalformedBody, PayloadTooLarge, Unavailable, UnsupportedMediaType
+from app.http import problems
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_JSON = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_DEEPEST = 32
+_SECURITY = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+}
+_log = structlog.get_logger("fa.http")
+
+
+class _DuplicateKey(ValueError):
+    pass
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise _DuplicateKey
+    return made
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
+
+
+def _refuse(_constant: str) -> None:
+    raise ValueError
+
+
+def _too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if isinstance(child, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
+
+
+def check_json(body: bytes) -> None:
+    """Refuse what JSON parsers disagree about: NaN, infinities, duplicate names, great depth, wrong encoding.
+
+    Raises:
+        MalformedBody: with a sentence that repeats nothing of the body.
+    """
+    try:
+        value = json.loads(body.decode("utf-8"), object_pairs_hook=_pairs, parse_float=_finite, parse_constant=_refuse)
+    except _DuplicateKey:
+        raise MalformedBody("An object names the same field twice.") from None
+    except RecursionError:
+        raise MalformedBody("The body is nested too deeply.") from None
+    except ValueError:
+        raise MalformedBody from None
+    if isinstance(value, (dict, list)) and _too_deep(value):
+        raise MalformedBody("The body is nested too deeply.")
+
+
+class Guard:
+    """The outermost layer of the app.
+
+    Args:
+        max_body_bytes: the largest body taken.
+        seconds: the deadline of a request, reading its body included.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, seconds: float) -> None:
+        self.app = app
+        self.max_body_bytes = max_body_bytes
+        self.seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        asked = headers.get("x-request-id", "")
+        scope["request_id"] = request_id = asked if _REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
+        started = time.perf_counter()
+        status = 0
+
+        async def tagged(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                out = MutableHeaders(scope=message)
+                out["X-Request-Id"] = request_id
+                for name, value in _SECURITY.items():
+                    out.setdefault(name, value)
+            await send(message)
+
+        async def fail(error: AppError) -> None:
+            if not status:
+                await problems.render(error, instance=scope["path"], request_id=request_id)(scope, receive, tagged)
+
+        try:
+            async with asyncio.timeout(self.seconds):
+                if scope["method"] in _WITH_BODY:
+                    receive = await self._body(headers, receive)
+                await self.app(scope, receive, tagged)
+        except AppError as error:
+            await fail(error)
+        except TimeoutError:
+            await fail(Unavailable("The request took too long and was given up."))
+        except Exception:
+            _log.exception("unhandled", request_id=request_id, method=scope["method"])
+            await fail(Internal("Something went wrong here; the request id helps to find it in the log."))
+        finally:
+            route = scope.get("route")
+            _log.info(
+                "request",
+                method=scope["method"],
+                route=getattr(route, "path", None),
+                status=status,
+                ms=round((time.perf_counter() - started) * 1000, 1),
+                request_id=request_id,
+            )
+
+    async def _body(self, headers: Headers, receive: Receive) -> Receive:
+        too_large = PayloadTooLarge(f"At most {self.max_body_bytes} bytes are taken.")
+        length = headers.get("content-length", "")
+        if length.isdecimal() and int(length) > self.max_body_bytes:
+            raise too_large
+        chunks, size, more = [], 0, True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                break
+            chunk = message.get("body", b"")
+            size += len(chunk)
+            if size > self.max_body_bytes:
+                raise too_large
+            chunks.append(chunk)
+            more = message.get("more_body", False)
+        body = b"".join(chunks)
+        if body:
+            if headers.get("content-encoding", "identity") != "identity":
+                raise UnsupportedMediaType("Bodies must not be compressed.")
+            if not _JSON.fullmatch(headers.get("content-type", "")):
+                raise UnsupportedMediaType("Send application/json, or application/merge-patch+json to PATCH.")
+            check_json(body)
+        sent = False
+
+        async def replay() -> Message:
+            nonlocal sent
+            if sent:
+                return await receive()
+            sent = True
+            return {"type": "http.request", "body": body, "more_body": False}
+
+        return replay

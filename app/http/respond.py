@@ -1,0 +1,47 @@
+"""Rendering a value once, as bytes, with its ETag."""
+
+from typing import Any
+
+from fastapi import Response
+from pydantic import BaseModel
+
+from app.http.calls import Call
+from app.http.etags import etag, matches
+from app.schemas import Resource
+
+JSON = "application/json"
+
+
+def to_bytes(value: BaseModel) -> bytes:
+    """A model as UTF-8 JSON."""
+    return value.__pydantic_serializer__.to_json(value)
+
+
+def show(call: Call, value: BaseModel) -> Response:
+    """Answer a read: 200 with an ETag where the value has a version, or 304."""
+    body = to_bytes(value)
+    if not isinstance(value, Resource):
+        return Response(body, media_type=JSON)
+    return tagged(call, body, etag(value.version, body))
+
+
+def tagged(call: Call, body: bytes, tag: str) -> Response:
+    """Answer a read with a tag of its own making, or 304 where the caller has it already."""
+    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    known = call.request.headers.get("if-none-match")
+    if known is not None and matches(known, tag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=JSON, headers=headers)
+
+
+def stored(value: BaseModel | None, *, status: int, location: str | None = None) -> tuple[int, bytes, dict[str, Any]]:
+    """What a write answers: status, body, headers."""
+    if value is None:
+        return 204, b"", {}
+    body = to_bytes(value)
+    headers: dict[str, str] = {"Content-Type": JSON}
+    if isinstance(value, Resource):
+        headers["ETag"] = etag(value.version, body)
+        if location:
+            headers["Location"] = f"{location}/{value.id}"
+    return status, body, headers

@@ -1,0 +1,1 @@
+"""Organizations: the tree a tenant is made of."""

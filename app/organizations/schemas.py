@@ -1,0 +1,113 @@
+"""What goes in and out of the organizations' routes."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+from uuid import UUID
+
+from pydantic import MISSING, Field, model_validator
+
+from app.http.pages import ListQuery
+from app.schemas import Body, Count, Instant, Key, Name, Patch, Resource, TimeZone, Transition
+from app.tree.models import OrganizationKind
+
+
+class OrganizationStatus(StrEnum):
+    """An archived organization keeps its history and takes nothing new."""
+
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+
+
+class ExternalId(Body):
+    """What another system calls this organization; unique within its source."""
+
+    source: Key = Field(description="The other system.", examples=["hr"])
+    external_id: Name = Field(description="The name it uses.", examples=["4711"])
+
+
+ExternalIds = Annotated[list[ExternalId], Field(max_length=50)]
+
+
+class OrganizationCreate(Body):
+    """A new organization below another."""
+
+    parent_id: UUID = Field(description="The organization it belongs to; the tenant's root exists from the start.")
+    kind: OrganizationKind
+    name: Name = Field(examples=["North County"])
+    staff_count: Count | None = Field(default=None, description="People who work here.")
+    timezone: TimeZone | None = Field(
+        default=None, description="IANA name; absent: the parent's.", examples=["America/Chicago"]
+    )
+    external_ids: ExternalIds = Field(default_factory=list)
+
+
+class OrganizationPatch(Patch):
+    """Changes of an organization. An integrator may send `external_ids` and `staff_count` only."""
+
+    kind: OrganizationKind | MISSING = MISSING
+    name: Name | MISSING = MISSING
+    staff_count: Count | MISSING | None = MISSING
+    timezone: TimeZone | MISSING = MISSING
+    external_ids: ExternalIds | MISSING = Field(default=MISSING, description="Replaces all of them.")
+
+
+class OrganizationTransition(Transition):
+    """Archive an organization, or take it up again."""
+
+    to: OrganizationStatus
+
+
+class OrganizationRead(Resource):
+    """An organization."""
+
+    parent_id: UUID | None = Field(description="Null for the tenant's root.")
+    kind: OrganizationKind
+    name: str
+    depth: int = Field(description="Levels below the root.")
+    staff_count: int | None
+    timezone: str
+    status: OrganizationStatus
+    archived_at: datetime | None
+    external_ids: list[ExternalId]
+    allowed_transitions: list[OrganizationStatus] = Field(description="Where this caller may move it.")
+
+
+class OrganizationQuery(ListQuery):
+    """Filters and order of the list of organizations."""
+
+    parent_id: UUID | None = Field(default=None, description="Children of this one.")
+    kind: OrganizationKind | None = None
+    status: OrganizationStatus | None = None
+    q: Name | None = Field(default=None, description="Part of the name, whatever its case.")
+    external_source: Key | None = Field(default=None, description="With `external_id`: the system that names it so.")
+    external_id: Name | None = None
+    updated_since: Instant | None = None
+    sort: Literal["id", "-id", "name", "-name", "updated_at", "-updated_at"] = "id"
+
+    @model_validator(mode="after")
+    def _pair(self) -> Self:
+        if (self.external_source is None) != (self.external_id is None):
+            raise ValueError("external_source and external_id go together")
+        return self
+
+
+class DescendantQuery(ListQuery):
+    """Filters of the list of descendants; the order is the tree's, parents before children."""
+
+    kind: OrganizationKind | None = None
+    status: OrganizationStatus | None = None
+    max_depth: int | None = Field(default=None, ge=1, le=64, description="Levels below the organization.")
+    sort: Literal["path"] = "path"
+
+
+__all__ = [
+    "DescendantQuery",
+    "ExternalId",
+    "OrganizationCreate",
+    "OrganizationPatch",
+    "OrganizationQuery",
+    "OrganizationRead",
+    "OrganizationStatus",
+    "OrganizationTransition",
+]

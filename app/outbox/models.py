@@ -1,0 +1,52 @@
+"""The event feed's rows and the audit trail's."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, DateTime, Index, LargeBinary
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field
+
+from app.db.base import Record
+
+
+class OutboxEvent(Record, table=True):
+    """Something happened. ``position`` in the feed is given after the commit, so that it has no gaps."""
+
+    __tablename__ = "outbox_events"
+    __table_args__ = (
+        Index("uq_outbox_events_position", "tenant_id", "position", unique=True),
+        Index("ix_outbox_events_waiting", "tenant_id", "id", postgresql_where="position is null"),
+    )
+
+    type: str = Field(max_length=100)
+    subject_type: str = Field(max_length=60)
+    subject_id: UUID
+    organization_id: UUID | None = None
+    request_id: str = Field(max_length=100)
+    data: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    position: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class AuditEvent(Record, table=True):
+    """Who did what, to what, when. ``seal`` chains the rows and is computed after the commit."""
+
+    __tablename__ = "audit_events"
+    __table_args__ = (
+        Index("ix_audit_events_subject", "tenant_id", "subject_id", "id"),
+        Index("ix_audit_events_waiting", "tenant_id", "id", postgresql_where="seal is null"),
+    )
+
+    actor_id: UUID | None = None
+    actor_kind: str = Field(max_length=20)
+    action: str = Field(max_length=100)
+    outcome: str = Field(max_length=20)
+    subject_type: str = Field(max_length=60)
+    subject_id: UUID
+    organization_id: UUID | None = None
+    request_id: str = Field(max_length=100)
+    data: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
+    sequence: int | None = Field(default=None, sa_type=BigInteger)
+    sealed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    seal: bytes | None = Field(default=None, sa_type=LargeBinary)

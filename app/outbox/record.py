@@ -1,0 +1,37 @@
+"""One call that writes both the event and the audit row of a change."""
+
+from typing import Any
+from uuid import UUID
+
+from app.db.transaction import Tx
+from app.outbox.models import AuditEvent, OutboxEvent
+
+
+def record(
+    tx: Tx,
+    event: str,
+    subject_id: UUID,
+    *,
+    organization_id: UUID | None = None,
+    data: dict[str, Any] | None = None,
+) -> None:
+    """Tell of a change, in the change's own transaction.
+
+    Args:
+        event: ``<subject type>.<what happened>``, such as ``assessment.opened``.
+        data: JSON values that help a follower; never a vote's value, a comment or a secret.
+    """
+    subject_type = event.partition(".")[0]
+    common: dict[str, Any] = {
+        "tenant_id": tx.tenant_id,
+        "created_at": tx.now,
+        "subject_type": subject_type,
+        "subject_id": subject_id,
+        "organization_id": organization_id,
+        "request_id": tx.request_id,
+        "data": data or {},
+    }
+    tx.session.add(OutboxEvent(type=event, **common))
+    tx.session.add(
+        AuditEvent(actor_id=tx.principal.id, actor_kind=tx.principal.kind, action=event, outcome="done", **common)
+    )

@@ -1,0 +1,82 @@
+"""Who is calling: plain data, made once from a credential and passed down."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID
+
+
+class Role(StrEnum):
+    """What a grant allows on an organization and its subtree."""
+
+    VIEWER = "viewer"
+    RESPONDENT = "respondent"
+    FACILITATOR = "facilitator"
+    MANAGER = "manager"
+    INTEGRATOR = "integrator"
+    ADMIN = "admin"
+
+
+#: Roles that read what lies in their subtree; a bare respondent only votes where invited.
+READERS = frozenset({Role.VIEWER, Role.FACILITATOR, Role.MANAGER, Role.INTEGRATOR, Role.ADMIN})
+
+
+class SeatKind(StrEnum):
+    """What a participant does in an assessment; only respondents vote."""
+
+    ADMINISTRATOR = "administrator"
+    FACILITATOR = "facilitator"
+    NOTE_TAKER = "note_taker"
+    RESPONDENT = "respondent"
+    OBSERVER = "observer"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One role on the subtree that begins at ``path``."""
+
+    role: Role
+    organization_id: UUID
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A place in one assessment, held by its token."""
+
+    assessment_id: UUID
+    participant_id: UUID
+    kind: SeatKind
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A caller of one tenant: an API key with grants, or the holder of one seat."""
+
+    tenant_id: UUID
+    id: UUID
+    kind: str
+    name: str
+    tenant_secret: bytes = field(repr=False)
+    grants: tuple[Grant, ...] = ()
+    seat: Seat | None = None
+    reach: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reach", _outermost(g.path for g in self.grants if g.role in READERS))
+
+    def roles_on(self, path: str) -> frozenset[Role]:
+        """The roles this caller holds on the organization at ``path``, inherited ones included."""
+        return frozenset(grant.role for grant in self.grants if path.startswith(grant.path))
+
+    def reads(self, path: str) -> bool:
+        """Whether the organization at ``path`` lies in this caller's sight."""
+        return any(path.startswith(start) for start in self.reach)
+
+
+def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
+    kept: list[str] = []
+    for path in sorted(set(paths)):
+        if not kept or not path.startswith(kept[-1]):
+            kept.append(path)
+    return tuple(kept)

@@ -1,0 +1,6 @@
+"""Routes."""
+
+from fastapi import APIRouter
+
+router = APIRouter()
+implementations = APIRouter()

@@ -1,0 +1,105 @@
+"""Shapes shared by all domains: text that can be stored, bounded numbers, pages, and the base classes."""
+
+import unicodedata
+from datetime import date, datetime
+from typing import Annotated, Any, Generic, TypeVar
+from uuid import UUID
+from zoneinfo import available_timezones
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+Item = TypeVar("Item")
+
+
+def _storable(value: str) -> str:
+    """Normalize to NFC and refuse what PostgreSQL cannot store or a reader cannot see."""
+    for character in value:
+        if character == "\x00":
+            raise PydanticCustomError("nul_character", "Text must not contain the NUL character")
+        if "\ud800" <= character <= "\udfff":
+            raise PydanticCustomError("lone_surrogate", "Text must not contain a lone surrogate")
+    return unicodedata.normalize("NFC", value)
+
+
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_storable),
+]
+Line = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
+    AfterValidator(_storable),
+]
+Prose = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000),
+    AfterValidator(_storable),
+]
+Key = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"),
+]
+Count = Annotated[int, Field(strict=True, ge=0, le=2_000_000_000)]
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2200, 12, 31))]
+
+
+def _plausible(value: datetime) -> datetime:
+    if not 1900 <= value.year <= 2200:
+        raise PydanticCustomError("implausible_instant", "The year must lie between 1900 and 2200")
+    return value
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_plausible)]
+
+
+def _known_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise PydanticCustomError("unknown_timezone", "This is not a time zone of the IANA database")
+    return value
+
+
+TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
+
+
+class Body(BaseModel):
+    """What a caller sends: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Patch(Body):
+    """A JSON Merge Patch (RFC 7396): an absent field stays, a null clears."""
+
+    def changes(self) -> dict[str, Any]:
+        """The fields the caller sent, by name."""
+        return self.model_dump(exclude_unset=True)
+
+
+class Read(BaseModel):
+    """What a caller gets: every field always present."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+class Resource(Read):
+    """A stored thing with an identity and a version."""
+
+    id: UUID = Field(description="UUIDv7.")
+    version: int = Field(description="Counts the changes; the first part of the ETag.")
+    created_at: datetime = Field(description="UTC.")
+    updated_at: datetime = Field(description="UTC.")
+
+
+class Page(Read, Generic[Item]):
+    """One page of a list, in the list's order."""
+
+    items: list[Item]
+    next_cursor: str | None = Field(description="Pass as `cursor` to read on; null on the last page.")
+
+
+class Transition(Body):
+    """A move to another state."""
+
+    reason: Prose | None = Field(default=None, description="Why; some moves require it.")

@@ -1,0 +1,118 @@
+"""Scoring of facilitative administration, specification `fa9/1` (SPEC.md): pure, exact, standard library only.
+
+`assess` renders the whole readiness object of an assessment; `evaluate` gives the same figures exact. The pieces
+underneath take plain scores, counts or votes, for what-if, evidence-adjusted scores and roll-ups.
+"""
+
+from app.scoring.agreement import (
+    Agreement,
+    discuss_first,
+    ordinal_alpha,
+    pairwise_exact,
+    r_star_wg_j,
+    within_group_agreement,
+)
+from app.scoring.canonical import canonical_json, content_hash
+from app.scoring.default_profile import DEFAULT_PROFILE_DOCUMENT
+from app.scoring.evaluation import (
+    Evaluation,
+    evaluate,
+    path_to_established,
+    practice_results,
+    respondent_readiness,
+    scores_of,
+)
+from app.scoring.finality import finality
+from app.scoring.inputs import AssessmentInput, canonical_input
+from app.scoring.path import Path, Step, cheapest_path
+from app.scoring.perception import Interval, OwnReadiness, mean_and_interval, own_readiness
+from app.scoring.priorities import Priority, Rating, priority, rank_priorities
+from app.scoring.profile import ScoringProfile
+from app.scoring.readiness import Readiness, band_of, readiness_of_scores
+from app.scoring.render import INTERVAL_STATEMENT, NOTICE, assess, render_figures
+from app.scoring.rounding import fraction_to_wire, to_wire
+from app.scoring.stages import StageAttainment, stage_attainment
+from app.scoring.types import (
+    DONT_KNOW,
+    NOT_APPLICABLE,
+    PERSPECTIVES,
+    SPEC,
+    STAGES,
+    Consensus,
+    Finding,
+    Instrument,
+    Practice,
+    Score,
+    Seat,
+    Vote,
+)
+from app.scoring.votes import (
+    PracticeResult,
+    VoteCounts,
+    consensus_needs_note,
+    count_votes,
+    lower_median,
+    practice_result,
+)
+
+__all__ = [
+    "DEFAULT_PROFILE_DOCUMENT",
+    "DONT_KNOW",
+    "INTERVAL_STATEMENT",
+    "NOTICE",
+    "NOT_APPLICABLE",
+    "PERSPECTIVES",
+    "SPEC",
+    "STAGES",
+    "Agreement",
+    "AssessmentInput",
+    "Consensus",
+    "Evaluation",
+    "Finding",
+    "Instrument",
+    "Interval",
+    "OwnReadiness",
+    "Path",
+    "Practice",
+    "PracticeResult",
+    "Priority",
+    "Rating",
+    "Readiness",
+    "Score",
+    "ScoringProfile",
+    "Seat",
+    "StageAttainment",
+    "Step",
+    "Vote",
+    "VoteCounts",
+    "assess",
+    "band_of",
+    "canonical_input",
+    "canonical_json",
+    "cheapest_path",
+    "consensus_needs_note",
+    "content_hash",
+    "count_votes",
+    "discuss_first",
+    "evaluate",
+    "finality",
+    "fraction_to_wire",
+    "lower_median",
+    "mean_and_interval",
+    "ordinal_alpha",
+    "own_readiness",
+    "pairwise_exact",
+    "path_to_established",
+    "practice_result",
+    "practice_results",
+    "priority",
+    "r_star_wg_j",
+    "rank_priorities",
+    "readiness_of_scores",
+    "render_figures",
+    "respondent_readiness",
+    "scores_of",
+    "stage_attainment",
+    "to_wire",
+    "within_group_agreement",
+]

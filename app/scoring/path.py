@@ -1,0 +1,106 @@
+"""The shortest way to the established band, in moves of one practice by one level (scoring spec 3)."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from typing import NamedTuple
+
+
+class Step(NamedTuple):
+    """What the search knows of one applicable practice: its score, its weight 0 to 100, its feasibility 1 to 5."""
+
+    code: str
+    score: int
+    weight: int
+    feasibility: int
+
+
+class Path(NamedTuple):
+    """The moves, one entry per level lifted, in order of practice number; or None and why."""
+
+    practices: tuple[str, ...] | None
+    reason: str | None
+
+
+class _Move(NamedTuple):
+    position: int
+    weight: int
+    feasibility: int
+
+
+def cheapest_path(steps: Sequence[Step], target: Fraction, *, lift_zeros: bool = True) -> tuple[str, ...] | None:
+    """Fewest one-level moves that bring readiness to a target with no practice left at 0.
+
+    Every practice at 0 must be lifted once, so those moves are given. Each practice then has at most one further
+    move (two where zeros may stay), so that what remains is to choose the fewest moves whose weights add up to the
+    missing sum: as many as the heaviest ones need. Among the choices of that size the most feasible wins, and then
+    the one whose practices come first.
+
+    Args:
+        steps: the applicable practices, all scored, in order of practice number.
+        target: readiness to reach, 0 to 100.
+        lift_zeros: whether no practice may stay at 0.
+    Returns:
+        Codes of the practices to lift, one per move and so up to twice each, in the order given; None where the
+        weights sum to 0 and readiness is undefined.
+    Source:
+        scoring spec 3, `path_to_established`; tested against all 3^9 ends.
+    """
+    total = sum(step.weight for step in steps)
+    if not total:
+        return None
+    given = [index for index, step in enumerate(steps) if lift_zeros and step.score == 0]
+    sum_needed = -(-total * target.numerator // (50 * target.denominator))
+    missing = sum_needed - sum(s.weight * s.score for s in steps) - sum(steps[index].weight for index in given)
+    open_moves = [
+        _Move(index, step.weight, step.feasibility)
+        for index, step in enumerate(steps)
+        for _ in range(2 - (max(step.score, 1) if lift_zeros else step.score))
+    ]
+    chosen = _choose(open_moves, missing)
+    return tuple(steps[index].code for index in sorted(given + chosen))
+
+
+def _choose(moves: Sequence[_Move], missing: int) -> list[int]:
+    """Indexes of the fewest moves whose weights sum to what is missing; most feasible first, then earliest."""
+    size = _fewest(moves, missing)
+    easiest = sorted(moves, key=lambda move: -move.feasibility)[:size]
+    if sum(move.weight for move in easiest) >= missing:
+        return [move.position for move in easiest]
+    return _choose_by_weight(moves, size, missing)
+
+
+def _fewest(moves: Sequence[_Move], missing: int) -> int:
+    size = 0
+    for weight in sorted((move.weight for move in moves), reverse=True):
+        if missing <= 0:
+            break
+        missing -= weight
+        size += 1
+    return size
+
+
+def _choose_by_weight(moves: Sequence[_Move], size: int, missing: int) -> list[int]:
+    """The choice where feasibility alone would fall short, by dynamic programming.
+
+    `heaviest[i][(c, f)]` is the largest sum of weights that c of the moves from i on reach with feasibilities summing
+    to f: a few thousand entries for 20 practices, where the choices themselves run into the hundred thousands.
+    """
+    heaviest: list[dict[tuple[int, int], int]] = [{(0, 0): 0}]
+    for move in reversed(moves):
+        later = heaviest[-1]
+        here = dict(later)
+        for (count, feasibility), weight in later.items():
+            key = (count + 1, feasibility + move.feasibility)
+            if count < size and here.get(key, -1) < weight + move.weight:
+                here[key] = weight + move.weight
+        heaviest.append(here)
+    heaviest.reverse()
+    feasibility = max(f for (count, f), weight in heaviest[0].items() if count == size and weight >= missing)
+    chosen: list[int] = []
+    for position, move in enumerate(moves):
+        rest = (size - 1, feasibility - move.feasibility)
+        later = heaviest[position + 1]
+        if rest in later and later[rest] >= missing - move.weight:
+            chosen.append(move.position)
+            size, feasibility, missing = size - 1, feasibility - move.feasibility, missing - move.weight
+    return chosen

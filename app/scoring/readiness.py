@@ -1,0 +1,156 @@
+"""Readiness of a set of practice scores, whatever they come from: votes, consensus, evidence or a what-if (spec 3)."""
+
+from collections.abc import Collection, Mapping
+from fractions import Fraction
+from typing import NamedTuple
+
+from app.scoring.profile import ScoringProfile
+from app.scoring.types import NOT_APPLICABLE, Finding, Score
+
+
+class Readiness(NamedTuple):
+    """The exact sums behind readiness, what they come to, and why a figure is missing.
+
+    Weights enter the three sums only; counts, shares, coverage and gates count practices.
+    """
+
+    weighted_sum: int
+    weight_scored: int
+    weight_unscored: int
+    practices: int
+    applicable: int
+    scored: int
+    in_place: int
+    at_least_partial: int
+    reason: str | None
+    band: str | None
+    band_reason: str | None
+    cap_reasons: tuple[Finding, ...]
+
+    @property
+    def weight_applicable(self) -> int:
+        """Sum of the weights of all applicable practices."""
+        return self.weight_scored + self.weight_unscored
+
+    @property
+    def mean(self) -> Fraction | None:
+        """Weighted mean of the scores, 0 to 2; None with `reason`."""
+        return None if self.reason else Fraction(self.weighted_sum, self.weight_scored)
+
+    @property
+    def readiness(self) -> Fraction | None:
+        """Fifty times the mean, 0 to 100; None with `reason`."""
+        return None if self.reason else Fraction(50 * self.weighted_sum, self.weight_scored)
+
+    @property
+    def in_place_share(self) -> Fraction | None:
+        """Share of the scored practices at level 2, in per cent; None where none is scored."""
+        return Fraction(100 * self.in_place, self.scored) if self.scored else None
+
+    @property
+    def at_least_partial_share(self) -> Fraction | None:
+        """Share of the scored practices at level 1 or 2, in per cent; None where none is scored."""
+        return Fraction(100 * self.at_least_partial, self.scored) if self.scored else None
+
+    @property
+    def coverage(self) -> Fraction | None:
+        """Scored out of applicable practices, 0 to 1; None where none is applicable."""
+        return Fraction(self.scored, self.applicable) if self.applicable else None
+
+    @property
+    def has_bounds(self) -> bool:
+        """Whether worst and best case are defined: some weight applies, and not too little of the instrument."""
+        return self.weight_applicable > 0 and self.reason != "too_many_not_applicable"
+
+    @property
+    def bounds(self) -> tuple[Fraction, Fraction] | None:
+        """Readiness if every unscored practice were at 0, and if every one were at 2, both 0 to 100."""
+        if not self.has_bounds:
+            return None
+        low = Fraction(50 * self.weighted_sum, self.weight_applicable)
+        return low, low + Fraction(100 * self.weight_unscored, self.weight_applicable)
+
+
+def readiness_of_scores(
+    scores: Mapping[str, Score], profile: ScoringProfile, *, provisional: Collection[str] = ()
+) -> Readiness:
+    """Readiness of practice scores.
+
+    Args:
+        scores: score by practice code: 0, 1, 2, None while unscored, or "not_applicable". The order decides nothing
+            but the order in which `cap_reasons` name practices.
+        profile: weights, limits, bands and gates.
+        provisional: codes whose score is merely provisional.
+    Returns:
+        The exact figures; nothing is imputed for an unscored practice.
+    Source:
+        scoring spec 3.
+    """
+    weighted_sum = weight_scored = weight_unscored = applicable = in_place = 0
+    zeros: list[str] = []
+    unscored: list[str] = []
+    for code, score in scores.items():
+        if score == NOT_APPLICABLE:
+            continue
+        applicable += 1
+        weight = profile.weight(code)
+        if not isinstance(score, int):
+            unscored.append(code)
+            weight_unscored += weight
+            continue
+        weighted_sum += weight * score
+        weight_scored += weight
+        if score == 0:
+            zeros.append(code)
+        elif score == 2:
+            in_place += 1
+    scored = applicable - len(unscored)
+    reason = _why_none(len(scores) - applicable, weight_scored, profile)
+    band: str | None = None
+    band_reason = reason
+    caps: tuple[Finding, ...] = ()
+    if reason is None and not covers(scored, applicable, profile):
+        band_reason = "insufficient_coverage"
+    elif reason is None:
+        marks = {
+            "practice_at_zero": zeros,
+            "unscored": unscored,
+            "provisional": [code for code in scores if code in provisional],
+        }
+        band = band_of(50 * weighted_sum, weight_scored, profile)
+        if band == profile.gated_band:
+            caps = tuple(Finding(gate, tuple(marks[gate])) for gate in profile.gates if marks[gate])
+            band = profile.capped_band if caps else band
+    return Readiness(
+        weighted_sum,
+        weight_scored,
+        weight_unscored,
+        len(scores),
+        applicable,
+        scored,
+        in_place,
+        scored - len(zeros),
+        reason,
+        band,
+        band_reason,
+        caps,
+    )
+
+
+def covers(part: int, whole: int, profile: ScoringProfile) -> bool:
+    """Whether part of a whole reaches the profile's least coverage; nothing out of nothing does not."""
+    least = profile.coverage_minimum
+    return whole > 0 and part * least.denominator >= whole * least.numerator
+
+
+def band_of(numerator: int, denominator: int, profile: ScoringProfile) -> str:
+    """Key of the band a readiness of numerator / denominator (0 to 100) falls in, before any gate."""
+    return next(
+        band.key for band in reversed(profile.bands) if numerator * band.denominator >= band.numerator * denominator
+    )
+
+
+def _why_none(not_applicable: int, weight_scored: int, profile: ScoringProfile) -> str | None:
+    if not_applicable > profile.max_not_applicable:
+        return "too_many_not_applicable"
+    return None if weight_scored else "nothing_scored"

@@ -1,0 +1,175 @@
+"""From the votes on one practice to its score (scoring spec 2)."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import NamedTuple
+
+from app.scoring.types import DONT_KNOW, NOT_APPLICABLE, Consensus, Practice, Source, Status, Vote
+
+
+class VoteCounts(NamedTuple):
+    """How often each answer was given to one practice; all that its figures depend on."""
+
+    zeros: int = 0
+    ones: int = 0
+    twos: int = 0
+    dont_know: int = 0
+    not_applicable: int = 0
+
+    @property
+    def numeric(self) -> int:
+        """Votes of 0, 1 or 2: n."""
+        return self.zeros + self.ones + self.twos
+
+    @property
+    def voted(self) -> int:
+        """Votes of any kind: n + d + a."""
+        return sum(self)
+
+    @property
+    def total(self) -> int:
+        """Sum of the numeric votes."""
+        return self.ones + 2 * self.twos
+
+    @property
+    def low(self) -> int:
+        """Lowest numeric vote; only meaningful where there is one."""
+        return 0 if self.zeros else 1 if self.ones else 2
+
+    @property
+    def high(self) -> int:
+        """Highest numeric vote; only meaningful where there is one."""
+        return 2 if self.twos else 1 if self.ones else 0
+
+
+class PracticeResult(NamedTuple):
+    """The score of one practice, where it comes from, and why there is none."""
+
+    code: str
+    number: int
+    status: Status
+    score: int | None
+    source: Source | None
+    reason: str | None
+    counts: VoteCounts
+    consensus: Consensus | None
+    left_unscored: bool
+
+
+def count_votes(votes: Iterable[Vote]) -> VoteCounts:
+    """Count the votes on one practice.
+
+    Args:
+        votes: one practice's votes, shape (voters,), each 0, 1, 2, "dont_know" or "not_applicable".
+    Returns:
+        How often each was given.
+    Raises:
+        ValueError: any other value.
+    """
+    cast = list(votes)
+    counts = VoteCounts(cast.count(0), cast.count(1), cast.count(2), cast.count(DONT_KNOW), cast.count(NOT_APPLICABLE))
+    if sum(counts) != len(cast):
+        raise ValueError("a vote must be 0, 1, 2, dont_know or not_applicable")
+    return counts
+
+
+def lower_median(counts: VoteCounts) -> int | None:
+    """Lower median of the numeric votes: 0, 1 or 2; None where there are none (scoring spec 2.5)."""
+    if not counts.numeric:
+        return None
+    middle = (counts.numeric - 1) // 2
+    if middle < counts.zeros:
+        return 0
+    return 1 if middle < counts.zeros + counts.ones else 2
+
+
+def consensus_needs_note(value: int | str, votes: Iterable[Vote]) -> bool:
+    """Whether a consensus departs from the votes so far that it needs a note.
+
+    Args:
+        value: the consensus, 0, 1, 2 or "not_applicable".
+        votes: the practice's votes, shape (voters,).
+    Returns:
+        True where there is no vote at all, for "not_applicable" over numeric votes, and for a level outside the
+        range of the numeric votes (any level is outside where nobody gave one).
+    Raises:
+        ValueError: a value that is no vote.
+    Source:
+        scoring spec 2.
+    """
+    return note_needed(value, count_votes(votes))
+
+
+def note_needed(value: int | str, counts: VoteCounts) -> bool:
+    """`consensus_needs_note` on votes already counted."""
+    if not counts.voted:
+        return True
+    if value == NOT_APPLICABLE:
+        return counts.numeric > 0
+    return not within_range(value, counts)
+
+
+def within_range(value: int | str, counts: VoteCounts) -> bool:
+    """Whether a level lies between the lowest and the highest numeric vote; False where there is no numeric vote."""
+    return counts.numeric > 0 and counts.low <= int(value) <= counts.high
+
+
+def has_note(consensus: Consensus) -> bool:
+    """Whether a consensus carries a note with any text in it."""
+    return consensus.note is not None and bool(consensus.note.strip())
+
+
+def practice_result(
+    practice: Practice,
+    votes: Iterable[Vote],
+    *,
+    consensus: Consensus | None = None,
+    left_unscored: bool = False,
+) -> PracticeResult:
+    """Score one practice from its consensus or else from its votes.
+
+    Args:
+        practice: code and number.
+        votes: the latest revealed round's votes of seats not withdrawn, shape (voters,).
+        consensus: what the facilitator recorded, if anything; it wins over the votes.
+        left_unscored: the team explicitly leaves the practice unscored; that sets aside a score from votes,
+            while a consensus, or a majority for not applicable, stands.
+    Returns:
+        Status, score (0, 1, 2 or None), source and reason.
+    Raises:
+        ValueError: a value that is no vote.
+    Source:
+        scoring spec 2.1 to 2.5.
+    """
+    counts = count_votes(votes)
+    status, score, source, reason = (
+        _from_votes(counts, left_unscored) if consensus is None else _from_consensus(consensus)
+    )
+    return PracticeResult(
+        practice.code, practice.number, status, score, source, reason, counts, consensus, left_unscored
+    )
+
+
+_Outcome = tuple[Status, int | None, Source | None, str | None]
+
+
+def _from_consensus(consensus: Consensus) -> _Outcome:
+    if consensus.value == NOT_APPLICABLE:
+        return "not_applicable", None, "consensus", "consensus_not_applicable"
+    return "scored", int(consensus.value), "consensus", None
+
+
+@lru_cache(maxsize=4096)
+def _from_votes(counts: VoteCounts, left_unscored: bool) -> _Outcome:
+    numeric, voted = counts.numeric, counts.voted
+    if not voted:
+        return "unscored", None, None, "no_votes"
+    if 2 * counts.not_applicable > voted:
+        return "not_applicable", None, None, "majority_not_applicable"
+    score = lower_median(counts)
+    if score is None or 2 * counts.dont_know > numeric + counts.dont_know:
+        return "unscored", None, None, "insufficient_knowledge"
+    if left_unscored:
+        return "unscored", None, None, "left_unscored"
+    unanimous = numeric >= 2 and numeric == voted and counts.low == counts.high
+    return "scored", score, "unanimous" if unanimous else "provisional", None

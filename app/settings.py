@@ -1,0 +1,120 @@
+"""The one place that reads the environment. Built once at the start and passed down."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.errors import OperatorError
+
+_PREFIX = "FA_"
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class Settings(BaseSettings):
+    """Every setting of the service, each read from ``FA_<NAME>``."""
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
+
+    database_url: str | None = Field(
+        default=None, description="PostgreSQL 15 or newer. Unset: an embedded server under `FA_DATA_DIR`."
+    )
+    owner_database_url: str | None = Field(
+        default=None,
+        description="The role that owns the tables and migrates. Unset: `FA_DATABASE_URL`, "
+        "and the service then works as `FA_APP_ROLE` on that connection.",
+    )
+    app_role: str = Field(
+        default="fa_app",
+        pattern=r"^[a-z_][a-z0-9_]{0,62}$",
+        description="The role that serves requests: never the owner of a table, never a superuser.",
+    )
+    data_dir: Path = Field(default=Path(".fa-data"), description="The embedded server's files and the first admin key.")
+    postgres_bin: Path | None = Field(
+        default=None, description="An installed PostgreSQL's `bin` folder, to run the embedded server from."
+    )
+    host: str = Field(default="127.0.0.1", description="The address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    behind_proxy: bool = Field(
+        default=False,
+        description="States that a proxy ends TLS in front. Required to listen beyond loopback.",
+    )
+    cors_origins: Annotated[list[str], NoDecode] = Field(
+        default_factory=list, description="Origins whose pages may call the API, comma-separated. `*` is refused."
+    )
+    max_body_bytes: int = Field(
+        default=1_048_576, ge=1_024, le=104_857_600, description="The largest body taken (413 beyond)."
+    )
+    request_seconds: float = Field(
+        default=10.0, gt=0, le=600, description="A request's deadline, database included (503 beyond)."
+    )
+    pool_size: int = Field(
+        default=4, ge=1, le=100, description="Connections a process keeps for reads, and as many again for writes."
+    )
+    pool_seconds: float = Field(
+        default=2.0, gt=0, le=60, description="How long a request waits for a connection (503 beyond)."
+    )
+    pooler: Literal["none", "transaction"] = Field(
+        default="none", description="`transaction`: a PgBouncer in transaction mode stands before the database."
+    )
+    docs: bool = Field(default=True, description="Serve the OpenAPI document at `/openapi.json`.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
+    log_format: Literal["text", "json"] = Field(default="text", description="How it is logged.")
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("database_url", "owner_database_url")
+    @classmethod
+    def _postgresql(cls, value: str | None) -> str | None:
+        if value is not None and urlsplit(value).scheme not in {"postgresql", "postgres"}:
+            raise ValueError("must begin with postgresql://")
+        return value
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if self.host not in _LOOPBACK and not self.behind_proxy:
+            raise ValueError(
+                "FA_HOST is not a loopback address: keys would travel in the clear. "
+                "Put a proxy that ends TLS in front and set FA_BEHIND_PROXY=true"
+            )
+        if any(origin == "*" or "://" not in origin for origin in self.cors_origins):
+            raise ValueError("FA_CORS_ORIGINS takes full origins such as https://app.example.org, never '*'")
+        if self.owner_database_url and not self.database_url:
+            raise ValueError("FA_OWNER_DATABASE_URL needs FA_DATABASE_URL beside it")
+        return self
+
+    @property
+    def owner_url(self) -> str | None:
+        """Where migrations connect."""
+        return self.owner_database_url or self.database_url
+
+    @property
+    def assumed_role(self) -> str | None:
+        """The role to assume after connecting, where the service shares the owner's login."""
+        return None if self.owner_database_url else self.app_role
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the environment.
+
+    Raises:
+        OperatorError: a setting is unknown, malformed or unsafe; one line naming it, never its value.
+    """
+    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
+    unknown = sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known)
+    if unknown:
+        raise OperatorError(f"Unknown setting: {', '.join(unknown)}. The README's table lists all of them.")
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]
+    except ValidationError as refused:
+        told = "; ".join(
+            f"{_PREFIX}{str(error['loc'][0]).upper()}: {error['msg']}" if error["loc"] else error["msg"]
+            for error in refused.errors(include_input=False, include_url=False)
+        )
+        raise OperatorError(f"Unsafe or malformed settings: {told.replace('Value error, ', '')}.") from None

@@ -1,0 +1,108 @@
+"""Making a tenant: its root organization, its copies of what ships, and its first admin key."""
+
+import re
+import secrets
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlmodel import col, select
+
+from app.access.keys import create_key
+from app.db.base import now
+from app.db.ids import uuid7
+from app.db.transaction import Tx
+from app.errors import OperatorError
+from app.instruments.install import install_shipped
+from app.outbox import record
+from app.principal import Principal, Role
+from app.tree.models import Organization, OrganizationKind, Tenant
+from app.tree.paths import segment
+
+_SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def operator(tenant_id: UUID) -> Principal:
+    """Whoever works on the command line, where the owner's login is the credential."""
+    return Principal(tenant_id=tenant_id, id=UUID(int=0), kind="operator", name="command line", tenant_secret=b"")
+
+
+def operators_transaction(session: AsyncSession, tenant_id: UUID) -> Tx:
+    """A transaction of the operator in one tenant."""
+    return Tx(session, operator(tenant_id), now(), f"cli-{secrets.token_hex(6)}")
+
+
+async def create_tenant(
+    engine: AsyncEngine,
+    *,
+    slug: str,
+    name: str,
+    root_kind: OrganizationKind = OrganizationKind.AGENCY,
+    timezone: str = "UTC",
+) -> tuple[Tenant, Organization, str]:
+    """Make a tenant in one transaction.
+
+    Args:
+        engine: connected as the owner: the service itself cannot make tenants.
+        slug: lower-case letters, digits and hyphens; unique.
+        name: the tenant's name, and its root organization's.
+
+    Returns:
+        The tenant, its root, and the first admin key, which cannot be shown again.
+
+    Raises:
+        OperatorError: the slug is malformed or taken.
+    """
+    if not _SLUG.fullmatch(slug):
+        raise OperatorError("A tenant's slug is 1 to 63 lower-case letters, digits and inner hyphens.")
+    async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+        if await session.scalar(select(Tenant.id).where(col(Tenant.slug) == slug)):
+            raise OperatorError("A tenant with this slug exists already.")
+        tenant = Tenant(slug=slug, name=name, secret=secrets.token_bytes(32))
+        session.add(tenant)
+        await session.flush()
+        root_id = uuid7()
+        root = Organization(
+            tenant_id=tenant.id,
+            id=root_id,
+            kind=root_kind,
+            name=name,
+            name_key=name.casefold(),
+            path=segment(root_id),
+            depth=0,
+            timezone=timezone,
+        )
+        session.add(root)
+        await session.flush()
+        tx = operators_transaction(session, tenant.id)
+        await install_shipped(tx)
+        record(tx, "tenant.created", tenant.id, organization_id=root.id)
+        _, key = await create_key(tx, name="first admin key", grants=[(Role.ADMIN, root.id)])
+    return tenant, root, key
+
+
+async def list_tenants(engine: AsyncEngine) -> Sequence[Any]:
+    """All tenants with their roots' ids, oldest first."""
+    async with AsyncSession(engine) as session:
+        return (
+            await session.execute(
+                select(Tenant, Organization.id)
+                .join(Organization, col(Organization.tenant_id) == col(Tenant.id))
+                .where(col(Organization.parent_id).is_(None))
+                .order_by(col(Tenant.id))
+            )
+        ).all()
+
+
+async def find_tenant(engine: AsyncEngine, slug: str) -> UUID:
+    """A tenant's id by its slug.
+
+    Raises:
+        OperatorError: there is none.
+    """
+    async with AsyncSession(engine) as session:
+        found = await session.scalar(select(Tenant.id).where(col(Tenant.slug) == slug))
+    if found is None:
+        raise OperatorError("There is no tenant with this slug.")
+    return found

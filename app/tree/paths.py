@@ -1,0 +1,49 @@
+"""Paths in the organization tree: pure text, one segment a level."""
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Text, and_, bindparam, or_
+from sqlmodel import col
+
+from app.tree.models import Organization
+
+#: The deepest level below the root; keeps a path well inside what a B-tree entry may hold.
+MAXIMUM_DEPTH = 64
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_WIDTH = 22
+
+
+def segment(organization_id: UUID) -> str:
+    """An organization's own step of a path: its id in 22 letters and digits, in the ids' order."""
+    rest, letters = organization_id.int, []
+    for _ in range(_WIDTH):
+        rest, digit = divmod(rest, 62)
+        letters.append(_ALPHABET[digit])
+    return "".join(reversed(letters)) + "."
+
+
+def after(path: str) -> str:
+    """The least text behind the whole subtree of ``path``: every segment sorts before a slash ends it."""
+    return path[:-1] + "/"
+
+
+def within(count: int) -> ColumnElement[bool]:
+    """The condition that an organization lies in one of ``count`` subtrees, as bound ranges (see `ranges`)."""
+    path = col(Organization.path)
+    return or_(
+        *(
+            and_(path >= bindparam(f"from_{i}", type_=Text()), path < bindparam(f"to_{i}", type_=Text()))
+            for i in range(count)
+        )
+    )
+
+
+def ranges(paths: Iterable[str]) -> dict[str, Any]:
+    """The parameters of `within` for these subtrees."""
+    values: dict[str, Any] = {}
+    for i, path in enumerate(paths):
+        values[f"from_{i}"] = path
+        values[f"to_{i}"] = after(path)
+    return values

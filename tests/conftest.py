@@ -1,0 +1,89 @@
+"""One migrated database a run; each test gets a fresh tenant, which is its isolation."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from app import log
+from app.db.embedded import EmbeddedServer
+from app.db.migrate import migrate
+from app.main import create_app
+from app.settings import Settings
+from tests.support.actors import Actor, Tenancy, new_tenancy
+from tests.support.database import Urls, server_urls
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Everything runs on asyncio, in one loop a session."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Urls]:
+    """A PostgreSQL of the run's own: FA_TEST_DATABASE_URL (an owner's login), or the embedded server."""
+    given = os.environ.get("FA_TEST_DATABASE_URL")
+    if given:
+        yield from server_urls(given)
+        return
+    root = Path(tmp_path_factory.mktemp("postgres"))
+    with EmbeddedServer(root) as embedded:
+        yield Urls(owner=embedded.owner_url, service=embedded.app_url, role="fa_app", separate=True)
+
+
+@pytest.fixture(scope="session")
+def urls(server: Urls) -> Urls:
+    """The run's migrated database."""
+    asyncio.run(migrate(server.owner, server.role, login_is_separate=server.separate))
+    return server
+
+
+@pytest.fixture(scope="session")
+def settings(urls: Urls) -> Settings:
+    """The settings every test's app runs with."""
+    return Settings(
+        database_url=urls.service,
+        owner_database_url=urls.owner if urls.separate else None,
+        log_level="error",
+    )
+
+
+@pytest.fixture(scope="session")
+async def app(settings: Settings) -> AsyncIterator[FastAPI]:
+    """The app, as `serve` would build it."""
+    log.configure(settings)
+    made = create_app(settings)
+    yield made
+    await made.state.service.database.close()
+
+
+@pytest.fixture
+async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client without credentials."""
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        yield client
+
+
+@pytest.fixture
+async def tenancy(urls: Urls, app: FastAPI, http: httpx.AsyncClient) -> Tenancy:
+    """A fresh tenant with a root and its admin."""
+    return await new_tenancy(urls, app, http)
+
+
+@pytest.fixture
+async def other_tenancy(urls: Urls, app: FastAPI, http: httpx.AsyncClient) -> Tenancy:
+    """A second, foreign tenant."""
+    return await new_tenancy(urls, app, http)
+
+
+@pytest.fixture
+def admin(tenancy: Tenancy) -> Actor:
+    """The tenant's admin."""
+    return tenancy.admin
+

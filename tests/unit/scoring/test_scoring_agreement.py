@@ -1,0 +1,166 @@
+"""Agreement per practice and across practices (scoring spec 4), against independent implementations."""
+
+import random
+import statistics
+from fractions import Fraction
+from itertools import combinations
+
+import krippendorff
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.scoring import (
+    VoteCounts,
+    count_votes,
+    lower_median,
+    ordinal_alpha,
+    pairwise_exact,
+    r_star_wg_j,
+    within_group_agreement,
+)
+
+DK, NA = "dont_know", "not_applicable"
+LEVELS = st.lists(st.integers(0, 2), min_size=1, max_size=12)
+
+
+def vote_sets(count, seed):
+    """Seeded sets of votes: practices by raters, None where a rater gave no level."""
+    source = random.Random(seed)  # noqa: S311
+    for _ in range(count):
+        raters, practices = source.randint(1, 8), source.randint(1, 9)
+        weights = [source.random() + 0.05 for _ in range(4)]
+        yield [source.choices([0, 1, 2, None], weights, k=raters) for _ in range(practices)]
+
+
+def levels(row):
+    return [vote for vote in row if vote is not None]
+
+
+def test_alpha_is_that_of_the_krippendorff_package():
+    compared = undefined = 0
+    for rows in vote_sets(4000, seed=4):
+        alpha = ordinal_alpha([count_votes(levels(row)) for row in rows])
+        pairable = [levels(row) for row in rows if len(levels(row)) >= 2]
+        distinct = {vote for row in pairable for vote in row}
+        assert alpha.units == len(pairable)
+        if len(distinct) < 2:
+            assert (alpha.value, alpha.reason) == (None, "no_variation" if pairable else "too_few_votes")
+            undefined += 1
+            continue
+        data = np.array([[np.nan if vote is None else vote for vote in row] for row in rows], dtype=float).T
+        oracle = krippendorff.alpha(reliability_data=data, level_of_measurement="ordinal", value_domain=[0.0, 1.0, 2.0])
+        assert float(alpha.value) == pytest.approx(oracle, abs=1e-9)
+        assert alpha.reason is None
+        compared += 1
+    assert compared > 3000
+    assert undefined > 50
+
+
+def test_r_wg_r_star_and_pairs_are_those_of_the_definitions():
+    for rows in vote_sets(3000, seed=5):
+        rated = [levels(row) for row in rows]
+        variances = [statistics.variance([Fraction(v) for v in row]) for row in rated if len(row) >= 3]
+        for row in rated:
+            expected = max(Fraction(0), 1 - 3 * statistics.variance(map(Fraction, row)) / 2) if len(row) >= 3 else None
+            assert within_group_agreement(row) == expected
+        counts = [count_votes(row) for row in rated]
+        star = r_star_wg_j(counts)
+        assert star.value == (1 - statistics.mean(variances) / Fraction(2, 3) if variances else None)
+        assert (star.units, star.reason) == (len(variances), None if variances else "too_few_votes")
+        pairs = [pair for row in rated for pair in combinations(row, 2)]
+        exact = pairwise_exact(counts)
+        if pairs:
+            assert (exact.numerator, exact.denominator) == (sum(a == b for a, b in pairs), len(pairs))
+        else:
+            assert (exact.value, exact.reason) == (None, "too_few_votes")
+
+
+@given(LEVELS)
+def test_the_lower_median_is_that_of_the_standard_library(votes):
+    assert lower_median(count_votes(votes)) == statistics.median_low(votes)
+
+
+@given(LEVELS)
+def test_another_vote_at_the_lower_median_never_lowers_r_wg(votes):
+    before = within_group_agreement(votes)
+    after = within_group_agreement([*votes, statistics.median_low(votes)])
+    assert before is None or after >= before
+
+
+def test_a_median_of_no_votes_is_none():
+    assert lower_median(VoteCounts()) is None
+
+
+def test_r_star_is_not_clipped():
+    assert r_star_wg_j([count_votes([0, 0, 2, 2])]).value == -1
+    assert within_group_agreement([0, 0, 2, 2]) == 0
+
+
+def test_labels_begin_at_their_cuts_exactly(make):
+    rows = [[2, 2, 2, 2, 1], [2, 2, 2, 1], [2, 2, 2, 1, 1], [1, 1], [2, 2, 2, 2, 0], [1, 1, 1]]
+    shown = [practice["r_wg"] for practice in make.assess(rows)["practices"][:6]]
+    assert [(r_wg["value"], r_wg["label"], r_wg["reason"]) for r_wg in shown] == [
+        (0.7, "acceptable", None),
+        (0.625, "moderate", None),
+        (0.55, "low", None),
+        (None, None, "too_few_votes"),
+        (0.0, "low", None),
+        (1.0, "acceptable", None),
+    ]
+    cuts = [{"key": "low", "from": 0}, {"key": "enough", "from": "5/8"}]
+    practices = make.assess(rows, profile=make.profile(agreement_labels=cuts))["practices"]
+    assert [practice["r_wg"]["label"] for practice in practices[:3]] == ["enough", "enough", "low"]
+
+
+def test_agreement_without_votes_has_reasons_and_no_figures(make):
+    agreement = make.assess(levels=[1] * 9)["agreement"]
+    nothing = {"value": None, "reason": "too_few_votes", "units": 0}
+    assert agreement["r_star_wg_j"] == agreement["alpha_ordinal"] == nothing
+    assert agreement["pairwise_exact"] == {**nothing, "agreeing_pairs": None, "pairs": None}
+
+
+def test_votes_all_alike_have_no_alpha_and_full_agreement(make):
+    agreement = make.assess([[1, 1, 1]] * 9)["agreement"]
+    assert agreement["alpha_ordinal"] == {"value": None, "reason": "no_variation", "units": 9}
+    assert (agreement["r_star_wg_j"]["value"], agreement["pairwise_exact"]["value"]) == (1.0, 1.0)
+
+
+def test_practices_that_do_not_apply_are_no_units(make):
+    rows = [[0, 1, 2, NA, NA, NA, NA], [1, 1, 2]]
+    assert make.assess(rows)["agreement"]["r_star_wg_j"] == {"value": 0.5, "reason": None, "units": 1}
+
+
+def test_discussion_begins_with_what_is_not_known_and_then_the_least_agreement(make):
+    rows = [
+        [1, 1, 1, 1, 1],
+        [0, 2],
+        [2, 2, 1],
+        [DK, DK, DK, 2, 2],
+        [1, 2],
+        [0, 0, 2, 2, 2],
+        [1],
+        [NA, NA],
+        [2, DK, DK],
+    ]
+    # P5 (two votes one apart: 1/2) and P3 (r_wg 1/2) tie in agreement and range; so do P2 and P6 at 0.
+    expected = ["P9", "P4", "P2", "P6", "P3", "P5", "P1", "P7"]
+    order = make.assess(rows, seats=5)["agreement"]["discuss_first"]
+    assert sorted(order[:2]) == ["P4", "P9"]
+    assert order == ["P4", "P9", *expected[2:]]
+
+
+def test_the_wider_range_is_discussed_first_among_equals(make):
+    # r_wg of [0, 1, 1, 2] and of [0, 0, 1] x 2 are not equal, so equals are built from their clipped zeros.
+    rows = [[0, 0, 0, 2, 2, 2], [0, 2], [0, 0, 1, 2, 2], [1, 1]]
+    assert make.assess(rows)["agreement"]["discuss_first"][:4] == ["P1", "P2", "P3", "P4"]
+    rows = [[1, 2], [0, 1, 1, 2, 1, 1, 1]]
+    assert within_group_agreement(rows[1]) == Fraction(1, 2)
+    assert make.assess(rows)["agreement"]["discuss_first"][:2] == ["P2", "P1"]
+
+
+def test_a_consensus_makes_a_practice_known(make):
+    rows = [[1, 1, 1], [DK, DK, 1]]
+    assert make.assess(rows)["agreement"]["discuss_first"][0] == "P2"
+    assert make.assess(rows, levels=[None, 1])["agreement"]["discuss_first"][0] == "P1"

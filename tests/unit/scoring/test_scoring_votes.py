@@ -1,0 +1,184 @@
+"""From votes to a practice score (scoring spec 2)."""
+
+import pytest
+
+from app.scoring import Consensus, Practice, consensus_needs_note, count_votes, practice_result
+
+DK, NA = "dont_know", "not_applicable"
+
+
+def outcome(votes, **more):
+    result = practice_result(Practice("P1", 1), votes, **more)
+    return result.status, result.score, result.source, result.reason
+
+
+@pytest.mark.parametrize(
+    ("votes", "expected"),
+    [
+        ([], ("unscored", None, None, "no_votes")),
+        ([NA, NA, 1], ("not_applicable", None, None, "majority_not_applicable")),
+        ([NA, 1], ("scored", 1, "provisional", None)),
+        ([NA, NA, DK], ("not_applicable", None, None, "majority_not_applicable")),
+        ([NA, DK], ("unscored", None, None, "insufficient_knowledge")),
+        ([DK, DK, 2], ("unscored", None, None, "insufficient_knowledge")),
+        ([DK, 2], ("scored", 2, "provisional", None)),
+        ([DK, DK, 2, 2], ("scored", 2, "provisional", None)),
+        ([2], ("scored", 2, "provisional", None)),
+        ([1, 1], ("scored", 1, "unanimous", None)),
+        ([0, 0, 0], ("scored", 0, "unanimous", None)),
+        ([2, 2, 2, DK], ("scored", 2, "provisional", None)),
+        ([2, 2, 2, NA], ("scored", 2, "provisional", None)),
+        ([0, 1], ("scored", 0, "provisional", None)),
+        ([1, 2, 2], ("scored", 2, "provisional", None)),
+    ],
+)
+def test_votes_become_a_score_or_a_reason(votes, expected):
+    assert outcome(votes) == expected
+
+
+def test_a_consensus_wins_over_any_votes():
+    assert outcome([2, 2, 2], consensus=Consensus(0, "note")) == ("scored", 0, "consensus", None)
+    assert outcome([NA, NA], consensus=Consensus(2)) == ("scored", 2, "consensus", None)
+    assert outcome([], consensus=Consensus(1)) == ("scored", 1, "consensus", None)
+    expected = ("not_applicable", None, "consensus", "consensus_not_applicable")
+    assert outcome([2, 2], consensus=Consensus(NA, "note")) == expected
+
+
+def test_left_unscored_sets_a_score_from_votes_aside_but_no_decision():
+    assert outcome([0, 2], left_unscored=True) == ("unscored", None, None, "left_unscored")
+    assert outcome([2, 2], left_unscored=True) == ("unscored", None, None, "left_unscored")
+    assert outcome([], left_unscored=True) == ("unscored", None, None, "no_votes")
+    assert outcome([DK], left_unscored=True) == ("unscored", None, None, "insufficient_knowledge")
+    assert outcome([NA], left_unscored=True)[0] == "not_applicable"
+    assert outcome([0, 2], left_unscored=True, consensus=Consensus(1)) == ("scored", 1, "consensus", None)
+
+
+@pytest.mark.parametrize(
+    ("value", "votes", "needed"),
+    [
+        (1, [], True),
+        (NA, [], True),
+        (NA, [DK, NA], False),
+        (NA, [NA, NA, 1], True),
+        (1, [DK, DK], True),
+        (1, [NA], True),
+        (1, [0, 2], False),
+        (0, [0, 2], False),
+        (2, [0, 2], False),
+        (0, [1, 2], True),
+        (2, [0, 1], True),
+        (2, [1, 1, DK], True),
+        (1, [1, 1, DK], False),
+    ],
+)
+def test_a_consensus_away_from_the_votes_needs_a_note(value, votes, needed):
+    assert consensus_needs_note(value, votes) is needed
+
+
+def test_what_is_no_vote_is_refused():
+    for vote in (3, -1, "yes", None, 0.5):
+        with pytest.raises(ValueError, match="a vote must be"):
+            count_votes([1, vote])
+
+
+def test_the_result_says_how_consensus_relates_to_votes(make):
+    consensus = {
+        "P1": Consensus(2, " "),
+        "P2": Consensus(1),
+        "P3": Consensus(NA, "why"),
+        "P4": Consensus(2, "old form"),
+    }
+    result = make.assess([[0, 1], [1, 1], [1, 1]], consensus=consensus)
+    shown = [practice["consensus"] for practice in result["practices"][:5]]
+    assert shown == [
+        {"value": 2, "in_range": False, "needs_note": True, "has_note": False},
+        {"value": 1, "in_range": True, "needs_note": False, "has_note": False},
+        {"value": NA, "in_range": None, "needs_note": True, "has_note": True},
+        {"value": 2, "in_range": None, "needs_note": True, "has_note": True},
+        None,
+    ]
+    assert [practice["flags"] for practice in result["practices"][:4]] == [
+        ["consensus_needs_note"],
+        [],
+        [],
+        ["low_response"],
+    ]
+
+
+@pytest.mark.parametrize(("seats", "quorum"), [(0, 2), (1, 2), (3, 2), (4, 2), (5, 3), (6, 3), (7, 4), (200, 100)])
+def test_the_quorum_is_half_of_the_seats_and_at_least_two(make, seats, quorum):
+    assert make.assess(seats=seats)["voting"]["quorum"] == quorum
+
+
+def test_fewer_voters_than_the_quorum_are_a_low_response(make):
+    practices = make.assess([[1, 1, DK], [1, NA], [1, 1, 1, 2]], seats=5)["practices"]
+    assert [("low_response" in practice["flags"]) for practice in practices[:3]] == [False, True, False]
+
+
+def test_practices_count_their_votes_by_answer(make):
+    practice = make.assess([[0, 1, 1, 2, DK, NA]], seats=8)["practices"][0]
+    assert practice["votes"] == {
+        "not_in_place": 1,
+        "partially_in_place": 2,
+        "in_place": 1,
+        "dont_know": 1,
+        "not_applicable": 1,
+        "voted": 6,
+        "invited": 8,
+    }
+    assert practice["perception"] == 1.0
+    assert practice["vote_range"] == {"low": 0, "high": 2}
+
+
+def test_perception_stays_beside_the_score(make):
+    practice = make.assess([[0, 2, 2]], consensus={"P1": Consensus(1)})["practices"][0]
+    assert (practice["score"], practice["perception"]) == (1, 1.333333)
+
+
+class TestFinality:
+    def blockers(self, make, rows=(), **changes):
+        found = make.assess(rows, **changes)["finality"]
+        assert found["can_finalize"] is (not found["blockers"])
+        return {item["reason"]: item["practices"] for item in found["blockers"]}
+
+    def test_consensus_on_everything_can_be_final(self, make):
+        assert self.blockers(make, levels=[1] * 9, has_administration_record=True) == {}
+
+    def test_unanimous_votes_can_be_final(self, make):
+        assert self.blockers(make, [[1, 1]] * 9, has_administration_record=True) == {}
+
+    def test_an_administration_record_is_needed(self, make):
+        assert self.blockers(make, levels=[1] * 9) == {"no_administration_record": []}
+
+    def test_provisional_scores_never_become_final(self, make):
+        rows = [[1, 1]] * 8 + [[1, 2]]
+        assert self.blockers(make, rows, has_administration_record=True) == {"provisional_practice": ["P9"]}
+
+    def test_an_unscored_practice_blocks_until_it_is_left_so_with_a_note(self, make):
+        levels = [1] * 8
+        blocked = self.blockers(make, levels=levels, has_administration_record=True)
+        assert blocked == {"unscored_practice": ["P9"]}
+        note = {"P9": "nobody here can tell"}
+        assert self.blockers(make, levels=levels, has_administration_record=True, left_unscored=note) == {}
+
+    def test_split_votes_may_be_left_unscored_and_then_give_no_score(self, make):
+        rows, note = [[1, 1]] * 8 + [[0, 2]], {"P9": "no agreement"}
+        assert self.blockers(make, rows, has_administration_record=True, left_unscored=note) == {}
+        assert make.assess(rows, left_unscored=note)["practices"][8]["score"] is None
+
+    def test_too_little_coverage_blocks_even_with_notes(self, make):
+        notes = {"P8": "later", "P9": "later"}
+        blocked = self.blockers(make, levels=[1] * 7, has_administration_record=True, left_unscored=notes)
+        assert blocked == {"insufficient_coverage": ["P8", "P9"]}
+
+    def test_nothing_applicable_covers_nothing(self, make):
+        assert self.blockers(make, levels=[NA] * 9, has_administration_record=True) == {"insufficient_coverage": []}
+
+    def test_a_practice_that_does_not_apply_blocks_nothing(self, make):
+        rows = [[1, 1]] * 8 + [[NA, NA]]
+        assert self.blockers(make, rows, has_administration_record=True) == {}
+
+    def test_a_departing_consensus_without_a_note_blocks(self, make):
+        consensus = {"P1": Consensus(2)}
+        blocked = self.blockers(make, [[1, 1]] * 9, has_administration_record=True, consensus=consensus)
+        assert blocked == {"consensus_needs_note": ["P1"]}
