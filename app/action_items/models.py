@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, Column, Computed, Date, DateTime, Foreig
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
-from app.db.base import Record, Versioned, choice
+from app.db.base import Record, Versioned, choice, folded
 
 
 class ActionStatus(StrEnum):
@@ -54,6 +54,7 @@ class ActionItem(Versioned, table=True):
     assessment_id: UUID | None = None
     practices: list[str] = Field(sa_type=ARRAY(Text))
     title: str = Field(max_length=500)
+    title_key: str = folded()
     description: str | None = Field(default=None, max_length=10_000)
     status: ActionStatus = Field(default=ActionStatus.PROPOSED, sa_type=choice(ActionStatus, "status"))
     owner_id: UUID | None = None
@@ -88,6 +89,7 @@ class ActionItemChange(Record, table=True):
     to_status: ActionStatus = Field(sa_type=choice(ActionStatus, "to_status"))
     reason: str | None = Field(default=None, max_length=10_000)
     actor_id: UUID
+    actor_name: str = Field(max_length=200)
 
 
 class ActionItemNote(Record, table=True):

@@ -1,0 +1,1 @@
+"""Assessments: a team's rating of one implementation, from draft to final."""

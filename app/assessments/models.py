@@ -93,6 +93,7 @@ class Assessment(Versioned, table=True):
     state: AssessmentState = Field(default=AssessmentState.DRAFT, sa_type=choice(AssessmentState, "state"))
     stage: Stage | None = Field(default=None, sa_type=choice(Stage, "stage"))
     round: int = 1
+    revealed_round: int = Field(default=0, description="The last round whose votes were revealed.")
     administered_on: date | None = None
     opens_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     closes_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))

@@ -1,11 +1,23 @@
-"""Reading assessments."""
+"""Reading assessments: statements over the table, and their rows as what callers get."""
 
-from sqlalchemy import LargeBinary, Uuid, bindparam, or_, select
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Date, DateTime, LargeBinary, Text, Uuid, and_, any_, bindparam, exists, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
-from app.assessments.models import Participant
-from app.db.reads import Read
-from app.tree.models import Tenant
+from app.access.policy import may, require_for_assessment
+from app.assessments.course import MOVES
+from app.assessments.models import Assessment, AssessmentChange, AssessmentState, Participant
+from app.assessments.schemas import AssessmentChangeRead, AssessmentRead
+from app.db.listing import Listing
+from app.db.reads import Read, Reader, Row
+from app.errors import NotFound
+from app.principal import Principal
+from app.programs.models import Implementation
+from app.tree.models import Organization, Tenant
+from app.tree.paths import within
 
 SEAT_BY_TOKEN = Read(
     select(
@@ -24,3 +36,86 @@ SEAT_BY_TOKEN = Read(
         col(Participant.token_hash) == bindparam("secret_hash", type_=LargeBinary()),
     )
 )
+
+_COMPUTED = {"allowed_transitions"}
+_ROWS = (
+    select(
+        *(getattr(Assessment, name) for name in AssessmentRead.model_fields if name not in _COMPUTED),
+        col(Organization.path),
+        col(Organization.timezone),
+    )
+    .join(
+        Organization,
+        and_(
+            col(Organization.tenant_id) == col(Assessment.tenant_id),
+            col(Organization.id) == col(Assessment.organization_id),
+        ),
+    )
+    .where(col(Assessment.tenant_id) == bindparam("tenant_id", type_=Uuid()))
+)
+_BY_ID = Read(_ROWS.where(col(Assessment.id) == bindparam("id", type_=Uuid())))
+LIST = Listing(
+    "assessments",
+    _ROWS,
+    key=col(Assessment.id),
+    orders={"id": col(Assessment.id), "updated_at": col(Assessment.updated_at)},
+    filters={
+        "organization_id": col(Assessment.organization_id) == bindparam("organization_id", type_=Uuid()),
+        "subtree": and_(
+            col(Organization.path) >= bindparam("subtree_from", type_=Text()),
+            col(Organization.path) < bindparam("subtree_to", type_=Text()),
+        ),
+        "implementation_id": col(Assessment.implementation_id) == bindparam("implementation_id", type_=Uuid()),
+        "program_id": exists().where(
+            col(Implementation.tenant_id) == col(Assessment.tenant_id),
+            col(Implementation.id) == col(Assessment.implementation_id),
+            col(Implementation.program_id) == bindparam("program_id", type_=Uuid()),
+        ),
+        "state": col(Assessment.state) == any_(bindparam("state", type_=ARRAY(Text()))),
+        "administered_after": col(Assessment.administered_on) >= bindparam("administered_after", type_=Date()),
+        "administered_before": col(Assessment.administered_on) <= bindparam("administered_before", type_=Date()),
+        "updated_since": col(Assessment.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),
+    },
+    scope=within,
+)
+HISTORY = Listing(
+    "assessment-history",
+    select(*(getattr(AssessmentChange, name) for name in AssessmentChangeRead.model_fields)).where(
+        col(AssessmentChange.tenant_id) == bindparam("tenant_id", type_=Uuid()),
+        col(AssessmentChange.assessment_id) == bindparam("assessment_id", type_=Uuid()),
+    ),
+    key=col(AssessmentChange.id),
+    orders={"id": col(AssessmentChange.id)},
+    filters={},
+)
+
+
+def present(principal: Principal, row: Row) -> AssessmentRead:
+    """A row as this caller sees it."""
+    fields: dict[str, Any] = dict(row)
+    movable = principal.seat is None and may(principal, "transitionAssessment", row["path"])
+    fields["allowed_transitions"] = list(MOVES[AssessmentState(row["state"])]) if movable else []
+    return AssessmentRead.model_validate(fields)
+
+
+async def row_of(reader: Reader, principal: Principal, assessment_id: UUID, operation: str = "getAssessment") -> Row:
+    """The row of an assessment that this caller may read: the guard of everything below one.
+
+    Raises:
+        NotFound: none such in the caller's sight.
+        Forbidden: in sight, but the operation is not allowed.
+    """
+    row = await reader.fetch_one(_BY_ID, tenant_id=principal.tenant_id, id=assessment_id)
+    if row is None:
+        raise NotFound
+    require_for_assessment(principal, operation, row["path"], assessment_id)
+    return row
+
+
+async def get(reader: Reader, principal: Principal, assessment_id: UUID) -> AssessmentRead:
+    """One assessment.
+
+    Raises:
+        NotFound: none such in the caller's sight.
+    """
+    return present(principal, await row_of(reader, principal, assessment_id))

@@ -1,5 +1,12 @@
-"""Routes."""
+"""All routes of the assessments domain."""
 
 from fastapi import APIRouter
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from app.assessments import decision_router, router, seat_router, vote_router
+
+ROUTERS: tuple[APIRouter, ...] = (
+    router.router,
+    vote_router.router,
+    decision_router.router,
+    seat_router.router,
+)

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import Self
 from urllib.parse import quote
 
-from app.db.embedded_cluster import APP, DATABASE, OWNER, PORT, Cluster
+from app.db.embedded_cluster import APP, DATABASE, OWNER, PID_FILE, PORT, Cluster, is_ready, postmaster_pid
 from app.db.embedded_host import (
     Account,
     EmbeddedPostgresError,
@@ -41,6 +41,7 @@ __all__ = ["EmbeddedAddress", "EmbeddedPostgresError", "EmbeddedServer"]
 PREDECESSOR_SECONDS = 30.0
 READY_SECONDS = 120.0
 FAST_STOP_SECONDS = 20.0
+IMMEDIATE_STOP_SECONDS = 10.0
 POLL_SECONDS = 0.01
 SOCKET_PATH_BYTES = 103  # the least of the platforms' limits: macOS 103, Linux 107
 
@@ -182,8 +183,10 @@ def _predecessor_gone(base: Path) -> Iterator[int]:
         deadline = time.monotonic() + PREDECESSOR_SECONDS
         while not _try_lock(lock):
             if time.monotonic() > deadline:
+                pid = postmaster_pid(base / "data") or "unknown"
                 raise EmbeddedPostgresError(
-                    f"the former PostgreSQL in {base} has not ended within {PREDECESSOR_SECONDS:.0f} s: try again"
+                    f"the former PostgreSQL in {base} (pid {pid}) is still there after {PREDECESSOR_SECONDS:.0f} s: "
+                    "try again, or end it"
                 )
             time.sleep(POLL_SECONDS)
         yield lock
@@ -211,12 +214,11 @@ def _remove_stale_pid_file(cluster: Cluster) -> None:
 
     A server that somebody started on this cluster by hand does not hold our lock: it is told by its working folder.
     """
-    with suppress(FileNotFoundError):
-        pid = cluster.pid_file.read_text().partition("\n")[0].strip()
-        with suppress(OSError):
-            if Path(f"/proc/{pid}/cwd").samefile(cluster.data):
-                raise EmbeddedPostgresError(f"a PostgreSQL started by hand runs in {cluster.data} (pid {pid})")
-        cluster.pid_file.unlink()
+    pid = postmaster_pid(cluster.data)
+    with suppress(OSError):
+        if Path(f"/proc/{pid}/cwd").samefile(cluster.data):
+            raise EmbeddedPostgresError(f"a PostgreSQL started by hand runs in {cluster.data} (pid {pid})")
+    (cluster.data / PID_FILE).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -282,10 +284,8 @@ def _running(cluster: Cluster, socket_dir: Path, log: ServerLog, lock: int) -> I
 def _wait_until_ready(process: subprocess.Popen[bytes], cluster: Cluster, log: ServerLog) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while process.poll() is None:
-        with suppress(FileNotFoundError):
-            state = cluster.pid_file.read_text().splitlines()
-            if len(state) >= 8 and state[0] == str(process.pid) and state[7].strip() == "ready":
-                return
+        if postmaster_pid(cluster.data) == process.pid and is_ready(cluster.data):
+            return
         if time.monotonic() > deadline:
             raise EmbeddedPostgresError(f"PostgreSQL was not ready within {READY_SECONDS:.0f} s: {log.complaint()}")
         time.sleep(POLL_SECONDS)
@@ -293,13 +293,14 @@ def _wait_until_ready(process: subprocess.Popen[bytes], cluster: Cluster, log: S
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End the server: fast, after a while at once, and with the pipe its watchdog."""
+    """End the server: fast, else at once, else by force; and with the pipe its watchdog."""
+    steps = ((signal.SIGINT, FAST_STOP_SECONDS), (signal.SIGQUIT, IMMEDIATE_STOP_SECONDS), (signal.SIGKILL, None))
     try:
-        process.send_signal(signal.SIGINT)
-        process.wait(FAST_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGQUIT)
-        process.wait()
+        for ending, seconds in steps:
+            process.send_signal(ending)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(seconds)
+                break
     finally:
         if process.stdin is not None:
             process.stdin.close()

@@ -11,6 +11,7 @@ from app.db.embedded_host import Account, EmbeddedPostgresError, ServerLog, comp
 
 DATABASE = "fa_readiness"
 PORT = 5432
+PID_FILE = "postmaster.pid"
 OWNER, APP, SUPERUSER = "fa_owner", "fa_app", "postgres"
 
 # Passed on the command line, so that neither postgresql.conf nor ALTER SYSTEM can override them. Statements that
@@ -62,10 +63,6 @@ class Cluster:
     @property
     def data(self) -> Path:
         return self.base / "data"
-
-    @property
-    def pid_file(self) -> Path:
-        return self.data / "postmaster.pid"
 
     def create_or_check(self, log: ServerLog, lock: int) -> None:
         """Make the cluster where there is none; refuse one of another version or another account.
@@ -136,7 +133,7 @@ class Cluster:
         rules = "# Written at every start of the service.\nlocal all all peer map=fa\n"
         names = "".join(f'fa "{name}" {role}\n' for role in (SUPERUSER, OWNER, APP))
         for path, text in ((self.hba_file, rules), (self.ident_file, f"# Written at every start.\n{names}")):
-            path.write_text(text)
+            path.write_text(text, encoding="utf-8")
             path.chmod(0o644)
 
     @property
@@ -163,7 +160,32 @@ class Cluster:
         command = [str(self.programs / "psql"), "-X", "-q", "-w", "-v", "ON_ERROR_STOP=1"]
         command += ["-h", str(socket_dir), "-p", str(PORT), "-U", SUPERUSER, "-d", "postgres"]
         done = subprocess.run(  # noqa: S603 - the command is ours
-            command, input=_PROVISION, capture_output=True, text=True, env=environment(), cwd="/", check=False
+            command,
+            input=_PROVISION,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            env=environment(),
+            cwd="/",
+            check=False,
         )
         if done.returncode != 0:
             raise EmbeddedPostgresError(f"PostgreSQL's roles could not be set up: {complaint(done.stderr)}")
+
+
+def postmaster_pid(data: Path) -> int | None:
+    """The process that runs, or ran until it was killed, on a data directory of PostgreSQL."""
+    lines = _pid_lines(data)
+    return int(lines[0]) if lines and lines[0].strip().isdigit() else None
+
+
+def is_ready(data: Path) -> bool:
+    """Whether the server accepts connections: the eighth line of its pid file says so."""
+    return [line.strip() for line in _pid_lines(data)[7:]] == [b"ready"]
+
+
+def _pid_lines(data: Path) -> list[bytes]:
+    try:
+        return (data / PID_FILE).read_bytes().splitlines()
+    except FileNotFoundError:
+        return []

@@ -159,7 +159,7 @@ def find_programs(bin_dir: Path | None) -> Path:
 
 def major_version(programs: Path) -> int:
     command = [str(programs / "postgres"), "--version"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, env=environment())  # noqa: S603 - found above
+    answer = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=environment())  # noqa: S603 - found above
     found = re.search(r"\(PostgreSQL\) (\d+)", answer.stdout)
     if found is None:
         raise EmbeddedPostgresError(f"{command[0]} does not run here: {complaint(answer.stderr)}")

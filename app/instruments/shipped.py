@@ -19,7 +19,7 @@ class Shipped:
 
     Args:
         canonical: the document as RFC 8785 canonical JSON.
-        content_hash: "sha256:" and the SHA-256 of those bytes, hexadecimal.
+        content_hash: the SHA-256 of those bytes, 64 hexadecimal digits.
     """
 
     canonical: bytes
@@ -50,4 +50,4 @@ def shipped_profiles() -> tuple[Shipped, ...]:
 @cache
 def _read(name: str) -> Shipped:
     document = json.loads((files("app.instruments") / "data" / name).read_bytes())
-    return Shipped(canonical=canonical_json(document), content_hash=f"sha256:{content_hash(document)}")
+    return Shipped(canonical=canonical_json(document), content_hash=content_hash(document))

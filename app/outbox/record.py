@@ -14,12 +14,14 @@ def record(
     *,
     organization_id: UUID | None = None,
     data: dict[str, Any] | None = None,
+    anonymous: bool = False,
 ) -> None:
     """Tell of a change, in the change's own transaction.
 
     Args:
         event: ``<subject type>.<what happened>``, such as ``assessment.opened``.
         data: JSON values that help a follower; never a vote's value, a comment or a secret.
+        anonymous: leave the actor out of the audit row, where naming it would tell who has voted.
     """
     subject_type = event.partition(".")[0]
     common: dict[str, Any] = {
@@ -33,5 +35,11 @@ def record(
     }
     tx.session.add(OutboxEvent(type=event, **common))
     tx.session.add(
-        AuditEvent(actor_id=tx.principal.id, actor_kind=tx.principal.kind, action=event, outcome="done", **common)
+        AuditEvent(
+            actor_id=None if anonymous else tx.principal.id,
+            actor_kind=tx.principal.kind,
+            action=event,
+            outcome="done",
+            **common,
+        )
     )

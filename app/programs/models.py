@@ -58,7 +58,11 @@ class StageChange(Record, table=True):
 
     __tablename__ = "stage_changes"
     __table_args__ = (
-        ForeignKeyConstraint(["tenant_id", "implementation_id"], ["implementations.tenant_id", "implementations.id"]),
+        ForeignKeyConstraint(
+            ["tenant_id", "implementation_id"],
+            ["implementations.tenant_id", "implementations.id"],
+            ondelete="CASCADE",
+        ),
         Index("ix_stage_changes_implementation", "tenant_id", "implementation_id", "id"),
     )
 

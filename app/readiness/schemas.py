@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Annotated, Literal
+from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -326,6 +327,7 @@ class ReadinessCompute(Body):
 
     instrument_key: Key | None = Field(default=None, description="Instrument; the shipped one by default.")
     instrument_version: Key | None = Field(default=None, description="Its version; the latest published by default.")
+    scoring_profile_id: UUID | None = Field(default=None, description="The newest default profile, unless named.")
     stage: Stage | None = Field(default=None, description="Stage of implementation.")
     as_of: Day | None = Field(default=None, description="Date the result is asked for.")
     respondents: list[ComputeRespondent] = Field(

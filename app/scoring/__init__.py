@@ -53,6 +53,7 @@ from app.scoring.votes import (
     count_votes,
     lower_median,
     practice_result,
+    tally,
 )
 
 __all__ = [
@@ -113,6 +114,7 @@ __all__ = [
     "respondent_readiness",
     "scores_of",
     "stage_attainment",
+    "tally",
     "to_wire",
     "within_group_agreement",
 ]

@@ -145,7 +145,7 @@ def discuss_first(results: Sequence[PracticeResult]) -> list[str]:
     def urgency(item: tuple[PracticeResult, int, int]) -> tuple[bool, int, int, int]:
         result, numerator, denominator = item
         known = result.reason != "insufficient_knowledge"
-        return known, numerator * (common // denominator), -_range(result.counts), result.number
+        return known, numerator * (common // denominator), -result.counts.width, result.number
 
     return [result.code for result, _, _ in sorted(items, key=urgency)]
 
@@ -153,13 +153,9 @@ def discuss_first(results: Sequence[PracticeResult]) -> list[str]:
 def _agreement_to_sort_by(counts: VoteCounts) -> tuple[int, int]:
     """r_wg as a quotient; for two votes 0, 1/2 or 1 by their range, for fewer 1."""
     if counts.numeric < _LEAST_VOTES:
-        return (2 - _range(counts), 2) if counts.numeric == 2 else (1, 1)
+        return (2 - counts.width, 2) if counts.numeric == 2 else (1, 1)
     agreement = r_wg(counts)
     return agreement.numerator or 0, agreement.denominator
-
-
-def _range(counts: VoteCounts) -> int:
-    return max(0, counts.high - counts.low)
 
 
 def _spread(counts: VoteCounts) -> int:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
-from app.scoring.canonical import canonical_json
+from app.scoring.canonical import encode_ordered
 from app.scoring.profile import ScoringProfile
 from app.scoring.types import (
     DONT_KNOW,
@@ -111,37 +111,55 @@ def respondents_voted(votes: Iterable[Mapping[str, Vote]]) -> int:
 def canonical_input(given: AssessmentInput) -> bytes:
     """The canonical form of an input, whose SHA-256 a result carries.
 
-    While votes are sealed it holds nothing that came from respondents or from the team's decisions: neither a digest
-    nor anything made of it can be searched for votes. A practice's votes stand in the order of the sorted seats, null
-    where a seat did not vote. Notes enter by their presence only.
+    Practices stand in order of number and seats in order of id; what is said of practices is one list entry for each,
+    null where nothing is said, and a practice's votes are one entry for each seat. Notes enter by their presence only.
+    While votes are sealed it holds nothing that came from respondents or from the team's decisions on them: neither a
+    digest nor anything made of it can be searched for votes.
 
     Args:
         given: a checked input.
     Returns:
         RFC 8785 bytes; the same for every order of seats, votes and practices.
+    Raises:
+        ValueError: a lone surrogate in a name or an id.
     Source:
         scoring spec 1.3 and 10.
     """
+    codes = [practice.code for practice in given.instrument.practices]
     seats = sorted(given.seats, key=lambda seat: seat.id)
-    document: dict[str, Any] = {
-        "spec": SPEC,
-        "instrument": name_of(given.instrument),
-        "practices": [list(practice) for practice in given.instrument.practices],
-        "profile": name_of(given.profile),
-        "stage": given.stage,
-        "as_of": None if given.as_of is None else given.as_of.isoformat(),
-        "seats": [[seat.id, seat.perspective] for seat in seats],
-        "importance": given.importance,
-        "feasibility": given.feasibility,
-        "has_administration_record": given.has_administration_record,
-        "sealed": given.sealed,
-    }
-    if not given.sealed:
-        ids = [seat.id for seat in seats]
-        document["votes"] = {code: list(map(votes.get, ids)) for code, votes in given.votes.items() if votes}
-        document["consensus"] = {code: [item.value, has_note(item)] for code, item in given.consensus.items()}
-        document["left_unscored"] = sorted(given.left_unscored)
-    return canonical_json(document)
+    decided = not given.sealed
+    # The keys are written in their canonical order; a test compares the bytes with those of `canonical_json`.
+    return encode_ordered(
+        {
+            "as_of": None if given.as_of is None else given.as_of.isoformat(),
+            "consensus": [_decision(given.consensus.get(code)) for code in codes] if decided else None,
+            "feasibility": list(map(given.feasibility.get, codes)),
+            "has_administration_record": given.has_administration_record,
+            "importance": list(map(given.importance.get, codes)),
+            "instrument": _identity(given.instrument),
+            "left_unscored": [code in given.left_unscored for code in codes] if decided else None,
+            "practices": given.instrument.practices,
+            "profile": _identity(given.profile),
+            "sealed": given.sealed,
+            "seats": seats,
+            "spec": SPEC,
+            "stage": given.stage,
+            "votes": _votes(given, [seat.id for seat in seats], codes) if decided else None,
+        }
+    )
+
+
+def _votes(given: AssessmentInput, seats: list[str], codes: list[str]) -> list[list[Vote | None]]:
+    nobody: Mapping[str, Vote] = {}
+    return [list(map(given.votes.get(code, nobody).get, seats)) for code in codes]
+
+
+def _decision(consensus: Consensus | None) -> list[int | str] | None:
+    return None if consensus is None else [consensus.value, has_note(consensus)]
+
+
+def _identity(item: Instrument | ScoringProfile) -> list[str]:
+    return [item.key, item.version, item.content_hash]
 
 
 def name_of(item: Instrument | ScoringProfile) -> dict[str, str]:

@@ -45,17 +45,20 @@ def cheapest_path(steps: Sequence[Step], target: Fraction, *, lift_zeros: bool =
     Source:
         scoring spec 3, `path_to_established`; tested against all 3^9 ends.
     """
-    total = sum(step.weight for step in steps)
+    total = reached = 0
+    given: list[int] = []
+    open_moves: list[_Move] = []
+    for position, (_, score, weight, feasibility) in enumerate(steps):
+        level = score
+        if lift_zeros and score == 0:
+            given.append(position)
+            level = 1
+        total += weight
+        reached += weight * level
+        open_moves += [_Move(position, weight, feasibility)] * (2 - level)
     if not total:
         return None
-    given = [index for index, step in enumerate(steps) if lift_zeros and step.score == 0]
-    sum_needed = -(-total * target.numerator // (50 * target.denominator))
-    missing = sum_needed - sum(s.weight * s.score for s in steps) - sum(steps[index].weight for index in given)
-    open_moves = [
-        _Move(index, step.weight, step.feasibility)
-        for index, step in enumerate(steps)
-        for _ in range(2 - (max(step.score, 1) if lift_zeros else step.score))
-    ]
+    missing = -(-total * target.numerator // (50 * target.denominator)) - reached
     chosen = _choose(open_moves, missing)
     return tuple(steps[index].code for index in sorted(given + chosen))
 

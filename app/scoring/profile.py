@@ -18,6 +18,8 @@ from app.scoring.profile_document import (
 from app.scoring.types import SPEC, STAGES
 
 GATES: Final = ("practice_at_zero", "unscored", "provisional")
+# Told to people or used by later sections; not looked at here.
+_CARRIED: Final = ("title", "description", "license", "license_url", "evidence_rule", "privacy", "rollup")
 _DEFAULT_K: Final = 5
 _DEFAULT_COMMENTS_K: Final = 10
 _LEAST_K: Final = 3
@@ -83,7 +85,7 @@ class ScoringProfile:
         Source:
             scoring spec, "default" throughout.
         """
-        top = read_object(document, "profile", _SECTIONS, ("privacy",))
+        top = read_object(document, "profile", _SECTIONS, _CARRIED)
         if top["spec"] != SPEC:
             raise ValueError(f"profile.spec must be {SPEC}")
         weights = read_object(top["weights"], "weights", ("default", "practices"))

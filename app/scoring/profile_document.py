@@ -79,6 +79,6 @@ def read_cuts(value: Any, where: str, high: int, least: int) -> tuple[Cut, ...]:
 
 
 def _read_cut(value: Any, where: str, high: int) -> Cut:
-    item = read_object(value, where, ("key", "from"))
+    item = read_object(value, where, ("key", "from"), ("title",))
     lower = read_exact(item["from"], f"{where}.from", high)
     return Cut(read_text(item["key"], f"{where}.key"), lower.numerator, lower.denominator)

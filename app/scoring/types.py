@@ -65,7 +65,7 @@ class Instrument:
         content_hash: SHA-256 of its canonical document, hexadecimal.
         practices: its practices, at least one, with distinct codes and numbers; kept sorted by number.
     Raises:
-        ValueError: no practice, or a code or number twice.
+        ValueError: no practice, a number that is no integer, or a code or number twice.
     """
 
     key: str
@@ -77,6 +77,8 @@ class Instrument:
         ordered = tuple(sorted((Practice(*practice) for practice in self.practices), key=lambda p: p.number))
         if not ordered:
             raise ValueError("an instrument needs at least one practice")
+        if any(type(practice.number) is not int for practice in ordered):
+            raise ValueError("an instrument's practice numbers must be integers")
         if len({practice.code for practice in ordered}) != len(ordered):
             raise ValueError("an instrument's practice codes must differ")
         if len({practice.number for practice in ordered}) != len(ordered):

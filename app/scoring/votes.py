@@ -8,38 +8,46 @@ from app.scoring.types import DONT_KNOW, NOT_APPLICABLE, Consensus, Practice, So
 
 
 class VoteCounts(NamedTuple):
-    """How often each answer was given to one practice; all that its figures depend on."""
+    """How often each answer was given to one practice, and the sums its figures use. Build it with `tally`."""
 
-    zeros: int = 0
-    ones: int = 0
-    twos: int = 0
-    dont_know: int = 0
-    not_applicable: int = 0
-
-    @property
-    def numeric(self) -> int:
-        """Votes of 0, 1 or 2: n."""
-        return self.zeros + self.ones + self.twos
-
-    @property
-    def voted(self) -> int:
-        """Votes of any kind: n + d + a."""
-        return sum(self)
-
-    @property
-    def total(self) -> int:
-        """Sum of the numeric votes."""
-        return self.ones + 2 * self.twos
+    zeros: int
+    ones: int
+    twos: int
+    dont_know: int
+    not_applicable: int
+    numeric: int
+    """Votes of 0, 1 or 2: n."""
+    voted: int
+    """Votes of any kind: n + d + a."""
+    total: int
+    """Sum of the numeric votes."""
+    low: int
+    """Lowest numeric vote; only meaningful where there is one."""
+    high: int
+    """Highest numeric vote; only meaningful where there is one."""
 
     @property
-    def low(self) -> int:
-        """Lowest numeric vote; only meaningful where there is one."""
-        return 0 if self.zeros else 1 if self.ones else 2
+    def width(self) -> int:
+        """Range of the numeric votes, highest less lowest; 0 where there are none."""
+        return self.high - self.low if self.numeric else 0
 
-    @property
-    def high(self) -> int:
-        """Highest numeric vote; only meaningful where there is one."""
-        return 2 if self.twos else 1 if self.ones else 0
+
+@lru_cache(maxsize=4096)
+def tally(zeros: int = 0, ones: int = 0, twos: int = 0, dont_know: int = 0, not_applicable: int = 0) -> VoteCounts:
+    """Complete how often each answer was given with the sums that follow."""
+    numeric = zeros + ones + twos
+    return VoteCounts(
+        zeros,
+        ones,
+        twos,
+        dont_know,
+        not_applicable,
+        numeric=numeric,
+        voted=numeric + dont_know + not_applicable,
+        total=ones + 2 * twos,
+        low=0 if zeros else 1 if ones else 2,
+        high=2 if twos else 1 if ones else 0,
+    )
 
 
 class PracticeResult(NamedTuple):
@@ -67,8 +75,8 @@ def count_votes(votes: Iterable[Vote]) -> VoteCounts:
         ValueError: any other value.
     """
     cast = list(votes)
-    counts = VoteCounts(cast.count(0), cast.count(1), cast.count(2), cast.count(DONT_KNOW), cast.count(NOT_APPLICABLE))
-    if sum(counts) != len(cast):
+    counts = tally(cast.count(0), cast.count(1), cast.count(2), cast.count(DONT_KNOW), cast.count(NOT_APPLICABLE))
+    if counts.voted != len(cast):
         raise ValueError("a vote must be 0, 1, 2, dont_know or not_applicable")
     return counts
 
@@ -171,5 +179,5 @@ def _from_votes(counts: VoteCounts, left_unscored: bool) -> _Outcome:
         return "unscored", None, None, "insufficient_knowledge"
     if left_unscored:
         return "unscored", None, None, "left_unscored"
-    unanimous = numeric >= 2 and numeric == voted and counts.low == counts.high
+    unanimous = numeric >= 2 and numeric == voted and not counts.width
     return "scored", score, "unanimous" if unanimous else "provisional", None

@@ -407,6 +407,7 @@ def upgrade() -> None:
             nullable=True,
         ),
         sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("revealed_round", sa.Integer(), nullable=False),
         sa.Column("administered_on", sa.Date(), nullable=True),
         sa.Column("opens_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closes_at", sa.DateTime(timezone=True), nullable=True),
@@ -484,6 +485,7 @@ def upgrade() -> None:
             ["tenant_id", "implementation_id"],
             ["implementations.tenant_id", "implementations.id"],
             name=op.f("fk_stage_changes_tenant_id_implementation_id_implementations"),
+            ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_stage_changes_tenant_id_tenants")),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_stage_changes")),
@@ -502,6 +504,7 @@ def upgrade() -> None:
         sa.Column("assessment_id", sa.Uuid(), nullable=True),
         sa.Column("practices", postgresql.ARRAY(sa.Text()), nullable=False),
         sa.Column("title", sa.String(length=500), nullable=False),
+        sa.Column("title_key", sa.Text(collation="C"), nullable=False),
         sa.Column("description", sa.String(length=10000), nullable=True),
         sa.Column(
             "status",
@@ -863,6 +866,7 @@ def upgrade() -> None:
         ),
         sa.Column("reason", sa.String(length=10000), nullable=True),
         sa.Column("actor_id", sa.Uuid(), nullable=False),
+        sa.Column("actor_name", sa.String(length=200), nullable=False),
         sa.ForeignKeyConstraint(
             ["tenant_id", "action_item_id"],
             ["action_items.tenant_id", "action_items.id"],

@@ -173,7 +173,9 @@ def test_waiting_for_a_predecessor_has_an_end(data_dir: Path, undo: ExitStack, m
     undo.enter_context(StoppedBackend(child.owner_url))
     child.process.kill()
     child.process.wait()
-    with pytest.raises(EmbeddedPostgresError, match=r"^the former PostgreSQL in .* has not ended .*: try again$"):
+    with pytest.raises(
+        EmbeddedPostgresError, match=rf"^the former PostgreSQL in .* \(pid {child.postmaster}\) is still there"
+    ):
         EmbeddedServer(data_dir).start()
 
 

@@ -39,11 +39,10 @@ def connects(server: EmbeddedServer) -> bool:
     return asyncio.run(ask())
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["with a space", "Grüße 日本", "a+b%20&c=d#e?f", "qu'o\"te", "a,b", "x" * 120, os.fsdecode(b"caf\xe9")],
-    ids=ascii,
-)
+ODD_NAMES = ["with a space", "Grüße 日本", "a+b%20&c=d#e?f", "qu'o\"te", "a,b", "x" * 120, os.fsdecode(b"caf\xe9")]
+
+
+@pytest.mark.parametrize("name", ODD_NAMES, ids=ascii)
 def test_any_path_will_do(prepared: Path, folder: Path, name: str) -> None:
     data_dir = folder / name / "data"
     data_dir.parent.mkdir()
@@ -218,7 +217,7 @@ def test_an_ordinary_user_runs_it_as_that_user() -> None:
         with running(folder / "data", interpreter=interpreter, user="nobody") as child:
             assert Path(f"/proc/{child.postmaster}").owner() == "nobody"
             assert stat.S_IMODE((folder / "data").stat().st_mode) == 0o700
-            psql = [find_programs(None) / "psql", child.owner_url, "-Atc", "SELECT current_user"]
+            psql: list[str | Path] = [find_programs(None) / "psql", child.owner_url, "-Atc", "SELECT current_user"]
             assert run(psql, user="nobody").stdout == "fa_owner\n"
             refused = run(psql)
             assert "Peer authentication failed" in refused.stderr

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from app.db.embedded import EmbeddedPostgresError, EmbeddedServer
 from app.db.embedded_host import find_programs
+from tests.embedded.processes import moved
 
 
 def refusal(data_dir: Path, bin_dir: Path | None = None) -> str:
@@ -122,3 +124,12 @@ def test_a_folder_without_programs_is_refused(folder: Path, make: Callable[[Path
 def test_a_user_without_a_name_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 4_000_000_000)
     assert "user id 4000000000 has none" in refusal(folder / "data")
+
+
+def test_a_socket_that_fits_nowhere_is_refused(prepared: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    temporary = folder / ("t" * 120)
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    with moved(prepared, folder / ("x" * 120)) as data_dir:
+        assert refusal(data_dir).endswith(": set TMPDIR to another folder")
+    assert not list(temporary.iterdir())

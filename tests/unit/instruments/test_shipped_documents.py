@@ -20,9 +20,9 @@ SCHEMAS: dict[str, type[Document]] = {
     "fa9-default": ProfileDocument,
 }
 PUBLISHED = {
-    ("facilitative-administration", "1.0.0"): "sha256:eeefba13243711257397fbf5735745747a6c25de2e550746a2d1c83c7249aa1b",
-    ("implementation-drivers", "1.0.0"): "sha256:4e3d6f150bfb2add8b5267a51e4a2aea7f8381e262ca77484506b94ec7c0421c",
-    ("fa9-default", "1.0.0"): "sha256:e8f92ee58fb52f58fde425f0c0ce8e0e5870b651d7c6e512dd09f0b352da90db",
+    ("facilitative-administration", "1.0.0"): "eeefba13243711257397fbf5735745747a6c25de2e550746a2d1c83c7249aa1b",
+    ("implementation-drivers", "1.0.0"): "4e3d6f150bfb2add8b5267a51e4a2aea7f8381e262ca77484506b94ec7c0421c",
+    ("fa9-default", "1.0.0"): "e8f92ee58fb52f58fde425f0c0ce8e0e5870b651d7c6e512dd09f0b352da90db",
 }
 
 
@@ -67,7 +67,7 @@ def test_a_published_document_never_changes(shipped: Shipped) -> None:
 def test_the_content_hash_is_that_of_rfc_8785(shipped: Shipped) -> None:
     canonical = rfc8785.dumps(shipped.document)
     assert shipped.canonical == canonical
-    assert shipped.content_hash == f"sha256:{hashlib.sha256(canonical).hexdigest()}"
+    assert shipped.content_hash == f"{hashlib.sha256(canonical).hexdigest()}"
 
 
 @pytest.mark.parametrize("shipped", everything(), ids=identity)

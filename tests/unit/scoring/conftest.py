@@ -42,7 +42,7 @@ def _by_practice(rows):
 
 
 def _given(rows=(), *, seats=None, levels=None, **changes):
-    """An input from votes per practice, or from one consensus level per practice; seats are theirs or a number of them."""
+    """An input from votes, or from one consensus level, per practice; seats are theirs or as many as asked for."""
     if not isinstance(seats, tuple):
         count = max((len(row) for row in rows), default=0) if seats is None else seats
         seats = tuple(Seat(f"s{seat}") for seat in range(count))

@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from app.scoring import Consensus, Instrument, Practice, Seat, canonical_input
+from app.scoring import Consensus, Instrument, Practice, Seat, canonical_input, canonical_json
 
 SEATS = (Seat("s0", "manager"), Seat("s1"))
 
@@ -46,6 +46,7 @@ def test_a_wrong_input_is_refused(make, changes, message):
         ((), "at least one practice"),
         ((Practice("P1", 1), Practice("P1", 2)), "codes must differ"),
         ((Practice("P1", 1), Practice("P2", 1)), "numbers must differ"),
+        ((Practice("P1", 1.5),), "numbers must be integers"),
     ],
 )
 def test_an_instrument_needs_distinct_practices(practices, message):
@@ -63,15 +64,28 @@ def test_the_canonical_input_is_readable_and_sorted(make):
         as_of=date(2026, 3, 1),
         stage="installation",
     )
-    document = json.loads(canonical_input(given))
+    canonical = canonical_input(given)
+    document = json.loads(canonical)
+    assert canonical == canonical_json(document)
     assert document["seats"] == [["s0", "manager"], ["s1", None]]
-    assert document["votes"] == {"P1": [1, 2], "P2": [None, "dont_know"]}
-    assert document["consensus"] == {"P1": [1, False], "P2": ["not_applicable", True]}
-    assert document["left_unscored"] == ["P8", "P9"]
+    assert document["votes"][:4] == [[1, 2], [None, "dont_know"], [None, None], [None, None]]
+    assert document["consensus"] == [[1, False], ["not_applicable", True]] + [None] * 7
+    assert document["left_unscored"] == [False] * 7 + [True] * 2
     assert (document["stage"], document["as_of"], document["sealed"]) == ("installation", "2026-03-01", False)
-    assert document["importance"] == {"P1": 4}
-    assert document["profile"]["content_hash"] == make.default.content_hash
+    assert document["importance"] == [4] + [None] * 8
+    assert document["profile"][2] == make.default.content_hash
     assert document["practices"][0] == ["P1", 1]
+
+
+def test_a_lone_surrogate_has_no_canonical_form(make):
+    with pytest.raises(ValueError, match="surrogates not allowed"):
+        canonical_input(make.given(seats=(Seat("\ud800"),)))
+
+
+def test_a_sealed_canonical_input_holds_no_vote_and_no_decision(make):
+    given = make.given([[1, 2]], levels=[1], left_unscored={"P9": "x"}, sealed=True)
+    document = json.loads(canonical_input(given))
+    assert (document["votes"], document["consensus"], document["left_unscored"]) == (None, None, None)
 
 
 def test_everything_that_decides_the_result_is_in_the_hash(make):

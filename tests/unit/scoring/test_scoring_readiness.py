@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from app.scoring import Finding, band_of, readiness_of_scores
+from app.scoring import Finding, assess, band_of, evaluate, readiness_of_scores
 
 NA = "not_applicable"
 
@@ -193,6 +193,12 @@ class TestPriorities:
             feasibility={"P1": 4, "P2": 2, "P3": 2, "P4": 4, "P5": 1},
         )
         assert [item["practice"] for item in result["priorities"][:5]] == ["P2", "P3", "P1", "P4", "P5"]
+
+    def test_the_gap_on_the_wire_is_the_exact_one(self, make):
+        given = make.given(levels=[0, 1, 2])
+        gaps = {item.code: item.gap for item in evaluate(given).priorities}
+        assert (gaps["P1"], gaps["P2"], gaps["P3"], gaps["P4"]) == (1, Fraction(1, 2), 0, 1)
+        assert [practice["gap"] for practice in assess(given)["practices"][:4]] == [1.0, 0.5, 0.0, 1.0]
 
 
 class TestStages:

@@ -1,0 +1,82 @@
+"""Reading consensus, ratings and the administration record."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Text, Uuid, bindparam, select
+from sqlmodel import col
+
+from app.assessments.decision_schemas import AdministrationRead, ConsensusRead, PracticeRatingRead
+from app.assessments.models import AdministrationRecord, Consensus, PracticeRating
+from app.assessments.vote_schemas import on_wire
+from app.db.listing import Listing
+from app.db.reads import Read, Reader, Row, from_json
+from app.errors import NotFound
+
+_PRACTICE = bindparam("practice", type_=Text())
+
+
+def _rows(table: Any, fields: Any) -> Any:
+    return select(*(getattr(table, name) for name in fields)).where(
+        table.tenant_id == bindparam("tenant_id", type_=Uuid()),
+        table.assessment_id == bindparam("assessment_id", type_=Uuid()),
+    )
+
+
+_CONSENSUS = _rows(Consensus, ConsensusRead.model_fields)
+_RATINGS = _rows(PracticeRating, PracticeRatingRead.model_fields)
+_ONE_CONSENSUS = Read(_CONSENSUS.where(col(Consensus.practice) == _PRACTICE))
+_ONE_RATING = Read(_RATINGS.where(col(PracticeRating.practice) == _PRACTICE))
+_ADMINISTRATION = Read(_rows(AdministrationRecord, AdministrationRead.model_fields))
+CONSENSUS = Listing("consensus", _CONSENSUS, key=col(Consensus.id), orders={"id": col(Consensus.id)}, filters={})
+RATINGS = Listing(
+    "practice-ratings", _RATINGS, key=col(PracticeRating.id), orders={"id": col(PracticeRating.id)}, filters={}
+)
+
+
+def present_consensus(row: Row) -> ConsensusRead:
+    """A consensus as the wire has it."""
+    fields: dict[str, Any] = dict(row)
+    fields["value"] = on_wire(row["value"])
+    return ConsensusRead.model_validate(fields)
+
+
+def present_rating(row: Row) -> PracticeRatingRead:
+    """A rating as the wire has it."""
+    return PracticeRatingRead.model_validate(dict(row))
+
+
+async def consensus(reader: Reader, tenant_id: UUID, assessment_id: UUID, practice: str) -> ConsensusRead:
+    """The consensus on a practice.
+
+    Raises:
+        NotFound: none is recorded.
+    """
+    return present_consensus(await _one(reader, _ONE_CONSENSUS, tenant_id, assessment_id, practice=practice))
+
+
+async def rating(reader: Reader, tenant_id: UUID, assessment_id: UUID, practice: str) -> PracticeRatingRead:
+    """The team's rating of a practice.
+
+    Raises:
+        NotFound: there is none.
+    """
+    return present_rating(await _one(reader, _ONE_RATING, tenant_id, assessment_id, practice=practice))
+
+
+async def administration(reader: Reader, tenant_id: UUID, assessment_id: UUID) -> AdministrationRead:
+    """The administration record.
+
+    Raises:
+        NotFound: there is none yet.
+    """
+    row = await _one(reader, _ADMINISTRATION, tenant_id, assessment_id)
+    fields = {**row, "roles_present": from_json(row["roles_present"]), "checklist": from_json(row["checklist"])}
+    return AdministrationRead.model_validate(fields)
+
+
+async def _one(reader: Reader, read: Read, tenant_id: UUID, assessment_id: UUID, **values: Any) -> Row:
+    row = await reader.fetch_one(read, tenant_id=tenant_id, assessment_id=assessment_id, **values)
+    if row is None:
+        raise NotFound
+    return row

@@ -1,0 +1,117 @@
+"""The routes for consensus, ratings and the administration record."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from app.assessments import decision_reads, decision_service
+from app.assessments.decision_schemas import (
+    AdministrationPut,
+    AdministrationRead,
+    ConsensusPut,
+    ConsensusRead,
+    PracticeRatingPut,
+    PracticeRatingRead,
+)
+from app.assessments.errors import ConsensusNoteRequired, NotInConsensus
+from app.assessments.reads import row_of
+from app.errors import Frozen
+from app.http.calls import CallDep
+from app.http.openapi import IF_MATCH, IF_MATCH_TO_REPLACE
+from app.http.pages import ListQuery, page
+from app.http.problems import problems
+from app.http.respond import show
+from app.http.write import AlreadyExists, write
+from app.schemas import Key, Page
+
+router = APIRouter(prefix="/v1/assessments/{assessment_id}", tags=["assessments"])
+
+
+def _made(model: Any) -> dict[int | str, dict[str, Any]]:
+    return {201: {"model": model, "description": "It was recorded for the first time."}}
+
+
+@router.get("/consensus", response_model=Page[ConsensusRead])
+async def list_consensus(call: CallDep, assessment_id: UUID, query: Annotated[ListQuery, Query()]) -> Response:
+    """List the recorded consensus."""
+    await row_of(call, call.principal, assessment_id, "listConsensus")
+    return await page(
+        call, decision_reads.CONSENSUS, query, decision_reads.present_consensus, assessment_id=assessment_id
+    )
+
+
+@router.get("/consensus/{practice}", response_model=ConsensusRead)
+async def get_consensus(call: CallDep, assessment_id: UUID, practice: Key) -> Response:
+    """Read the consensus on a practice."""
+    await row_of(call, call.principal, assessment_id, "getConsensus")
+    return show(call, await decision_reads.consensus(call, call.tenant_id, assessment_id, practice))
+
+
+@router.put(
+    "/consensus/{practice}",
+    response_model=ConsensusRead,
+    responses={
+        **_made(ConsensusRead),
+        **problems(Frozen, NotInConsensus, ConsensusNoteRequired, AlreadyExists),
+    },
+    openapi_extra=IF_MATCH_TO_REPLACE,
+)
+async def record_consensus(call: CallDep, assessment_id: UUID, practice: Key, body: ConsensusPut) -> Response:
+    """Record or replace the consensus on a practice."""
+    return await write(call, decision_service.record_consensus, assessment_id, practice, body)
+
+
+@router.delete(
+    "/consensus/{practice}",
+    status_code=204,
+    response_class=Response,
+    responses=problems(Frozen, NotInConsensus),
+    openapi_extra=IF_MATCH,
+)
+async def remove_consensus(call: CallDep, assessment_id: UUID, practice: Key) -> Response:
+    """Take a recorded consensus back."""
+    return await write(call, decision_service.remove_consensus, assessment_id, practice)
+
+
+@router.get("/practices", response_model=Page[PracticeRatingRead])
+async def list_practice_ratings(call: CallDep, assessment_id: UUID, query: Annotated[ListQuery, Query()]) -> Response:
+    """List the team's ratings of practices."""
+    await row_of(call, call.principal, assessment_id, "listPracticeRatings")
+    return await page(call, decision_reads.RATINGS, query, decision_reads.present_rating, assessment_id=assessment_id)
+
+
+@router.get("/practices/{practice}", response_model=PracticeRatingRead)
+async def get_practice_rating(call: CallDep, assessment_id: UUID, practice: Key) -> Response:
+    """Read the team's rating of a practice."""
+    await row_of(call, call.principal, assessment_id, "getPracticeRating")
+    return show(call, await decision_reads.rating(call, call.tenant_id, assessment_id, practice))
+
+
+@router.put(
+    "/practices/{practice}",
+    response_model=PracticeRatingRead,
+    responses={**_made(PracticeRatingRead), **problems(Frozen, AlreadyExists)},
+    openapi_extra=IF_MATCH_TO_REPLACE,
+)
+async def rate_practice(call: CallDep, assessment_id: UUID, practice: Key, body: PracticeRatingPut) -> Response:
+    """Rate a practice's importance and feasibility, or say why it is left unscored."""
+    return await write(call, decision_service.rate_practice, assessment_id, practice, body)
+
+
+@router.get("/administration", response_model=AdministrationRead)
+async def get_administration(call: CallDep, assessment_id: UUID) -> Response:
+    """Read how the session was run."""
+    await row_of(call, call.principal, assessment_id, "getAdministration")
+    return show(call, await decision_reads.administration(call, call.tenant_id, assessment_id))
+
+
+@router.put(
+    "/administration",
+    response_model=AdministrationRead,
+    responses={**_made(AdministrationRead), **problems(Frozen, AlreadyExists)},
+    openapi_extra=IF_MATCH_TO_REPLACE,
+)
+async def record_administration(call: CallDep, assessment_id: UUID, body: AdministrationPut) -> Response:
+    """Record how the session was run."""
+    return await write(call, decision_service.record_administration, assessment_id, body)

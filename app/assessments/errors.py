@@ -1,0 +1,133 @@
+"""What can go wrong in the course of an assessment."""
+
+from app.errors import Conflict, Forbidden, Frozen, Invalid
+
+
+class ReasonRequired(Invalid):
+    code = "reason_required"
+    title = "This move needs a reason"
+
+
+class ConfidentialUnavailable(Invalid):
+    code = "confidential_unavailable"
+    title = "Confidential assessments are not offered yet"
+
+
+class UnknownReference(Invalid):
+    code = "unknown_reference"
+    title = "Something this refers to does not exist in sight"
+
+
+class WindowReversed(Invalid):
+    code = "window_reversed"
+    title = "The voting window closes before it opens"
+
+
+class FrozenAtOpening(Frozen):
+    code = "frozen_at_opening"
+    title = "Instrument, profile and stage are frozen once the assessment was opened"
+
+
+class VoidFirst(Conflict):
+    code = "void_first"
+    title = "Only a draft or a void assessment can be deleted"
+
+
+class NotFinalizable(Conflict):
+    code = "not_finalizable"
+    title = "The assessment cannot be made final as it stands"
+
+
+class InsufficientCoverage(NotFinalizable):
+    code = "insufficient_coverage"
+    title = "Too few practices are scored"
+
+
+class AdministrationMissing(NotFinalizable):
+    code = "administration_missing"
+    title = "How the assessment was run is not recorded"
+
+
+class UnscoredPractice(NotFinalizable):
+    code = "unscored_practice"
+    title = "A practice is neither scored nor explicitly left unscored"
+
+
+class ProvisionalPractice(NotFinalizable):
+    code = "provisional_practice"
+    title = "A practice has votes that differ and no consensus"
+
+
+class ConsensusLacksNote(NotFinalizable):
+    code = "consensus_lacks_note"
+    title = "A consensus departs from the votes and has no note"
+
+
+class SealedVotes(Conflict):
+    code = "votes_sealed"
+    title = "Votes are sealed until the close"
+
+
+class VotingNotOpen(Conflict):
+    code = "voting_not_open"
+    title = "Voting has not begun"
+
+
+class VotingClosed(Conflict):
+    code = "voting_closed"
+    title = "Voting is closed"
+
+
+class VoteExists(Conflict):
+    code = "vote_exists"
+    title = "There is a vote already; its owner may replace it with If-Match"
+
+
+class SeatMayNotVote(Forbidden):
+    code = "seat_may_not_vote"
+    title = "Only respondents vote"
+
+
+class NotYourSeat(Forbidden):
+    code = "not_your_seat"
+    title = "A token opens its own seat only"
+
+
+class SeatWithdrawn(Conflict):
+    code = "seat_withdrawn"
+    title = "This seat was withdrawn"
+
+
+class SeatHasVotes(Conflict):
+    code = "seat_has_votes"
+    title = "A seat that has voted stays a respondent's"
+
+
+class AdministratorExists(Conflict):
+    code = "administrator_exists"
+    title = "There is one administrator"
+
+
+class PerspectiveMismatch(Invalid):
+    code = "perspective_mismatch"
+    title = "A respondent has a perspective, and nobody else has"
+
+
+class NotInConsensus(Conflict):
+    code = "not_in_consensus"
+    title = "Consensus is recorded between the close and the end"
+
+
+class ConsensusNoteRequired(Invalid):
+    code = "consensus_note_required"
+    title = "A consensus that departs from the votes needs a note"
+
+
+class UnknownPractice(Invalid):
+    code = "unknown_practice"
+    title = "The instrument has no such practice"
+
+
+class UnknownAssessment(Invalid):
+    code = "unknown_assessment"
+    title = "There is no such assessment in sight"

@@ -1,0 +1,58 @@
+"""A practice's gap in an assessment, for the action items made from it."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from app.access.policy import require_for_assessment
+from app.assessments.errors import SealedVotes, UnknownAssessment, UnknownPractice
+from app.assessments.frozen import instrument_of
+from app.assessments.models import AssessmentState
+from app.assessments.scored import input_of, is_sealed, row_to_score
+from app.db.transaction import Tx
+from app.errors import FieldError, NotFound
+from app.scoring import practice_results
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """One practice as an assessment has it."""
+
+    organization_id: UUID
+    organization_path: str
+    practice_title: str
+    score: int | None
+    state: AssessmentState
+
+
+async def gap_of(tx: Tx, assessment_id: UUID, practice: str) -> Gap:
+    """A practice's present score in an assessment; None while it has none.
+
+    Raises:
+        UnknownAssessment: none such in the caller's sight.
+        UnknownPractice: its instrument has no such practice.
+        SealedVotes: its votes are not revealed yet.
+    """
+    row = await row_to_score(tx, tx.tenant_id, assessment_id)
+    try:
+        if row is None:
+            raise NotFound
+        require_for_assessment(tx.principal, "getAssessment", row["path"], assessment_id)
+    except NotFound:
+        error = FieldError("/body/assessment_id", "unknown_assessment", "There is no such assessment in sight")
+        raise UnknownAssessment(errors=[error]) from None
+    instrument = await instrument_of(tx, tx.tenant_id, row["instrument_version_id"])
+    if instrument is None or not instrument.has(practice):
+        raise UnknownPractice(
+            errors=[FieldError("/body/practices", "unknown_practice", "The instrument has no such practice")]
+        )
+    if is_sealed(row) or row["state"] == AssessmentState.DRAFT:
+        raise SealedVotes("The gap is known once the votes were revealed.")
+    given = await input_of(tx, tx.tenant_id, row, as_of=None)
+    scores = {result.code: result.score for result in practice_results(given)}
+    return Gap(
+        organization_id=row["organization_id"],
+        organization_path=row["path"],
+        practice_title=instrument.titles[practice],
+        score=scores[practice],
+        state=AssessmentState(row["state"]),
+    )

@@ -1,0 +1,94 @@
+"""The assessments' own routes; moves are in `app.readiness.router`, where finalizing meets scoring."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from app.access.policy import scopes
+from app.assessments import reads, service
+from app.assessments.errors import (
+    ConfidentialUnavailable,
+    FrozenAtOpening,
+    UnknownReference,
+    VoidFirst,
+    WindowReversed,
+)
+from app.assessments.schemas import (
+    AssessmentChangeRead,
+    AssessmentCreate,
+    AssessmentPatch,
+    AssessmentQuery,
+    AssessmentRead,
+)
+from app.errors import Frozen
+from app.http.calls import CallDep
+from app.http.openapi import IF_MATCH
+from app.http.pages import ListQuery, page
+from app.http.problems import problems
+from app.http.respond import show
+from app.http.write import InUse, write
+from app.organizations.reads import row_of as organization_row
+from app.organizations.service import OrganizationArchived
+from app.schemas import Page
+from app.tree.paths import after
+
+router = APIRouter(prefix="/v1/assessments", tags=["assessments"])
+
+
+@router.get("", response_model=Page[AssessmentRead])
+async def list_assessments(call: CallDep, query: Annotated[AssessmentQuery, Query()]) -> Response:
+    """List the assessments in sight."""
+    within: dict[str, Any] = scopes(call.principal)
+    extra: dict[str, Any] = {}
+    if query.subtree is not None:
+        path = (await organization_row(call, call.principal, query.subtree))["path"]
+        extra = {"subtree_from": path, "subtree_to": after(path)}
+    return await page(call, reads.LIST, query, lambda row: reads.present(call.principal, row), scopes=within, **extra)
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=AssessmentRead,
+    responses=problems(OrganizationArchived, UnknownReference, ConfidentialUnavailable, WindowReversed),
+)
+async def create_assessment(call: CallDep, body: AssessmentCreate) -> Response:
+    """Create an assessment, as a draft."""
+    return await write(call, service.create, body)
+
+
+@router.get("/{assessment_id}", response_model=AssessmentRead)
+async def get_assessment(call: CallDep, assessment_id: UUID) -> Response:
+    """Read one assessment."""
+    return show(call, await reads.get(call, call.principal, assessment_id))
+
+
+@router.patch(
+    "/{assessment_id}",
+    response_model=AssessmentRead,
+    responses=problems(Frozen, FrozenAtOpening, UnknownReference, WindowReversed),
+    openapi_extra=IF_MATCH,
+)
+async def update_assessment(call: CallDep, assessment_id: UUID, body: AssessmentPatch) -> Response:
+    """Change an assessment that has not ended."""
+    return await write(call, service.patch, assessment_id, body)
+
+
+@router.delete(
+    "/{assessment_id}",
+    status_code=204,
+    response_class=Response,
+    responses=problems(VoidFirst, InUse, Frozen),
+    openapi_extra=IF_MATCH,
+)
+async def delete_assessment(call: CallDep, assessment_id: UUID) -> Response:
+    """Delete a draft or a void assessment."""
+    return await write(call, service.remove, assessment_id)
+
+
+@router.get("/{assessment_id}/history", response_model=Page[AssessmentChangeRead])
+async def list_assessment_history(call: CallDep, assessment_id: UUID, query: Annotated[ListQuery, Query()]) -> Response:
+    """List the moves of an assessment: who, when and why."""
+    await reads.row_of(call, call.principal, assessment_id, "listAssessmentHistory")
+    return await page(call, reads.HISTORY, query, AssessmentChangeRead.model_validate, assessment_id=assessment_id)

@@ -1,0 +1,182 @@
+"""From what is stored of an assessment to what it is scored from: one statement, and two cached documents."""
+
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Text, Uuid, and_, bindparam, cast, exists, func, select, true
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlmodel import col
+
+from app.assessments.frozen import instrument_of, profile_of
+from app.assessments.models import (
+    AdministrationRecord,
+    Assessment,
+    AssessmentState,
+    Consensus,
+    Participant,
+    PracticeRating,
+    Vote,
+)
+from app.assessments.vote_schemas import on_wire
+from app.db.reads import Read, Reader, Row, from_json
+from app.principal import SeatKind
+from app.scoring import AssessmentInput, Seat
+from app.scoring import Consensus as Agreed
+from app.scoring import ScoringProfile as Profile
+from app.tree.models import Organization
+
+
+def _of(table: Any) -> Any:
+    return and_(table.tenant_id == col(Assessment.tenant_id), table.assessment_id == col(Assessment.id))
+
+
+_LIVE = and_(
+    col(Participant.seat) == SeatKind.RESPONDENT.value,
+    # Withdrawn before the close: out. Withdrawn after it: the votes were counted and stay.
+    col(Participant.withdrawn_at).is_(None) | (col(Participant.withdrawn_at) > col(Assessment.closed_at)),
+)
+_SEATS = (
+    select(
+        func.array_agg(aggregate_order_by(cast(col(Participant.id), Text), col(Participant.id))).label("ids"),
+        func.array_agg(aggregate_order_by(col(Participant.perspective), col(Participant.id))).label("perspectives"),
+    )
+    .where(_of(Participant), _LIVE)
+    .correlate(Assessment)
+    .lateral("seats")
+)
+_VOTES = (
+    select(
+        func.array_agg(col(Vote.practice)).label("practices"),
+        func.array_agg(cast(col(Vote.participant_id), Text)).label("seats"),
+        func.array_agg(col(Vote.value)).label("answers"),
+        func.array_agg(col(Vote.round)).label("rounds"),
+    )
+    .where(_of(Vote))
+    .correlate(Assessment)
+    .lateral("ballots")
+)
+_CONSENSUS = (
+    select(func.json_agg(func.json_build_array(col(Consensus.practice), col(Consensus.value), col(Consensus.note))))
+    .where(_of(Consensus))
+    .correlate(Assessment)
+    .scalar_subquery()
+)
+_RATINGS = (
+    select(
+        func.json_agg(
+            func.json_build_array(
+                col(PracticeRating.practice),
+                col(PracticeRating.importance),
+                col(PracticeRating.feasibility),
+                col(PracticeRating.left_unscored),
+            )
+        )
+    )
+    .where(_of(PracticeRating))
+    .correlate(Assessment)
+    .scalar_subquery()
+)
+_SCORED = Read(
+    select(
+        col(Assessment.version),
+        col(Assessment.state),
+        col(Assessment.stage),
+        col(Assessment.round),
+        col(Assessment.revealed_round),
+        col(Assessment.organization_id),
+        col(Assessment.instrument_version_id),
+        col(Assessment.scoring_profile_id),
+        col(Organization.path),
+        col(Organization.timezone),
+        _SEATS.c.ids,
+        _SEATS.c.perspectives,
+        _VOTES.c.practices,
+        _VOTES.c.seats,
+        _VOTES.c.answers,
+        _VOTES.c.rounds,
+        _CONSENSUS.label("consensus"),
+        _RATINGS.label("ratings"),
+        exists().where(_of(AdministrationRecord)).label("has_administration_record"),
+    )
+    .select_from(Assessment)
+    .join(
+        Organization,
+        and_(
+            col(Organization.tenant_id) == col(Assessment.tenant_id),
+            col(Organization.id) == col(Assessment.organization_id),
+        ),
+    )
+    .join(_SEATS, true())
+    .join(_VOTES, true())
+    .where(
+        col(Assessment.tenant_id) == bindparam("tenant_id", type_=Uuid()),
+        col(Assessment.id) == bindparam("id", type_=Uuid()),
+    )
+)
+
+
+async def row_to_score(reader: Reader, tenant_id: UUID, assessment_id: UUID) -> Row | None:
+    """Everything stored of an assessment that its score depends on, in one row; None where there is none."""
+    return await reader.fetch_one(_SCORED, tenant_id=tenant_id, id=assessment_id)
+
+
+def is_sealed(row: Row) -> bool:
+    """Whether the present round's votes were not revealed: while collecting, and for good if voided then."""
+    state = row["state"]
+    if state == AssessmentState.VOID:
+        return bool(row["revealed_round"] < row["round"])
+    return bool(state == AssessmentState.COLLECTING)
+
+
+async def input_of(
+    reader: Reader, tenant_id: UUID, row: Row, *, as_of: date | None, profile: Profile | None = None
+) -> AssessmentInput:
+    """The scoring input of a row.
+
+    Args:
+        profile: another than the assessment's frozen one, for a look at what it would give.
+    """
+    instrument = await instrument_of(reader, tenant_id, row["instrument_version_id"])
+    frozen = profile or await profile_of(reader, tenant_id, row["scoring_profile_id"])
+    if instrument is None or frozen is None:
+        raise LookupError("an assessment's instrument and profile cannot be gone: foreign keys hold them")
+    sealed = is_sealed(row)
+    seats = tuple(map(Seat, row["ids"] or (), row["perspectives"] or ()))
+    ratings = from_json(row["ratings"]) or ()
+    return AssessmentInput(
+        instrument=instrument.scored,
+        profile=frozen,
+        seats=seats,
+        votes=_votes(row, {seat.id for seat in seats}, sealed=sealed),
+        consensus={
+            practice: Agreed(on_wire(value), note) for practice, value, note in from_json(row["consensus"]) or ()
+        },
+        left_unscored={practice: note for practice, _, _, note in ratings if note is not None},
+        importance={practice: value for practice, value, _, _ in ratings if value is not None},
+        feasibility={practice: value for practice, _, value, _ in ratings if value is not None},
+        stage=row["stage"],
+        as_of=as_of,
+        has_administration_record=row["has_administration_record"],
+        sealed=sealed,
+    )
+
+
+def _votes(row: Row, seats: set[str], *, sealed: bool) -> dict[str, dict[str, int | str]]:
+    """The votes that count: of seats that count, each practice's latest round among those that may be looked at.
+
+    While sealed only the present round is looked at, for who has voted; after the reveal, the revealed rounds.
+    """
+    last = row["round"] if sealed else row["revealed_round"]
+    first = last if sealed else 1
+    latest: dict[str, int] = {}
+    votes: dict[str, dict[str, int | str]] = {}
+    ballots = zip(row["practices"] or (), row["seats"] or (), row["answers"] or (), row["rounds"] or (), strict=True)
+    for practice, seat, answer, round_ in ballots:
+        if seat not in seats or not first <= round_ <= last or round_ < latest.get(practice, 0):
+            continue
+        if round_ > latest.get(practice, 0):
+            latest[practice] = round_
+            votes[practice] = {}
+        votes[practice][seat] = on_wire(answer)
+    return votes

@@ -1,0 +1,60 @@
+"""The votes' routes."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from app.assessments import vote_reads, vote_service
+from app.assessments.errors import (
+    NotYourSeat,
+    SeatMayNotVote,
+    SeatWithdrawn,
+    VoteExists,
+    VotingClosed,
+    VotingNotOpen,
+)
+from app.assessments.reads import row_of
+from app.assessments.vote_schemas import VoteCast, VoteQuery, VoteRead
+from app.errors import Forbidden, Frozen
+from app.http.calls import CallDep
+from app.http.openapi import IF_MATCH_TO_REPLACE
+from app.http.pages import page
+from app.http.problems import problems
+from app.http.write import write
+from app.schemas import Key, Page
+
+router = APIRouter(prefix="/v1/assessments/{assessment_id}/votes", tags=["assessments"])
+
+
+@router.get("", response_model=Page[VoteRead])
+async def list_votes(call: CallDep, assessment_id: UUID, query: Annotated[VoteQuery, Query()]) -> Response:
+    """List one's own votes and, after the reveal, the team's. Only a seat of the assessment may."""
+    row = await row_of(call, call.principal, assessment_id)
+    if call.principal.seat is None:
+        raise Forbidden("Votes are seen by the seats of the assessment only.")
+    return await page(
+        call,
+        vote_reads.LIST,
+        query,
+        vote_reads.present,
+        assessment_id=assessment_id,
+        own_seat=call.principal.seat.participant_id,
+        revealed_round=row["revealed_round"],
+    )
+
+
+@router.put(
+    "/{participant_id}/{practice}",
+    response_model=VoteRead,
+    responses={
+        201: {"model": VoteRead, "description": "The vote was cast."},
+        **problems(NotYourSeat, SeatMayNotVote, SeatWithdrawn, VoteExists, VotingClosed, VotingNotOpen, Frozen),
+    },
+    openapi_extra=IF_MATCH_TO_REPLACE,
+)
+async def cast_vote(
+    call: CallDep, assessment_id: UUID, participant_id: UUID, practice: Key, body: VoteCast
+) -> Response:
+    """Cast a seat's vote on a practice, or replace it in the same round."""
+    return await write(call, vote_service.cast, assessment_id, participant_id, practice, body)

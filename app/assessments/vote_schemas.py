@@ -1,0 +1,57 @@
+"""What goes in and out of the votes' routes."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from app.assessments.models import VoteValue
+from app.http.pages import ListQuery
+from app.schemas import Body, Key, Prose, Resource
+
+# Strict: true and 1.0 are mistakes, not votes.
+Level = Annotated[int, Field(strict=True, ge=0, le=2)]
+Answer = Level | Literal["dont_know", "not_applicable"]
+Decision = Level | Literal["not_applicable"]
+
+
+def stored(value: int | str) -> VoteValue:
+    """An answer as it is stored."""
+    return VoteValue(str(value))
+
+
+def on_wire(value: str) -> int | str:
+    """A stored answer as callers see it: levels are numbers."""
+    return int(value) if value in {"0", "1", "2"} else value
+
+
+class VoteCast(Body):
+    """A vote on one practice."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"value": 1, "comment": "Training is funded, coaching is not."}]}
+    )
+
+    value: Answer = Field(
+        description="0 not in place, 1 partially in place, 2 in place, `dont_know` or `not_applicable`."
+    )
+    comment: Prose | None = Field(default=None, description="For the team, after the reveal.")
+
+
+class VoteRead(Resource):
+    """A vote, as its owner and, after the reveal, the team sees it."""
+
+    participant_id: UUID
+    practice: str
+    round: int
+    value: Answer
+    comment: str | None
+    on_paper: bool = Field(description="Entered by the facilitator from a paper ballot.")
+
+
+class VoteQuery(ListQuery):
+    """Filters of the list of votes."""
+
+    participant_id: UUID | None = None
+    practice: Key | None = None
+    round: Annotated[int, Field(ge=1, le=10_000)] | None = None

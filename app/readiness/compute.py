@@ -1,0 +1,65 @@
+"""Readiness of what is sent: the same object, nothing stored."""
+
+from uuid import UUID
+
+from pydantic_core import to_json
+
+from app.assessments.frozen import DEFAULT_INSTRUMENT, find_instrument, find_profile, instrument_of, profile_of
+from app.errors import FieldError, Invalid
+from app.http.calls import Call
+from app.readiness.errors import UnknownInstrument, UnknownProfile
+from app.readiness.schemas import ReadinessCompute
+from app.scoring import AssessmentInput, Consensus, Seat, assess
+
+
+async def compute(call: Call, body: ReadinessCompute) -> bytes:
+    """The readiness object of votes and consensus that are sent.
+
+    Raises:
+        UnknownInstrument: the tenant has no such instrument version.
+        UnknownProfile: the tenant has no such scoring profile.
+        Invalid: a practice the instrument does not have, or a vote of nobody among the respondents.
+    """
+    key = body.instrument_key or DEFAULT_INSTRUMENT
+    version_id = await find_instrument(call, call.tenant_id, key, body.instrument_version)
+    instrument = version_id and await instrument_of(call, call.tenant_id, version_id)
+    if not instrument:
+        error = FieldError("/body/instrument_key", "unknown_instrument", "There is no such instrument version")
+        raise UnknownInstrument(errors=[error])
+    profile_id: UUID | None = body.scoring_profile_id or await find_profile(call, call.tenant_id)
+    profile = profile_id and await profile_of(call, call.tenant_id, profile_id)
+    if not profile:
+        error = FieldError("/body/scoring_profile_id", "unknown_profile", "There is no such scoring profile")
+        raise UnknownProfile(errors=[error])
+    _check(body, set(instrument.titles))
+    given = AssessmentInput(
+        instrument=instrument.scored,
+        profile=profile,
+        seats=tuple(Seat(one.id, one.perspective) for one in body.respondents),
+        votes=body.votes,
+        consensus={code: Consensus(one.value, one.note) for code, one in body.consensus.items()},
+        left_unscored=body.left_unscored,
+        importance=body.importance,
+        feasibility=body.feasibility,
+        stage=body.stage,
+        as_of=body.as_of,
+        has_administration_record=body.has_administration_record,
+    )
+    return to_json(assess(given))
+
+
+def _check(body: ReadinessCompute, practices: set[str]) -> None:
+    """Find every fault that scoring would refuse, with its place; an unknown name is told by its field only."""
+    errors = []
+    seats = {one.id for one in body.respondents}
+    if len(seats) != len(body.respondents):
+        errors.append(FieldError("/body/respondents", "repeated_respondent", "Two respondents have the same id"))
+    for field in ("votes", "consensus", "left_unscored", "importance", "feasibility"):
+        if getattr(body, field).keys() - practices:
+            errors.append(
+                FieldError(f"/body/{field}", "unknown_practice", "The instrument does not have one of these practices")
+            )
+    if any(votes.keys() - seats for votes in body.votes.values()):
+        errors.append(FieldError("/body/votes", "unknown_respondent", "A vote is by nobody among the respondents"))
+    if errors:
+        raise Invalid("Some of what was sent is not valid; see errors.", errors=errors)
