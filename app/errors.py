@@ -9,7 +9,7 @@
     ├── PreconditionFailed 412
     ├── PayloadTooLarge 413
     ├── UnsupportedMediaType 415
-    ├── Invalid 422 ────────────── one class a rule in the domains
+    ├── Invalid 422 ────────────── ReasonRequired, and one class a rule in the domains
     ├── Frozen 423
     ├── PreconditionRequired 428
     ├── Internal 500
@@ -132,6 +132,11 @@ class Invalid(AppError):
     status = 422
     code = "invalid"
     title = "The request is not valid"
+
+
+class ReasonRequired(Invalid):
+    code = "reason_required"
+    title = "This move needs a reason"
 
 
 class Frozen(AppError):

@@ -2,28 +2,33 @@
 
 from typing import Literal
 
-from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import ConfigDict, Field
 from sqlalchemy import text
 
 from app.db.migrate import head
-from app.db.reads import Read
+from app.db.reads import Read as Statement
 from app.errors import AppError, Unavailable
-from app.http.calls import Service
+from app.http.calls import Service, check_query
 from app.http.respond import JSON, to_bytes
+from app.schemas import Read
 
-router = APIRouter(prefix="/healthz", tags=["health"])
-_REVISION = Read(text("select version_num from alembic_version"))
+router = APIRouter(prefix="/healthz", tags=["health"], dependencies=[Depends(check_query)])
+_REVISION = Statement(text("select version_num from alembic_version"))
 
 
-class Live(BaseModel):
+class Live(Read):
     """The process answers."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "live"}]})
 
     status: Literal["live"]
 
 
-class Ready(BaseModel):
+class Ready(Read):
     """The process can serve: the database answers and has this release's schema."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ready", "revision": "0001"}]})
 
     status: Literal["ready"]
     revision: str = Field(description="The schema's revision.")

@@ -1,15 +1,18 @@
 """Shapes shared by all domains: text that can be stored, bounded numbers, pages, and the base classes."""
 
+import re
 import unicodedata
 from datetime import date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 from uuid import UUID
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from annotated_types import MaxLen
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 Item = TypeVar("Item")
+_ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:$|[Tt ])")
 
 
 def _storable(value: str) -> str:
@@ -22,27 +25,44 @@ def _storable(value: str) -> str:
     return unicodedata.normalize("NFC", value)
 
 
+# Lengths are checked twice: before the normalization, which costs time, and after it, which can lengthen a text.
+
+
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
     AfterValidator(_storable),
+    MaxLen(200),
 ]
 Line = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
     AfterValidator(_storable),
+    MaxLen(500),
 ]
 Prose = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000),
     AfterValidator(_storable),
+    MaxLen(10_000),
 ]
+#: What names are searched by: folded as the stored search keys are.
+Search = Annotated[Name, AfterValidator(str.casefold)]
 Key = Annotated[
     str,
     StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"),
 ]
 Count = Annotated[int, Field(strict=True, ge=0, le=2_000_000_000)]
-Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2200, 12, 31))]
+
+
+def _iso(value: Any) -> Any:
+    """Refuse what the validator would take for seconds since 1970: dates are sent as ISO text."""
+    if isinstance(value, (int, float)) or (isinstance(value, str) and not _ISO.match(value)):
+        raise PydanticCustomError("not_iso", "Dates and times are sent as ISO text, such as 2026-10-05")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_iso), Field(ge=date(1900, 1, 1), le=date(2200, 12, 31))]
 
 
 def _plausible(value: datetime) -> datetime:
@@ -51,7 +71,7 @@ def _plausible(value: datetime) -> datetime:
     return value
 
 
-Instant = Annotated[AwareDatetime, AfterValidator(_plausible)]
+Instant = Annotated[AwareDatetime, BeforeValidator(_iso), AfterValidator(_plausible)]
 
 
 def _known_zone(value: str) -> str:
@@ -61,6 +81,16 @@ def _known_zone(value: str) -> str:
 
 
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
+
+
+def _as_written(value: Any) -> Any:
+    if value not in {"true", "false"}:
+        raise PydanticCustomError("bool_parsing", "This is neither true nor false")
+    return value == "true"
+
+
+#: A query parameter that is `true` or `false`, and nothing like it.
+Flag = Annotated[bool, BeforeValidator(_as_written)]
 
 
 class Body(BaseModel):
@@ -94,6 +124,12 @@ class Resource(Read):
 
 class Page(Read, Generic[Item]):
     """One page of a list, in the list's order."""
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """The schema's name in the OpenAPI document, such as ``OrganizationPage``."""
+        name: str = params[0].__name__
+        return f"{name.removesuffix('Read')}Page"
 
     items: list[Item]
     next_cursor: str | None = Field(description="Pass as `cursor` to read on; null on the last page.")

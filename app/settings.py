@@ -27,6 +27,9 @@ class Settings(BaseSettings):
         description="The role that owns the tables and migrates. Unset: `FA_DATABASE_URL`, "
         "and the service then works as `FA_APP_ROLE` on that connection.",
     )
+    require_database_url: bool = Field(
+        default=False, description="Refuse to start without `FA_DATABASE_URL` (the container image sets it)."
+    )
     app_role: str = Field(
         default="fa_app",
         pattern=r"^[a-z_][a-z0-9_]{0,62}$",
@@ -85,6 +88,8 @@ class Settings(BaseSettings):
             )
         if any(origin == "*" or "://" not in origin for origin in self.cors_origins):
             raise ValueError("FA_CORS_ORIGINS takes full origins such as https://app.example.org, never '*'")
+        if self.require_database_url and not self.database_url:
+            raise ValueError("FA_DATABASE_URL is required here: name a PostgreSQL 15 or newer")
         if self.owner_database_url and not self.database_url:
             raise ValueError("FA_OWNER_DATABASE_URL needs FA_DATABASE_URL beside it")
         return self

@@ -4,10 +4,13 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app import log
 from app.db.embedded import EmbeddedServer
@@ -25,15 +28,17 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Urls]:
+def server() -> Iterator[Urls]:
     """A PostgreSQL of the run's own: FA_TEST_DATABASE_URL (an owner's login), or the embedded server."""
     given = os.environ.get("FA_TEST_DATABASE_URL")
     if given:
         yield from server_urls(given)
         return
-    root = Path(tmp_path_factory.mktemp("postgres"))
-    with EmbeddedServer(root) as embedded:
-        yield Urls(owner=embedded.owner_url, service=embedded.app_url, role="fa_app", separate=True)
+    # Not pytest's own folder, which only its user can enter: run by root, the server works as another account.
+    with TemporaryDirectory(prefix="fa-test-") as folder:
+        Path(folder).chmod(0o755)
+        with EmbeddedServer(Path(folder)) as embedded:
+            yield Urls(owner=embedded.owner_url, service=embedded.app_url, role="fa_app", separate=True)
 
 
 @pytest.fixture(scope="session")
@@ -70,16 +75,24 @@ async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+@pytest.fixture(scope="session")
+async def owner(urls: Urls) -> AsyncIterator[AsyncEngine]:
+    """The owner's engine, as the command line has it."""
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(urls.owner))
+    yield engine
+    await engine.dispose()
+
+
 @pytest.fixture
-async def tenancy(urls: Urls, app: FastAPI, http: httpx.AsyncClient) -> Tenancy:
+async def tenancy(owner: AsyncEngine, app: FastAPI, http: httpx.AsyncClient) -> Tenancy:
     """A fresh tenant with a root and its admin."""
-    return await new_tenancy(urls, app, http)
+    return await new_tenancy(owner, app, http)
 
 
 @pytest.fixture
-async def other_tenancy(urls: Urls, app: FastAPI, http: httpx.AsyncClient) -> Tenancy:
+async def other_tenancy(owner: AsyncEngine, app: FastAPI, http: httpx.AsyncClient) -> Tenancy:
     """A second, foreign tenant."""
-    return await new_tenancy(urls, app, http)
+    return await new_tenancy(owner, app, http)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from app.http.calls import CallDep
 from app.http.respond import show
@@ -30,6 +30,22 @@ class SeatRead(Read):
 
 class Me(Read):
     """The caller."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0198c6ef-3333-7444-8555-666677778888",
+                    "tenant_id": "0198c6ef-0a1b-7c2d-8e3f-405162738495",
+                    "kind": "api_key",
+                    "name": "Facilitator, North County",
+                    "grants": [{"role": "facilitator", "organization_id": "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f"}],
+                    "seat": None,
+                }
+            ]
+        },
+    )
 
     id: UUID
     tenant_id: UUID

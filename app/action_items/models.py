@@ -59,9 +59,10 @@ class ActionItem(Versioned, table=True):
     status: ActionStatus = Field(default=ActionStatus.PROPOSED, sa_type=choice(ActionStatus, "status"))
     owner_id: UUID | None = None
     due_on: date | None = None
+    # Not the last day of year 9999: the driver sends that one as infinity, and a cursor would miss its place.
     due_sort: date | None = Field(
         default=None,
-        sa_column=Column(Date, Computed("COALESCE(due_on, '9999-12-31'::date)", persisted=True), nullable=False),
+        sa_column=Column(Date, Computed("COALESCE(due_on, '9999-01-01'::date)", persisted=True), nullable=False),
         description="The due date as a sort key: items without one come last.",
     )
     effort: Effort | None = Field(default=None, sa_type=choice(Effort, "effort"))

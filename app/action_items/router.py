@@ -1,5 +1,149 @@
-"""Routes."""
+"""The action items' routes."""
 
-from fastapi import APIRouter
+from typing import Annotated
+from uuid import UUID
 
-router = APIRouter()
+from fastapi import APIRouter, Query, Response
+
+from app.access.policy import scopes
+from app.action_items import reads, service
+from app.action_items.errors import (
+    InactiveOwner,
+    InactiveVerifier,
+    OrganizationMismatch,
+    OrganizationRequired,
+    PracticeRequired,
+    TitleRequired,
+    UnknownOwner,
+    UnknownVerifier,
+    VerifierIsOwner,
+    VerifierRequired,
+    VerifierUnexpected,
+)
+from app.action_items.schemas import (
+    ActionItemChangeRead,
+    ActionItemCreate,
+    ActionItemNoteCreate,
+    ActionItemNoteRead,
+    ActionItemPatch,
+    ActionItemQuery,
+    ActionItemRead,
+    ActionItemTransition,
+)
+from app.assessments.errors import SealedVotes, UnknownAssessment, UnknownPractice
+from app.errors import Frozen, InvalidTransition, NotFound, ReasonRequired
+from app.http.calls import CallDep
+from app.http.openapi import IF_MATCH
+from app.http.pages import ListQuery, page
+from app.http.problems import problems
+from app.http.respond import show
+from app.http.write import write
+from app.organizations.service import OrganizationArchived
+from app.schemas import Day, Page
+
+router = APIRouter(prefix="/v1/action-items", tags=["action items"])
+AsOf = Annotated[
+    Day | None, Query(description="The day on which `overdue` is told; absent: today, where the organization is.")
+]
+
+
+@router.get("", response_model=Page[ActionItemRead], responses=problems(NotFound))
+async def list_action_items(call: CallDep, query: Annotated[ActionItemQuery, Query()]) -> Response:
+    """List the action items in sight."""
+    within, now = scopes(call.principal), call.now
+    below = await reads.subtree(call, call.principal, query.subtree)
+    view = reads.View(call.principal, now, query.as_of)
+    return await page(call, reads.LIST, query, view, scopes=within, now=now, as_of=query.as_of, **below)
+
+
+@router.post(
+    "",
+    status_code=201,
+    response_model=ActionItemRead,
+    responses=problems(
+        NotFound,
+        OrganizationRequired,
+        TitleRequired,
+        PracticeRequired,
+        OrganizationMismatch,
+        UnknownAssessment,
+        UnknownPractice,
+        SealedVotes,
+        OrganizationArchived,
+        UnknownOwner,
+        InactiveOwner,
+    ),
+)
+async def create_action_item(call: CallDep, body: ActionItemCreate) -> Response:
+    """Propose an action item, free or from a gap that an assessment found."""
+    return await write(call, service.create, body)
+
+
+@router.get("/{action_item_id}", response_model=ActionItemRead)
+async def get_action_item(call: CallDep, action_item_id: UUID, as_of: AsOf = None) -> Response:
+    """Read one action item."""
+    return show(call, await reads.get(call, call.principal, action_item_id, now=call.now, as_of=as_of))
+
+
+@router.patch(
+    "/{action_item_id}",
+    response_model=ActionItemRead,
+    responses=problems(Frozen, PracticeRequired, UnknownOwner, InactiveOwner),
+    openapi_extra=IF_MATCH,
+)
+async def update_action_item(call: CallDep, action_item_id: UUID, body: ActionItemPatch) -> Response:
+    """Change an action item."""
+    return await write(call, service.patch, action_item_id, body)
+
+
+@router.delete(
+    "/{action_item_id}",
+    status_code=204,
+    response_class=Response,
+    responses=problems(Frozen),
+    openapi_extra=IF_MATCH,
+)
+async def delete_action_item(call: CallDep, action_item_id: UUID) -> Response:
+    """Delete an action item that was not verified, with its notes and its history."""
+    return await write(call, service.remove, action_item_id)
+
+
+@router.post(
+    "/{action_item_id}/transitions",
+    response_model=ActionItemRead,
+    responses=problems(
+        InvalidTransition,
+        ReasonRequired,
+        VerifierRequired,
+        VerifierUnexpected,
+        VerifierIsOwner,
+        UnknownVerifier,
+        InactiveVerifier,
+    ),
+    openapi_extra=IF_MATCH,
+)
+async def transition_action_item(call: CallDep, action_item_id: UUID, body: ActionItemTransition) -> Response:
+    """Move an action item to its next status."""
+    return await write(call, service.transition, action_item_id, body)
+
+
+@router.get("/{action_item_id}/notes", response_model=Page[ActionItemNoteRead])
+async def list_action_item_notes(call: CallDep, action_item_id: UUID, query: Annotated[ListQuery, Query()]) -> Response:
+    """List an action item's progress notes, oldest first."""
+    item = await reads.row_of(call, call.principal, action_item_id, "listActionItemNotes")
+    return await page(call, reads.NOTES, query, reads.present_note, action_item_id=item["id"])
+
+
+@router.post("/{action_item_id}/notes", status_code=201, response_model=ActionItemNoteRead, responses=problems(Frozen))
+async def add_action_item_note(call: CallDep, action_item_id: UUID, body: ActionItemNoteCreate) -> Response:
+    """Add a progress note to an action item."""
+    return await write(call, service.add_note, action_item_id, body)
+
+
+@router.get("/{action_item_id}/history", response_model=Page[ActionItemChangeRead])
+async def list_action_item_history(
+    call: CallDep, action_item_id: UUID, query: Annotated[ListQuery, Query()]
+) -> Response:
+    """List the moves of an action item's status, oldest first: who, when, why."""
+    item = await reads.row_of(call, call.principal, action_item_id, "listActionItemHistory")
+    return await page(call, reads.HISTORY, query, reads.present_change, action_item_id=item["id"])

@@ -33,6 +33,26 @@ class ConsensusPut(Body):
 class ConsensusRead(Resource):
     """A recorded consensus."""
 
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
+                    "version": 1,
+                    "created_at": "2026-10-05T13:00:00Z",
+                    "updated_at": "2026-10-05T13:00:00Z",
+                    "practice": "P1",
+                    "value": 1,
+                    "note": "Training is funded, coaching starts in spring.",
+                    "method": "discussion",
+                    "dissent": None,
+                    "recorded_by": "0198c6ef-3333-7444-8555-666677778888",
+                }
+            ]
+        },
+    )
+
     practice: str
     value: Decision
     note: str | None
@@ -55,6 +75,24 @@ class PracticeRatingPut(Body):
 
 class PracticeRatingRead(Resource):
     """A team's rating of a practice."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
+                    "version": 1,
+                    "created_at": "2026-10-05T13:00:00Z",
+                    "updated_at": "2026-10-05T13:00:00Z",
+                    "practice": "P1",
+                    "importance": 5,
+                    "feasibility": 3,
+                    "left_unscored": None,
+                }
+            ]
+        },
+    )
 
     practice: str
     importance: int | None
@@ -103,6 +141,26 @@ class AdministrationPut(Body):
 
 class AdministrationRead(Resource):
     """The record of how an assessment was run, shown beside its score."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
+                    "version": 1,
+                    "created_at": "2026-10-05T13:00:00Z",
+                    "updated_at": "2026-10-05T13:00:00Z",
+                    "roles_present": [{"seat": "administrator", "count": 1}, {"seat": "respondent", "count": 5}],
+                    "evidence_reviewed": True,
+                    "duration_minutes": 120,
+                    "checklist": [{"code": "unit_named", "done": True, "note": None}],
+                    "deviations": None,
+                    "recorded_by": "0198c6ef-3333-7444-8555-666677778888",
+                }
+            ]
+        },
+    )
 
     roles_present: list[RolePresent]
     evidence_reviewed: bool

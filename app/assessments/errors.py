@@ -3,11 +3,6 @@
 from app.errors import Conflict, Forbidden, Frozen, Invalid
 
 
-class ReasonRequired(Invalid):
-    code = "reason_required"
-    title = "This move needs a reason"
-
-
 class ConfidentialUnavailable(Invalid):
     code = "confidential_unavailable"
     title = "Confidential assessments are not offered yet"

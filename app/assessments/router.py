@@ -91,4 +91,10 @@ async def delete_assessment(call: CallDep, assessment_id: UUID) -> Response:
 async def list_assessment_history(call: CallDep, assessment_id: UUID, query: Annotated[ListQuery, Query()]) -> Response:
     """List the moves of an assessment: who, when and why."""
     await reads.row_of(call, call.principal, assessment_id, "listAssessmentHistory")
-    return await page(call, reads.HISTORY, query, AssessmentChangeRead.model_validate, assessment_id=assessment_id)
+    return await page(
+        call,
+        reads.HISTORY,
+        query,
+        lambda row: AssessmentChangeRead.model_validate(dict(row)),
+        assessment_id=assessment_id,
+    )

@@ -130,6 +130,23 @@ class AssessmentRead(Resource):
 class AssessmentChangeRead(Read):
     """A move of an assessment's state."""
 
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
+                    "created_at": "2026-10-05T13:00:00Z",
+                    "from_state": "draft",
+                    "to_state": "collecting",
+                    "reason": None,
+                    "actor_id": "0198c6ef-3333-7444-8555-666677778888",
+                    "actor_name": "Facilitator, North County",
+                }
+            ]
+        },
+    )
+
     id: UUID
     created_at: datetime
     from_state: AssessmentState | None = Field(description="Null: the creation.")

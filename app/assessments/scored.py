@@ -33,8 +33,13 @@ def _of(table: Any) -> Any:
 
 _LIVE = and_(
     col(Participant.seat) == SeatKind.RESPONDENT.value,
-    # Withdrawn before the close: out. Withdrawn after it: the votes were counted and stay.
-    col(Participant.withdrawn_at).is_(None) | (col(Participant.withdrawn_at) > col(Assessment.closed_at)),
+    # Withdrawn before the close: out. Withdrawn after it: the votes were counted and stay. While a round is still
+    # to be revealed, the close of the one before says nothing of it.
+    col(Participant.withdrawn_at).is_(None)
+    | and_(
+        col(Assessment.revealed_round) == col(Assessment.round),
+        col(Participant.withdrawn_at) > col(Assessment.closed_at),
+    ),
 )
 _SEATS = (
     select(

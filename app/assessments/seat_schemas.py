@@ -8,7 +8,7 @@ from pydantic import MISSING, ConfigDict, Field
 from app.assessments.models import Perspective
 from app.http.pages import ListQuery
 from app.principal import SeatKind
-from app.schemas import Body, Name, Patch, Read, Resource
+from app.schemas import Body, Flag, Name, Patch, Read, Resource
 
 _LABEL = "What the team calls this seat, such as a role and a place; nobody has to be named."
 
@@ -44,6 +44,27 @@ class ParticipantPatch(Patch):
 class ParticipantRead(Resource):
     """A seat. Whether it has voted is not told."""
 
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
+                    "version": 1,
+                    "created_at": "2026-10-05T13:00:00Z",
+                    "updated_at": "2026-10-05T13:00:00Z",
+                    "assessment_id": "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
+                    "seat": "respondent",
+                    "perspective": "practitioner",
+                    "label": "Practitioner, day shift",
+                    "person_id": None,
+                    "has_token": True,
+                    "withdrawn_at": None,
+                }
+            ]
+        },
+    )
+
     assessment_id: UUID
     seat: SeatKind
     perspective: Perspective | None
@@ -56,11 +77,45 @@ class ParticipantRead(Resource):
 class ParticipantCreated(ParticipantRead):
     """A new seat, with its token."""
 
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
+                    "version": 1,
+                    "created_at": "2026-10-05T13:00:00Z",
+                    "updated_at": "2026-10-05T13:00:00Z",
+                    "assessment_id": "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
+                    "seat": "respondent",
+                    "perspective": "practitioner",
+                    "label": "Practitioner, day shift",
+                    "person_id": None,
+                    "has_token": True,
+                    "withdrawn_at": None,
+                    "token": "fs_0198c6ef0a1b7c2d8e3f405162738495_…",
+                }
+            ]
+        },
+    )
+
     token: str | None = Field(description="Opens this one seat. Shown this once; hand it to whoever sits there.")
 
 
 class SeatToken(Read):
     """A new token of a seat; the one before no longer works."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "participant_id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
+                    "token": "fs_0198c6ef0a1b7c2d8e3f405162738495_…",
+                }
+            ]
+        },
+    )
 
     participant_id: UUID
     token: str = Field(description="Shown this once.")
@@ -71,4 +126,4 @@ class ParticipantQuery(ListQuery):
 
     seat: SeatKind | None = None
     perspective: Perspective | None = None
-    withdrawn: bool | None = None
+    withdrawn: Flag | None = None

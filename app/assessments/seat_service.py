@@ -1,5 +1,6 @@
 """Seats: adding, changing, withdrawing, and the tokens that open them."""
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlmodel import col, select
@@ -88,11 +89,11 @@ async def patch(tx: Tx, assessment_id: UUID, participant_id: UUID, body: Partici
     changes = body.changes()
     seat = changes.get("seat", participant.seat)
     if seat is not participant.seat:
-        _check_invitable(held.assessment, seat)
-        if seat is SeatKind.ADMINISTRATOR:
-            await _check_single_administrator(tx, assessment_id)
         if participant.seat is SeatKind.RESPONDENT and await _has_voted(tx, participant):
             raise SeatHasVotes
+        _check_invitable(held.assessment, participant.seat, seat)
+        if seat is SeatKind.ADMINISTRATOR:
+            await _check_single_administrator(tx, assessment_id)
         if seat is not SeatKind.RESPONDENT and "perspective" not in changes:
             changes["perspective"] = None
     if "person_id" in changes:
@@ -120,7 +121,7 @@ async def withdraw(tx: Tx, assessment_id: UUID, participant_id: UUID) -> None:
     ensure_open(held.assessment)
     if participant.withdrawn_at is not None:
         raise SeatWithdrawn
-    participant.withdrawn_at = tx.now
+    participant.withdrawn_at = _instant_of_withdrawal(tx, held.assessment)
     tx.touch(participant)
     _tell(tx, "participant.withdrawn", participant, held.organization.id)
 
@@ -183,9 +184,17 @@ def _check_perspective(seat: SeatKind, perspective: object) -> None:
         raise PerspectiveMismatch(errors=[error])
 
 
-def _check_invitable(assessment: Assessment, seat: SeatKind) -> None:
-    if seat is SeatKind.RESPONDENT and assessment.state is AssessmentState.CONSENSUS:
+def _check_invitable(assessment: Assessment, *seats: SeatKind) -> None:
+    # Who was asked is settled by the close: afterwards nobody becomes a respondent, and nobody stops being one.
+    if SeatKind.RESPONDENT in seats and assessment.state is AssessmentState.CONSENSUS:
         raise VotingClosed("Respondents are invited before the close; reopen the votes to invite more.")
+
+
+def _instant_of_withdrawal(tx: Tx, assessment: Assessment) -> datetime:
+    """Now; but after the close where the close came first, though this may have been asked for before it."""
+    if assessment.state is not AssessmentState.CONSENSUS or assessment.closed_at is None:
+        return tx.now
+    return max(tx.now, assessment.closed_at + timedelta(microseconds=1))
 
 
 async def _check_single_administrator(tx: Tx, assessment_id: UUID) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import delete, func
 from sqlmodel import col, select
 
 from app.access.policy import organization_for
@@ -11,14 +12,13 @@ from app.assessments.course import MOVES, needs_reason
 from app.assessments.errors import (
     ConfidentialUnavailable,
     FrozenAtOpening,
-    ReasonRequired,
     UnknownReference,
     VoidFirst,
     WindowReversed,
 )
 from app.assessments.frozen import find_instrument, find_profile, instrument_of, profile_of
 from app.assessments.held import Held, ensure_open, hold
-from app.assessments.models import Assessment, AssessmentChange, AssessmentState
+from app.assessments.models import Assessment, AssessmentChange, AssessmentState, Participant, PracticeRating
 from app.assessments.schemas import (
     AskedMode,
     AssessmentCreate,
@@ -27,7 +27,7 @@ from app.assessments.schemas import (
     AssessmentTransition,
 )
 from app.db.transaction import Tx
-from app.errors import FieldError, InvalidTransition, NotFound
+from app.errors import FieldError, InvalidTransition, NotFound, ReasonRequired
 from app.organizations.service import ensure_active
 from app.outbox import record
 from app.programs.models import Implementation
@@ -98,19 +98,22 @@ async def patch(tx: Tx, assessment_id: UUID, body: AssessmentPatch) -> Assessmen
         UnknownReference: no such instrument version or profile.
         WindowReversed: it would close before it opens.
     """
-    assessment = (await hold(tx, assessment_id, "updateAssessment", lock="update")).assessment
+    held = await hold(tx, assessment_id, "updateAssessment", lock="update")
+    assessment = held.assessment
     tx.expect(assessment)
     ensure_open(assessment)
     changes = body.changes()
     if assessment.state is not AssessmentState.DRAFT and changes.keys() & _FROZEN_AT_OPENING:
         raise FrozenAtOpening
     if "instrument_version_id" in changes:
-        await _instrument(tx, changes["instrument_version_id"])
+        await _forget_ratings(tx, assessment, await _instrument(tx, changes["instrument_version_id"]))
     if "scoring_profile_id" in changes:
         await _profile(tx, changes["scoring_profile_id"])
     for name, value in changes.items():
         setattr(assessment, name, value)
     _check_window(assessment.opens_at, assessment.closes_at)
+    if assessment.opened_at is not None and assessment.administered_on is None:
+        assessment.administered_on = assessment.opened_at.astimezone(held.timezone).date()
     tx.touch(assessment)
     record(
         tx,
@@ -176,7 +179,7 @@ async def move(tx: Tx, held: Held, to: AssessmentState, reason: str | None) -> N
         assessment.round += 1
         assessment.closes_at = None
     elif to is AssessmentState.CONSENSUS:
-        assessment.closed_at = tx.now
+        assessment.closed_at = max(tx.now, await _last_withdrawal(tx, assessment) or tx.now)
         assessment.revealed_round = assessment.round
     elif to is AssessmentState.FINAL:
         assessment.finalized_at = tx.now
@@ -214,6 +217,29 @@ def _keep(tx: Tx, assessment: Assessment, before: AssessmentState | None, reason
             reason=reason,
             actor_id=tx.principal.id,
             actor_name=tx.principal.name,
+        )
+    )
+
+
+async def _last_withdrawal(tx: Tx, assessment: Assessment) -> datetime | None:
+    """When a seat was last withdrawn: a close that had to wait for that comes after it, whenever it was asked for."""
+    last: datetime | None = await tx.session.scalar(
+        select(func.max(Participant.withdrawn_at)).where(
+            col(Participant.tenant_id) == tx.tenant_id, col(Participant.assessment_id) == assessment.id
+        )
+    )
+    return last
+
+
+async def _forget_ratings(tx: Tx, assessment: Assessment, version_id: UUID) -> None:
+    """Drop a draft's ratings of practices that its new instrument does not have: they could never be scored."""
+    instrument = await instrument_of(tx, tx.tenant_id, version_id)
+    known = list(instrument.titles) if instrument else []
+    await tx.session.execute(
+        delete(PracticeRating).where(
+            col(PracticeRating.tenant_id) == tx.tenant_id,
+            col(PracticeRating.assessment_id) == assessment.id,
+            col(PracticeRating.practice).not_in(known),
         )
     )
 

@@ -41,6 +41,26 @@ class VoteCast(Body):
 class VoteRead(Resource):
     """A vote, as its owner and, after the reveal, the team sees it."""
 
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
+                    "version": 1,
+                    "created_at": "2026-10-05T13:00:00Z",
+                    "updated_at": "2026-10-05T13:00:00Z",
+                    "participant_id": "0198c6f1-9999-7e4f-9a50-61b2c3d4e5f6",
+                    "practice": "P1",
+                    "round": 1,
+                    "value": 1,
+                    "comment": "Training is funded, coaching is not.",
+                    "on_paper": False,
+                }
+            ]
+        },
+    )
+
     participant_id: UUID
     practice: str
     round: int

@@ -57,7 +57,9 @@ async def cast(tx: Tx, assessment_id: UUID, participant_id: UUID, practice: str,
         raise SeatWithdrawn
     _check_open(tx, assessment, by_seat=own is not None)
     vote = await _present_vote(tx, assessment, participant_id, practice)
-    return await (_replace(tx, vote, body) if vote else _insert(tx, assessment, participant_id, practice, body))
+    if vote is None:
+        return await _insert(tx, assessment, participant_id, practice, body)
+    return await _replace(tx, assessment, vote, body)
 
 
 def _check_open(tx: Tx, assessment: Assessment, *, by_seat: bool) -> None:
@@ -95,11 +97,11 @@ async def _insert(tx: Tx, assessment: Assessment, participant_id: UUID, practice
     except IntegrityError as error:
         # Another request cast this very vote between the look and the insert.
         raise VoteExists from error
-    _tell(tx, vote, "assessment.vote_cast")
+    _tell(tx, assessment, vote, "assessment.vote_cast")
     return Created(value=present_stored(vote))
 
 
-async def _replace(tx: Tx, vote: Vote, body: VoteCast) -> VoteRead:
+async def _replace(tx: Tx, assessment: Assessment, vote: Vote, body: VoteCast) -> VoteRead:
     if tx.preconditions.must_not_exist:
         raise PreconditionFailed("There is a vote already.")
     if not tx.preconditions.has_if_match:
@@ -111,7 +113,7 @@ async def _replace(tx: Tx, vote: Vote, body: VoteCast) -> VoteRead:
     vote.comment = body.comment
     vote.entered_by = _enterer(tx)
     tx.touch(vote)
-    _tell(tx, vote, "assessment.vote_replaced")
+    _tell(tx, assessment, vote, "assessment.vote_replaced")
     return present_stored(vote)
 
 
@@ -119,12 +121,13 @@ def _enterer(tx: Tx) -> UUID | None:
     return tx.principal.id if tx.principal.seat is None else None
 
 
-def _tell(tx: Tx, vote: Vote, event: str) -> None:
+def _tell(tx: Tx, assessment: Assessment, vote: Vote, event: str) -> None:
     # Neither who nor what: before the reveal the feed may say only that a vote was cast.
     record(
         tx,
         event,
-        vote.assessment_id,
+        assessment.id,
+        organization_id=assessment.organization_id,
         data={"round": vote.round, "on_paper": vote.entered_by is not None},
         anonymous=tx.principal.seat is not None,
     )

@@ -63,6 +63,15 @@ async def _call(request: Request) -> Call:
     return Call(request, principal, service)
 
 
+async def check_query(request: Request) -> None:
+    """Refuse unknown query parameters on a public route.
+
+    Raises:
+        Invalid: there is one.
+    """
+    _check_query(request, request.scope["route"].query_names)
+
+
 def _check_query(request: Request, known: frozenset[str]) -> None:
     seen: set[str] = set()
     errors = []

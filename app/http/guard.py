@@ -23,6 +23,8 @@ _SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
+    "Cache-Control": "private, no-cache",
+    "Vary": "Authorization",
 }
 _log = structlog.get_logger("fa.http")
 

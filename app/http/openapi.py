@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from app.errors import (
     AppError,
@@ -20,8 +20,10 @@ from app.errors import (
     Unauthorized,
     Unavailable,
     UnsupportedMediaType,
+    catalogue,
 )
-from app.http.problems import MEDIA_TYPE, Problem, problems
+from app.http.problems import MEDIA_TYPE, Problem, example, problems
+from app.schemas import Body, Read
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 _REF = "#/components/schemas/"
@@ -99,11 +101,47 @@ def _document(app: FastAPI, roles: Callable[[str], list[str]]) -> dict[str, Any]
             "description": "An API key (`fa_…`) or the token of one seat (`fs_…`).",
         }
     }
+    examples = _restore_examples(schemas)
     for operations in made["paths"].values():
         for method in _METHODS:
             if method in operations:
                 _finish(method, operations[method], roles(operations[method]["operationId"]), schemas)
+                _illustrate(operations[method], examples)
+    made["components"]["examples"] = {
+        kind.code: {"summary": kind.title, "value": example(kind)}
+        for kind in catalogue()
+        if kind.code in str(made["paths"])
+    }
     return made
+
+
+def _restore_examples(schemas: Mapping[str, Any]) -> dict[str, Any]:
+    """The first example of every schema that has one. The framework drops their nulls; put those back."""
+    found: dict[str, Any] = {}
+    pending: list[type[BaseModel]] = [Body, Read]
+    while pending:
+        model = pending.pop()
+        pending += model.__subclasses__()
+        extra = model.model_config.get("json_schema_extra")
+        own = extra.get("examples") if isinstance(extra, dict) else None
+        if isinstance(own, list) and model.__name__ in schemas:
+            schemas[model.__name__]["examples"] = own
+            found[model.__name__] = own[0]
+    return found
+
+
+def _illustrate(operation: dict[str, Any], examples: Mapping[str, Any]) -> None:
+    """Give the operation's body and its answers an example of their own."""
+    spoken = [operation.get("requestBody", {})]
+    spoken += [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+    for content in (part.get("content", {}) for part in spoken):
+        for media in content.values():
+            name = media.get("schema", {}).get("$ref", "").removeprefix(_REF)
+            listed = name.removesuffix("Page") + "Read"
+            if name in examples:
+                media["example"] = examples[name]
+            elif name.endswith("Page") and listed in examples:
+                media["example"] = {"items": [examples[listed]], "next_cursor": None}
 
 
 def _finish(method: str, operation: dict[str, Any], required: list[str], schemas: Mapping[str, Any]) -> None:
@@ -114,9 +152,9 @@ def _finish(method: str, operation: dict[str, Any], required: list[str], schemas
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
     parameters: list[Mapping[str, Any]] = operation.get("parameters", [])
-    kinds: list[type[AppError]] = [Internal, Unavailable]
+    kinds: list[type[AppError]] = [Invalid, Internal, Unavailable]
     if not public:
-        kinds += [Unauthorized, Invalid]
+        kinds.append(Unauthorized)
         if required != ["authenticated"]:
             kinds.append(Forbidden)
         if any(parameter["in"] == "path" for parameter in parameters):

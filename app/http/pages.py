@@ -144,7 +144,7 @@ def _argument(value: Any) -> Any:
 def _answer(call: Call, items: list[bytes], following: str | None) -> Response:
     token = f'"{following}"'.encode() if following else b"null"
     body = b'{"items":[' + b",".join(items) + b'],"next_cursor":' + token + b"}"
-    headers = {"Cache-Control": "private, no-cache"}
+    headers = {}
     if following:
         kept = [(k, v) for k, v in call.request.query_params.multi_items() if k != "cursor"]
         headers["Link"] = f'<{call.request.scope["path"]}?{urlencode([*kept, ("cursor", following)])}>; rel="next"'

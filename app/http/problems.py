@@ -169,7 +169,7 @@ def problems(*kinds: type[AppError]) -> dict[int | str, dict[str, Any]]:
         )
         if kind.title not in entry["description"]:
             entry["description"] += f"; {kind.title[0].lower()}{kind.title[1:]}"
-        entry["content"][MEDIA_TYPE]["examples"][kind.code] = {"value": example(kind)}
+        entry["content"][MEDIA_TYPE]["examples"][kind.code] = {"$ref": f"#/components/examples/{kind.code}"}
     return declared
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.transaction import Tx
-from app.errors import AppError, Conflict, Unavailable
+from app.errors import AppError, Conflict, Invalid, Unavailable
 from app.http.calls import Call
 from app.http.etags import preconditions
 from app.http.respond import stored
@@ -20,6 +20,7 @@ Args = ParamSpec("Args")
 _ATTEMPTS = 6
 _AGAIN = frozenset({"40001", "40P01"})
 _BUSY_CODES = frozenset({"57014", "55P03"})
+_DATA_CLASS = "22"
 _BUSY_CLASSES = frozenset({"08", "53", "57"})
 _TENANT = text("select set_config('app.tenant', :tenant, true)")
 
@@ -52,6 +53,8 @@ def of_database(error: exc.DBAPIError) -> AppError | None:
         return AlreadyExists()
     if state in {"23503", "23001"}:
         return InUse()
+    if state[:2] == _DATA_CLASS:
+        return Invalid("A value cannot be stored as it was sent.")
     if state in _AGAIN | _BUSY_CODES or state[:2] in _BUSY_CLASSES or error.connection_invalidated or not state:
         return Unavailable("The database is busy or restarting; nothing was changed by this request.")
     return None

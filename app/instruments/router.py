@@ -1,5 +1,91 @@
-"""Routes."""
+"""The routes of drivers, instruments and scoring profiles: read-only, and open to every caller of the tenant."""
 
-from fastapi import APIRouter
+from typing import Annotated, Any
+from uuid import UUID
 
-ROUTERS: tuple[APIRouter, ...] = ()
+from fastapi import APIRouter, Query, Response
+
+from app.http.calls import Call, CallDep
+from app.http.etags import etag
+from app.http.pages import page
+from app.http.respond import tagged, to_bytes
+from app.instruments import reads
+from app.instruments.schemas import (
+    DriverQuery,
+    DriverRead,
+    InstrumentQuery,
+    InstrumentRead,
+    InstrumentVersionItem,
+    InstrumentVersionQuery,
+    InstrumentVersionRead,
+    Kept,
+    ScoringProfileItem,
+    ScoringProfileQuery,
+    ScoringProfileRead,
+)
+from app.schemas import Key, Page
+
+drivers = APIRouter(prefix="/v1/drivers", tags=["instruments"])
+instruments = APIRouter(prefix="/v1/instruments", tags=["instruments"])
+profiles = APIRouter(prefix="/v1/scoring-profiles", tags=["instruments"])
+ROUTERS: tuple[APIRouter, ...] = (drivers, instruments, profiles)
+
+_TAGGED: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {"ETag": {"description": "Strong; what it names never changes.", "schema": {"type": "string"}}}}
+}
+
+
+@drivers.get("", response_model=Page[DriverRead])
+async def list_drivers(call: CallDep, query: Annotated[DriverQuery, Query()]) -> Response:
+    """List the implementation drivers."""
+    return await page(call, reads.DRIVERS, query, reads.present_driver)
+
+
+@drivers.get("/{key}", response_model=DriverRead, responses=_TAGGED)
+async def get_driver(call: CallDep, key: Key) -> Response:
+    """Read one driver."""
+    return _show(call, await reads.driver(call, call.tenant_id, key))
+
+
+@instruments.get("", response_model=Page[InstrumentRead])
+async def list_instruments(call: CallDep, query: Annotated[InstrumentQuery, Query()]) -> Response:
+    """List the instruments."""
+    return await page(call, reads.INSTRUMENTS, query, reads.present_instrument)
+
+
+@instruments.get("/{key}", response_model=InstrumentRead, responses=_TAGGED)
+async def get_instrument(call: CallDep, key: Key) -> Response:
+    """Read one instrument."""
+    return _show(call, await reads.instrument(call, call.tenant_id, key))
+
+
+@instruments.get("/{key}/versions", response_model=Page[InstrumentVersionItem])
+async def list_instrument_versions(
+    call: CallDep, key: Key, query: Annotated[InstrumentVersionQuery, Query()]
+) -> Response:
+    """List the published versions of an instrument, without their texts."""
+    found = await reads.instrument(call, call.tenant_id, key)
+    return await page(call, reads.VERSIONS, query, reads.present_version, key=found.key)
+
+
+@instruments.get("/{key}/versions/{version}", response_model=InstrumentVersionRead, responses=_TAGGED)
+async def get_instrument_version(call: CallDep, key: Key, version: Key) -> Response:
+    """Read one version of an instrument, with all its texts."""
+    return tagged(call, *await reads.version(call, call.tenant_id, key, version))
+
+
+@profiles.get("", response_model=Page[ScoringProfileItem])
+async def list_scoring_profiles(call: CallDep, query: Annotated[ScoringProfileQuery, Query()]) -> Response:
+    """List the scoring profiles, without their rules."""
+    return await page(call, reads.PROFILES, query, reads.present_profile)
+
+
+@profiles.get("/{profile_id}", response_model=ScoringProfileRead, responses=_TAGGED)
+async def get_scoring_profile(call: CallDep, profile_id: UUID) -> Response:
+    """Read one scoring profile: weights, bands, gates, windows."""
+    return tagged(call, *await reads.profile(call, call.tenant_id, profile_id))
+
+
+def _show(call: Call, value: Kept) -> Response:
+    body = to_bytes(value)
+    return tagged(call, body, etag(1, body))

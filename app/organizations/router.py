@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from app.access.policy import scopes
-from app.errors import InvalidTransition
+from app.errors import InvalidTransition, NotFound
 from app.http.calls import CallDep
 from app.http.openapi import IF_MATCH
 from app.http.pages import page
@@ -40,7 +40,7 @@ async def list_organizations(call: CallDep, query: Annotated[OrganizationQuery, 
     "",
     status_code=201,
     response_model=OrganizationRead,
-    responses=problems(OrganizationArchived, ExternalIdTaken, AlreadyExists, TooDeep),
+    responses=problems(NotFound, OrganizationArchived, ExternalIdTaken, AlreadyExists, TooDeep),
 )
 async def create_organization(call: CallDep, body: OrganizationCreate) -> Response:
     """Create an organization below another."""

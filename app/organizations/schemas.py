@@ -5,10 +5,10 @@ from enum import StrEnum
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import MISSING, Field, model_validator
+from pydantic import MISSING, ConfigDict, Field, model_validator
 
 from app.http.pages import ListQuery
-from app.schemas import Body, Count, Instant, Key, Name, Patch, Resource, TimeZone, Transition
+from app.schemas import Body, Count, Instant, Key, Name, Patch, Resource, Search, TimeZone, Transition
 from app.tree.models import OrganizationKind
 
 
@@ -32,6 +32,21 @@ ExternalIds = Annotated[list[ExternalId], Field(max_length=50)]
 class OrganizationCreate(Body):
     """A new organization below another."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "parent_id": "0198c6ef-0a1b-7c2d-8e3f-405162738495",
+                    "kind": "county",
+                    "name": "North County",
+                    "staff_count": 40,
+                    "timezone": "America/Chicago",
+                    "external_ids": [{"source": "hr", "external_id": "4711"}],
+                }
+            ]
+        }
+    )
+
     parent_id: UUID = Field(description="The organization it belongs to; the tenant's root exists from the start.")
     kind: OrganizationKind
     name: Name = Field(examples=["North County"])
@@ -45,6 +60,8 @@ class OrganizationCreate(Body):
 class OrganizationPatch(Patch):
     """Changes of an organization. An integrator may send `external_ids` and `staff_count` only."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "North County Services", "staff_count": 42}]})
+
     kind: OrganizationKind | MISSING = MISSING
     name: Name | MISSING = MISSING
     staff_count: Count | MISSING | None = MISSING
@@ -55,11 +72,37 @@ class OrganizationPatch(Patch):
 class OrganizationTransition(Transition):
     """Archive an organization, or take it up again."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{"to": "archived", "reason": "Merged into the region."}]})
+
     to: OrganizationStatus
 
 
 class OrganizationRead(Resource):
     """An organization."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
+                    "version": 1,
+                    "created_at": "2026-10-05T13:00:00Z",
+                    "updated_at": "2026-10-05T13:00:00Z",
+                    "parent_id": "0198c6ef-0a1b-7c2d-8e3f-405162738495",
+                    "kind": "county",
+                    "name": "North County",
+                    "depth": 1,
+                    "staff_count": 40,
+                    "timezone": "America/Chicago",
+                    "status": "active",
+                    "archived_at": None,
+                    "external_ids": [{"source": "hr", "external_id": "4711"}],
+                    "allowed_transitions": ["archived"],
+                }
+            ]
+        },
+    )
 
     parent_id: UUID | None = Field(description="Null for the tenant's root.")
     kind: OrganizationKind
@@ -79,7 +122,7 @@ class OrganizationQuery(ListQuery):
     parent_id: UUID | None = Field(default=None, description="Children of this one.")
     kind: OrganizationKind | None = None
     status: OrganizationStatus | None = None
-    q: Name | None = Field(default=None, description="Part of the name, whatever its case.")
+    q: Search | None = Field(default=None, description="Part of the name, whatever its case.")
     external_source: Key | None = Field(default=None, description="With `external_id`: the system that names it so.")
     external_id: Name | None = None
     updated_since: Instant | None = None

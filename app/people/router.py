@@ -1,5 +1,59 @@
-"""Routes."""
+"""The people's routes."""
 
-from fastapi import APIRouter
+from typing import Annotated
+from uuid import UUID
 
-router = APIRouter()
+from fastapi import APIRouter, Query, Response
+
+from app.access.policy import scopes
+from app.errors import NotFound
+from app.http.calls import CallDep
+from app.http.openapi import IF_MATCH
+from app.http.pages import page
+from app.http.problems import problems
+from app.http.respond import show
+from app.http.write import InUse, write
+from app.organizations.service import OrganizationArchived
+from app.people import reads, service
+from app.people.schemas import PersonCreate, PersonPatch, PersonQuery, PersonRead
+from app.people.service import UnknownOrganization
+from app.schemas import Page
+
+router = APIRouter(prefix="/v1/people", tags=["people"])
+
+
+@router.get("", response_model=Page[PersonRead])
+async def list_people(call: CallDep, query: Annotated[PersonQuery, Query()]) -> Response:
+    """List the people of the organizations in sight."""
+    return await page(call, reads.LIST, query, reads.present, scopes=scopes(call.principal))
+
+
+@router.post("", status_code=201, response_model=PersonRead, responses=problems(NotFound, OrganizationArchived))
+async def create_person(call: CallDep, body: PersonCreate) -> Response:
+    """Add a person to an organization."""
+    return await write(call, service.create, body)
+
+
+@router.get("/{person_id}", response_model=PersonRead)
+async def get_person(call: CallDep, person_id: UUID) -> Response:
+    """Read one person."""
+    return show(call, await reads.get(call, call.principal, person_id))
+
+
+@router.patch(
+    "/{person_id}",
+    response_model=PersonRead,
+    responses=problems(OrganizationArchived, UnknownOrganization),
+    openapi_extra=IF_MATCH,
+)
+async def update_person(call: CallDep, person_id: UUID, body: PersonPatch) -> Response:
+    """Change a person, or move them to another organization."""
+    return await write(call, service.patch, person_id, body)
+
+
+@router.delete(
+    "/{person_id}", status_code=204, response_class=Response, responses=problems(InUse), openapi_extra=IF_MATCH
+)
+async def delete_person(call: CallDep, person_id: UUID) -> Response:
+    """Delete a person whom nothing names."""
+    return await write(call, service.remove, person_id)

@@ -10,11 +10,10 @@ from app.assessments.errors import (
     ConsensusLacksNote,
     InsufficientCoverage,
     ProvisionalPractice,
-    ReasonRequired,
     UnscoredPractice,
 )
 from app.assessments.schemas import AssessmentRead, AssessmentTransition
-from app.errors import InvalidTransition
+from app.errors import InvalidTransition, ReasonRequired
 from app.http.calls import CallDep
 from app.http.openapi import IF_MATCH
 from app.http.problems import problems

@@ -526,7 +526,7 @@ def upgrade() -> None:
         sa.Column("owner_id", sa.Uuid(), nullable=True),
         sa.Column("due_on", sa.Date(), nullable=True),
         sa.Column(
-            "due_sort", sa.Date(), sa.Computed("COALESCE(due_on, '9999-12-31'::date)", persisted=True), nullable=False
+            "due_sort", sa.Date(), sa.Computed("COALESCE(due_on, '9999-01-01'::date)", persisted=True), nullable=False
         ),
         sa.Column(
             "effort",

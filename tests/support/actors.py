@@ -4,16 +4,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 import httpx
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.access.keys import create_key
 from app.principal import Role
 from app.tenants import create_tenant, operators_transaction
-from tests.support.database import Urls
 
 
 @dataclass
@@ -88,11 +85,7 @@ class Tenancy:
         return await self.admin.made("/v1/organizations", body)
 
 
-async def new_tenancy(urls: Urls, app: FastAPI, http: httpx.AsyncClient) -> Tenancy:
+async def new_tenancy(owner: AsyncEngine, app: FastAPI, http: httpx.AsyncClient) -> Tenancy:
     """Make a tenant as the command line does."""
-    engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(urls.owner), poolclass=NullPool
-    )
-    tenant, root, key = await create_tenant(engine, slug=f"t-{uuid4().hex[:16]}", name="Test agency")
-    await engine.dispose()
+    tenant, root, key = await create_tenant(owner, slug=f"t-{uuid4().hex[:16]}", name="Test agency")
     return Tenancy(tenant.id, str(root.id), Actor(http, key), http, app)

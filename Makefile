@@ -1,0 +1,92 @@
+# The commands of this repository, the same names everywhere. They need CPython 3.11 or newer, make and git.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check install --quiet --no-warn-script-location
+LOCK = $(PY) -m uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \
+	--python-version 3.11 $(LOCK_ARGS) pyproject.toml -
+
+# A .venv that is a link was made by other means: it is used as it is.
+OWN := $(shell test -L $(VENV) || echo yes)
+RUNTIME := $(if $(OWN),$(VENV)/.runtime)
+DEV := $(if $(OWN),$(VENV)/.dev)
+
+.DELETE_ON_ERROR:
+.PHONY: help run test check fix migrate openapi lock migration clean
+
+help:
+	@echo 'make run         start the service, with a PostgreSQL of its own unless FA_DATABASE_URL names another'
+	@echo 'make test        run every test (PYTEST_ARGS="-k votes")'
+	@echo 'make check       format, lint, types, import contracts, OpenAPI document'
+	@echo 'make fix         format, and mend what the linter can'
+	@echo 'make migrate     bring the database to this release'
+	@echo 'make migration   write a migration from the models (m="what it does")'
+	@echo 'make openapi     write openapi/openapi.json'
+	@echo 'make lock        write the lock files (LOCK_ARGS=--upgrade for newer versions)'
+	@echo 'make clean       remove the environment and caches, never the data'
+
+run: $(RUNTIME)
+	@exec $(PY) -m app serve $(ARGS)
+
+migrate: $(RUNTIME)
+	@$(PY) -m app migrate
+
+openapi: $(RUNTIME)
+	@mkdir -p openapi
+	@$(PY) -m app openapi --output openapi/openapi.json
+
+test: $(DEV)
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+check: $(DEV)
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command(["--no-logo"])'
+	@$(PY) -m app openapi | diff -u openapi/openapi.json - || \
+		{ echo 'openapi/openapi.json is not what the code says: run make openapi' >&2; exit 1; }
+
+fix: $(DEV)
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+migration: $(DEV)
+	@test -n "$(m)" || { echo 'say what it does: make migration m="add a table of …"' >&2; exit 1; }
+	$(PY) -m app migrate
+	$(PY) -m app with-database -- $(PY) -m alembic revision --autogenerate -m "$(m)" \
+		--rev-id "$$(printf %04d $$(($$(ls migrations/versions/*.py | wc -l) + 1)))"
+	$(PY) -m ruff format --quiet migrations/versions
+
+# The runtime lock holds the build tools too, so that the package itself is installed without another download.
+lock: $(DEV)
+	printf 'hatchling\neditables\n' | $(LOCK) --output-file constraints.lock
+	printf 'hatchling\neditables\n' | $(LOCK) --extra dev --constraints constraints.lock --output-file constraints-dev.lock
+
+clean:
+	rm -rf build dist *.egg-info .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find app migrations tests -name __pycache__ -prune -exec rm -rf {} +
+	$(if $(OWN),rm -rf $(VENV))
+
+# PYTHON=… names the interpreter; otherwise the first of these that is new enough and can make an environment.
+$(VENV)/.made:
+	@$(PY) -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		for python in $(or $(PYTHON),python3.13 python3.12 python3.11 python3); do \
+			"$$python" -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+				&& exec "$$python" -m venv --clear $(VENV); \
+		done; \
+		echo 'CPython 3.11 or newer with venv and ensurepip is needed and was not found$(if $(PYTHON), at $(PYTHON));' \
+			'on Debian: apt install python3-venv. Another one: make PYTHON=/path/to/python3' >&2; \
+		exit 1; }
+	@touch $@
+
+$(VENV)/.runtime: constraints.lock pyproject.toml | $(VENV)/.made
+	@echo 'Installing what the service needs …'
+	@$(PIP) --require-hashes --requirement constraints.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: constraints-dev.lock constraints.lock pyproject.toml | $(VENV)/.made
+	@echo 'Installing what the service and its tests need …'
+	@$(PIP) --require-hashes --requirement constraints-dev.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/.runtime $@

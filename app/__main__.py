@@ -1,0 +1,5 @@
+"""``python -m app`` is the command ``fa-readiness``."""
+
+from app.cli import main
+
+main()

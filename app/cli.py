@@ -1,0 +1,304 @@
+"""The command ``fa-readiness``: thin, and calling the same services as the routes."""
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+import typer
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from app import __version__
+from app.access import keys as key_service
+from app.access.models import ApiKey
+from app.db.attach import check_revision, owner_engine, provided
+from app.db.embedded import EmbeddedPostgresError
+from app.db.migrate import migrate as migrate_database
+from app.db.transaction import Tx
+from app.errors import AppError, OperatorError
+from app.principal import Role
+from app.schemas import Instant, Name, TimeZone
+from app.settings import Settings, load_settings
+from app.tenants import create_tenant, list_tenants, operators_transaction
+from app.tree.models import OrganizationKind
+
+Result = TypeVar("Result")
+
+# Tracebacks with local variables would print secrets.
+_PLAIN: dict[str, Any] = {"no_args_is_help": True, "pretty_exceptions_enable": False, "add_completion": False}
+commands = typer.Typer(help="Facilitative administration readiness: the service and its operation.", **_PLAIN)
+tenants = typer.Typer(help="Make and list tenants.", **_PLAIN)
+keys = typer.Typer(help="Make, list and revoke API keys.", **_PLAIN)
+commands.add_typer(tenants, name="tenants")
+commands.add_typer(keys, name="keys")
+
+
+def main() -> None:
+    """Run the command line; a failure the operator can mend is one line and exit status 1."""
+    try:
+        commands(prog_name="fa-readiness")
+    except (OperatorError, EmbeddedPostgresError, OSError) as refused:
+        line = str(refused)
+    except AppError as refused:
+        line = refused.detail
+    except DBAPIError as refused:
+        # The whole message would repeat the statement's parameters, secrets among them.
+        line = f"The database refused this: {str(refused.orig).partition(chr(10))[0]}"
+    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as refused:
+        line = f"The database did not do this ({type(refused).__name__})."
+    typer.echo(f"fa-readiness: {' '.join(line.split())}", err=True)
+    sys.exit(1)
+
+
+def _checked(kind: Any) -> Callable[[str], str]:
+    def check(value: str) -> str:
+        try:
+            return str(TypeAdapter(kind).validate_python(value))
+        except ValidationError as refused:
+            raise typer.BadParameter(refused.errors(include_input=False)[0]["msg"]) from None
+
+    return check
+
+
+def _grant(text: str) -> tuple[Role, UUID | None]:
+    role, at, organization_id = text.partition("@")
+    try:
+        return Role(role), UUID(organization_id) if at else None
+    except ValueError:
+        raise typer.BadParameter(f"say ROLE or ROLE@ORGANIZATION-ID, with ROLE one of {', '.join(Role)}") from None
+
+
+def _expiry(text: str) -> datetime:
+    try:
+        day = date.fromisoformat(text) if len(text) == len("2030-01-31") else None
+        if day is None:
+            return TypeAdapter(Instant).validate_python(text)
+        return datetime.combine(day + timedelta(days=1), time(), UTC)
+    except (ValueError, OverflowError):
+        raise typer.BadParameter("say a day such as 2030-01-31 or an instant such as 2030-01-31T12:00:00Z") from None
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+TenantSlug = Annotated[str, typer.Option("--tenant", help="The tenant's slug.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"fa-readiness {__version__}")
+        raise typer.Exit
+
+
+@commands.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+@commands.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Instead of FA_HOST.")] = None,
+    port: Annotated[int | None, typer.Option(help="Instead of FA_PORT; 0 takes a free one.")] = None,
+) -> None:
+    """Run the service, on an embedded PostgreSQL unless FA_DATABASE_URL names another."""
+    from app.serve import serve as serve_until_told  # noqa: PLC0415  # only this needs the web framework: a second
+
+    chosen = {"host": host, "port": port}
+    serve_until_told(load_settings(**{name: value for name, value in chosen.items() if value is not None}))
+
+
+@commands.command()
+def migrate() -> None:
+    """Bring the database to this release and print its revision."""
+    with provided(load_settings(), attach=True) as settings:
+        typer.echo(asyncio.run(_migrate(settings)))
+
+
+@commands.command()
+def openapi(output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None) -> None:
+    """Print the OpenAPI document; no database is needed."""
+    from app.main import create_app  # noqa: PLC0415  # as above
+
+    app = create_app(Settings.model_construct(), database_url="postgresql://nowhere/none")
+    text = json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
+    if output is None:
+        typer.echo(text, nl=False)
+    else:
+        output.write_text(text, encoding="utf-8")
+
+
+@commands.command("with-database")
+def with_database(program: Annotated[list[str], typer.Argument(help="What to run, after a --.")]) -> None:
+    """Run a program, pg_dump for one, with FA_DATABASE_URL and FA_OWNER_DATABASE_URL set."""
+    with provided(load_settings(), attach=True) as settings:
+        urls = {"FA_DATABASE_URL": settings.database_url, "FA_OWNER_DATABASE_URL": settings.owner_database_url}
+        environment = os.environ | {name: url for name, url in urls.items() if url is not None}
+        raise typer.Exit(subprocess.run(program, env=environment, check=False).returncode)  # noqa: S603 - as asked
+
+
+@tenants.command("create")
+def tenants_create(
+    slug: Annotated[str, typer.Option(help="Lower-case letters, digits and inner hyphens; unique.")],
+    name: Annotated[str, typer.Option(help="The tenant's name, and its root's.", callback=_checked(Name))],
+    kind: Annotated[OrganizationKind, typer.Option(help="What its root is.")] = OrganizationKind.AGENCY,
+    timezone: Annotated[str, typer.Option(help="The root's time zone.", callback=_checked(TimeZone))] = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Make a tenant: its root organization, its copies of what ships, and its first admin key."""
+
+    async def work(engine: AsyncEngine) -> dict[str, Any]:
+        tenant, root, key = await create_tenant(engine, slug=slug, name=name, root_kind=kind, timezone=timezone)
+        return {"id": str(tenant.id), "slug": tenant.slug, "root_id": str(root.id), "key": key}
+
+    _show(_as_owner(work), as_json)
+
+
+@tenants.command("list")
+def tenants_list(as_json: AsJson = False) -> None:
+    """List the tenants, oldest first."""
+
+    async def work(engine: AsyncEngine) -> list[dict[str, Any]]:
+        return [
+            {"id": str(tenant.id), "slug": tenant.slug, "root_id": str(root_id), "name": tenant.name}
+            for tenant, root_id in await list_tenants(engine)
+        ]
+
+    _show_all(_as_owner(work), as_json)
+
+
+@keys.command("create")
+def keys_create(
+    tenant: TenantSlug,
+    name: Annotated[str, typer.Option(help="Who or what will hold it.", callback=_checked(Name))],
+    role: Annotated[
+        list[Any],
+        typer.Option(parser=_grant, metavar="ROLE[@ORGANIZATION-ID]", help="Repeatable; without @: on the root."),
+    ],
+    expires_on: Annotated[
+        Any, typer.Option(parser=_expiry, metavar="DATE", help="The last day it works (UTC), or an instant.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make an API key; it is shown once."""
+
+    async def work(tx: Tx, root_id: UUID) -> dict[str, Any]:
+        grants = list(dict.fromkeys((granted, at or root_id) for granted, at in role))
+        key_id, key = await key_service.create_key(tx, name=name, grants=grants, expires_at=expires_on)
+        return {"id": str(key_id), "key": key}
+
+    if expires_on is not None and expires_on <= datetime.now(UTC):
+        raise typer.BadParameter("this has passed already", param_hint="--expires-on")
+    _show(_in_tenant(tenant, work), as_json)
+
+
+@keys.command("list")
+def keys_list(tenant: TenantSlug, as_json: AsJson = False) -> None:
+    """List a tenant's keys, oldest first; the keys themselves are not stored."""
+
+    async def work(tx: Tx, _root_id: UUID) -> list[dict[str, Any]]:
+        return [
+            {
+                **_described(key),
+                "name": principal.name,
+                "grants": [f"{grant.role.value}@{grant.organization_id}" for grant in grants],
+            }
+            for key, principal, grants in await key_service.list_keys(tx)
+        ]
+
+    _show_all(_in_tenant(tenant, work), as_json)
+
+
+@keys.command("revoke")
+def keys_revoke(tenant: TenantSlug, key_id: UUID, as_json: AsJson = False) -> None:
+    """Revoke a key; it stops working within a second."""
+
+    async def work(tx: Tx, _root_id: UUID) -> dict[str, Any]:
+        return _described(await key_service.revoke_key(tx, key_id))
+
+    _show(_in_tenant(tenant, work), as_json)
+
+
+def _described(key: ApiKey) -> dict[str, Any]:
+    moments = {"created_at": key.created_at, "expires_at": key.expires_at, "revoked_at": key.revoked_at}
+    return {"id": str(key.id), **{name: at.astimezone(UTC).isoformat() if at else None for name, at in moments.items()}}
+
+
+async def _migrate(settings: Settings) -> str:
+    assert settings.owner_url is not None  # noqa: S101  # the provided settings name it
+    separate = settings.owner_database_url is not None
+    return await migrate_database(settings.owner_url, settings.app_role, login_is_separate=separate)
+
+
+def _as_owner(work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
+    """Run some work as the owner of the database: the embedded one is ours to migrate, a given one is not."""
+    asked = load_settings()
+
+    async def run(settings: Settings) -> Result:
+        if asked.database_url is None:
+            await _migrate(settings)
+        async with owner_engine(settings) as engine:
+            await check_revision(engine)
+            return await work(engine)
+
+    with provided(asked, attach=True) as settings:
+        return asyncio.run(run(settings))
+
+
+def _in_tenant(slug: str, work: Callable[[Tx, UUID], Awaitable[Result]]) -> Result:
+    """Run some work in one transaction of one tenant; it is told the id of the tenant's root."""
+
+    async def run(engine: AsyncEngine) -> Result:
+        found = [(tenant.id, root_id) for tenant, root_id in await list_tenants(engine) if tenant.slug == slug]
+        if not found:
+            raise OperatorError("There is no tenant with this slug.")
+        [(tenant_id, root_id)] = found
+        async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+            return await work(operators_transaction(session, tenant_id), root_id)
+
+    return _as_owner(run)
+
+
+def _show(one: dict[str, Any], as_json: bool) -> None:
+    # Never through a table: it would break a key in two on a narrow terminal.
+    if as_json:
+        typer.echo(json.dumps(one))
+        return
+    for name, value in one.items():
+        if value is not None:
+            typer.echo(f"{name.replace('_', ' '):<10} {value}")
+    if "key" in one and sys.stdout.isatty():
+        typer.echo("The key is not stored and cannot be shown again.")
+
+
+def _show_all(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    cells = [[_cell(value) for value in row.values()] for row in rows]
+    if not sys.stdout.isatty():
+        for line in cells:
+            typer.echo("\t".join(line))
+        return
+    table = Table(*(name.replace("_", " ") for name in (rows[0] if rows else ())), box=None)
+    for line in cells:
+        table.add_row(*line)
+    Console(markup=False, highlight=False).print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return ", ".join(value) if isinstance(value, list) else str(value)

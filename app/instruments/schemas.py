@@ -1,0 +1,139 @@
+"""What comes out of the routes of drivers, instruments and scoring profiles."""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from app.http.pages import ListQuery
+from app.instruments.document import InstrumentDocument
+from app.instruments.profile_document import ProfileDocument
+from app.instruments.shipped import shipped_drivers, shipped_instruments, shipped_profiles
+from app.schemas import Key, Read
+
+_DRIVER = next(
+    driver for driver in shipped_drivers().document["drivers"] if driver["key"] == "facilitative_administration"
+)
+_SHIPPED = shipped_instruments()[0]
+_DOCUMENT = _SHIPPED.document
+_PROFILE = shipped_profiles()[0]
+
+
+def _kept(place: int, **fields: Any) -> dict[str, Any]:
+    """One example: what ships, as a tenant holds it."""
+    return {"id": f"0198c6ef-1111-7222-8333-44445555666{place}", "created_at": "2026-09-01T08:00:00Z", **fields}
+
+
+_VERSION = _kept(3, key=_DOCUMENT["key"], version=_DOCUMENT["version"], content_hash=_SHIPPED.content_hash)
+_ITEM = _kept(
+    4,
+    key=_PROFILE.document["key"],
+    version=_PROFILE.document["version"],
+    content_hash=_PROFILE.content_hash,
+)
+
+
+class Kept(Read):
+    """A stored thing that never changes."""
+
+    id: UUID = Field(description="UUIDv7.")
+    created_at: datetime = Field(description="UTC; when the tenant got its copy.")
+
+
+class DriverRead(Kept):
+    """An implementation driver."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_kept(1, **_DRIVER)]})
+
+    key: str
+    number: int = Field(description="Its place in the catalogue.")
+    group: str = Field(description="The family of drivers it belongs to.")
+    name: dict[str, str] = Field(description="By language tag; English always.")
+    definition: dict[str, str] = Field(description="By language tag; English always.")
+    citation: list[str] = Field(description="Codes of the works that describe it.")
+    instruments: list[str] = Field(description="Keys of the instruments attached to it.")
+
+
+class InstrumentRead(Kept):
+    """An instrument, whatever its version."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                _kept(2, key=_DOCUMENT["key"], driver_key=_DOCUMENT["driver"], title=_DOCUMENT["title"]),
+            ]
+        }
+    )
+
+    key: str
+    driver_key: str = Field(description="The driver it assesses.")
+    title: dict[str, str] = Field(description="By language tag; English always.")
+
+
+class InstrumentVersionItem(Kept):
+    """A published version of an instrument, without its texts."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_VERSION]})
+
+    key: str = Field(description="The instrument's.")
+    version: str = Field(description="Semantic version.")
+    content_hash: str = Field(description="SHA-256 of the document as canonical JSON (RFC 8785), hexadecimal.")
+
+
+class InstrumentVersionRead(InstrumentVersionItem):
+    """A published version of an instrument, whole."""
+
+    # The example is cut to one practice; all nine would fill half of the API's document.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{**_VERSION, "document": {**_DOCUMENT, "practices": _DOCUMENT["practices"][:1]}}]
+        }
+    )
+
+    document: InstrumentDocument
+
+
+class ScoringProfileItem(Kept):
+    """A scoring profile, without its rules."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_ITEM]})
+
+    key: str
+    version: str = Field(description="Semantic version.")
+    content_hash: str = Field(description="SHA-256 of the document as canonical JSON (RFC 8785), hexadecimal.")
+
+
+class ScoringProfileRead(ScoringProfileItem):
+    """A scoring profile, whole."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**_ITEM, "document": _PROFILE.document}]})
+
+    document: ProfileDocument
+
+
+class DriverQuery(ListQuery):
+    """Filters and order of the list of drivers; the catalogue's order unless told otherwise."""
+
+    group: Key | None = None
+    sort: Literal["number", "-number"] = "number"
+
+
+class InstrumentQuery(ListQuery):
+    """Filters and order of the list of instruments."""
+
+    driver_key: Key | None = Field(default=None, description="Instruments of this driver.")
+    sort: Literal["id", "-id"] = "id"
+
+
+class InstrumentVersionQuery(ListQuery):
+    """Order of an instrument's versions: as they were published, or latest first."""
+
+    sort: Literal["id", "-id"] = "id"
+
+
+class ScoringProfileQuery(ListQuery):
+    """Filters and order of the list of scoring profiles."""
+
+    key: Key | None = Field(default=None, description="Versions of this profile.")
+    sort: Literal["id", "-id"] = "id"

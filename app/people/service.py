@@ -1,0 +1,104 @@
+"""Changing people."""
+
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from app.access.policy import organization_for
+from app.db.transaction import Tx
+from app.errors import FieldError, Invalid, NotFound
+from app.organizations.service import ensure_active
+from app.outbox import record
+from app.people import reads
+from app.people.models import Person
+from app.people.schemas import PersonCreate, PersonPatch, PersonRead
+
+
+class UnknownOrganization(Invalid):
+    code = "unknown_organization"
+    title = "There is no such organization in sight"
+
+
+async def create(tx: Tx, body: PersonCreate) -> PersonRead:
+    """Add a person to an organization.
+
+    Raises:
+        NotFound: no such organization in the caller's sight.
+        Forbidden: the caller may not create there.
+        OrganizationArchived: the organization is archived.
+    """
+    organization = await organization_for(tx, body.organization_id, "createPerson")
+    ensure_active(organization)
+    made = Person(
+        tenant_id=tx.tenant_id,
+        created_at=tx.now,
+        updated_at=tx.now,
+        organization_id=organization.id,
+        name=body.name,
+        name_key=body.name.casefold(),
+        active=body.active,
+    )
+    tx.session.add(made)
+    record(tx, "person.created", made.id, organization_id=organization.id)
+    return await reads.get(tx, tx.principal, made.id)
+
+
+async def patch(tx: Tx, person_id: UUID, body: PersonPatch) -> PersonRead:
+    """Change a person's fields, or the organization they work in.
+
+    Raises:
+        NotFound: none such in the caller's sight.
+        Forbidden: no role at the organization, or at the new one, allows it.
+        PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
+        UnknownOrganization: the new organization is not in the caller's sight.
+        OrganizationArchived: the new organization is archived.
+    """
+    person = await _person_for(tx, person_id, "updatePerson")
+    changes = body.changes()
+    target = changes.get("organization_id", person.organization_id)
+    if target != person.organization_id:
+        await _ensure_takes(tx, target)
+    for name, value in changes.items():
+        setattr(person, name, value)
+    person.name_key = person.name.casefold()
+    tx.touch(person)
+    record(
+        tx,
+        "person.updated",
+        person.id,
+        organization_id=person.organization_id,
+        data={"fields": sorted(body.model_fields_set)},
+    )
+    return await reads.get(tx, tx.principal, person.id)
+
+
+async def remove(tx: Tx, person_id: UUID) -> None:
+    """Delete a person whom nothing names.
+
+    Raises:
+        NotFound, Forbidden: as everywhere.
+        PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
+        InUse: action items or seats name them (set `active` to false instead).
+    """
+    person = await _person_for(tx, person_id, "deletePerson")
+    await tx.session.delete(person)
+    record(tx, "person.deleted", person.id, organization_id=person.organization_id)
+
+
+async def _person_for(tx: Tx, person_id: UUID, operation: str) -> Person:
+    query = select(Person).where(col(Person.tenant_id) == tx.tenant_id, col(Person.id) == person_id)
+    person = (await tx.session.execute(query.with_for_update())).scalar_one_or_none()
+    if person is None:
+        raise NotFound
+    await organization_for(tx, person.organization_id, operation)
+    tx.expect(person)
+    return person
+
+
+async def _ensure_takes(tx: Tx, organization_id: UUID) -> None:
+    try:
+        organization = await organization_for(tx, organization_id, "updatePerson")
+    except NotFound:
+        error = FieldError("/body/organization_id", "unknown_organization", "No such organization is in sight")
+        raise UnknownOrganization(errors=[error]) from None
+    ensure_active(organization)

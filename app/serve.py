@@ -1,0 +1,218 @@
+"""Running the service: the socket, the database, the first tenant, the web server, and an orderly end."""
+
+import asyncio
+import logging
+import os
+import shlex
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from sqlalchemy.exc import IntegrityError
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from app import __version__, log
+from app.db.attach import owner_engine, provided
+from app.db.engine import check_role
+from app.db.migrate import migrate
+from app.errors import BadRequest, OperatorError
+from app.http import problems
+from app.main import create_app
+from app.settings import Settings
+from app.tenants import create_tenant, list_tenants
+
+GRACE_SECONDS = 10
+KEEP_ALIVE_SECONDS = 75  # longer than the idle time of the usual proxies, which then close first
+FIRST_KEY_FILE = "first-admin-key"
+FIRST_SLUG, FIRST_NAME = "main", "My agency"
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol with a deadline and a bound for a request's headers.
+
+    uvicorn waits for headers for ever and keeps whatever comes. Here a connection that shows no complete headers in
+    time is closed, whether it is new, slow, or sends after its last answer what never becomes a request.
+    """
+
+    header_seconds = 10.0
+    header_bytes = 65_536
+
+    _deadline: asyncio.TimerHandle | None = None
+    _in_headers = False
+    _header_size = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._start_deadline()
+
+    def data_received(self, data: bytes) -> None:
+        waited = self._in_headers
+        super().data_received(data)
+        if self.transport.is_closing():
+            return
+        if self._in_headers and waited:
+            self._header_size += len(data)
+            if self._header_size > self.header_bytes:
+                self._refuse("The headers are too large.")
+                return
+        if self._deadline is None and (self._in_headers or self.cycle is None or self.cycle.response_complete):
+            self._start_deadline()
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._in_headers = True
+        self._header_size = 0
+
+    def on_headers_complete(self) -> None:
+        self._in_headers = False
+        self._end_deadline()
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_deadline()
+        super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer a request that cannot be parsed, in the one shape of failures."""
+        self._refuse(msg)
+
+    def _refuse(self, detail: str) -> None:
+        answer = problems.render(BadRequest(detail), instance="", request_id="")
+        headers = [*self.server_state.default_headers, *answer.raw_headers, (b"connection", b"close")]
+        lines = [b"HTTP/1.1 400 Bad Request", *(name + b": " + value for name, value in headers), b"", b""]
+        self.transport.write(b"\r\n".join(lines) + bytes(answer.body))
+        self.transport.close()
+
+    def _start_deadline(self) -> None:
+        # `shutdown` closes the connection, or lets a running request finish and closes it then.
+        self._deadline = self.loop.call_later(self.header_seconds, self.shutdown)
+
+    def _end_deadline(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server, which says when it takes requests."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
+
+
+def serve(settings: Settings) -> None:
+    """Run the service until SIGINT or SIGTERM.
+
+    Raises:
+        OperatorError, EmbeddedPostgresError: it cannot run; one line that says why.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt), listen(settings.host, settings.port) as listener:
+        with provided(settings, attach=False) as complete:
+            key = asyncio.run(_prepare(complete))
+            log.configure(complete)
+            lines = _announcement(complete, address_of(listener), key)
+            config = server_config(create_app(complete))
+            _Server(config, lambda: _say(lines)).run([listener])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take the port before anything else starts.
+
+    Raises:
+        OperatorError: it is taken, or the host is no address of this machine.
+    """
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as refused:
+        reason = refused.strerror or str(refused)
+        raise OperatorError(f"Cannot listen on {host} port {port}: {reason}. See FA_HOST and FA_PORT.") from None
+
+
+def address_of(listener: socket.socket) -> str:
+    """The address of a listening socket as the beginning of a URL."""
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def server_config(app: Any, *, protocol: type[HttpToolsProtocol] = Protocol) -> uvicorn.Config:
+    """How uvicorn runs the app: our protocol and our logs."""
+    return uvicorn.Config(
+        app,
+        http=protocol,
+        ws="none",
+        loop="uvloop",
+        lifespan="on",
+        interface="asgi3",
+        log_config=None,
+        log_level=logging.WARNING,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+
+
+async def _prepare(settings: Settings) -> str | None:
+    """Bring the database to this release; where there is no tenant at all make the first, and return its key."""
+    assert settings.owner_url is not None  # noqa: S101  # the provided settings name both logins
+    assert settings.database_url is not None  # noqa: S101
+    await migrate(settings.owner_url, settings.app_role, login_is_separate=settings.owner_database_url is not None)
+    await check_role(settings.database_url, role=settings.assumed_role)
+    async with owner_engine(settings) as engine:
+        if await list_tenants(engine):
+            return None
+        try:
+            _, _, key = await create_tenant(engine, slug=FIRST_SLUG, name=FIRST_NAME)
+        except (OperatorError, IntegrityError):
+            return None  # Another process started at the same moment and was quicker.
+    return key
+
+
+def _announcement(settings: Settings, address: str, key: str | None) -> list[str]:
+    path = settings.data_dir.absolute() / FIRST_KEY_FILE
+    lines = [f"fa-readiness {__version__} takes requests at {address}"]
+    if settings.docs:
+        lines.append(f"  API document     {address}/openapi.json")
+    lines.append(f"  health           {address}/healthz/ready")
+    kept = path.exists()
+    if key is not None:
+        kept = _keep(path, key)
+        lines.append(f'  first tenant     "{FIRST_SLUG}", made now; its admin key, shown this once:')
+        lines.append(f"                   {key}")
+    if kept:
+        lines.append(f"  first admin key  {path} (keep it elsewhere, then remove the file)")
+        lines.append(
+            f'  try              curl -H "Authorization: Bearer $(cat {shlex.quote(str(path))})" {address}/v1/me'
+        )
+    return lines
+
+
+def _keep(path: Path, key: str) -> bool:
+    """Write the key where only this account can read it; False where that is not possible."""
+    with suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{key}\n")
+        return True
+    return False
+
+
+def _say(lines: list[str]) -> None:
+    # On stderr: stdout carries the structured log and nothing else.
+    sys.stderr.write("\n".join(lines) + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,332 @@
+"""Nobody is let in: every operation, by every kind of caller, at every place, against the published table.
+
+The oracle is `app.access.operations.OPERATIONS` (published as ``x-required-role``) and the tree alone: a role counts
+where it was granted and below; what is out of sight answers like what does not exist.
+"""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from app.access.keys import revoke_key
+from app.access.operations import OPERATIONS
+from app.principal import READERS, Role
+from app.tenants import operators_transaction
+from tests.support.actors import Actor, Tenancy, new_tenancy
+from tests.support.team import new_team
+
+MISSING = str(uuid4())
+TREE = {"root": None, "own": "root", "child": "own", "sibling": "root"}
+REFUSED = {401, 403, 404}
+
+
+@dataclass
+class Place:
+    """One of each thing at one organization."""
+
+    organization: str
+    program: str = MISSING
+    implementation: str = MISSING
+    person: str = MISSING
+    assessment: str = MISSING
+    participant: str = MISSING
+    action_item: str = MISSING
+    seat: Actor | None = None
+
+
+@dataclass
+class Scene:
+    """A tenant with one of each thing at every place of its tree, and another tenant with the same."""
+
+    tenancy: Tenancy
+    places: dict[str, Place]
+    shared: dict[str, str]
+
+
+Call = Callable[[Place, dict[str, str]], tuple[str, str, Any]]
+
+
+def item(method: str, path: str, body: Any = None) -> Call:
+    return lambda place, shared: (method, path.format(**vars(place), **shared), body)
+
+
+A = "/v1/assessments/{assessment}"
+N = {"name": "Name"}
+CALLS: dict[str, Call] = {
+    "getLiveness": item("GET", "/healthz/live"),
+    "getReadyState": item("GET", "/healthz/ready"),
+    "getMe": item("GET", "/v1/me"),
+    "listOrganizations": item("GET", "/v1/organizations"),
+    "createOrganization": lambda p, _: (
+        "POST",
+        "/v1/organizations",
+        {"parent_id": p.organization, "kind": "team", **N},
+    ),
+    "getOrganization": item("GET", "/v1/organizations/{organization}"),
+    "updateOrganization": item("PATCH", "/v1/organizations/{organization}", {"staff_count": 1}),
+    "deleteOrganization": item("DELETE", "/v1/organizations/{organization}"),
+    "transitionOrganization": item("POST", "/v1/organizations/{organization}/transitions", {"to": "archived"}),
+    "listOrganizationDescendants": item("GET", "/v1/organizations/{organization}/descendants"),
+    "listPrograms": item("GET", "/v1/programs"),
+    "createProgram": lambda p, _: ("POST", "/v1/programs", {"organization_id": p.organization, **N}),
+    "getProgram": item("GET", "/v1/programs/{program}"),
+    "updateProgram": item("PATCH", "/v1/programs/{program}", N),
+    "deleteProgram": item("DELETE", "/v1/programs/{program}"),
+    "listImplementations": item("GET", "/v1/implementations"),
+    "createImplementation": lambda p, shared: (
+        "POST",
+        "/v1/implementations",
+        {"organization_id": p.organization, "program_id": shared["root_program"]},
+    ),
+    "getImplementation": item("GET", "/v1/implementations/{implementation}"),
+    "deleteImplementation": item("DELETE", "/v1/implementations/{implementation}"),
+    "transitionImplementation": item(
+        "POST", "/v1/implementations/{implementation}/transitions", {"to": "installation", "reason": "R"}
+    ),
+    "listImplementationStages": item("GET", "/v1/implementations/{implementation}/stages"),
+    "listPeople": item("GET", "/v1/people"),
+    "createPerson": lambda p, _: ("POST", "/v1/people", {"organization_id": p.organization, **N}),
+    "getPerson": item("GET", "/v1/people/{person}"),
+    "updatePerson": item("PATCH", "/v1/people/{person}", N),
+    "deletePerson": item("DELETE", "/v1/people/{person}"),
+    "listDrivers": item("GET", "/v1/drivers"),
+    "getDriver": item("GET", "/v1/drivers/coaching"),
+    "listInstruments": item("GET", "/v1/instruments"),
+    "getInstrument": item("GET", "/v1/instruments/facilitative-administration"),
+    "listInstrumentVersions": item("GET", "/v1/instruments/facilitative-administration/versions"),
+    "getInstrumentVersion": item("GET", "/v1/instruments/facilitative-administration/versions/1.0.0"),
+    "listScoringProfiles": item("GET", "/v1/scoring-profiles"),
+    "getScoringProfile": item("GET", "/v1/scoring-profiles/{scoring_profile}"),
+    "listAssessments": item("GET", "/v1/assessments"),
+    "createAssessment": lambda p, _: (
+        "POST",
+        "/v1/assessments",
+        {"implementation_id": p.implementation, "title": "T"},
+    ),
+    "getAssessment": item("GET", A),
+    "updateAssessment": item("PATCH", A, {"title": "T"}),
+    "deleteAssessment": item("DELETE", A),
+    "transitionAssessment": item("POST", A + "/transitions", {"to": "void", "reason": "R"}),
+    "listAssessmentHistory": item("GET", A + "/history"),
+    "listParticipants": item("GET", A + "/participants"),
+    "addParticipant": item("POST", A + "/participants", {"seat": "observer"}),
+    "getParticipant": item("GET", A + "/participants/{participant}"),
+    "updateParticipant": item("PATCH", A + "/participants/{participant}", {"label": "L"}),
+    "withdrawParticipant": item("DELETE", A + "/participants/{participant}"),
+    "issueSeatToken": item("POST", A + "/participants/{spare_participant}/token"),
+    "revokeSeatToken": item("DELETE", A + "/participants/{spare_participant}/token"),
+    "listVotes": item("GET", A + "/votes"),
+    "castVote": item("PUT", A + "/votes/{participant}/P1", {"value": 1}),
+    "listConsensus": item("GET", A + "/consensus"),
+    "getConsensus": item("GET", A + "/consensus/P1"),
+    "recordConsensus": item("PUT", A + "/consensus/P1", {"value": 1}),
+    "removeConsensus": item("DELETE", A + "/consensus/P1"),
+    "listPracticeRatings": item("GET", A + "/practices"),
+    "getPracticeRating": item("GET", A + "/practices/P1"),
+    "ratePractice": item("PUT", A + "/practices/P1", {"importance": 1}),
+    "getAdministration": item("GET", A + "/administration"),
+    "recordAdministration": item("PUT", A + "/administration", {"roles_present": [], "evidence_reviewed": True}),
+    "getReadiness": item("GET", A + "/readiness"),
+    "computeReadiness": item("POST", "/v1/readiness/compute", {}),
+    "listActionItems": item("GET", "/v1/action-items"),
+    "createActionItem": lambda p, _: (
+        "POST",
+        "/v1/action-items",
+        {"organization_id": p.organization, "title": "T", "practices": []},
+    ),
+    "getActionItem": item("GET", "/v1/action-items/{action_item}"),
+    "updateActionItem": item("PATCH", "/v1/action-items/{action_item}", {"title": "T"}),
+    "deleteActionItem": item("DELETE", "/v1/action-items/{action_item}"),
+    "transitionActionItem": item("POST", "/v1/action-items/{action_item}/transitions", {"to": "open"}),
+    "listActionItemNotes": item("GET", "/v1/action-items/{action_item}/notes"),
+    "addActionItemNote": item("POST", "/v1/action-items/{action_item}/notes", {"text": "T"}),
+    "listActionItemHistory": item("GET", "/v1/action-items/{action_item}/history"),
+}
+COLLECTIONS = {
+    "listOrganizations": "organization",
+    "listPrograms": "program",
+    "listImplementations": "implementation",
+    "listPeople": "person",
+    "listAssessments": "assessment",
+    "listActionItems": "action_item",
+}
+CREATED_BY_REFERENCE = {"createAssessment"}
+READING = {name for name in OPERATIONS if name.startswith(("get", "list"))} - {"listVotes"}
+# The owner's programs are offered to everybody below: in sight from there, though not to be changed.
+OFFERED_BELOW = {"getProgram", "updateProgram", "deleteProgram", "listPrograms"}
+
+
+async def furnish(tenancy: Tenancy, organization: str) -> Place:
+    admin = tenancy.admin
+    team = await new_team(tenancy, organization)
+    own_program = await admin.made("/v1/programs", {"organization_id": organization, "name": "Local"})
+    seat = await team.seat("Seat", perspective="manager")
+    await team.move("collecting")
+    await team.vote("Seat", "P1", 1)
+    await team.move("consensus")
+    await team.consensus("P1", 1)
+    await admin.put(f"{team.path}/practices/P1", {"importance": 3})
+    await team.administration()
+    person = await admin.made("/v1/people", {"organization_id": organization, "name": "Coach"})
+    action = await admin.made("/v1/action-items", {"organization_id": organization, "title": "T", "practices": []})
+    return Place(
+        organization=organization,
+        program=own_program["id"],
+        implementation=team.assessment["implementation_id"],
+        person=person["id"],
+        assessment=team.assessment["id"],
+        participant=team.ids["Seat"],
+        action_item=action["id"],
+        seat=seat,
+    )
+
+
+@pytest.fixture(scope="module")
+async def client(app: FastAPI):  # type: ignore[no-untyped-def]
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+async def scene(owner: AsyncEngine, app: FastAPI, client: httpx.AsyncClient) -> Scene:
+    tenancy, foreign = await new_tenancy(owner, app, client), await new_tenancy(owner, app, client)
+    places: dict[str, Place] = {}
+    for name, parent in TREE.items():
+        organization = (
+            (await tenancy.organization(places[parent].organization))["id"] if parent else tenancy.root_id
+        )
+        places[name] = await furnish(tenancy, organization)
+    places["foreign"] = await furnish(foreign, foreign.root_id)
+    places["missing"] = Place(MISSING)
+    profile = (await tenancy.admin.get("/v1/scoring-profiles")).json()["items"][0]["id"]
+    shared = {
+        "root_program": places["root"].program,
+        "scoring_profile": profile,
+        "spare_participant": MISSING,
+    }
+    return Scene(tenancy, places, shared)
+
+
+def above(place: str) -> set[str]:
+    """A place and its ancestors."""
+    found, at = {place}, TREE.get(place)
+    while at:
+        found.add(at)
+        at = TREE[at]
+    return found
+
+
+async def send(actor: Actor, scene: Scene, operation: str, place: str) -> httpx.Response:
+    at = scene.places[place]
+    # A token is issued and revoked on a seat that does not exist: who may try gets past the guard, and no further.
+    method, path, body = CALLS[operation](at, scene.shared)
+    return await actor.call(method, path, **({} if body is None else {"json": body}))
+
+
+def alike(answer: httpx.Response) -> dict[str, Any]:
+    return {**answer.json(), "request_id": "", "instance": ""}
+
+
+def test_every_operation_is_in_the_matrix() -> None:
+    assert set(CALLS) == set(OPERATIONS)
+
+
+async def test_without_a_good_credential_nothing_is_served(scene: Scene, app: FastAPI) -> None:
+    tenancy = scene.tenancy
+    revoked = await tenancy.key((Role.ADMIN, tenancy.root_id))
+    async with AsyncSession(app.state.service.database.engine) as session, session.begin():
+        await revoke_key(operators_transaction(session, tenancy.tenant_id), tenancy.keys[-1])
+    expired = await tenancy.key((Role.ADMIN, tenancy.root_id), expires_at=datetime.now(UTC) - timedelta(days=1))
+    callers = {
+        "none": Actor(tenancy.http, ""),
+        "bad": Actor(tenancy.http, tenancy.admin.token[:-1] + "#"),
+        "unknown": Actor(tenancy.http, tenancy.admin.token[:-4] + "AAAA"),
+        "revoked": revoked,
+        "expired": expired,
+    }
+    for operation, (name, actor) in itertools.product(OPERATIONS, callers.items()):
+        answer = await send(actor, scene, operation, "own")
+        expected = {200} if OPERATIONS[operation].public else {401}
+        assert answer.status_code in expected, (operation, name, answer.text)
+
+
+@pytest.mark.parametrize("granted", list(TREE))
+@pytest.mark.parametrize("role", list(Role))
+async def test_a_role_counts_where_it_was_granted_and_below(scene: Scene, role: Role, granted: str) -> None:
+    actor = await scene.tenancy.key((role, scene.places[granted].organization))
+    wrong = []
+    for operation, access in OPERATIONS.items():
+        if operation in COLLECTIONS or access.public:
+            continue
+        unseen: list[dict[str, Any]] = []
+        for place in ("own", "child", "sibling", "foreign", "missing"):
+            answer = await send(actor, scene, operation, place)
+            status = answer.status_code
+            reads = role in READERS and granted in above(place)
+            offered = operation in OFFERED_BELOW and role in READERS and place in above(granted)
+            if access.anyone:
+                fits = status == 200
+            elif reads and (operation in {"issueSeatToken", "revokeSeatToken"} and role in access.roles):
+                fits = status == 404
+            elif (reads or offered) and role in access.roles and granted in above(place):
+                fits = status not in REFUSED and status < 500
+            elif reads or offered:
+                fits = status == (200 if operation in READING else 403)
+            else:
+                fits = status == (422 if operation in CREATED_BY_REFERENCE else 404)
+                unseen.append(alike(answer))
+            if not fits:
+                wrong.append((operation, place, status, answer.text[:200]))
+        # Out of sight, foreign and missing cannot be told apart.
+        if any(one != unseen[0] for one in unseen):
+            wrong.append((operation, "differs", 0, str(unseen)[:300]))
+    assert wrong == []
+
+
+@pytest.mark.parametrize("granted", list(TREE))
+@pytest.mark.parametrize("role", list(Role))
+async def test_lists_hold_what_is_in_sight_and_nothing_else(scene: Scene, role: Role, granted: str) -> None:
+    actor = await scene.tenancy.key((role, scene.places[granted].organization))
+    for operation, kind in COLLECTIONS.items():
+        answer = await actor.get(CALLS[operation](scene.places["own"], scene.shared)[1] + "?limit=200")
+        if role not in READERS:
+            assert answer.status_code == 403
+            continue
+        listed = {one["id"] for one in answer.json()["items"]}
+        for place, at in scene.places.items():
+            visible = granted in above(place)
+            if operation in OFFERED_BELOW:
+                visible = visible or place in above(granted)
+            assert (getattr(at, kind) in listed) == visible, (operation, place)
+
+
+async def test_a_seat_opens_its_own_assessment_only(scene: Scene) -> None:
+    seat = scene.places["own"].seat
+    assert seat is not None
+    for operation, access in OPERATIONS.items():
+        if access.public:
+            continue
+        for place in ("own", "child", "sibling", "foreign", "missing"):
+            answer = await send(seat, scene, operation, place)
+            if access.anyone:
+                expected = {200}
+            elif operation in COLLECTIONS:
+                expected = {403}
+            elif "/assessments/" not in CALLS[operation](scene.places["own"], scene.shared)[1]:
+                expected = {404, 422} if operation in CREATED_BY_REFERENCE else {404}
+            elif place != "own":
+                expected = {404}
+            elif access.seat:
+                expected = {200, 409}
+            else:
+                expected = {403}
+            assert answer.status_code in expected, (operation, place, answer.text)

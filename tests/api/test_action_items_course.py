@@ -1,0 +1,198 @@
+"""The course of an action item over HTTP: every move, and what is kept of it."""
+
+from itertools import pairwise, product
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from app.outbox import AuditEvent, OutboxEvent
+from tests.support.actors import Actor, Tenancy
+
+ITEMS = "/v1/action-items"
+LEGAL = {
+    "proposed": ["open", "dismissed"],
+    "open": ["in_progress", "dismissed"],
+    "in_progress": ["blocked", "done", "dismissed"],
+    "blocked": ["in_progress", "done", "dismissed"],
+    "done": ["in_progress", "verified", "dismissed"],
+    "verified": [],
+    "dismissed": [],
+}
+WAY = {
+    "proposed": [],
+    "open": ["open"],
+    "in_progress": ["open", "in_progress"],
+    "blocked": ["open", "in_progress", "blocked"],
+    "done": ["open", "in_progress", "done"],
+    "verified": ["open", "in_progress", "done", "verified"],
+    "dismissed": ["dismissed"],
+}
+
+
+class Course:
+    """One item and the people around it."""
+
+    def __init__(self, tenancy: Tenancy, path: str, owner: str, verifier: str) -> None:
+        self.tenancy, self.path, self.owner, self.verifier = tenancy, path, owner, verifier
+
+    async def move(self, to: str, **fields: Any) -> httpx.Response:
+        """Make a move, with all it needs unless told otherwise."""
+        needed: dict[str, Any] = {"reason": "Because"} if to in {"blocked", "dismissed"} else {}
+        if to == "verified":
+            needed["verified_by"] = self.verifier
+        body = {name: value for name, value in {"to": to, **needed, **fields}.items() if value is not None}
+        return await self.tenancy.admin.call("POST", f"{self.path}/transitions", json=body, headers={"If-Match": "*"})
+
+    async def reach(self, status: str) -> dict[str, Any]:
+        """Bring the item to a status."""
+        for step in WAY[status]:
+            answer = await self.move(step)
+            assert answer.status_code == 200, answer.text
+        read: dict[str, Any] = (await self.tenancy.admin.get(self.path)).json()
+        assert read["status"] == status
+        return read
+
+
+@pytest.fixture
+async def course(tenancy: Tenancy, admin: Actor) -> Course:
+    people = [
+        (await admin.made("/v1/people", {"organization_id": tenancy.root_id, "name": name}))["id"]
+        for name in ("Owner", "Verifier")
+    ]
+    body = {"organization_id": tenancy.root_id, "title": "Fund coaching", "owner_id": people[0]}
+    made = await admin.made(ITEMS, body)
+    return Course(tenancy, f"{ITEMS}/{made['id']}", *people)
+
+
+@pytest.mark.parametrize(("start", "to"), list(product(LEGAL, LEGAL)))
+async def test_the_course_is_this_table(course: Course, start: str, to: str) -> None:
+    before = await course.reach(start)
+    assert before["allowed_transitions"] == LEGAL[start]
+    answer = await course.move(to)
+    if to in LEGAL[start]:
+        assert answer.status_code == 200, answer.text
+        assert (answer.json()["status"], answer.json()["version"]) == (to, before["version"] + 1)
+        assert answer.json()["allowed_transitions"] == LEGAL[to]
+    else:
+        assert (answer.status_code, answer.json()["code"]) == (409, "invalid_transition")
+        assert answer.json()["allowed"] == LEGAL[start]
+        assert (await course.tenancy.admin.get(course.path)).json() == before
+
+
+@pytest.mark.parametrize("to", ["blocked", "dismissed"])
+async def test_blocking_and_dismissing_say_why(course: Course, to: str) -> None:
+    await course.reach("in_progress")
+    answer = await course.move(to, reason=None)
+    assert (answer.status_code, answer.json()["code"]) == (422, "reason_required")
+    assert answer.json()["errors"][0]["pointer"] == "/body/reason"
+    assert (await course.move(to, reason=" ")).status_code == 422
+    assert (await course.move(to, reason="No money this year")).status_code == 200
+
+
+async def test_another_than_the_owner_verifies(
+    course: Course, tenancy: Tenancy, other_tenancy: Tenancy, admin: Actor
+) -> None:
+    await course.reach("done")
+    missing = await course.move("verified", verified_by="")
+    assert missing.status_code == 422
+    missing = await course.move("verified", verified_by=None)
+    assert (missing.status_code, missing.json()["code"]) == (422, "verifier_required")
+    own = await course.move("verified", verified_by=course.owner)
+    assert (own.status_code, own.json()["code"]) == (409, "verifier_is_owner")
+    foreign = await other_tenancy.admin.made(
+        "/v1/people", {"organization_id": other_tenancy.root_id, "name": "Verifier"}
+    )
+    for unknown in (str(uuid4()), foreign["id"]):
+        answer = await course.move("verified", verified_by=unknown)
+        assert (answer.status_code, answer.json()["code"]) == (422, "unknown_verifier")
+        assert answer.json()["errors"][0]["pointer"] == "/body/verified_by"
+    gone = {"organization_id": tenancy.root_id, "name": "Verifier", "active": False}
+    answer = await course.move("verified", verified_by=(await admin.made("/v1/people", gone))["id"])
+    assert (answer.status_code, answer.json()["code"]) == (422, "inactive_verifier")
+    assert (await admin.get(course.path)).json()["verified_by"] is None
+    verified = await course.move("verified")
+    assert verified.json()["verified_by"] == course.verifier
+
+
+@pytest.mark.parametrize(("start", "to"), [("proposed", "open"), ("in_progress", "done"), ("open", "dismissed")])
+async def test_no_other_move_names_a_verifier(course: Course, start: str, to: str) -> None:
+    await course.reach(start)
+    answer = await course.move(to, verified_by=course.verifier)
+    assert (answer.status_code, answer.json()["code"]) == (422, "verifier_unexpected")
+
+
+async def test_an_item_without_an_owner_is_verified_by_anybody(course: Course, admin: Actor) -> None:
+    await admin.patch(course.path, {"owner_id": None})
+    await course.reach("done")
+    assert (await course.move("verified", verified_by=course.owner)).status_code == 200
+
+
+async def test_done_at_is_set_on_done_and_cleared_on_going_back(course: Course) -> None:
+    done = await course.reach("done")
+    assert done["done_at"] == done["updated_at"]
+    again = (await course.move("in_progress")).json()
+    assert again["done_at"] is None
+    twice = (await course.move("done")).json()
+    assert twice["done_at"] > done["done_at"]
+    verified = (await course.move("verified")).json()
+    assert verified["done_at"] == twice["done_at"]
+
+
+async def test_the_history_tells_who_when_and_why(course: Course, tenancy: Tenancy, admin: Actor) -> None:
+    me = (await admin.get("/v1/me")).json()
+    await course.reach("in_progress")
+    await course.move("done", verified_by=None, reason="Funded")
+    await course.move("open")
+    await course.move("dismissed", reason="Merged with another")
+    seen, following = [], f"{course.path}/history?limit=2"
+    while following:
+        answer = await admin.get(following)
+        assert answer.status_code == 200, answer.text
+        seen += answer.json()["items"]
+        following = answer.links["next"]["url"] if "next" in answer.links else ""
+    moves = [(one["from_status"], one["to_status"], one["reason"]) for one in seen]
+    assert moves == [
+        (None, "proposed", None),
+        ("proposed", "open", None),
+        ("open", "in_progress", None),
+        ("in_progress", "done", "Funded"),
+        ("done", "dismissed", "Merged with another"),
+    ]
+    assert all(earlier["created_at"] < later["created_at"] for earlier, later in pairwise(seen))
+    assert {one["actor_id"] for one in seen} == {me["id"]}
+    assert {one["actor_name"] for one in seen} == {"first admin key"}
+
+
+async def test_every_change_is_told_once_to_feed_and_audit(
+    course: Course, app: FastAPI, tenancy: Tenancy, admin: Actor
+) -> None:
+    await course.reach("done")
+    await course.move("proposed")
+    await course.move("verified", verified_by=course.owner)
+    await admin.patch(course.path, {"title": "B"})
+    await admin.made(f"{course.path}/notes", {"text": "Secret to the feed"})
+    await admin.delete(course.path)
+    told: dict[type, list[Any]] = {}
+    async with AsyncSession(app.state.service.database.engine) as session:
+        for table in (OutboxEvent, AuditEvent):
+            rows = await session.scalars(
+                select(table)
+                .where(
+                    col(table.tenant_id) == tenancy.tenant_id,  # type: ignore[attr-defined]
+                    col(table.subject_type) == "action_item",  # type: ignore[attr-defined]
+                )
+                .order_by(col(table.id))  # type: ignore[attr-defined]
+            )
+            told[table] = list(rows)
+    expected = [
+        f"action_item.{what}" for what in ("created", "open", "in_progress", "done", "updated", "note_added", "deleted")
+    ]
+    assert [event.type for event in told[OutboxEvent]] == expected
+    assert [event.action for event in told[AuditEvent]] == expected
+    assert "Secret" not in str([event.data for event in told[OutboxEvent]])

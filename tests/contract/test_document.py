@@ -1,0 +1,97 @@
+"""The OpenAPI document: what is committed, complete and true."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+
+from app.access.operations import OPERATIONS
+from app.errors import catalogue
+
+ROOT = Path(__file__).parent.parent.parent
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@pytest.fixture(scope="module")
+def document(app: FastAPI) -> dict[str, Any]:
+    return app.openapi()
+
+
+def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
+    return [
+        (path, method, entry[method])
+        for path, entry in document["paths"].items()
+        for method in METHODS
+        if method in entry
+    ]
+
+
+def test_the_committed_document_is_what_the_app_says(document: dict[str, Any]) -> None:
+    committed = json.loads((ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8"))
+    assert committed == json.loads(json.dumps(document)), "run `make openapi` and commit the result"
+
+
+def test_every_operation_has_a_rule_and_every_rule_an_operation(document: dict[str, Any]) -> None:
+    assert {operation["operationId"] for _, _, operation in operations(document)} == set(OPERATIONS)
+
+
+def test_every_operation_publishes_who_may_perform_it(document: dict[str, Any]) -> None:
+    for _, _, operation in operations(document):
+        assert operation["x-required-role"] == OPERATIONS[operation["operationId"]].published()
+        assert bool(operation["security"]) == (operation["x-required-role"] != ["public"])
+
+
+def test_every_operation_is_told_and_illustrated(document: dict[str, Any]) -> None:
+    silent = []
+    for path, method, operation in operations(document):
+        spoken = [operation.get("requestBody", {})]
+        spoken += [answer for status, answer in operation["responses"].items() if status.startswith("2")]
+        contents = [media for part in spoken for media in part.get("content", {}).values()]
+        if not (operation["summary"] and operation.get("description") and operation["tags"]):
+            silent.append((method, path, "words"))
+        if any("example" not in media for media in contents):
+            silent.append((method, path, "example"))
+    assert silent == []
+
+
+def test_no_reference_dangles(document: dict[str, Any]) -> None:
+    def references(node: Any) -> list[str]:
+        if isinstance(node, dict):
+            own = [node["$ref"]] if isinstance(node.get("$ref"), str) else []
+            return own + [found for value in node.values() for found in references(value)]
+        if isinstance(node, list):
+            return [found for value in node for found in references(value)]
+        return []
+
+    for reference in set(references(document)):
+        node: Any = document
+        for step in reference.removeprefix("#/").split("/"):
+            node = node[step]
+
+
+def test_every_failure_is_a_problem(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        for status, answer in operation["responses"].items():
+            if status[0] in "45":
+                assert list(answer["content"]) == ["application/problem+json"], (method, path, status)
+                assert answer["content"]["application/problem+json"]["examples"], (method, path, status)
+
+
+def test_conditional_writes_say_so(document: dict[str, Any]) -> None:
+    for path, method, operation in operations(document):
+        names = {parameter["name"] for parameter in operation.get("parameters", ())}
+        guarded = method == "patch" or path.endswith("/transitions")
+        assert not guarded or "If-Match" in names, (method, path)
+
+
+def test_codes_of_failures_are_unique() -> None:
+    codes = [kind.code for kind in catalogue()]
+    twice = {code for code in codes if codes.count(code) > 1}
+    assert twice <= {"internal_error"}
+
+
+def test_the_readme_lists_every_failure() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [kind.code for kind in catalogue() if f"`{kind.code}`" not in readme] == []

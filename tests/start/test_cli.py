@@ -1,0 +1,281 @@
+"""The command line inside this process: what it prints, and that every failure is one line without a secret."""
+
+import json
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from app import __version__, cli
+from app.db.embedded import EmbeddedPostgresError
+from app.db.migrate import head
+from app.errors import NotFound
+from app.serve import FIRST_KEY_FILE, _announcement, _keep
+from app.settings import Settings
+from tests.migrations.databases import fetch, fresh_database, run_sql
+from tests.start.services import Service
+from tests.support.database import Urls
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def fa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """Run the command: its exit status, and what it said on stdout and stderr."""
+    handler = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["fa-readiness", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), out, err
+
+    for name in [f"FA_{field.upper()}" for field in Settings.model_fields] + ["FA_TEST_DATABASE_URL"]:
+        monkeypatch.delenv(name, raising=False)
+    yield run
+    signal.signal(signal.SIGTERM, handler)
+
+
+@pytest.fixture
+def given(urls: Urls, monkeypatch: pytest.MonkeyPatch, fa: Run) -> Run:
+    """The command on the run's database."""
+    monkeypatch.setenv("FA_DATABASE_URL", urls.service)
+    if urls.separate:
+        monkeypatch.setenv("FA_OWNER_DATABASE_URL", urls.owner)
+    return fa
+
+
+def made(done: tuple[int, str, str]) -> Any:
+    status, out, err = done
+    assert (status, err) == (0, "")
+    return json.loads(out)
+
+
+@pytest.fixture
+def slug(given: Run) -> str:
+    slug = f"cli-{uuid4().hex[:12]}"
+    made(given("tenants", "create", "--slug", slug, "--name", "Ägency [x]", "--kind", "state", "--json"))
+    return slug
+
+
+def test_version(fa: Run) -> None:
+    assert fa("--version") == (0, f"fa-readiness {__version__}\n", "")
+
+
+def test_openapi_needs_no_database_and_ignores_the_environment(
+    fa: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("FA_DOCS", "false")
+    status, out, _ = fa("openapi")
+    assert status == 0
+    assert json.loads(out)["info"]["version"] == __version__
+    assert fa("openapi", "--output", str(tmp_path / "it.json")) == (0, "", "")
+    assert (tmp_path / "it.json").read_text(encoding="utf-8") == out
+
+
+def test_a_tenant_is_made_and_listed(given: Run) -> None:
+    slug = f"cli-{uuid4().hex[:12]}"
+    told = made(given("tenants", "create", "--slug", slug, "--name", "Ägency", "--timezone", "Europe/Zurich", "--json"))
+    assert list(told) == ["id", "slug", "root_id", "key"]
+    [row] = [row for row in made(given("tenants", "list", "--json")) if row["slug"] == slug]
+    assert row == {"id": told["id"], "slug": slug, "root_id": told["root_id"], "name": "Ägency"}
+    status, out, _ = given("tenants", "list")
+    assert f"{told['id']}\t{slug}\t{told['root_id']}\tÄgency\n" in out
+    status, out, err = given("tenants", "create", "--slug", slug, "--name", "Again")
+    assert (status, out, err) == (1, "", "fa-readiness: A tenant with this slug exists already.\n")
+
+
+def test_keys_are_made_listed_and_revoked(given: Run, slug: str) -> None:
+    [first] = made(given("keys", "list", "--tenant", slug, "--json"))
+    root_id = first["grants"][0].partition("@")[2]
+    options = ["--name", "CI", "--role", "viewer", "--role", f"manager@{root_id}", "--expires-on", "2100-01-31"]
+    told = made(given("keys", "create", "--tenant", slug, *options, "--json"))
+    assert re.fullmatch(r"fa_[0-9a-f]{32}_[\w-]{43}", told["key"])
+    second = made(given("keys", "list", "--tenant", slug, "--json"))[1]
+    assert second["id"] == told["id"]
+    assert sorted(second["grants"]) == [f"manager@{root_id}", f"viewer@{root_id}"]
+    assert second["expires_at"] == "2100-02-01T00:00:00+00:00"
+    assert second["revoked_at"] is None
+    for _ in range(2):
+        revoked = made(given("keys", "revoke", "--tenant", slug, told["id"], "--json"))
+        assert revoked["revoked_at"] is not None
+    status, out, _ = given("keys", "list", "--tenant", slug)
+    assert out.count("\n") == 2
+    assert told["key"] not in out
+
+
+def test_an_instant_can_end_a_key(given: Run, slug: str) -> None:
+    options = ["--name", "CI", "--role", "viewer", "--expires-on", "2100-01-31T12:00:00+02:00"]
+    made(given("keys", "create", "--tenant", slug, *options, "--json"))
+    assert made(given("keys", "list", "--tenant", slug, "--json"))[1]["expires_at"] == "2100-01-31T10:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("keys", "create", "--tenant", "x", "--name", "x", "--role", "king"),
+        ("keys", "create", "--tenant", "x", "--name", "x", "--role", "viewer@here"),
+        ("keys", "create", "--tenant", "x", "--name", "x"),
+        ("keys", "create", "--tenant", "x", "--name", "x", "--role", "viewer", "--expires-on", "soon"),
+        ("keys", "create", "--tenant", "x", "--name", "x", "--role", "viewer", "--expires-on", "2020-01-01"),
+        ("keys", "create", "--tenant", "x", "--name", "x", "--role", "viewer", "--expires-on", "2100-01-01T00:00"),
+        ("keys", "create", "--tenant", "x", "--name", " ", "--role", "viewer"),
+        ("keys", "revoke", "--tenant", "x", "1"),
+        ("tenants", "create", "--slug", "x", "--name", "x" * 201),
+        ("tenants", "create", "--slug", "x", "--name", "x", "--timezone", "Mars/Olympus"),
+        ("tenants", "create", "--slug", "x", "--name", "x", "--kind", "kingdom"),
+        ("dance",),
+    ],
+)
+def test_wrong_usage_is_told_as_such(given: Run, arguments: tuple[str, ...]) -> None:
+    status, out, err = given(*arguments)
+    assert (status, out) == (2, "")
+    assert "Usage: fa-readiness" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("keys", "list", "--tenant", "nobody"), "There is no tenant with this slug."),
+        (("tenants", "create", "--slug", "No!", "--name", "x"), "A tenant's slug is 1 to 63"),
+    ],
+)
+def test_what_the_operator_can_mend_is_one_line(given: Run, arguments: tuple[str, ...], line: str) -> None:
+    status, out, err = given(*arguments)
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert err.startswith(f"fa-readiness: {line}")
+
+
+def test_foreign_ids_are_not_found(given: Run, slug: str) -> None:
+    for arguments in (["revoke", str(uuid4())], ["create", "--name", "x", "--role", f"viewer@{uuid4()}"]):
+        status, _, err = given("keys", arguments[0], "--tenant", slug, *arguments[1:])
+        assert (status, err) == (1, "fa-readiness: There is no such resource\n")
+
+
+@pytest.mark.parametrize(
+    ("failure", "line"),
+    [
+        (EmbeddedPostgresError("the port\nis odd"), "the port is odd"),
+        (NotFound("There is no such key."), "There is no such key."),
+        (OSError(28, "No space left on device", "/data"), "[Errno 28] No space left on device: '/data'"),
+        (IntegrityError("insert …", {"secret": "hush"}, Exception("duplicate key\nDETAIL: (hush)")), "duplicate key"),
+    ],
+)
+def test_failures_are_one_line_without_parameters(
+    fa: Run, monkeypatch: pytest.MonkeyPatch, failure: Exception, line: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(cli, "load_settings", fail)
+    status, out, err = fa("migrate")
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert err.endswith(f"{line}\n")
+    assert "hush" not in err
+
+
+def test_a_database_that_does_not_answer_is_one_line(fa: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FA_DATABASE_URL", "postgresql://someone:hush@127.0.0.1:1/none")
+    for arguments in (["migrate"], ["tenants", "list"], ["serve", "--port", "0"]):
+        status, _, err = fa(*arguments)
+        assert (status, err.count("\n")) == (1, 1)
+        assert "hush" not in err
+
+
+def test_an_unknown_setting_is_named_without_its_value(fa: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FA_DATABSE_URL", "postgresql://hush@x/y")
+    status, out, err = fa("serve")
+    assert (status, out) == (1, "")
+    assert err == "fa-readiness: Unknown setting: FA_DATABSE_URL. The README's table lists all of them.\n"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])  # noqa: S104 - that it is refused is the point
+def test_listening_to_the_world_needs_a_proxy(fa: Run, host: str) -> None:
+    status, _, err = fa("serve", "--host", host)
+    assert (status, err.count("\n")) == (1, 1)
+    assert "FA_BEHIND_PROXY=true" in err
+
+
+def test_a_given_database_is_migrated_only_when_told(server: Urls, fa: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    with fresh_database(server) as urls:
+        monkeypatch.setenv("FA_DATABASE_URL", urls.service)
+        if urls.separate:
+            monkeypatch.setenv("FA_OWNER_DATABASE_URL", urls.owner)
+        refused = (1, "", "fa-readiness: The database's schema is not this release's; run fa-readiness migrate.\n")
+        assert fa("tenants", "list") == refused
+        for _ in range(2):
+            assert fa("migrate") == (0, f"{head()}\n", "")
+        assert fa("tenants", "list", "--json") == (0, "[]\n", "")
+        run_sql(urls.owner, "update alembic_version set version_num = 'later'")
+        assert fa("tenants", "list") == refused
+        newer = "fa-readiness: The database was migrated by a newer release than this one.\n"
+        assert fa("migrate") == (1, "", newer)
+        assert fa("serve", "--port", "0") == (1, "", newer)
+
+
+def test_the_owner_may_not_serve(urls: Urls, fa: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FA_DATABASE_URL", urls.owner)
+    monkeypatch.setenv("FA_OWNER_DATABASE_URL", urls.owner)
+    status, _, err = fa("serve", "--port", "0")
+    assert (status, err.count("\n")) == (1, 1)
+    assert "as the owner of its tables" in err
+
+
+def test_the_embedded_server_of_a_running_service_is_used(
+    service: Service, fa: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FA_DATA_DIR", str(service.data_dir))
+    slugs = [row["slug"] for row in made(fa("tenants", "list", "--json"))]
+    assert slugs == ["main"]
+    told = 'import os, sys; sys.exit(7 if "fa_owner" in os.environ["FA_OWNER_DATABASE_URL"] else 1)'
+    assert fa("with-database", "--", sys.executable, "-c", told) == (7, "", "")
+    status, _, err = fa("serve", "--port", "0")
+    assert (status, err.count("\n")) == (1, 1)
+    assert f"(pid {service.process.pid})" in err
+
+
+def test_without_a_running_service_the_embedded_server_runs_for_the_command(
+    fa: Run, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    monkeypatch.setenv("FA_DATA_DIR", str(folder / "data"))
+    assert made(fa("tenants", "list", "--json")) == []
+    assert not (folder / "data" / "postgres" / "data" / "postmaster.pid").exists()
+
+
+def test_commands_leave_an_audit_row(given: Run, slug: str, urls: Urls) -> None:
+    [key] = made(given("keys", "list", "--tenant", slug, "--json"))
+    made(given("keys", "revoke", "--tenant", slug, key["id"], "--json"))
+    rows = fetch(
+        urls.owner,
+        "select action, actor_kind from audit_events where subject_id = $1 order by created_at",
+        UUID(key["id"]),
+    )
+    assert [(row["action"], row["actor_kind"]) for row in rows] == [
+        ("api_key.created", "operator"),
+        ("api_key.revoked", "operator"),
+    ]
+
+
+def test_the_announcement_names_the_key_file_only_while_it_is_there(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, docs=False)
+    path = tmp_path / FIRST_KEY_FILE
+    assert str(path) not in "\n".join(_announcement(settings, "http://127.0.0.1:1", None))
+    assert _keep(path, "old")
+    told = "\n".join(_announcement(settings, "http://127.0.0.1:1", None))
+    assert str(path) in told
+    assert "old" not in told
+    assert "openapi.json" not in told
+
+
+def test_a_key_that_cannot_be_kept_is_still_shown(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    told = _announcement(Settings(data_dir=tmp_path / "file" / "data"), "http://127.0.0.1:1", "fa_the_key")
+    assert any("fa_the_key" in line for line in told)
+    assert not any(FIRST_KEY_FILE in line for line in told)

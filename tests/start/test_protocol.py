@@ -1,0 +1,137 @@
+"""The server's patience with a connection, on raw sockets."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import uvicorn
+
+from app.serve import Protocol, listen, server_config
+
+DEADLINE = 0.4
+REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+class Brief(Protocol):
+    header_seconds = DEADLINE
+
+
+async def echo(scope: Any, receive: Any, send: Any) -> None:
+    """An app that reads the body and answers with it."""
+    if scope["type"] == "lifespan":
+        for answer in ("startup", "shutdown"):
+            await receive()
+            await send({"type": f"lifespan.{answer}.complete"})
+        return
+    body, more = b"", True
+    while more:
+        message = await receive()
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+    await send({"type": "http.response.body", "body": body})
+
+
+@pytest.fixture(scope="module")
+def port() -> Iterator[int]:
+    server = uvicorn.Server(server_config(echo, protocol=Brief))
+    listener = listen("127.0.0.1", 0)
+    number: int = listener.getsockname()[1]
+    thread = threading.Thread(target=server.run, args=([listener],))
+    thread.start()
+    yield number
+    server.should_exit = True
+    thread.join(20)
+    assert not thread.is_alive()
+
+
+@pytest.fixture
+def connection(port: int) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as made:
+        yield made
+
+
+def rest(connection: socket.socket) -> bytes:
+    """Everything until the server closes."""
+    got = b""
+    while part := connection.recv(65_536):
+        got += part
+    return got
+
+
+def seconds_until_closed(connection: socket.socket) -> float:
+    began = time.monotonic()
+    assert rest(connection) == b""
+    return time.monotonic() - began
+
+
+def test_a_silent_connection_is_closed(connection: socket.socket) -> None:
+    assert seconds_until_closed(connection) < DEADLINE + 1
+
+
+def test_headers_that_trickle_are_cut_off(connection: socket.socket) -> None:
+    began = time.monotonic()
+    connection.sendall(b"GET / HTTP/1.1\r\n")
+    with pytest.raises(OSError, match=r"reset|Broken pipe"):
+        for number in range(200):
+            connection.sendall(b"X-%d: y\r\n" % number)
+            time.sleep(0.05)
+    assert DEADLINE <= time.monotonic() - began < DEADLINE + 1
+
+
+def test_half_a_second_request_is_cut_off(connection: socket.socket) -> None:
+    connection.sendall(REQUEST)
+    assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+    connection.sendall(REQUEST[:10])
+    assert seconds_until_closed(connection) < DEADLINE + 1
+
+
+def test_line_ends_after_an_answer_do_not_hold_a_connection(connection: socket.socket) -> None:
+    connection.sendall(REQUEST)
+    assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+    connection.sendall(b"\r\n")
+    assert seconds_until_closed(connection) < DEADLINE + 1
+
+
+def test_an_idle_connection_is_kept(connection: socket.socket) -> None:
+    for _ in range(2):
+        connection.sendall(REQUEST)
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+        time.sleep(DEADLINE * 1.5)
+
+
+def test_the_deadline_is_for_headers_not_for_the_body(connection: socket.socket) -> None:
+    connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\na")
+    time.sleep(DEADLINE * 1.5)
+    connection.sendall(b"b")
+    assert connection.recv(65_536).endswith(b"\r\n\r\nab")
+
+
+def test_a_request_in_pieces_is_served(connection: socket.socket) -> None:
+    for start in range(0, len(REQUEST), 5):
+        connection.sendall(REQUEST[start : start + 5])
+        time.sleep(0.01)
+    assert connection.recv(65_536).startswith(b"HTTP/1.1 200 ")
+
+
+def test_headers_without_end_are_refused(connection: socket.socket) -> None:
+    connection.sendall(b"GET / HTTP/1.1\r\nX-Long: ")
+    with pytest.raises(OSError, match=r"reset|Broken pipe"):
+        for _ in range(1_000):
+            connection.sendall(b"y" * 4_096)
+            time.sleep(0.001)
+
+
+@pytest.mark.parametrize(
+    "sent", [b"\x16\x03\x01\x00 not HTTP\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"]
+)
+def test_what_is_no_request_is_answered_as_a_problem(connection: socket.socket, sent: bytes) -> None:
+    connection.sendall(sent)
+    answer = rest(connection)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"content-type: application/problem+json\r\n" in answer
+    assert b"server:" not in answer.lower()
+    assert b"not HTTP" not in answer
