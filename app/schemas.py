@@ -62,7 +62,13 @@ def _iso(value: Any) -> Any:
     return value
 
 
-Day = Annotated[date, BeforeValidator(_iso), Field(ge=date(1900, 1, 1), le=date(2200, 12, 31))]
+def _iso_day(value: Any) -> Any:
+    if isinstance(value, str) and len(value) != len("2026-10-05"):
+        raise PydanticCustomError("not_iso", "A date is sent as ISO text, such as 2026-10-05")
+    return _iso(value)
+
+
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2200, 12, 31)), BeforeValidator(_iso_day)]
 
 
 def _plausible(value: datetime) -> datetime:
@@ -124,12 +130,6 @@ class Resource(Read):
 
 class Page(Read, Generic[Item]):
     """One page of a list, in the list's order."""
-
-    @classmethod
-    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
-        """The schema's name in the OpenAPI document, such as ``OrganizationPage``."""
-        name: str = params[0].__name__
-        return f"{name.removesuffix('Read')}Page"
 
     items: list[Item]
     next_cursor: str | None = Field(description="Pass as `cursor` to read on; null on the last page.")

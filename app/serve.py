@@ -117,13 +117,16 @@ def serve(settings: Settings) -> None:
         OperatorError, EmbeddedPostgresError: it cannot run; one line that says why.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with suppress(KeyboardInterrupt), listen(settings.host, settings.port) as listener:
-        with provided(settings, attach=False) as complete:
-            key = asyncio.run(_prepare(complete))
-            log.configure(complete)
-            lines = _announcement(complete, address_of(listener), key)
-            config = server_config(create_app(complete))
-            _Server(config, lambda: _say(lines)).run([listener])
+    with (
+        suppress(KeyboardInterrupt),
+        listen(settings.host, settings.port) as listener,
+        provided(settings, attach=False) as complete,
+    ):
+        key = asyncio.run(_prepare(complete))
+        log.configure(complete)
+        lines = _announcement(complete, address_of(listener), key)
+        config = server_config(create_app(complete))
+        _Server(config, lambda: _say(lines)).run([listener])
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -136,7 +139,7 @@ def listen(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as refused:
-        reason = refused.strerror or str(refused)
+        reason = (refused.strerror or str(refused)).partition(" (while")[0]
         raise OperatorError(f"Cannot listen on {host} port {port}: {reason}. See FA_HOST and FA_PORT.") from None
 
 

@@ -99,4 +99,3 @@ async def other_tenancy(owner: AsyncEngine, app: FastAPI, http: httpx.AsyncClien
 def admin(tenancy: Tenancy) -> Actor:
     """The tenant's admin."""
     return tenancy.admin
-

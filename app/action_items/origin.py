@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.action_items.errors import OrganizationMismatch, OrganizationRequired, PracticeRequired, TitleRequired, at
 from app.action_items.schemas import ActionItemCreate
-from app.assessments.gaps import gap_of
+from app.assessments.gaps import gaps_of
 from app.db.transaction import Tx
 
 _LONGEST_TITLE = 500
@@ -54,7 +54,7 @@ def joined_title(titles: Sequence[str]) -> str:
 async def _from_gap(tx: Tx, assessment_id: UUID, body: ActionItemCreate) -> Origin:
     if not body.practices:
         raise at(PracticeRequired, "practices")
-    gaps = [await gap_of(tx, assessment_id, practice) for practice in body.practices]
+    gaps = await gaps_of(tx, assessment_id, body.practices)
     organization_id = gaps[0].organization_id
     if body.organization_id not in {None, organization_id}:
         raise at(OrganizationMismatch, "organization_id")

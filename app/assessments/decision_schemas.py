@@ -107,7 +107,7 @@ class RolePresent(Body):
     count: Annotated[int, Field(strict=True, ge=0, le=1000)]
 
 
-class ChecklistItem(Body):
+class ChecklistAnswer(Body):
     """One item of the instrument's administration checklist."""
 
     code: Key = Field(description="The item's code in the instrument.")
@@ -135,7 +135,7 @@ class AdministrationPut(Body):
         description="Whether evidence was reviewed before voting."
     )
     duration_minutes: Annotated[int, Field(strict=True, ge=1, le=10_080)] | None = None
-    checklist: list[ChecklistItem] = Field(default_factory=list, max_length=100)
+    checklist: list[ChecklistAnswer] = Field(default_factory=list, max_length=100)
     deviations: Prose | None = Field(default=None, description="What was done otherwise than the instrument says.")
 
 
@@ -165,6 +165,6 @@ class AdministrationRead(Resource):
     roles_present: list[RolePresent]
     evidence_reviewed: bool
     duration_minutes: int | None
-    checklist: list[ChecklistItem]
+    checklist: list[ChecklistAnswer]
     deviations: str | None
     recorded_by: UUID

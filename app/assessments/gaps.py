@@ -1,5 +1,6 @@
 """A practice's gap in an assessment, for the action items made from it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -18,18 +19,16 @@ class Gap:
     """One practice as an assessment has it."""
 
     organization_id: UUID
-    organization_path: str
     practice_title: str
     score: int | None
-    state: AssessmentState
 
 
-async def gap_of(tx: Tx, assessment_id: UUID, practice: str) -> Gap:
-    """A practice's present score in an assessment; None while it has none.
+async def gaps_of(tx: Tx, assessment_id: UUID, practices: Sequence[str]) -> list[Gap]:
+    """The practices' present scores in an assessment; None where one has none.
 
     Raises:
         UnknownAssessment: none such in the caller's sight.
-        UnknownPractice: its instrument has no such practice.
+        UnknownPractice: its instrument lacks one of the practices.
         SealedVotes: its votes are not revealed yet.
     """
     row = await row_to_score(tx, tx.tenant_id, assessment_id)
@@ -41,7 +40,7 @@ async def gap_of(tx: Tx, assessment_id: UUID, practice: str) -> Gap:
         error = FieldError("/body/assessment_id", "unknown_assessment", "There is no such assessment in sight")
         raise UnknownAssessment(errors=[error]) from None
     instrument = await instrument_of(tx, tx.tenant_id, row["instrument_version_id"])
-    if instrument is None or not instrument.has(practice):
+    if instrument is None or not all(map(instrument.has, practices)):
         raise UnknownPractice(
             errors=[FieldError("/body/practices", "unknown_practice", "The instrument has no such practice")]
         )
@@ -49,10 +48,11 @@ async def gap_of(tx: Tx, assessment_id: UUID, practice: str) -> Gap:
         raise SealedVotes("The gap is known once the votes were revealed.")
     given = await input_of(tx, tx.tenant_id, row, as_of=None)
     scores = {result.code: result.score for result in practice_results(given)}
-    return Gap(
-        organization_id=row["organization_id"],
-        organization_path=row["path"],
-        practice_title=instrument.titles[practice],
-        score=scores[practice],
-        state=AssessmentState(row["state"]),
-    )
+    return [
+        Gap(
+            organization_id=row["organization_id"],
+            practice_title=instrument.titles[practice],
+            score=scores[practice],
+        )
+        for practice in practices
+    ]

@@ -24,7 +24,7 @@ class AssessmentState(StrEnum):
     VOID = "void"
 
 
-class Mode(StrEnum):
+class AssessmentMode(StrEnum):
     """Who sees votes after the close: in `open` the team does."""
 
     OPEN = "open"
@@ -89,7 +89,7 @@ class Assessment(Versioned, table=True):
     instrument_version_id: UUID
     scoring_profile_id: UUID
     title: str = Field(max_length=200)
-    mode: Mode = Field(default=Mode.OPEN, sa_type=choice(Mode, "mode"))
+    mode: AssessmentMode = Field(default=AssessmentMode.OPEN, sa_type=choice(AssessmentMode, "mode"))
     state: AssessmentState = Field(default=AssessmentState.DRAFT, sa_type=choice(AssessmentState, "state"))
     stage: Stage | None = Field(default=None, sa_type=choice(Stage, "stage"))
     round: int = 1

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import MISSING, ConfigDict, Field
 
-from app.assessments.models import AssessmentState, Mode
+from app.assessments.models import AssessmentMode, AssessmentState
 from app.http.pages import ListQuery
 from app.programs.models import Stage
 from app.schemas import Body, Day, Instant, Name, Patch, Read, Resource, Transition
@@ -113,7 +113,7 @@ class AssessmentRead(Resource):
     instrument_version_id: UUID
     scoring_profile_id: UUID
     title: str
-    mode: Mode
+    mode: AssessmentMode
     state: AssessmentState
     stage: Stage | None = Field(description="Frozen at the opening; until then what was asked for, if anything.")
     round: int = Field(description="The present round of votes; reopening begins the next.")

@@ -24,7 +24,10 @@ Row = Mapping[str, Any]
 
 
 class Read:
-    """One statement, compiled at import; parameters are named where it is written and positional where it runs."""
+    """One statement, compiled at import; parameters are named where it is written and positional where it runs.
+
+    Write `column == any_(array)`, not `in_`: a list of unknown length has no text that could be prepared.
+    """
 
     __slots__ = ("_constants", "_order", "sql")
 

@@ -1,7 +1,7 @@
 """Which query parameters a route takes, worked out once, so that an unknown one can be refused."""
 
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
@@ -29,6 +29,8 @@ def _parameters(dependant: Dependant) -> list[tuple[str, Any]]:
 
 
 def _is_list(annotation: Any) -> bool:
+    if get_origin(annotation) is Annotated:
+        return _is_list(get_args(annotation)[0])
     if get_origin(annotation) in {Union, UnionType}:
         return any(_is_list(part) for part in get_args(annotation) if part is not NoneType)
     return get_origin(annotation) is list

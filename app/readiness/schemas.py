@@ -4,9 +4,10 @@ from datetime import date
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from app.schemas import Body, Day, Key, Prose
+from app.readiness import examples
+from app.schemas import Body, Day, Key, Prose, Read
 
 Level = Literal[0, 1, 2]
 # Literal[0, 1, 2] takes true and 1.0 for a level, which in a request are mistakes: strict integers refuse them.
@@ -22,7 +23,7 @@ _SEALED = "`votes_sealed` while votes are sealed"
 _SIX = "rounded half-even to six decimals"
 
 
-class Strict(BaseModel):
+class Strict(Read):
     """A shape that carries exactly its own fields."""
 
     model_config = ConfigDict(extra="forbid")
@@ -117,7 +118,7 @@ class WithinGroupAgreement(Strict):
     reason: str | None = Field(description=f"`too_few_votes` for fewer than three numeric votes, or {_SEALED}.")
 
 
-class ConsensusRead(Strict):
+class PracticeConsensus(Strict):
     """The recorded consensus and how it relates to the votes. Its note is read from the consensus itself."""
 
     value: ConsensusValue = Field(description="The recorded level, or `not_applicable`.")
@@ -161,7 +162,7 @@ class PracticeRead(Strict):
     )
     vote_range: VoteRange | None = Field(description="Range of the numeric votes; null where there are none.")
     r_wg: WithinGroupAgreement = Field(description="Agreement of the numeric votes.")
-    consensus: ConsensusRead | None = Field(description="The recorded consensus; null where there is none.")
+    consensus: PracticeConsensus | None = Field(description="The recorded consensus; null where there is none.")
     left_unscored: bool | None = Field(description="Whether the team explicitly leaves the practice unscored.")
     weight: int = Field(ge=0, le=100, description="The profile's weight, 0 to 100.")
     contribution: float | None = Field(
@@ -268,6 +269,8 @@ class LeftOut(Strict):
 class ReadinessRead(Strict):
     """The readiness of one assessment, with all that explains it. Undefined figures are null beside a reason."""
 
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.readiness()]})
+
     spec: Literal["fa9/1"] = Field(description="Version of the scoring specification.")
     instrument: VersionedItem = Field(description="The frozen instrument version.")
     profile: VersionedItem = Field(description="The frozen scoring profile.")
@@ -324,6 +327,8 @@ class ComputeConsensus(Body):
 
 class ReadinessCompute(Body):
     """Votes and consensus to compute a readiness object from. Nothing is stored."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [examples.compute_request()]})
 
     instrument_key: Key | None = Field(default=None, description="Instrument; the shipped one by default.")
     instrument_version: Key | None = Field(default=None, description="Its version; the latest published by default.")

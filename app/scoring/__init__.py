@@ -13,7 +13,6 @@ from app.scoring.agreement import (
     within_group_agreement,
 )
 from app.scoring.canonical import canonical_json, content_hash
-from app.scoring.default_profile import DEFAULT_PROFILE_DOCUMENT
 from app.scoring.evaluation import (
     Evaluation,
     evaluate,
@@ -57,7 +56,6 @@ from app.scoring.votes import (
 )
 
 __all__ = [
-    "DEFAULT_PROFILE_DOCUMENT",
     "DONT_KNOW",
     "INTERVAL_STATEMENT",
     "NOTICE",

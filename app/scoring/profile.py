@@ -77,7 +77,7 @@ class ScoringProfile:
         """Read a profile from its document.
 
         Args:
-            document: the profile as JSON-like data; `default_profile.DEFAULT_PROFILE_DOCUMENT` is an example.
+            document: the profile as JSON-like data, such as the shipped `fa9-default`.
         Returns:
             The profile, with the SHA-256 of the document's canonical form as `content_hash`.
         Raises:

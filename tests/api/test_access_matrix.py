@@ -201,9 +201,7 @@ async def scene(owner: AsyncEngine, app: FastAPI, client: httpx.AsyncClient) -> 
     tenancy, foreign = await new_tenancy(owner, app, client), await new_tenancy(owner, app, client)
     places: dict[str, Place] = {}
     for name, parent in TREE.items():
-        organization = (
-            (await tenancy.organization(places[parent].organization))["id"] if parent else tenancy.root_id
-        )
+        organization = (await tenancy.organization(places[parent].organization))["id"] if parent else tenancy.root_id
         places[name] = await furnish(tenancy, organization)
     places["foreign"] = await furnish(foreign, foreign.root_id)
     places["missing"] = Place(MISSING)

@@ -8,7 +8,6 @@ from uuid import uuid4
 import asyncpg
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from tests.support.actors import Actor, Tenancy
 from tests.support.database import Urls
@@ -616,8 +615,11 @@ async def test_no_body_breaks_a_route_or_is_repeated_to_its_sender(tenancy: Tena
         assert answer.status_code < 500, (method, path, text[:200], answer.text)
         if answer.status_code >= 400:
             assert answer.headers["content-type"] == "application/problem+json"
-            assert f'"{MARK}' not in answer.text.replace(f"/{MARK}", ""), (method, path, text[:200])
-            assert "\\u0000" not in answer.text
+            problem = answer.json()
+            for error in problem["errors"]:
+                # A pointer names fields, and one of the fields is the marker.
+                del error["pointer"]
+            assert MARK not in json.dumps(problem), (method, path, text[:200])
         return answer
 
     sent = 0

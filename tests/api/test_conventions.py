@@ -1,12 +1,16 @@
 """What holds for every resource: problems, request ids, limits, cursors, hostile input."""
 
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.access.keys import revoke_key
 from app.settings import Settings
+from app.tenants import operators_transaction
 from tests.support.actors import Actor, Tenancy
 
 PROBLEM = {"type", "title", "status", "detail", "instance", "code", "request_id", "errors"}
@@ -53,7 +57,12 @@ async def test_no_credential_or_a_bad_one_is_401(http: httpx.AsyncClient, header
 
 
 async def test_unknown_and_repeated_parameters_are_refused(admin: Actor) -> None:
-    for path in ("/v1/organizations?colour=red", "/v1/me?x=1", "/v1/organizations?limit=1&limit=2", "/healthz/live?x=1"):
+    for path in (
+        "/v1/organizations?colour=red",
+        "/v1/me?x=1",
+        "/v1/organizations?limit=1&limit=2",
+        "/healthz/live?x=1",
+    ):
         problem(await admin.get(path), 422, "invalid")
 
 
@@ -195,22 +204,13 @@ async def test_one_of_several_tags_is_enough(tenancy: Tenancy, admin: Actor) -> 
 
 
 async def test_a_revoked_key_and_an_expired_one_say_so(app: FastAPI, tenancy: Tenancy) -> None:
-    from datetime import UTC, datetime, timedelta
-
-    from sqlalchemy.ext.asyncio import AsyncSession
-
-    from app.access.keys import revoke_key
-    from app.tenants import operators_transaction
-
     actor = await tenancy.key(("viewer", tenancy.root_id))
     assert (await actor.get("/v1/me")).status_code == 200
     async with AsyncSession(app.state.service.database.engine) as session, session.begin():
         await revoke_key(operators_transaction(session, tenancy.tenant_id), tenancy.keys[-1])
     app.state.service.authenticate.forget()
     problem(await actor.get("/v1/me"), 401, "key_revoked")
-    expired = await tenancy.key(
-        ("viewer", tenancy.root_id), expires_at=datetime.now(UTC) - timedelta(seconds=1)
-    )
+    expired = await tenancy.key(("viewer", tenancy.root_id), expires_at=datetime.now(UTC) - timedelta(seconds=1))
     problem(await expired.get("/v1/me"), 401, "key_expired")
 
 

@@ -106,7 +106,7 @@ def test_keys_are_made_listed_and_revoked(given: Run, slug: str) -> None:
     for _ in range(2):
         revoked = made(given("keys", "revoke", "--tenant", slug, told["id"], "--json"))
         assert revoked["revoked_at"] is not None
-    status, out, _ = given("keys", "list", "--tenant", slug)
+    _, out, _ = given("keys", "list", "--tenant", slug)
     assert out.count("\n") == 2
     assert told["key"] not in out
 

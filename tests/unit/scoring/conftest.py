@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from app.instruments.shipped import shipped_profiles
 from app.scoring import (
-    DEFAULT_PROFILE_DOCUMENT,
     AssessmentInput,
     Consensus,
     Instrument,
@@ -19,6 +19,7 @@ from app.scoring import (
 )
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "fa9.json"
+DEFAULT_PROFILE_DOCUMENT = shipped_profiles()[0].document
 CODES = [f"P{number}" for number in range(1, 10)]
 INSTRUMENT = Instrument("fa9", "1.0.0", "0" * 64, tuple(Practice(code, int(code[1:])) for code in CODES))
 PROFILE = ScoringProfile.from_document(DEFAULT_PROFILE_DOCUMENT)

@@ -6,7 +6,10 @@ from fractions import Fraction
 
 import pytest
 
-from app.scoring import DEFAULT_PROFILE_DOCUMENT, ScoringProfile, content_hash
+from app.instruments.shipped import shipped_profiles
+from app.scoring import ScoringProfile, content_hash
+
+DEFAULT_PROFILE_DOCUMENT = shipped_profiles()[0].document
 
 
 def test_the_shipped_profile_holds_the_defaults_of_the_specification(make):

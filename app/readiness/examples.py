@@ -1,0 +1,53 @@
+"""The examples of the OpenAPI document, computed by the service itself so that they cannot lie."""
+
+from datetime import date
+from functools import cache
+from typing import Any
+
+from app.instruments.shipped import shipped_instruments, shipped_profiles
+from app.scoring import AssessmentInput, Consensus, Instrument, Practice, ScoringProfile, Seat, assess
+
+_PERSPECTIVES = {"r1": "executive", "r2": "supervisor", "r3": "practitioner"}
+_VOTES: dict[str, list[int | str]] = {
+    "r1": [2, 1, 1, 2, 1, 1, 2, 1, 1],
+    "r2": [2, 1, 1, 2, 0, 1, 2, 1, 1],
+    "r3": [1, 1, 0, 2, 0, 1, 2, 1, "dont_know"],
+}
+
+
+@cache
+def compute_request() -> dict[str, Any]:
+    """Three respondents' votes, as `POST /v1/readiness/compute` takes them."""
+    return {
+        "stage": "initial_implementation",
+        "as_of": "2026-10-05",
+        "respondents": [{"id": seat, "perspective": view} for seat, view in _PERSPECTIVES.items()],
+        "votes": {f"P{at + 1}": {seat: votes[at] for seat, votes in _VOTES.items()} for at in range(9)},
+        "consensus": {"P5": {"value": 0, "note": "Added on top of an unchanged structure."}},
+        "has_administration_record": True,
+    }
+
+
+@cache
+def readiness() -> dict[str, Any]:
+    """The readiness object of `compute_request`."""
+    request = compute_request()
+    shipped = shipped_instruments()[0]
+    document = shipped.document
+    return assess(
+        AssessmentInput(
+            instrument=Instrument(
+                document["key"],
+                document["version"],
+                shipped.content_hash,
+                tuple(Practice(one["code"], one["number"]) for one in document["practices"]),
+            ),
+            profile=ScoringProfile.from_document(shipped_profiles()[0].document),
+            seats=tuple(Seat(seat, view) for seat, view in _PERSPECTIVES.items()),
+            votes=request["votes"],
+            consensus={code: Consensus(one["value"], one["note"]) for code, one in request["consensus"].items()},
+            stage=request["stage"],
+            as_of=date.fromisoformat(request["as_of"]),
+            has_administration_record=True,
+        )
+    )

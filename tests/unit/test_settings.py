@@ -1,0 +1,160 @@
+"""The settings: where they come from, what is refused, and that a refusal never repeats a value."""
+
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.errors import OperatorError
+from app.settings import Settings, load_settings
+
+README = Path(__file__).parents[2] / "README.md"
+URL = "postgresql://fa:hush@db.example.org/fa"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [f"FA_{field.upper()}" for field in Settings.model_fields] + ["FA_TEST_DATABASE_URL"]:
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_without_any_setting_it_is_safe_and_works() -> None:
+    settings = load_settings()
+    assert settings.database_url is None
+    assert settings.owner_url is None
+    assert settings.host == "127.0.0.1"
+    assert settings.port == 8000
+    assert settings.data_dir == Path(".fa-data")
+    assert settings.cors_origins == []
+    assert not settings.behind_proxy
+    assert not settings.require_database_url
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("DATABASE_URL", URL, URL),
+        ("DATABASE_URL", "postgres://x/y", "postgres://x/y"),
+        ("APP_ROLE", "_role_2", "_role_2"),
+        ("DATA_DIR", "/srv/fa", Path("/srv/fa")),
+        ("POSTGRES_BIN", "/usr/lib/postgresql/18/bin", Path("/usr/lib/postgresql/18/bin")),
+        ("HOST", "::1", "::1"),
+        ("HOST", "localhost", "localhost"),
+        ("PORT", "0", 0),
+        ("BEHIND_PROXY", "true", True),
+        ("CORS_ORIGINS", "https://a.example, http://localhost:3000,", ["https://a.example", "http://localhost:3000"]),
+        ("MAX_BODY_BYTES", "1024", 1024),
+        ("REQUEST_SECONDS", "2.5", 2.5),
+        ("POOL_SIZE", "100", 100),
+        ("POOL_SECONDS", "0.5", 0.5),
+        ("POOLER", "transaction", "transaction"),
+        ("DOCS", "false", False),
+        ("LOG_LEVEL", "debug", "debug"),
+        ("LOG_FORMAT", "json", "json"),
+        ("PORT", "", 8000),
+    ],
+)
+def test_a_setting_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text: str, value: object) -> None:
+    monkeypatch.setenv(f"FA_{name}", text)
+    assert getattr(load_settings(), name.lower()) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("DATABASE_URL", "mysql://hush@x/y"),
+        ("DATABASE_URL", "hush"),
+        ("OWNER_DATABASE_URL", "sqlite:///hush"),
+        ("APP_ROLE", 'hush"; drop role x'),
+        ("APP_ROLE", "Hush"),
+        ("APP_ROLE", "h" * 64),
+        ("PORT", "65536"),
+        ("PORT", "-1"),
+        ("PORT", "hush"),
+        ("BEHIND_PROXY", "hush"),
+        ("MAX_BODY_BYTES", "1023"),
+        ("MAX_BODY_BYTES", "104857601"),
+        ("REQUEST_SECONDS", "0"),
+        ("REQUEST_SECONDS", "601"),
+        ("REQUEST_SECONDS", "nan"),
+        ("POOL_SIZE", "0"),
+        ("POOL_SIZE", "101"),
+        ("POOL_SECONDS", "0"),
+        ("POOL_SECONDS", "61"),
+        ("POOLER", "session"),
+        ("DOCS", "hush"),
+        ("LOG_LEVEL", "loud"),
+        ("LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_malformed_setting_is_named_in_one_line(monkeypatch: pytest.MonkeyPatch, name: str, text: str) -> None:
+    monkeypatch.setenv(f"FA_{name}", text)
+    line = refusal()
+    assert f"FA_{name}: " in line
+    assert "hush" not in line.lower()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "fa.example.org", "127.0.0.2"])  # noqa: S104
+def test_listening_beyond_loopback_needs_the_word_that_a_proxy_ends_tls(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setenv("FA_HOST", host)
+    assert "FA_BEHIND_PROXY=true" in refusal()
+    monkeypatch.setenv("FA_BEHIND_PROXY", "true")
+    assert load_settings().host == host
+
+
+@pytest.mark.parametrize("origins", ["*", "https://a.example,*", "a.example"])
+def test_only_full_origins_may_call(monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
+    monkeypatch.setenv("FA_CORS_ORIGINS", origins)
+    assert "FA_CORS_ORIGINS" in refusal()
+
+
+def test_the_owners_login_needs_the_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FA_OWNER_DATABASE_URL", URL)
+    assert "FA_OWNER_DATABASE_URL needs FA_DATABASE_URL" in refusal()
+
+
+def test_a_database_can_be_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FA_REQUIRE_DATABASE_URL", "true")
+    assert "FA_DATABASE_URL is required" in refusal()
+    monkeypatch.setenv("FA_DATABASE_URL", URL)
+    assert load_settings().database_url == URL
+
+
+def test_the_owner_migrates_and_another_role_serves() -> None:
+    shared = Settings(database_url=URL, app_role="serving")
+    assert (shared.owner_url, shared.assumed_role) == (URL, "serving")
+    apart = Settings(database_url=URL, owner_database_url="postgresql://owner@db/fa")
+    assert (apart.owner_url, apart.assumed_role) == ("postgresql://owner@db/fa", None)
+
+
+def test_an_unknown_setting_is_named_and_its_value_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FA_DATABSE_URL", URL)
+    assert refusal() == "Unknown setting: FA_DATABSE_URL. The README's table lists all of them."
+
+
+def test_settings_do_not_change() -> None:
+    settings = Settings()
+    with pytest.raises(ValidationError):
+        settings.port = 1  # type: ignore[misc]
+    assert load_settings(port=9).port == 9
+
+
+def test_every_setting_says_what_it_is_for() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+
+
+def test_the_readme_lists_every_setting_and_no_other() -> None:
+    named = set(re.findall(r"\bFA_[A-Z][A-Z_]*\b", README.read_text(encoding="utf-8"))) - {"FA_TEST_DATABASE_URL"}
+    assert named == {f"FA_{name.upper()}" for name in Settings.model_fields}
+
+
+def refusal() -> str:
+    with pytest.raises(OperatorError) as refused:
+        load_settings()
+    line = str(refused.value)
+    assert "\n" not in line
+    return line
