@@ -8,10 +8,11 @@ from sqlmodel import col
 
 from app.assessments.decision_schemas import AdministrationRead, ConsensusRead, PracticeRatingRead
 from app.assessments.models import AdministrationRecord, Consensus, PracticeRating
+from app.assessments.reads import guarded, guarded_row
 from app.assessments.vote_schemas import on_wire
 from app.db.listing import Listing
 from app.db.reads import Read, Reader, Row, from_json
-from app.errors import NotFound
+from app.principal import Principal
 
 _PRACTICE = bindparam("practice", type_=Text())
 
@@ -25,9 +26,9 @@ def _rows(table: Any, fields: Any) -> Any:
 
 _CONSENSUS = _rows(Consensus, ConsensusRead.model_fields)
 _RATINGS = _rows(PracticeRating, PracticeRatingRead.model_fields)
-_ONE_CONSENSUS = Read(_CONSENSUS.where(col(Consensus.practice) == _PRACTICE))
-_ONE_RATING = Read(_RATINGS.where(col(PracticeRating.practice) == _PRACTICE))
-_ADMINISTRATION = Read(_rows(AdministrationRecord, AdministrationRead.model_fields))
+_ONE_CONSENSUS = Read(guarded(_CONSENSUS, Consensus).where(col(Consensus.practice) == _PRACTICE))
+_ONE_RATING = Read(guarded(_RATINGS, PracticeRating).where(col(PracticeRating.practice) == _PRACTICE))
+_ADMINISTRATION = Read(guarded(_rows(AdministrationRecord, AdministrationRead.model_fields), AdministrationRecord))
 CONSENSUS = Listing("consensus", _CONSENSUS, key=col(Consensus.id), orders={"id": col(Consensus.id)}, filters={})
 RATINGS = Listing(
     "practice-ratings", _RATINGS, key=col(PracticeRating.id), orders={"id": col(PracticeRating.id)}, filters={}
@@ -46,37 +47,34 @@ def present_rating(row: Row) -> PracticeRatingRead:
     return PracticeRatingRead.model_validate(dict(row))
 
 
-async def consensus(reader: Reader, tenant_id: UUID, assessment_id: UUID, practice: str) -> ConsensusRead:
+async def consensus(reader: Reader, principal: Principal, assessment_id: UUID, practice: str) -> ConsensusRead:
     """The consensus on a practice.
 
     Raises:
-        NotFound: none is recorded.
+        NotFound: none is recorded, or none of it is in the caller's sight.
     """
-    return present_consensus(await _one(reader, _ONE_CONSENSUS, tenant_id, assessment_id, practice=practice))
+    return present_consensus(
+        await guarded_row(reader, _ONE_CONSENSUS, principal, assessment_id, "getConsensus", practice=practice)
+    )
 
 
-async def rating(reader: Reader, tenant_id: UUID, assessment_id: UUID, practice: str) -> PracticeRatingRead:
+async def rating(reader: Reader, principal: Principal, assessment_id: UUID, practice: str) -> PracticeRatingRead:
     """The team's rating of a practice.
 
     Raises:
-        NotFound: there is none.
+        NotFound: there is none, or none of it is in the caller's sight.
     """
-    return present_rating(await _one(reader, _ONE_RATING, tenant_id, assessment_id, practice=practice))
+    return present_rating(
+        await guarded_row(reader, _ONE_RATING, principal, assessment_id, "getPracticeRating", practice=practice)
+    )
 
 
-async def administration(reader: Reader, tenant_id: UUID, assessment_id: UUID) -> AdministrationRead:
+async def administration(reader: Reader, principal: Principal, assessment_id: UUID) -> AdministrationRead:
     """The administration record.
 
     Raises:
-        NotFound: there is none yet.
+        NotFound: there is none yet, or none of it is in the caller's sight.
     """
-    row = await _one(reader, _ADMINISTRATION, tenant_id, assessment_id)
+    row = await guarded_row(reader, _ADMINISTRATION, principal, assessment_id, "getAdministration")
     fields = {**row, "roles_present": from_json(row["roles_present"]), "checklist": from_json(row["checklist"])}
     return AdministrationRead.model_validate(fields)
-
-
-async def _one(reader: Reader, read: Read, tenant_id: UUID, assessment_id: UUID, **values: Any) -> Row:
-    row = await reader.fetch_one(read, tenant_id=tenant_id, assessment_id=assessment_id, **values)
-    if row is None:
-        raise NotFound
-    return row

@@ -44,8 +44,7 @@ async def list_consensus(call: CallDep, assessment_id: UUID, query: Annotated[Li
 @router.get("/consensus/{practice}", response_model=ConsensusRead)
 async def get_consensus(call: CallDep, assessment_id: UUID, practice: Key) -> Response:
     """Read the consensus on a practice."""
-    await row_of(call, call.principal, assessment_id, "getConsensus")
-    return show(call, await decision_reads.consensus(call, call.tenant_id, assessment_id, practice))
+    return show(call, await decision_reads.consensus(call, call.principal, assessment_id, practice))
 
 
 @router.put(
@@ -84,8 +83,7 @@ async def list_practice_ratings(call: CallDep, assessment_id: UUID, query: Annot
 @router.get("/practices/{practice}", response_model=PracticeRatingRead)
 async def get_practice_rating(call: CallDep, assessment_id: UUID, practice: Key) -> Response:
     """Read the team's rating of a practice."""
-    await row_of(call, call.principal, assessment_id, "getPracticeRating")
-    return show(call, await decision_reads.rating(call, call.tenant_id, assessment_id, practice))
+    return show(call, await decision_reads.rating(call, call.principal, assessment_id, practice))
 
 
 @router.put(
@@ -102,8 +100,7 @@ async def rate_practice(call: CallDep, assessment_id: UUID, practice: Key, body:
 @router.get("/administration", response_model=AdministrationRead)
 async def get_administration(call: CallDep, assessment_id: UUID) -> Response:
     """Read how the session was run."""
-    await row_of(call, call.principal, assessment_id, "getAdministration")
-    return show(call, await decision_reads.administration(call, call.tenant_id, assessment_id))
+    return show(call, await decision_reads.administration(call, call.principal, assessment_id))
 
 
 @router.put(

@@ -72,7 +72,7 @@ async def record_consensus(tx: Tx, assessment_id: UUID, practice: str, body: Con
         organization_id=assessment.organization_id,
         data={"practice": practice},
     )
-    answer = await decision_reads.consensus(tx, tx.tenant_id, assessment_id, practice)
+    answer = await decision_reads.consensus(tx, tx.principal, assessment_id, practice)
     return Created(value=answer) if made else answer
 
 
@@ -121,7 +121,7 @@ async def rate_practice(
         organization_id=assessment.organization_id,
         data={"practice": practice},
     )
-    answer = await decision_reads.rating(tx, tx.tenant_id, assessment_id, practice)
+    answer = await decision_reads.rating(tx, tx.principal, assessment_id, practice)
     return Created(value=answer) if made else answer
 
 
@@ -141,7 +141,7 @@ async def record_administration(tx: Tx, assessment_id: UUID, body: Administratio
     fields["recorded_by"] = tx.principal.id
     made = await _put(tx, AdministrationRecord, {"assessment_id": assessment_id}, fields)
     record(tx, "assessment.administration_recorded", assessment_id, organization_id=assessment.organization_id)
-    answer = await decision_reads.administration(tx, tx.tenant_id, assessment_id)
+    answer = await decision_reads.administration(tx, tx.principal, assessment_id)
     return Created(value=answer) if made else answer
 
 

@@ -6,10 +6,11 @@ from sqlalchemy import Boolean, Text, Uuid, and_, bindparam, select
 from sqlmodel import col
 
 from app.assessments.models import Participant
+from app.assessments.reads import guarded, guarded_row
 from app.assessments.seat_schemas import ParticipantRead
 from app.db.listing import Listing
 from app.db.reads import Read, Reader
-from app.errors import NotFound
+from app.principal import Principal
 
 _HAS_TOKEN = and_(
     col(Participant.token_hash).is_not(None),
@@ -23,7 +24,7 @@ _ROWS = select(
     col(Participant.tenant_id) == bindparam("tenant_id", type_=Uuid()),
     col(Participant.assessment_id) == bindparam("assessment_id", type_=Uuid()),
 )
-_BY_ID = Read(_ROWS.where(col(Participant.id) == bindparam("id", type_=Uuid())))
+_BY_ID = Read(guarded(_ROWS, Participant).where(col(Participant.id) == bindparam("id", type_=Uuid())))
 LIST = Listing(
     "participants",
     _ROWS,
@@ -37,13 +38,11 @@ LIST = Listing(
 )
 
 
-async def get(reader: Reader, tenant_id: UUID, assessment_id: UUID, participant_id: UUID) -> ParticipantRead:
-    """One seat of an assessment the caller may read.
+async def get(reader: Reader, principal: Principal, assessment_id: UUID, participant_id: UUID) -> ParticipantRead:
+    """One seat of an assessment.
 
     Raises:
-        NotFound: the assessment has no such seat.
+        NotFound: the assessment has no such seat, or is not in the caller's sight.
     """
-    row = await reader.fetch_one(_BY_ID, tenant_id=tenant_id, assessment_id=assessment_id, id=participant_id)
-    if row is None:
-        raise NotFound
+    row = await guarded_row(reader, _BY_ID, principal, assessment_id, "getParticipant", id=participant_id)
     return ParticipantRead.model_validate(dict(row))

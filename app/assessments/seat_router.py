@@ -64,8 +64,7 @@ async def add_participant(call: CallDep, assessment_id: UUID, body: ParticipantC
 @router.get("/{participant_id}", response_model=ParticipantRead)
 async def get_participant(call: CallDep, assessment_id: UUID, participant_id: UUID) -> Response:
     """Read one seat."""
-    await row_of(call, call.principal, assessment_id, "getParticipant")
-    return show(call, await seat_reads.get(call, call.tenant_id, assessment_id, participant_id))
+    return show(call, await seat_reads.get(call, call.principal, assessment_id, participant_id))
 
 
 @router.patch(

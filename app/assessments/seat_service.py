@@ -65,7 +65,7 @@ async def add(tx: Tx, assessment_id: UUID, body: ParticipantCreate) -> Participa
     tx.session.add(made)
     await tx.session.flush()
     _tell(tx, "participant.added", made, held.organization.id)
-    shown = await seat_reads.get(tx, tx.tenant_id, assessment_id, made.id)
+    shown = await seat_reads.get(tx, tx.principal, assessment_id, made.id)
     return ParticipantCreated(**shown.model_dump(), token=token)
 
 
@@ -103,7 +103,7 @@ async def patch(tx: Tx, assessment_id: UUID, participant_id: UUID, body: Partici
         setattr(participant, name, value)
     tx.touch(participant)
     _tell(tx, "participant.updated", participant, held.organization.id)
-    return await seat_reads.get(tx, tx.tenant_id, assessment_id, participant.id)
+    return await seat_reads.get(tx, tx.principal, assessment_id, participant.id)
 
 
 async def withdraw(tx: Tx, assessment_id: UUID, participant_id: UUID) -> None:

@@ -81,7 +81,7 @@ def install(app: FastAPI, roles: Callable[[str], list[str]]) -> None:
 
 
 def _document(app: FastAPI, roles: Callable[[str], list[str]]) -> dict[str, Any]:
-    made = get_openapi(
+    made: dict[str, Any] = get_openapi(
         title=app.title,
         version=app.version,
         summary=app.summary,
@@ -92,7 +92,7 @@ def _document(app: FastAPI, roles: Callable[[str], list[str]]) -> dict[str, Any]
         servers=[{"url": "/", "description": "Where this document came from"}],
     )
     # Short names for pages: what clients generate is then called OrganizationPage.
-    made = json.loads(re.sub(r"\bPage_(\w+?)(?:Read)?_(?=\")", r"\1Page", json.dumps(made)))
+    made = json.loads(re.sub(r"\bPage[_\[](\w+?)(?:Read)?[_\]](?=\")", r"\1Page", json.dumps(made)))
     schemas: dict[str, Any] = made.setdefault("components", {}).setdefault("schemas", {})
     schemas.pop("HTTPValidationError", None)
     schemas.pop("ValidationError", None)

@@ -328,3 +328,18 @@ async def test_a_seat_opens_its_own_assessment_only(scene: Scene) -> None:
             else:
                 expected = {403}
             assert answer.status_code in expected, (operation, place, answer.text)
+
+
+async def test_reads_cost_few_statements(scene: Scene, app: FastAPI) -> None:
+    """By id at most two with a cold credential, lists at most four, however much lies there."""
+    admin, pool = scene.tenancy.admin, app.state.service.database.reads
+    costly = []
+    for operation in sorted(READING | {"getReadiness"}):
+        app.state.service.authenticate.forget()
+        before = pool.statements
+        answer = await send(admin, scene, operation, "own")
+        assert answer.status_code == 200, (operation, answer.text)
+        cost = pool.statements - before
+        if cost > (4 if operation.startswith("list") else 2):
+            costly.append((operation, cost))
+    assert costly == []
