@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from datetime import date, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from uuid import UUID
 from zoneinfo import available_timezones
 
@@ -126,6 +126,23 @@ class Resource(Read):
     version: int = Field(description="Counts the changes; the first part of the ETag.")
     created_at: datetime = Field(description="UTC.")
     updated_at: datetime = Field(description="UTC.")
+
+
+WithheldReason = Literal["secret_not_replayable", "dry_run"]
+
+
+class WithToken(Read):
+    """An answer that shows a secret once."""
+
+    token: str | None = Field(description="Shown this once; null with `token_reason`.")
+    token_reason: WithheldReason | None = Field(
+        description="`secret_not_replayable`: the request was answered before and the secret shown then; `dry_run`: "
+        "none was made. Null beside a token."
+    )
+
+    def withheld(self, reason: WithheldReason) -> Self:
+        """The same without the secret."""
+        return self.model_copy(update={"token": None, "token_reason": reason})
 
 
 class Page(Read, Generic[Item]):

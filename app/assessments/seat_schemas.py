@@ -8,7 +8,7 @@ from pydantic import MISSING, ConfigDict, Field
 from app.assessments.models import Perspective
 from app.http.pages import ListQuery
 from app.principal import SeatKind
-from app.schemas import Body, Flag, Name, Patch, Read, Resource
+from app.schemas import Body, Flag, Name, Patch, Resource, WithToken
 
 _LABEL = "What the team calls this seat, such as a role and a place; nobody has to be named."
 
@@ -74,7 +74,7 @@ class ParticipantRead(Resource):
     withdrawn_at: datetime | None
 
 
-class ParticipantCreated(ParticipantRead):
+class ParticipantCreated(ParticipantRead, WithToken):
     """A new seat, with its token."""
 
     model_config = ConfigDict(
@@ -94,15 +94,14 @@ class ParticipantCreated(ParticipantRead):
                     "has_token": True,
                     "withdrawn_at": None,
                     "token": "fs_0198c6ef0a1b7c2d8e3f405162738495_…",
+                    "token_reason": None,
                 }
             ]
         },
     )
 
-    token: str | None = Field(description="Opens this one seat. Shown this once; hand it to whoever sits there.")
 
-
-class SeatToken(Read):
+class SeatToken(WithToken):
     """A new token of a seat; the one before no longer works."""
 
     model_config = ConfigDict(
@@ -112,13 +111,13 @@ class SeatToken(Read):
                 {
                     "participant_id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
                     "token": "fs_0198c6ef0a1b7c2d8e3f405162738495_…",
+                    "token_reason": None,
                 }
             ]
         },
     )
 
     participant_id: UUID
-    token: str = Field(description="Shown this once.")
 
 
 class ParticipantQuery(ListQuery):

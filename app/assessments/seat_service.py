@@ -66,7 +66,7 @@ async def add(tx: Tx, assessment_id: UUID, body: ParticipantCreate) -> Participa
     await tx.session.flush()
     _tell(tx, "participant.added", made, held.organization.id)
     shown = await seat_reads.get(tx, tx.principal, assessment_id, made.id)
-    return ParticipantCreated(**shown.model_dump(), token=token)
+    return ParticipantCreated(**shown.model_dump(), token=token, token_reason=None)
 
 
 async def patch(tx: Tx, assessment_id: UUID, participant_id: UUID, body: ParticipantPatch) -> ParticipantRead:
@@ -144,7 +144,7 @@ async def issue_token(tx: Tx, assessment_id: UUID, participant_id: UUID) -> Seat
     participant.token_revoked_at = None
     tx.touch(participant)
     _tell(tx, "participant.token_issued", participant, held.organization.id)
-    return SeatToken(participant_id=participant.id, token=token)
+    return SeatToken(participant_id=participant.id, token=token, token_reason=None)
 
 
 async def revoke_token(tx: Tx, assessment_id: UUID, participant_id: UUID) -> None:

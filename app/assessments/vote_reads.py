@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy import Integer, Text, Uuid, bindparam, or_, select
+from sqlalchemy import DateTime, Integer, Text, Uuid, and_, bindparam, or_, select
 from sqlmodel import col
 
-from app.assessments.models import Vote
+from app.assessments.models import Participant, Vote
 from app.assessments.vote_schemas import VoteRead, on_wire
 from app.db.listing import Listing
 from app.db.reads import Row
 
-#: A seat's own votes, and everybody's of the rounds that were revealed.
+#: A seat's own votes, and of the rounds that were revealed everybody's who was not withdrawn before the close.
 LIST = Listing(
     "votes",
     select(
@@ -24,12 +24,23 @@ LIST = Listing(
         col(Vote.value),
         col(Vote.comment),
         col(Vote.entered_by).is_not(None).label("on_paper"),
-    ).where(
+    )
+    .join(
+        Participant,
+        and_(col(Participant.tenant_id) == col(Vote.tenant_id), col(Participant.id) == col(Vote.participant_id)),
+    )
+    .where(
         col(Vote.tenant_id) == bindparam("tenant_id", type_=Uuid()),
         col(Vote.assessment_id) == bindparam("assessment_id", type_=Uuid()),
         or_(
             col(Vote.participant_id) == bindparam("own_seat", type_=Uuid()),
-            col(Vote.round) <= bindparam("revealed_round", type_=Integer()),
+            and_(
+                col(Vote.round) <= bindparam("revealed_round", type_=Integer()),
+                or_(
+                    col(Participant.withdrawn_at).is_(None),
+                    col(Participant.withdrawn_at) > bindparam("closed_at", type_=DateTime(timezone=True)),
+                ),
+            ),
         ),
     ),
     key=col(Vote.id),

@@ -41,6 +41,7 @@ async def list_votes(call: CallDep, assessment_id: UUID, query: Annotated[VoteQu
         assessment_id=assessment_id,
         own_seat=call.principal.seat.participant_id,
         revealed_round=row["revealed_round"],
+        closed_at=row["closed_at"],
     )
 
 

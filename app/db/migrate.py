@@ -19,6 +19,7 @@ from app.errors import OperatorError
 _MODELS = (
     "app.tree.models",
     "app.outbox.models",
+    "app.http.models",
     "app.access.models",
     "app.programs.models",
     "app.people.models",

@@ -1,6 +1,6 @@
 """What a service function gets first: one open transaction of one tenant, by one caller, at one instant."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,13 +25,17 @@ class Preconditions:
 
 @dataclass(slots=True)
 class Tx:
-    """An open transaction. Services write through it and never end it; the write runner does."""
+    """An open transaction. Services write through it and never end it; the write runner does.
+
+    What must happen only if it is committed, such as dropping something remembered, goes into ``after_commit``.
+    """
 
     session: AsyncSession
     principal: Principal
     now: datetime
     request_id: str
     preconditions: Preconditions = field(default_factory=Preconditions)
+    after_commit: list[Callable[[], None]] = field(default_factory=list)
 
     @property
     def tenant_id(self) -> UUID:

@@ -1,7 +1,7 @@
 """What a route knows of its request: the caller, the way to read, the conditional headers."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -24,6 +24,7 @@ class Service:
     database: Database
     authenticate: Callable[[Headers], Awaitable[Principal]]
     clock: Callable[[], datetime]
+    running: set[tuple[UUID, UUID, str]] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class Call:
     request: Request
     principal: Principal
     service: Service
+    dry_run: bool = False
 
     @property
     def tenant_id(self) -> UUID:
@@ -58,9 +60,10 @@ async def _call(request: Request) -> Call:
     headers = request.headers
     principal = await service.authenticate(headers)
     scope = request.scope
-    if scope["query_string"]:
-        _check_query(request, scope["route"].query_names)
-    return Call(request, principal, service)
+    if not scope["query_string"]:
+        return Call(request, principal, service)
+    _check_query(request, scope["route"].query_names)
+    return Call(request, principal, service, dry_run=_dry_run(request))
 
 
 async def check_query(request: Request) -> None:
@@ -70,6 +73,14 @@ async def check_query(request: Request) -> None:
         Invalid: there is one.
     """
     _check_query(request, request.scope["route"].query_names)
+
+
+def _dry_run(request: Request) -> bool:
+    asked = request.query_params.get("dry_run", "false")
+    if asked not in {"true", "false"}:
+        error = FieldError("/query/dry_run", "bool_parsing", "This is neither true nor false")
+        raise Invalid("Some query parameters are not valid; see errors.", errors=[error])
+    return asked == "true"
 
 
 def _check_query(request: Request, known: frozenset[str]) -> None:

@@ -25,6 +25,7 @@ from app.errors import (
     UnsupportedMediaType,
     catalogue,
 )
+from app.http.idempotency import IdempotencyKeyReused, IdempotencyRunning
 from app.http.problems import MEDIA_TYPE, Problem, example, problems
 from app.schemas import Body, Read
 
@@ -61,6 +62,20 @@ IF_MATCH_TO_REPLACE: dict[str, Any] = {
             "description": "`*`: only create, never replace.",
         },
     ]
+}
+DRY_RUN: dict[str, Any] = {
+    "name": "dry_run",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "boolean", "default": False},
+    "description": "Check everything, change nothing: 200 with what would have been answered.",
+}
+IDEMPOTENCY_KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+    "description": "Makes the request safe to repeat for 24 hours: the same key and request replay the first answer.",
 }
 MERGE_PATCH = "application/merge-patch+json"
 
@@ -185,6 +200,10 @@ def _finish(method: str, operation: dict[str, Any], required: list[str], schemas
         content = operation["requestBody"]["content"]
         if method == "patch":
             content[MERGE_PATCH] = content["application/json"]
+    if method != "get" and not operation.get("x-computes-only"):
+        _declare_write(method, operation)
+        if method == "post":
+            kinds += [IdempotencyRunning, IdempotencyKeyReused]
     for parameter in parameters:
         if parameter["name"] == "If-Match":
             kinds += [PreconditionFailed, PreconditionRequired]
@@ -194,6 +213,27 @@ def _finish(method: str, operation: dict[str, Any], required: list[str], schemas
             known["content"][MEDIA_TYPE]["examples"].update(entry["content"][MEDIA_TYPE]["examples"])
     _headers(method, operation, schemas)
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _declare_write(method: str, operation: dict[str, Any]) -> None:
+    """Every write can be rehearsed, and every POST repeated safely."""
+    more = [DRY_RUN, IDEMPOTENCY_KEY] if method == "post" else [DRY_RUN]
+    operation["parameters"] = [*operation.get("parameters", []), *more]
+    responses = operation["responses"]
+    made = responses.get("201") or responses.get("200") or {}
+    rehearsed = responses.setdefault("200", {"description": "A dry run: what would have been answered."})
+    if "content" in made:
+        rehearsed["content"] = made["content"]
+    rehearsed.setdefault("headers", {})["Dry-Run"] = {
+        "description": "`true` where nothing was changed because `dry_run` was asked for.",
+        "schema": {"type": "string", "const": "true"},
+    }
+    if method == "post":
+        for status in {"200", "201"} & responses.keys():
+            responses[status].setdefault("headers", {})["Idempotency-Replayed"] = {
+                "description": "`true` where the same request was answered before and this is that answer.",
+                "schema": {"type": "string", "const": "true"},
+            }
 
 
 def _headers(method: str, operation: dict[str, Any], schemas: Mapping[str, Any]) -> None:

@@ -11,8 +11,15 @@ from pydantic import BaseModel
 def describe_query(route: APIRoute) -> None:
     """Note on the route the names of its query parameters, and which of them may be repeated."""
     taken = dict(_parameters(route.dependant))
+    if writes(route):
+        taken["dry_run"] = bool
     route.query_names = frozenset(taken)  # type: ignore[attr-defined]
     route.repeatable_names = frozenset(name for name, kind in taken.items() if _is_list(kind))  # type: ignore[attr-defined]
+
+
+def writes(route: APIRoute) -> bool:
+    """Whether the route changes something: whatever does not read, unless it only computes."""
+    return "GET" not in (route.methods or ()) and not (route.openapi_extra or {}).get("x-computes-only")
 
 
 def _parameters(dependant: Dependant) -> list[tuple[str, Any]]:

@@ -1,7 +1,5 @@
 """Rendering a value once, as bytes, with its ETag."""
 
-from typing import Any
-
 from fastapi import Response
 from pydantic import BaseModel
 
@@ -34,7 +32,7 @@ def tagged(call: Call, body: bytes, tag: str) -> Response:
     return Response(body, media_type=JSON, headers=headers)
 
 
-def stored(value: BaseModel | None, *, status: int, location: str | None = None) -> tuple[int, bytes, dict[str, Any]]:
+def stored(value: BaseModel | None, *, status: int, location: str | None = None) -> tuple[int, bytes, dict[str, str]]:
     """What a write answers: status, body, headers."""
     if value is None:
         return 204, b"", {}

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec
 
 from fastapi import Response
 from pydantic import BaseModel
@@ -14,15 +14,19 @@ from app.db.transaction import Tx
 from app.errors import AppError, Conflict, Invalid, Unavailable
 from app.http.calls import Call
 from app.http.etags import preconditions
-from app.http.respond import stored
+from app.http.idempotency import IdempotencyRunning, Keyed, keyed
+from app.http.respond import JSON, stored, to_bytes
+from app.schemas import WithheldReason, WithToken
 
 Args = ParamSpec("Args")
+Do = Callable[[Tx], Awaitable[BaseModel | None]]
 _ATTEMPTS = 6
 _AGAIN = frozenset({"40001", "40P01"})
 _BUSY_CODES = frozenset({"57014", "55P03"})
 _DATA_CLASS = "22"
 _BUSY_CLASSES = frozenset({"08", "53", "57"})
 _TENANT = text("select set_config('app.tenant', :tenant, true)")
+_CHECK = text("set constraints all immediate")
 
 
 class AlreadyExists(Conflict):
@@ -69,19 +73,26 @@ async def write(
     """Run a service function in one transaction and answer with what it returned.
 
     The whole function is run again when PostgreSQL could not order it among concurrent ones (40001, 40P01). The body
-    is rendered before the commit; the response exists only after it.
+    is rendered before the commit; the response exists only after it. A dry run goes as far as the commit would, checks
+    every constraint, and rolls back. A POST with an Idempotency-Key keeps its response in the same transaction.
     """
-    headers = call.request.headers
-    asked = preconditions(headers.get("if-match"), headers.get("if-none-match"))
-    database = call.service.database
+    asked = None if call.dry_run else await keyed(call.request, call.principal)
+    running = call.service.running
+    if asked is None:
+        return await _run(call, None, lambda tx: do(tx, *args, **kwargs))
+    if asked.identity in running:
+        raise IdempotencyRunning
+    running.add(asked.identity)
+    try:
+        return await _run(call, asked, lambda tx: do(tx, *args, **kwargs))
+    finally:
+        running.discard(asked.identity)
+
+
+async def _run(call: Call, asked: Keyed | None, do: Do) -> Response:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            async with AsyncSession(database.engine, expire_on_commit=False) as session, session.begin():
-                await session.execute(_TENANT, {"tenant": str(call.tenant_id)})
-                tx = Tx(session, call.principal, call.now, call.request.scope["request_id"], asked)
-                value = await do(tx, *args, **kwargs)
-                await session.flush()
-                status, body, made = _render(call, value)
+            return await _attempt(call, asked, do)
         except exc.TimeoutError:
             raise Unavailable("No database connection became free in time.") from None
         except exc.DBAPIError as error:
@@ -92,13 +103,48 @@ async def write(
             if known is None:
                 raise
             raise known from error
-        except (OSError, ConnectionError):
+        except OSError:
             raise Unavailable("The database cannot be reached; try again.") from None
-        return Response(body, status_code=status, headers=made)
     raise AssertionError("unreachable")
 
 
-def _render(call: Call, value: BaseModel | None) -> tuple[int, bytes, dict[str, Any]]:
+async def _attempt(call: Call, asked: Keyed | None, do: Do) -> Response:
+    headers = call.request.headers
+    conditions = preconditions(headers.get("if-match"), headers.get("if-none-match"))
+    tx_now = call.now
+    async with AsyncSession(call.service.database.engine, expire_on_commit=False) as session:
+        await session.execute(_TENANT, {"tenant": str(call.tenant_id)})
+        if asked is not None and (known := await asked.claim(session, tx_now)) is not None:
+            return known
+        tx = Tx(session, call.principal, tx_now, call.request.scope["request_id"], conditions)
+        value = await do(tx)
+        await session.flush()
+        if call.dry_run:
+            await session.execute(_CHECK)
+            return _rehearsed(value)
+        status, body, made = _render(call, value)
+        if asked is not None:
+            await asked.finish(session, *_render(call, withheld(value, "secret_not_replayable")))
+        await session.commit()
+    for hook in tx.after_commit:
+        hook()
+    return Response(body, status_code=status, headers=made)
+
+
+def withheld(value: BaseModel | None, reason: WithheldReason) -> BaseModel | None:
+    """The same answer without the secret in it."""
+    return value.withheld(reason) if isinstance(value, WithToken) else value
+
+
+def _rehearsed(value: BaseModel | None) -> Response:
+    value = withheld(value.value if isinstance(value, Created) else value, "dry_run")
+    headers = {"Dry-Run": "true"}
+    if value is None:
+        return Response(status_code=200, headers=headers)
+    return Response(to_bytes(value), media_type=JSON, headers=headers)
+
+
+def _render(call: Call, value: BaseModel | None) -> tuple[int, bytes, dict[str, str]]:
     if isinstance(value, Created):
         return stored(value.value, status=201)
     status = call.request.scope["route"].status_code or 200

@@ -44,7 +44,12 @@ async def get_readiness(
     return tagged(call, body, tag)
 
 
-@router.post("/readiness/compute", response_model=ReadinessRead, responses=problems(UnknownInstrument, UnknownProfile))
+@router.post(
+    "/readiness/compute",
+    response_model=ReadinessRead,
+    responses=problems(UnknownInstrument, UnknownProfile),
+    openapi_extra={"x-computes-only": True},
+)
 async def compute_readiness(call: CallDep, body: ReadinessCompute) -> Response:
     """Compute readiness from votes and consensus that are sent; nothing is stored."""
     return Response(await compute.compute(call, body), media_type=JSON)

@@ -164,6 +164,20 @@ def upgrade() -> None:
     )
     op.create_index("uq_outbox_events_position", "outbox_events", ["tenant_id", "position"], unique=True)
     op.create_table(
+        "idempotency_keys",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("principal_id", sa.Uuid(), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("request_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("headers", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_idempotency_keys_tenant_id_tenants")),
+        sa.PrimaryKeyConstraint("tenant_id", "principal_id", "key", name=op.f("pk_idempotency_keys")),
+    )
+    op.create_index("ix_idempotency_keys_created", "idempotency_keys", ["tenant_id", "created_at"], unique=False)
+    op.create_table(
         "principals",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
@@ -1007,6 +1021,8 @@ def downgrade() -> None:
     op.drop_index("ix_api_keys_principal", table_name="api_keys")
     op.drop_table("api_keys")
     op.drop_table("scoring_profiles")
+    op.drop_index("ix_idempotency_keys_created", table_name="idempotency_keys")
+    op.drop_table("idempotency_keys")
     op.drop_table("principals")
     op.drop_index("uq_outbox_events_position", table_name="outbox_events")
     op.drop_index("ix_outbox_events_waiting", table_name="outbox_events", postgresql_where="position is null")

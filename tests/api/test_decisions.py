@@ -1,4 +1,4 @@
-"""What the team decides: consensus, ratings, the record of the session, and what keeps an assessment from being final."""
+"""What the team decides: consensus, ratings, the session's record, and what keeps an assessment from being final."""
 
 from typing import Any
 

@@ -442,8 +442,12 @@ async def test_a_seat_withdrawn_before_the_close_drops_out_and_after_it_stays(te
     refused(await admin.put(place(team, "C", "P2"), {"value": 1}), 409, "seat_withdrawn")
     await team.move("consensus")
     assert (await voting(), await counted(team)) == ((3, 2), {"P1": [1, 1, 0, 0, 0]})
+    # What was withdrawn before the reveal is not revealed.
+    both = [team.ids["A"], team.ids["B"]]
+    assert [vote["participant_id"] for vote in await listed(team, team.seats["Observer"])] == both
     await withdraw("B")
     assert (await voting(), await counted(team)) == ((3, 2), {"P1": [1, 1, 0, 0, 0]})
+    assert [vote["participant_id"] for vote in await listed(team, team.seats["Observer"])] == both
     await team.move("collecting", "P1 again")
     # Who has left is not asked again, whenever it left.
     assert await voting() == (2, 0)

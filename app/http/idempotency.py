@@ -1,0 +1,133 @@
+"""`Idempotency-Key`: a POST that is sent again answers what it answered first, and does nothing again.
+
+The key is kept per principal for 24 hours with a hash of the request and the response's bytes, in the transaction of
+the change itself: either both are there or neither. Of equal requests at the same time one runs; in this process the
+others are told at once, elsewhere they wait for its row, boundedly.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from fastapi import Request, Response
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.errors import Conflict, FieldError, Invalid
+from app.principal import Principal
+
+KEPT = timedelta(hours=24)
+_LOCK_NOT_FREE = "55P03"
+_FORM = re.compile(r"[\x21-\x7e]{1,200}")
+
+
+class IdempotencyKeyReused(Invalid):
+    code = "idempotency_key_reused"
+    title = "This Idempotency-Key was used for another request"
+
+
+class IdempotencyRunning(Conflict):
+    code = "idempotency_running"
+    title = "A request with this Idempotency-Key is still running"
+
+    def __init__(self) -> None:
+        super().__init__("Ask again in a moment.", headers={"Retry-After": "1"})
+
+
+# A row of an earlier day counts as none: it is taken over, in the same statement that would have made one.
+_CLAIM = text(
+    """
+    insert into idempotency_keys as kept (tenant_id, principal_id, key, request_hash, created_at)
+    values (:tenant_id, :principal_id, :key, :request_hash, :now)
+    on conflict (tenant_id, principal_id, key) do update
+        set request_hash = excluded.request_hash, created_at = excluded.created_at,
+            status = null, headers = null, body = null
+        where kept.created_at < :expired
+    returning true
+    """
+)
+_WAIT = text("set local lock_timeout = '2s'")
+_KEPT = text(
+    """
+    select request_hash, status, headers, body from idempotency_keys
+    where tenant_id = :tenant_id and principal_id = :principal_id and key = :key
+    """
+)
+_FINISH = text(
+    """
+    update idempotency_keys set status = :status, headers = cast(:headers as jsonb), body = :body
+    where tenant_id = :tenant_id and principal_id = :principal_id and key = :key
+    """
+)
+
+
+@dataclass(slots=True)
+class Keyed:
+    """A request with an Idempotency-Key."""
+
+    principal: Principal
+    key: str
+    request_hash: bytes = field(repr=False)
+
+    @property
+    def identity(self) -> tuple[UUID, UUID, str]:
+        """Whose key it is."""
+        return (self.principal.tenant_id, self.principal.id, self.key)
+
+    @property
+    def _names(self) -> dict[str, Any]:
+        return {"tenant_id": self.principal.tenant_id, "principal_id": self.principal.id, "key": self.key}
+
+    async def claim(self, session: AsyncSession, now: datetime) -> Response | None:
+        """Take the key, waiting for whoever holds it; None where the request is to be run.
+
+        Returns:
+            The stored response, where the same request was answered before.
+
+        Raises:
+            IdempotencyKeyReused: the key belongs to another request.
+            IdempotencyRunning: another process still runs a request with this key.
+        """
+        values = {**self._names, "request_hash": self.request_hash, "now": now, "expired": now - KEPT}
+        try:
+            await session.execute(_WAIT)
+            if await session.scalar(_CLAIM, values):
+                return None
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_FREE:
+                raise IdempotencyRunning from error
+            raise
+        kept = (await session.execute(_KEPT, self._names)).one()
+        if bytes(kept.request_hash) != self.request_hash:
+            raise IdempotencyKeyReused("Use a new key for a new request.")
+        headers = kept.headers if isinstance(kept.headers, dict) else json.loads(kept.headers)
+        return Response(bytes(kept.body), status_code=kept.status, headers={**headers, "Idempotency-Replayed": "true"})
+
+    async def finish(self, session: AsyncSession, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+        """Keep the response, without its secrets, in the transaction that made it."""
+        values = {**self._names, "status": status, "body": body, "headers": json.dumps(dict(headers))}
+        await session.execute(_FINISH, values)
+
+
+async def keyed(request: Request, principal: Principal) -> Keyed | None:
+    """Read the Idempotency-Key of a POST.
+
+    Raises:
+        Invalid: it is empty, too long or has other than visible ASCII characters.
+    """
+    key = request.headers.get("idempotency-key")
+    if key is None or request.method != "POST":
+        return None
+    if not _FORM.fullmatch(key):
+        error = FieldError("/header/idempotency-key", "idempotency_key", "1 to 200 visible ASCII characters")
+        raise Invalid("The Idempotency-Key is not valid.", errors=[error])
+    told = hashlib.sha256(f"{request.method} {request.scope['path']}?".encode())
+    told.update(request.scope["query_string"] + b"\n" + request.headers.get("if-match", "").encode() + b"\n")
+    told.update(await request.body())
+    return Keyed(principal, key, told.digest())
