@@ -119,10 +119,15 @@ class Read(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
-class Resource(Read):
-    """A stored thing with an identity and a version."""
+class Addressable(Read):
+    """A stored thing that can be read by its id."""
 
     id: UUID = Field(description="UUIDv7.")
+
+
+class Resource(Addressable):
+    """A stored thing with an identity and a version."""
+
     version: int = Field(description="Counts the changes; the first part of the ETag.")
     created_at: datetime = Field(description="UTC.")
     updated_at: datetime = Field(description="UTC.")

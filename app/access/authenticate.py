@@ -4,8 +4,10 @@ import json
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
+from fastapi import Depends, Request
 from sqlalchemy import LargeBinary, Uuid, bindparam, func, literal_column, select
 from sqlmodel import col
 from starlette.datastructures import Headers
@@ -81,6 +83,7 @@ class Authenticator:
         self._clock = clock
         self._seat_by_token = seat_by_token
         self._remembered: dict[str, tuple[float, Principal]] = {}
+        self._forgotten = 0
 
     async def __call__(self, headers: Headers) -> Principal:
         """The principal of these headers.
@@ -93,6 +96,7 @@ class Authenticator:
         if known is not None and known[0] > time.monotonic():
             return known[1]
         credential = credentials.parse(authorization)
+        forgotten = self._forgotten
         row = await self._reads.fetch_one(
             _BY_KEY if credential.kind == credentials.API_KEY else self._seat_by_token,
             tenant_id=credential.tenant_id,
@@ -102,13 +106,16 @@ class Authenticator:
             raise Unauthorized("This credential is not known.")
         by_key = credential.kind == credentials.API_KEY
         principal = self._of_key(credential, row) if by_key else _of_seat(credential, row)
-        if len(self._remembered) >= _MOST_REMEMBERED:
-            self._remembered.clear()
-        self._remembered[authorization] = (time.monotonic() + _REMEMBERED_SECONDS, principal)
+        # What was read before somebody forgot may be of before the change: it serves this request only.
+        if forgotten == self._forgotten:
+            if len(self._remembered) >= _MOST_REMEMBERED:
+                self._remembered.clear()
+            self._remembered[authorization] = (time.monotonic() + _REMEMBERED_SECONDS, principal)
         return principal
 
     def forget(self) -> None:
         """Drop what is remembered, so that a change of grants or of the tree holds at once in this process."""
+        self._forgotten += 1
         self._remembered.clear()
 
     def _of_key(self, credential: Credential, row: Row) -> Principal:
@@ -124,6 +131,15 @@ class Authenticator:
             tenant_secret=row["secret"],
             grants=tuple(Grant(Role(role), UUID(at), path) for role, at, path in json.loads(row["grants"])),
         )
+
+
+async def _forget(request: Request) -> Callable[[], None]:
+    authenticate: Authenticator = request.app.state.service.authenticate
+    return authenticate.forget
+
+
+#: For a route that changes the tree or who may do what: its service hands this to ``Tx.after_commit``.
+ForgetDep = Annotated[Callable[[], None], Depends(_forget)]
 
 
 def _of_seat(credential: Credential, row: Row) -> Principal:

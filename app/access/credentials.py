@@ -6,10 +6,11 @@ bytes; only its SHA-256 is stored (a plain hash is enough for a secret nobody ca
 
 import hashlib
 import re
-import secrets
+from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from app.db.ids import random_bytes
 from app.errors import Unauthorized
 
 API_KEY = "fa"
@@ -43,7 +44,7 @@ class Credential:
 
 def issue(kind: str, tenant_id: UUID) -> tuple[str, bytes]:
     """A new credential: the text to show once, and the hash to store."""
-    secret = secrets.token_urlsafe(32)
+    secret = urlsafe_b64encode(random_bytes(32)).rstrip(b"=").decode()
     return f"{kind}_{tenant_id.hex}_{secret}", hashlib.sha256(secret.encode()).digest()
 
 

@@ -9,7 +9,7 @@ from app.errors import Forbidden, NotFound
 from app.principal import Principal
 from app.tree.models import Organization
 from app.tree.organizations import load_organization
-from app.tree.paths import ranges
+from app.tree.paths import is_root, ranges
 
 
 def may(principal: Principal, operation: str, path: str) -> bool:
@@ -45,6 +45,17 @@ def require_for_assessment(principal: Principal, operation: str, path: str, asse
         raise Forbidden
 
 
+def require_everywhere(principal: Principal, operation: str) -> None:
+    """Let the caller pass who may perform the operation on the tenant's root, and so everywhere in it.
+
+    Raises:
+        Forbidden: it may not.
+    """
+    roles = OPERATIONS[operation].roles
+    if not any(grant.role in roles and is_root(grant.path) for grant in principal.grants):
+        raise Forbidden
+
+
 def scopes(principal: Principal) -> dict[str, Any]:
     """The caller's sight as bound ranges for a list; empty where it is the whole tenant.
 
@@ -53,7 +64,7 @@ def scopes(principal: Principal) -> dict[str, Any]:
     """
     if not principal.reach:
         raise Forbidden
-    if len(principal.reach) == 1 and principal.reach[0].count(".") == 1:
+    if is_root(principal.reach[0]):
         return {}
     return ranges(principal.reach)
 

@@ -23,6 +23,7 @@ from app.tree.paths import after, within
 
 _COMPUTED = frozenset({"source", "overdue", "allowed_transitions"})
 _TENANT = bindparam("tenant_id", type_=Uuid())
+_UPDATED_SINCE = bindparam("updated_since", type_=DateTime(timezone=True))
 _ROWS = (
     select(
         *(getattr(ActionItem, name) for name in ActionItemRead.model_fields if name not in _COMPUTED),
@@ -74,7 +75,7 @@ LIST = Listing(
             col(ActionItem.due_sort) >= bindparam("due_after", type_=Date()), col(ActionItem.due_on).is_not(None)
         ),
         "due_before": col(ActionItem.due_sort) <= bindparam("due_before", type_=Date()),
-        "updated_since": col(ActionItem.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),
+        "updated_since": col(ActionItem.updated_at) >= _UPDATED_SINCE,
         "q": func.strpos(col(ActionItem.title_key), bindparam("q", type_=Text())) > 0,
     },
     scope=within,
@@ -87,7 +88,7 @@ NOTES = Listing(
     ),
     key=col(ActionItemNote.id),
     orders={"id": col(ActionItemNote.id)},
-    filters={},
+    filters={"updated_since": col(ActionItemNote.created_at) >= _UPDATED_SINCE},
 )
 HISTORY = Listing(
     "action-item-history",
@@ -97,7 +98,7 @@ HISTORY = Listing(
     ),
     key=col(ActionItemChange.id),
     orders={"id": col(ActionItemChange.id)},
-    filters={},
+    filters={"updated_since": col(ActionItemChange.created_at) >= _UPDATED_SINCE},
 )
 
 #: What a stored status means to a reader: itself, whether the item can be overdue, where it may go.

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from app.access.policy import scopes
-from app.action_items import reads, service
+from app.action_items import batch_service, reads, service
 from app.action_items.errors import (
     InactiveOwner,
     InactiveVerifier,
@@ -21,6 +21,7 @@ from app.action_items.errors import (
     VerifierUnexpected,
 )
 from app.action_items.schemas import (
+    ActionItemBatch,
     ActionItemChangeRead,
     ActionItemCreate,
     ActionItemNoteCreate,
@@ -28,13 +29,16 @@ from app.action_items.schemas import (
     ActionItemPatch,
     ActionItemQuery,
     ActionItemRead,
+    ActionItemsCreate,
+    ActionItemsPatch,
     ActionItemTransition,
+    RecordQuery,
 )
 from app.assessments.errors import SealedVotes, UnknownAssessment, UnknownPractice
-from app.errors import Frozen, InvalidTransition, NotFound, ReasonRequired
+from app.errors import Frozen, InvalidTransition, NotFound, PreconditionFailed, ReasonRequired
 from app.http.calls import CallDep
 from app.http.openapi import IF_MATCH
-from app.http.pages import ListQuery, page
+from app.http.pages import page
 from app.http.problems import problems
 from app.http.respond import show
 from app.http.write import write
@@ -77,6 +81,39 @@ async def list_action_items(call: CallDep, query: Annotated[ActionItemQuery, Que
 async def create_action_item(call: CallDep, body: ActionItemCreate) -> Response:
     """Propose an action item, free or from a gap that an assessment found."""
     return await write(call, service.create, body)
+
+
+@router.patch(
+    "",
+    response_model=ActionItemBatch,
+    responses=problems(NotFound, Frozen, PracticeRequired, UnknownOwner, InactiveOwner, PreconditionFailed),
+)
+async def update_action_items(call: CallDep, body: ActionItemsPatch) -> Response:
+    """Change many action items, all or none."""
+    return await write(call, batch_service.patch_many, body)
+
+
+@router.post(
+    "/bulk",
+    status_code=201,
+    response_model=ActionItemBatch,
+    responses=problems(
+        NotFound,
+        OrganizationRequired,
+        TitleRequired,
+        PracticeRequired,
+        OrganizationMismatch,
+        UnknownAssessment,
+        UnknownPractice,
+        SealedVotes,
+        OrganizationArchived,
+        UnknownOwner,
+        InactiveOwner,
+    ),
+)
+async def create_action_items(call: CallDep, body: ActionItemsCreate) -> Response:
+    """Propose many action items, all or none."""
+    return await write(call, batch_service.create_many, body)
 
 
 @router.get("/{action_item_id}", response_model=ActionItemRead)
@@ -128,7 +165,9 @@ async def transition_action_item(call: CallDep, action_item_id: UUID, body: Acti
 
 
 @router.get("/{action_item_id}/notes", response_model=Page[ActionItemNoteRead])
-async def list_action_item_notes(call: CallDep, action_item_id: UUID, query: Annotated[ListQuery, Query()]) -> Response:
+async def list_action_item_notes(
+    call: CallDep, action_item_id: UUID, query: Annotated[RecordQuery, Query()]
+) -> Response:
     """List an action item's progress notes, oldest first."""
     item = await reads.row_of(call, call.principal, action_item_id, "listActionItemNotes")
     return await page(call, reads.NOTES, query, reads.present_note, action_item_id=item["id"])
@@ -142,7 +181,7 @@ async def add_action_item_note(call: CallDep, action_item_id: UUID, body: Action
 
 @router.get("/{action_item_id}/history", response_model=Page[ActionItemChangeRead])
 async def list_action_item_history(
-    call: CallDep, action_item_id: UUID, query: Annotated[ListQuery, Query()]
+    call: CallDep, action_item_id: UUID, query: Annotated[RecordQuery, Query()]
 ) -> Response:
     """List the moves of an action item's status, oldest first: who, when, why."""
     item = await reads.row_of(call, call.principal, action_item_id, "listActionItemHistory")

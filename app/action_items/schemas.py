@@ -107,38 +107,34 @@ class ActionItemTransition(Transition):
     verified_by: UUID | None = Field(default=None, description="With `verified` only: the person who verified.")
 
 
+_ITEM: dict[str, Any] = {
+    "id": "0198c6f3-6a7b-7c8d-9e0f-a1b2c3d4e5f6",
+    "version": 4,
+    "created_at": "2026-10-06T15:10:00Z",
+    "updated_at": "2026-11-02T08:30:00Z",
+    "organization_id": "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
+    "assessment_id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
+    "practices": ["P1"],
+    "title": "Fund coaching for all affected roles in this fiscal year",
+    "description": None,
+    "status": "in_progress",
+    "owner_id": "0198c6f2-2b3c-7d4e-8f50-718293a4b5c6",
+    "due_on": "2027-01-29",
+    "effort": "medium",
+    "expected_level": 2,
+    "gap_score": 1,
+    "verified_by": None,
+    "done_at": None,
+    "source": "gap",
+    "overdue": False,
+    "allowed_transitions": ["blocked", "done", "dismissed"],
+}
+
+
 class ActionItemRead(Resource):
     """An action item."""
 
-    model_config = ConfigDict(
-        from_attributes=True,
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "0198c6f3-6a7b-7c8d-9e0f-a1b2c3d4e5f6",
-                    "version": 4,
-                    "created_at": "2026-10-06T15:10:00Z",
-                    "updated_at": "2026-11-02T08:30:00Z",
-                    "organization_id": "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
-                    "assessment_id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
-                    "practices": ["P1"],
-                    "title": "Fund coaching for all affected roles in this fiscal year",
-                    "description": None,
-                    "status": "in_progress",
-                    "owner_id": "0198c6f2-2b3c-7d4e-8f50-718293a4b5c6",
-                    "due_on": "2027-01-29",
-                    "effort": "medium",
-                    "expected_level": 2,
-                    "gap_score": 1,
-                    "verified_by": None,
-                    "done_at": None,
-                    "source": "gap",
-                    "overdue": False,
-                    "allowed_transitions": ["blocked", "done", "dismissed"],
-                }
-            ]
-        },
-    )
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_ITEM]})
 
     organization_id: UUID
     assessment_id: UUID | None = Field(description="The assessment whose gap this closes.")
@@ -224,6 +220,68 @@ class ActionItemNoteRead(Read):
     author_name: str
 
 
+class ActionItemsCreate(Body):
+    """Many new action items, all or none."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "items": [
+                        {
+                            "organization_id": "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
+                            "title": "Cost a role-by-role plan",
+                            "practices": ["P1"],
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
+    items: list[ActionItemCreate] = Field(min_length=1, max_length=200)
+
+
+class ActionItemChange(Body):
+    """Changes of one of many action items."""
+
+    id: UUID
+    version: Annotated[int, Field(strict=True, ge=1, le=2_000_000_000)] = Field(
+        description="The version that was read; 412 where it has changed since."
+    )
+    changes: ActionItemPatch
+
+
+class ActionItemsPatch(Body):
+    """Changes of many action items, all or none."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "items": [
+                        {
+                            "id": "0198c6f2-4d5e-7f60-8172-93a4b5c6d7e8",
+                            "version": 2,
+                            "changes": {"due_on": "2027-03-31"},
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
+    items: list[ActionItemChange] = Field(min_length=1, max_length=200)
+
+
+class ActionItemBatch(Read):
+    """The action items as they were stored, in the order sent."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_ITEM]}]})
+
+    items: list[ActionItemRead]
+
+
 class ActionItemQuery(ListQuery):
     """Filters and order of the list of action items."""
 
@@ -240,7 +298,7 @@ class ActionItemQuery(ListQuery):
     )
     due_after: Day | None = Field(default=None, description="Due on this day or later.")
     due_before: Day | None = Field(default=None, description="Due on this day or earlier.")
-    updated_since: Instant | None = None
+    updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")
     q: Search | None = Field(default=None, description="Part of the title, whatever its case.")
     sort: Literal["id", "-id", "due_on", "-due_on", "updated_at", "-updated_at"] = Field(
         default="id", description="`due_on`: items without a due date come last; `-due_on` is the exact reverse."
@@ -254,3 +312,9 @@ class ActionItemQuery(ListQuery):
         if overdue is not None:
             found["overdue" if overdue else "not_overdue"] = True
         return found
+
+
+class RecordQuery(ListQuery):
+    """Filters of the lists of an action item's notes and moves."""
+
+    updated_since: Instant | None = Field(default=None, description="Recorded at this instant or later.")

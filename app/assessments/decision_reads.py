@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, bindparam, select
+from sqlalchemy import DateTime, Text, Uuid, bindparam, select
 from sqlmodel import col
 
 from app.assessments.decision_schemas import AdministrationRead, ConsensusRead, PracticeRatingRead
@@ -15,6 +15,7 @@ from app.db.reads import Read, Reader, Row, from_json
 from app.principal import Principal
 
 _PRACTICE = bindparam("practice", type_=Text())
+_UPDATED_SINCE = bindparam("updated_since", type_=DateTime(timezone=True))
 
 
 def _rows(table: Any, fields: Any) -> Any:
@@ -29,9 +30,19 @@ _RATINGS = _rows(PracticeRating, PracticeRatingRead.model_fields)
 _ONE_CONSENSUS = Read(guarded(_CONSENSUS, Consensus).where(col(Consensus.practice) == _PRACTICE))
 _ONE_RATING = Read(guarded(_RATINGS, PracticeRating).where(col(PracticeRating.practice) == _PRACTICE))
 _ADMINISTRATION = Read(guarded(_rows(AdministrationRecord, AdministrationRead.model_fields), AdministrationRecord))
-CONSENSUS = Listing("consensus", _CONSENSUS, key=col(Consensus.id), orders={"id": col(Consensus.id)}, filters={})
+CONSENSUS = Listing(
+    "consensus",
+    _CONSENSUS,
+    key=col(Consensus.id),
+    orders={"id": col(Consensus.id)},
+    filters={"updated_since": col(Consensus.updated_at) >= _UPDATED_SINCE},
+)
 RATINGS = Listing(
-    "practice-ratings", _RATINGS, key=col(PracticeRating.id), orders={"id": col(PracticeRating.id)}, filters={}
+    "practice-ratings",
+    _RATINGS,
+    key=col(PracticeRating.id),
+    orders={"id": col(PracticeRating.id)},
+    filters={"updated_since": col(PracticeRating.updated_at) >= _UPDATED_SINCE},
 )
 
 

@@ -11,6 +11,7 @@ from app.assessments.decision_schemas import (
     AdministrationRead,
     ConsensusPut,
     ConsensusRead,
+    DecisionQuery,
     PracticeRatingPut,
     PracticeRatingRead,
 )
@@ -19,7 +20,7 @@ from app.assessments.reads import row_of
 from app.errors import Frozen
 from app.http.calls import CallDep
 from app.http.openapi import IF_MATCH, IF_MATCH_TO_REPLACE
-from app.http.pages import ListQuery, page
+from app.http.pages import page
 from app.http.problems import problems
 from app.http.respond import show
 from app.http.write import AlreadyExists, write
@@ -33,7 +34,7 @@ def _made(model: Any) -> dict[int | str, dict[str, Any]]:
 
 
 @router.get("/consensus", response_model=Page[ConsensusRead])
-async def list_consensus(call: CallDep, assessment_id: UUID, query: Annotated[ListQuery, Query()]) -> Response:
+async def list_consensus(call: CallDep, assessment_id: UUID, query: Annotated[DecisionQuery, Query()]) -> Response:
     """List the recorded consensus."""
     await row_of(call, call.principal, assessment_id, "listConsensus")
     return await page(
@@ -74,7 +75,9 @@ async def remove_consensus(call: CallDep, assessment_id: UUID, practice: Key) ->
 
 
 @router.get("/practices", response_model=Page[PracticeRatingRead])
-async def list_practice_ratings(call: CallDep, assessment_id: UUID, query: Annotated[ListQuery, Query()]) -> Response:
+async def list_practice_ratings(
+    call: CallDep, assessment_id: UUID, query: Annotated[DecisionQuery, Query()]
+) -> Response:
     """List the team's ratings of practices."""
     await row_of(call, call.principal, assessment_id, "listPracticeRatings")
     return await page(call, decision_reads.RATINGS, query, decision_reads.present_rating, assessment_id=assessment_id)

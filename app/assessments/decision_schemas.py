@@ -7,8 +7,9 @@ from pydantic import ConfigDict, Field
 
 from app.assessments.models import ConsensusMethod
 from app.assessments.vote_schemas import Decision
+from app.http.pages import ListQuery
 from app.principal import SeatKind
-from app.schemas import Body, Key, Prose, Resource
+from app.schemas import Body, Instant, Key, Prose, Resource
 
 Rating = Annotated[int, Field(strict=True, ge=1, le=5)]
 
@@ -168,3 +169,9 @@ class AdministrationRead(Resource):
     checklist: list[ChecklistAnswer]
     deviations: str | None
     recorded_by: UUID
+
+
+class DecisionQuery(ListQuery):
+    """Filters of the lists of consensus and of ratings."""
+
+    updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")

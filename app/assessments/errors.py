@@ -28,6 +28,16 @@ class VoidFirst(Conflict):
     title = "Only a draft or a void assessment can be deleted"
 
 
+class NotFinal(Conflict):
+    code = "not_final"
+    title = "Only a final assessment is corrected by a revision; another is edited"
+
+
+class RevisionExists(Conflict):
+    code = "revision_exists"
+    title = "There is a revision of this assessment already"
+
+
 class NotFinalizable(Conflict):
     code = "not_finalizable"
     title = "The assessment cannot be made final as it stands"
@@ -39,7 +49,7 @@ class InsufficientCoverage(NotFinalizable):
 
 
 class AdministrationMissing(NotFinalizable):
-    code = "administration_missing"
+    code = "no_administration_record"
     title = "How the assessment was run is not recorded"
 
 
@@ -54,7 +64,7 @@ class ProvisionalPractice(NotFinalizable):
 
 
 class ConsensusLacksNote(NotFinalizable):
-    code = "consensus_lacks_note"
+    code = "consensus_needs_note"
     title = "A consensus departs from the votes and has no note"
 
 
@@ -71,6 +81,11 @@ class VotingNotOpen(Conflict):
 class VotingClosed(Conflict):
     code = "voting_closed"
     title = "Voting is closed"
+
+
+class DryRunRefused(Invalid):
+    code = "dry_run_refused"
+    title = "This cannot be rehearsed"
 
 
 class VoteExists(Conflict):
@@ -93,9 +108,9 @@ class SeatWithdrawn(Conflict):
     title = "This seat was withdrawn"
 
 
-class SeatHasVotes(Conflict):
-    code = "seat_has_votes"
-    title = "A seat that has voted stays a respondent's"
+class SeatFixed(Conflict):
+    code = "seat_fixed"
+    title = "Once voting has begun a respondent's seat stays one; withdraw it instead"
 
 
 class AdministratorExists(Conflict):

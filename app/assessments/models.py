@@ -82,6 +82,15 @@ class Assessment(Versioned, table=True):
         Index("ix_assessments_administered", "tenant_id", "administered_on", "id"),
         Index("ix_assessments_instrument", "tenant_id", "instrument_version_id"),
         Index("ix_assessments_profile", "tenant_id", "scoring_profile_id"),
+        ForeignKeyConstraint(["tenant_id", "supersedes_id"], ["assessments.tenant_id", "assessments.id"]),
+        Index(
+            "uq_assessments_successor",
+            "tenant_id",
+            "supersedes_id",
+            unique=True,
+            postgresql_where="supersedes_id is not null and state <> 'void'",
+        ),
+        Index("ix_assessments_supersedes", "tenant_id", "supersedes_id", postgresql_where="supersedes_id is not null"),
     )
 
     organization_id: UUID
@@ -92,6 +101,7 @@ class Assessment(Versioned, table=True):
     mode: AssessmentMode = Field(default=AssessmentMode.OPEN, sa_type=choice(AssessmentMode, "mode"))
     state: AssessmentState = Field(default=AssessmentState.DRAFT, sa_type=choice(AssessmentState, "state"))
     stage: Stage | None = Field(default=None, sa_type=choice(Stage, "stage"))
+    supersedes_id: UUID | None = Field(default=None, description="The final assessment this one corrects.")
     round: int = 1
     revealed_round: int = Field(default=0, description="The last round whose votes were revealed.")
     administered_on: date | None = None

@@ -3,8 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, DateTime, LargeBinary, Text, Uuid, and_, any_, bindparam, exists, or_, select
+from sqlalchemy import Boolean, Date, DateTime, LargeBinary, Text, Uuid, and_, any_, bindparam, exists, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.access.policy import may, require_for_assessment
@@ -37,10 +38,18 @@ SEAT_BY_TOKEN = Read(
     )
 )
 
-_COMPUTED = {"allowed_transitions"}
+_COMPUTED = {"allowed_transitions", "superseded_by_id"}
+_Successor = aliased(Assessment)
+_SUCCEEDS = and_(
+    col(_Successor.tenant_id) == col(Assessment.tenant_id),
+    col(_Successor.supersedes_id) == col(Assessment.id),
+    col(_Successor.state) != AssessmentState.VOID.value,
+)
+_SUCCESSOR = select(col(_Successor.id)).where(_SUCCEEDS).correlate(Assessment).scalar_subquery()
 _ROWS = (
     select(
         *(getattr(Assessment, name) for name in AssessmentRead.model_fields if name not in _COMPUTED),
+        _SUCCESSOR.label("superseded_by_id"),
         col(Organization.path),
         col(Organization.timezone),
     )
@@ -72,6 +81,8 @@ LIST = Listing(
             col(Implementation.program_id) == bindparam("program_id", type_=Uuid()),
         ),
         "state": col(Assessment.state) == any_(bindparam("state", type_=ARRAY(Text()))),
+        "superseded": exists().where(_SUCCEEDS, col(_Successor.state) == AssessmentState.FINAL.value)
+        == bindparam("superseded", type_=Boolean()),
         "administered_after": col(Assessment.administered_on) >= bindparam("administered_after", type_=Date()),
         "administered_before": col(Assessment.administered_on) <= bindparam("administered_before", type_=Date()),
         "updated_since": col(Assessment.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),
@@ -86,7 +97,9 @@ HISTORY = Listing(
     ),
     key=col(AssessmentChange.id),
     orders={"id": col(AssessmentChange.id)},
-    filters={},
+    filters={
+        "updated_since": col(AssessmentChange.created_at) >= bindparam("updated_since", type_=DateTime(timezone=True))
+    },
 )
 
 

@@ -6,25 +6,29 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from app.access.policy import scopes
-from app.assessments import reads, service
+from app.assessments import reads, revision_service, service
 from app.assessments.errors import (
     ConfidentialUnavailable,
     FrozenAtOpening,
+    NotFinal,
+    RevisionExists,
     UnknownReference,
     VoidFirst,
     WindowReversed,
 )
 from app.assessments.schemas import (
+    AssessmentChangeQuery,
     AssessmentChangeRead,
     AssessmentCreate,
     AssessmentPatch,
     AssessmentQuery,
     AssessmentRead,
+    RevisionCreate,
 )
 from app.errors import Frozen
 from app.http.calls import CallDep
 from app.http.openapi import IF_MATCH
-from app.http.pages import ListQuery, page
+from app.http.pages import page
 from app.http.problems import problems
 from app.http.respond import show
 from app.http.write import InUse, write
@@ -87,8 +91,22 @@ async def delete_assessment(call: CallDep, assessment_id: UUID) -> Response:
     return await write(call, service.remove, assessment_id)
 
 
+@router.post(
+    "/{assessment_id}/revisions",
+    status_code=201,
+    response_model=AssessmentRead,
+    responses=problems(NotFinal, RevisionExists),
+    openapi_extra={"x-created-in": "/v1/assessments"},
+)
+async def revise_assessment(call: CallDep, assessment_id: UUID, body: RevisionCreate) -> Response:
+    """Correct a final assessment by a revision that takes its place."""
+    return await write(call, revision_service.revise, assessment_id, body)
+
+
 @router.get("/{assessment_id}/history", response_model=Page[AssessmentChangeRead])
-async def list_assessment_history(call: CallDep, assessment_id: UUID, query: Annotated[ListQuery, Query()]) -> Response:
+async def list_assessment_history(
+    call: CallDep, assessment_id: UUID, query: Annotated[AssessmentChangeQuery, Query()]
+) -> Response:
     """List the moves of an assessment: who, when and why."""
     await reads.row_of(call, call.principal, assessment_id, "listAssessmentHistory")
     return await page(

@@ -10,7 +10,7 @@ from pydantic import MISSING, ConfigDict, Field
 from app.assessments.models import AssessmentMode, AssessmentState
 from app.http.pages import ListQuery
 from app.programs.models import Stage
-from app.schemas import Body, Day, Instant, Name, Patch, Read, Resource, Transition
+from app.schemas import Body, Day, Flag, Instant, Name, Patch, Prose, Read, Resource, Transition
 
 _WINDOW = "Seats may vote from this instant on; null: from the opening."
 _WINDOW_END = "Seats may vote until this instant; null: until the close."
@@ -74,6 +74,15 @@ class AssessmentTransition(Transition):
     to: AssessmentState
 
 
+class RevisionCreate(Body):
+    """Why a final assessment is corrected."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "P4 was transcribed wrongly from paper."}]})
+
+    reason: Prose
+    title: Name | None = Field(default=None, description="Absent: the corrected assessment's.")
+
+
 class AssessmentRead(Resource):
     """An assessment."""
 
@@ -94,6 +103,8 @@ class AssessmentRead(Resource):
                     "mode": "open",
                     "state": "collecting",
                     "stage": "initial_implementation",
+                    "supersedes_id": None,
+                    "superseded_by_id": None,
                     "round": 1,
                     "revealed_round": 0,
                     "administered_on": "2026-10-05",
@@ -116,6 +127,8 @@ class AssessmentRead(Resource):
     mode: AssessmentMode
     state: AssessmentState
     stage: Stage | None = Field(description="Frozen at the opening; until then what was asked for, if anything.")
+    supersedes_id: UUID | None = Field(description="The final assessment this one corrects.")
+    superseded_by_id: UUID | None = Field(description="The revision that corrects this one, once there is one.")
     round: int = Field(description="The present round of votes; reopening begins the next.")
     revealed_round: int = Field(description="The last round whose votes were revealed; 0: none yet.")
     administered_on: date | None
@@ -164,7 +177,16 @@ class AssessmentQuery(ListQuery):
     implementation_id: UUID | None = None
     program_id: UUID | None = None
     state: list[AssessmentState] | None = Field(default=None, description="Any of these; may be repeated.")
+    superseded: Flag | None = Field(
+        default=None, description="Whether a final revision stands in its place; `false` leaves what counts."
+    )
     administered_after: Day | None = Field(default=None, description="On or after this day.")
     administered_before: Day | None = Field(default=None, description="On or before this day.")
-    updated_since: Instant | None = None
+    updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")
     sort: Literal["id", "-id", "updated_at", "-updated_at"] = "id"
+
+
+class AssessmentChangeQuery(ListQuery):
+    """Filters of the list of an assessment's moves."""
+
+    updated_since: Instant | None = Field(default=None, description="Recorded at this instant or later.")

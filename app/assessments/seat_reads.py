@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import Boolean, Text, Uuid, and_, bindparam, select
+from sqlalchemy import Boolean, DateTime, Text, Uuid, and_, bindparam, select
 from sqlmodel import col
 
 from app.assessments.models import Participant
@@ -34,6 +34,7 @@ LIST = Listing(
         "seat": col(Participant.seat) == bindparam("seat", type_=Text()),
         "perspective": col(Participant.perspective) == bindparam("perspective", type_=Text()),
         "withdrawn": col(Participant.withdrawn_at).is_not(None) == bindparam("withdrawn", type_=Boolean()),
+        "updated_since": col(Participant.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),
     },
 )
 

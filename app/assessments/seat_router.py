@@ -9,7 +9,7 @@ from app.assessments import seat_reads, seat_service
 from app.assessments.errors import (
     AdministratorExists,
     PerspectiveMismatch,
-    SeatHasVotes,
+    SeatFixed,
     SeatWithdrawn,
     UnknownReference,
     VotingClosed,
@@ -71,7 +71,7 @@ async def get_participant(call: CallDep, assessment_id: UUID, participant_id: UU
     "/{participant_id}",
     response_model=ParticipantRead,
     responses=problems(
-        Frozen, VotingClosed, SeatWithdrawn, SeatHasVotes, AdministratorExists, PerspectiveMismatch, UnknownReference
+        Frozen, VotingClosed, SeatWithdrawn, SeatFixed, AdministratorExists, PerspectiveMismatch, UnknownReference
     ),
     openapi_extra=IF_MATCH,
 )

@@ -8,7 +8,7 @@ from pydantic import MISSING, ConfigDict, Field
 from app.assessments.models import Perspective
 from app.http.pages import ListQuery
 from app.principal import SeatKind
-from app.schemas import Body, Flag, Name, Patch, Resource, WithToken
+from app.schemas import Body, Flag, Instant, Name, Patch, Resource, WithToken
 
 _LABEL = "What the team calls this seat, such as a role and a place; nobody has to be named."
 
@@ -126,3 +126,4 @@ class ParticipantQuery(ListQuery):
     seat: SeatKind | None = None
     perspective: Perspective | None = None
     withdrawn: Flag | None = None
+    updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")

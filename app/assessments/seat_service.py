@@ -10,13 +10,13 @@ from app.assessments import seat_reads
 from app.assessments.errors import (
     AdministratorExists,
     PerspectiveMismatch,
-    SeatHasVotes,
+    SeatFixed,
     SeatWithdrawn,
     UnknownReference,
     VotingClosed,
 )
 from app.assessments.held import ensure_open, hold
-from app.assessments.models import Assessment, AssessmentState, Participant, Vote
+from app.assessments.models import Assessment, AssessmentState, Participant
 from app.assessments.seat_schemas import (
     ParticipantCreate,
     ParticipantCreated,
@@ -77,7 +77,7 @@ async def patch(tx: Tx, assessment_id: UUID, participant_id: UUID, body: Partici
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         Frozen: the assessment has ended.
         SeatWithdrawn: it was withdrawn.
-        SeatHasVotes: it has voted and would no longer be a respondent's.
+        SeatFixed: voting has begun and it would no longer be a respondent's (whether it has voted is not told).
         VotingClosed, AdministratorExists, PerspectiveMismatch, UnknownReference: as for adding.
     """
     held = await hold(tx, assessment_id, "updateParticipant", lock="update")
@@ -89,8 +89,8 @@ async def patch(tx: Tx, assessment_id: UUID, participant_id: UUID, body: Partici
     changes = body.changes()
     seat = changes.get("seat", participant.seat)
     if seat is not participant.seat:
-        if participant.seat is SeatKind.RESPONDENT and await _has_voted(tx, participant):
-            raise SeatHasVotes
+        if participant.seat is SeatKind.RESPONDENT and held.assessment.state is not AssessmentState.DRAFT:
+            raise SeatFixed
         _check_invitable(held.assessment, participant.seat, seat)
         if seat is SeatKind.ADMINISTRATOR:
             await _check_single_administrator(tx, assessment_id)
@@ -226,19 +226,6 @@ async def _check_person(tx: Tx, person_id: UUID | None) -> None:
         raise UnknownReference(
             errors=[FieldError("/body/person_id", "unknown_reference", "There is no such person in sight")]
         )
-
-
-async def _has_voted(tx: Tx, participant: Participant) -> bool:
-    first = await tx.session.scalar(
-        select(Vote.id)
-        .where(
-            col(Vote.tenant_id) == tx.tenant_id,
-            col(Vote.assessment_id) == participant.assessment_id,
-            col(Vote.participant_id) == participant.id,
-        )
-        .limit(1)
-    )
-    return first is not None
 
 
 def _tell(tx: Tx, event: str, participant: Participant, organization_id: UUID) -> None:

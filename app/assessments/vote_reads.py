@@ -49,6 +49,7 @@ LIST = Listing(
         "participant_id": col(Vote.participant_id) == bindparam("participant_id", type_=Uuid()),
         "practice": col(Vote.practice) == bindparam("practice", type_=Text()),
         "round": col(Vote.round) == bindparam("round", type_=Integer()),
+        "updated_since": col(Vote.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),
     },
 )
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from app.assessments import vote_reads, vote_service
 from app.assessments.errors import (
+    DryRunRefused,
     NotYourSeat,
     SeatMayNotVote,
     SeatWithdrawn,
@@ -15,8 +16,8 @@ from app.assessments.errors import (
     VotingNotOpen,
 )
 from app.assessments.reads import row_of
-from app.assessments.vote_schemas import VoteCast, VoteQuery, VoteRead
-from app.errors import Forbidden, Frozen
+from app.assessments.vote_schemas import Ballot, VoteCast, VoteQuery, VoteRead, VotesCast
+from app.errors import AppError, Forbidden, Frozen, PreconditionFailed
 from app.http.calls import CallDep
 from app.http.openapi import IF_MATCH_TO_REPLACE
 from app.http.pages import page
@@ -25,6 +26,16 @@ from app.http.write import write
 from app.schemas import Key, Page
 
 router = APIRouter(prefix="/v1/assessments/{assessment_id}/votes", tags=["assessments"])
+_REFUSALS: tuple[type[AppError], ...] = (
+    NotYourSeat,
+    SeatMayNotVote,
+    SeatWithdrawn,
+    VoteExists,
+    VotingClosed,
+    VotingNotOpen,
+    Frozen,
+    DryRunRefused,
+)
 
 
 @router.get("", response_model=Page[VoteRead])
@@ -45,12 +56,34 @@ async def list_votes(call: CallDep, assessment_id: UUID, query: Annotated[VoteQu
     )
 
 
+@router.patch(
+    "",
+    response_model=Ballot,
+    responses=problems(
+        NotYourSeat,
+        SeatMayNotVote,
+        SeatWithdrawn,
+        VoteExists,
+        VotingClosed,
+        VotingNotOpen,
+        Frozen,
+        DryRunRefused,
+        PreconditionFailed,
+    ),
+)
+async def cast_votes(call: CallDep, assessment_id: UUID, body: VotesCast) -> Response:
+    """Cast or replace many votes, all or none: a whole ballot, or a stack of paper ones."""
+    return await write(call, vote_service.cast_many, assessment_id, body)
+
+
 @router.put(
     "/{participant_id}/{practice}",
     response_model=VoteRead,
     responses={
         201: {"model": VoteRead, "description": "The vote was cast."},
-        **problems(NotYourSeat, SeatMayNotVote, SeatWithdrawn, VoteExists, VotingClosed, VotingNotOpen, Frozen),
+        **problems(
+            NotYourSeat, SeatMayNotVote, SeatWithdrawn, VoteExists, VotingClosed, VotingNotOpen, Frozen, DryRunRefused
+        ),
     },
     openapi_extra=IF_MATCH_TO_REPLACE,
 )

@@ -1,11 +1,13 @@
 """Casting votes. They are sealed from everyone but their owner until the close."""
 
+from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from app.assessments.errors import (
+    DryRunRefused,
     NotYourSeat,
     SeatMayNotVote,
     SeatWithdrawn,
@@ -13,13 +15,13 @@ from app.assessments.errors import (
     VotingClosed,
     VotingNotOpen,
 )
-from app.assessments.frozen import instrument_of
+from app.assessments.frozen import FrozenInstrument, instrument_of
 from app.assessments.held import ensure_open, hold
 from app.assessments.models import Assessment, AssessmentState, Participant, Vote
 from app.assessments.vote_reads import present_stored
-from app.assessments.vote_schemas import VoteCast, VoteRead, stored
-from app.db.transaction import Tx
-from app.errors import NotFound, PreconditionFailed
+from app.assessments.vote_schemas import Ballot, BallotVote, VoteCast, VoteRead, VotesCast, stored
+from app.db.transaction import Preconditions, Tx
+from app.errors import AppError, FieldError, Invalid, NotFound, PreconditionFailed
 from app.http.write import Created
 from app.outbox import record
 from app.principal import SeatKind
@@ -38,131 +40,196 @@ async def cast(tx: Tx, assessment_id: UUID, participant_id: UUID, practice: str,
         SeatMayNotVote: the seat is not a respondent's.
         SeatWithdrawn: the seat was withdrawn.
         VotingNotOpen, VotingClosed: outside the round or its window.
-        VoteExists: there is a vote, and no If-Match or not this caller's to replace.
-        PreconditionFailed: If-Match is stale, or names a vote that does not exist.
+        VoteExists: there is a vote, and no If-Match.
+        PreconditionFailed: If-Match is stale, or there is no vote that is this caller's to replace.
+        DryRunRefused: whoever runs the assessment would learn who has voted, and leave no trace.
     """
-    # FOR SHARE: the close waits for this vote, or this vote meets the close.
-    held = await hold(tx, assessment_id, "castVote")
-    assessment = held.assessment
-    own = tx.principal.seat
-    if own is not None and own.participant_id != participant_id:
-        raise NotYourSeat
-    participant = await _seat(tx, assessment_id, participant_id)
+    round_ = await _begin(tx, assessment_id, [participant_id], [practice])
+    vote, made = round_.cast(participant_id, practice, body, tx.preconditions)
+    await _flush(tx)
+    _tell(tx, round_.assessment, 1, replaced=not made, on_paper=vote.entered_by is not None)
+    shown = present_stored(vote)
+    return Created(value=shown) if made else shown
+
+
+async def cast_many(tx: Tx, assessment_id: UUID, body: VotesCast) -> Ballot:
+    """Cast or replace many votes, all or none: a whole ballot, or a stack of paper ones.
+
+    Raises:
+        NotFound, Forbidden: as everywhere.
+        AppError: what `cast` raises, for the first vote that is refused; ``errors`` says which.
+        Invalid: a vote is named twice.
+    """
+    pairs = [(vote.participant_id, vote.practice) for vote in body.votes]
+    if len(set(pairs)) != len(pairs):
+        raise Invalid(errors=[FieldError("/body/votes", "repeated_vote", "A vote is named twice")])
+    round_ = await _begin(tx, assessment_id, {seat for seat, _ in pairs}, {practice for _, practice in pairs})
+    votes = []
+    for at, wanted in enumerate(body.votes):
+        try:
+            votes.append(round_.cast(wanted.participant_id, wanted.practice, wanted, _expected(wanted))[0])
+        except AppError as refused:
+            refused.errors = [FieldError(f"/body/votes/{at}", refused.code, refused.title)]
+            refused.headers.pop("ETag", None)
+            raise
+    await _flush(tx)
+    _tell(tx, round_.assessment, len(votes), replaced=False, on_paper=tx.principal.seat is None)
+    return Ballot(items=[present_stored(vote) for vote in votes])
+
+
+def _expected(vote: BallotVote) -> Preconditions:
+    if vote.version is None:
+        return Preconditions()
+    return Preconditions(if_match=frozenset({vote.version}), has_if_match=True)
+
+
+class _Round:
+    """The present round of a locked assessment: its seats, its votes so far, and the rules for casting one."""
+
+    def __init__(
+        self,
+        tx: Tx,
+        assessment: Assessment,
+        instrument: FrozenInstrument,
+        seats: Iterable[Participant],
+        votes: Iterable[Vote],
+    ) -> None:
+        self.tx = tx
+        self.assessment = assessment
+        self.instrument = instrument
+        self.seats = {seat.id: seat for seat in seats}
+        self.votes = {(vote.participant_id, vote.practice): vote for vote in votes}
+
+    def cast(self, participant_id: UUID, practice: str, body: VoteCast, expected: Preconditions) -> tuple[Vote, bool]:
+        """Cast or replace one vote; the vote, and whether it is new."""
+        own = self.tx.principal.seat
+        if own is not None and own.participant_id != participant_id:
+            raise NotYourSeat
+        seat = self.seats.get(participant_id)
+        if seat is None or not self.instrument.has(practice):
+            raise NotFound
+        if seat.seat is not SeatKind.RESPONDENT:
+            raise SeatMayNotVote
+        if seat.withdrawn_at is not None:
+            raise SeatWithdrawn
+        self._check_open(by_seat=own is not None)
+        vote = self.votes.get((participant_id, practice))
+        if vote is None:
+            return self._insert(participant_id, practice, body, expected), True
+        return self._replace(vote, body, expected), False
+
+    def _check_open(self, *, by_seat: bool) -> None:
+        assessment, now = self.assessment, self.tx.now
+        if assessment.state is AssessmentState.DRAFT:
+            raise VotingNotOpen
+        if assessment.state is AssessmentState.VOID:
+            ensure_open(assessment)
+        if assessment.state is not AssessmentState.COLLECTING:
+            raise VotingClosed
+        # The window is for the seats; a paper ballot cast within it may be entered until the close.
+        if by_seat and assessment.opens_at is not None and now < assessment.opens_at:
+            raise VotingNotOpen("The voting window opens later.")
+        if by_seat and assessment.closes_at is not None and now >= assessment.closes_at:
+            raise VotingClosed("The voting window has ended.")
+
+    def _insert(self, participant_id: UUID, practice: str, body: VoteCast, expected: Preconditions) -> Vote:
+        if expected.has_if_match:
+            raise PreconditionFailed("There is no vote to replace.")
+        vote = Vote(
+            tenant_id=self.tx.tenant_id,
+            created_at=self.tx.now,
+            updated_at=self.tx.now,
+            assessment_id=self.assessment.id,
+            participant_id=participant_id,
+            practice=practice,
+            round=self.assessment.round,
+            value=stored(body.value),
+            comment=body.comment,
+            entered_by=self._enterer(),
+        )
+        self.tx.session.add(vote)
+        return vote
+
+    def _replace(self, vote: Vote, body: VoteCast, expected: Preconditions) -> Vote:
+        if expected.must_not_exist:
+            raise PreconditionFailed("There is a vote already.")
+        if not expected.has_if_match:
+            raise VoteExists
+        if self.tx.principal.seat is None and vote.entered_by is None:
+            # Only its holder may replace what a seat cast; to others the answer is as if there were nothing.
+            raise PreconditionFailed("There is no vote to replace.")
+        self.tx.expect(vote, expected)
+        vote.value = stored(body.value)
+        vote.comment = body.comment
+        vote.entered_by = self._enterer()
+        self.tx.touch(vote)
+        return vote
+
+    def _enterer(self) -> UUID | None:
+        return self.tx.principal.id if self.tx.principal.seat is None else None
+
+
+async def _begin(tx: Tx, assessment_id: UUID, participants: Iterable[UUID], practices: Iterable[str]) -> _Round:
+    if tx.dry_run and tx.principal.seat is None:
+        raise DryRunRefused("A rehearsal would tell who has voted.")
+    # FOR SHARE: the close waits for these votes, or they meet the close.
+    assessment = (await hold(tx, assessment_id, "castVote")).assessment
     instrument = await instrument_of(tx, tx.tenant_id, assessment.instrument_version_id)
-    if instrument is None or not instrument.has(practice):
+    if instrument is None:
         raise NotFound
-    if participant.seat is not SeatKind.RESPONDENT:
-        raise SeatMayNotVote
-    if participant.withdrawn_at is not None:
-        raise SeatWithdrawn
-    _check_open(tx, assessment, by_seat=own is not None)
-    vote = await _present_vote(tx, assessment, participant_id, practice)
-    if vote is None:
-        return await _insert(tx, assessment, participant_id, practice, body)
-    return await _replace(tx, assessment, vote, body)
+    wanted = sorted(participants)
+    seats = await _seats(tx, assessment_id, wanted)
+    return _Round(tx, assessment, instrument, seats, await _votes(tx, assessment, wanted, sorted(practices)))
 
 
-def _check_open(tx: Tx, assessment: Assessment, *, by_seat: bool) -> None:
-    if assessment.state is AssessmentState.DRAFT:
-        raise VotingNotOpen
-    if assessment.state is AssessmentState.VOID:
-        ensure_open(assessment)
-    if assessment.state is not AssessmentState.COLLECTING:
-        raise VotingClosed
-    # The window is for the seats; a paper ballot cast within it may be entered until the close.
-    if by_seat and assessment.opens_at is not None and tx.now < assessment.opens_at:
-        raise VotingNotOpen("The voting window opens later.")
-    if by_seat and assessment.closes_at is not None and tx.now >= assessment.closes_at:
-        raise VotingClosed("The voting window has ended.")
-
-
-async def _insert(tx: Tx, assessment: Assessment, participant_id: UUID, practice: str, body: VoteCast) -> Created:
-    if tx.preconditions.has_if_match:
-        raise PreconditionFailed("There is no vote to replace.")
-    vote = Vote(
-        tenant_id=tx.tenant_id,
-        created_at=tx.now,
-        updated_at=tx.now,
-        assessment_id=assessment.id,
-        participant_id=participant_id,
-        practice=practice,
-        round=assessment.round,
-        value=stored(body.value),
-        comment=body.comment,
-        entered_by=_enterer(tx),
-    )
-    tx.session.add(vote)
+async def _flush(tx: Tx) -> None:
     try:
         await tx.session.flush()
     except IntegrityError as error:
         # Another request cast this very vote between the look and the insert.
         raise VoteExists from error
-    _tell(tx, assessment, vote, "assessment.vote_cast")
-    return Created(value=present_stored(vote))
 
 
-async def _replace(tx: Tx, assessment: Assessment, vote: Vote, body: VoteCast) -> VoteRead:
-    if tx.preconditions.must_not_exist:
-        raise PreconditionFailed("There is a vote already.")
-    if not tx.preconditions.has_if_match:
-        raise VoteExists
-    if tx.principal.seat is None and vote.entered_by is None:
-        raise VoteExists("The seat has voted itself; only its holder may replace that.")
-    tx.expect(vote)
-    vote.value = stored(body.value)
-    vote.comment = body.comment
-    vote.entered_by = _enterer(tx)
-    tx.touch(vote)
-    _tell(tx, assessment, vote, "assessment.vote_replaced")
-    return present_stored(vote)
-
-
-def _enterer(tx: Tx) -> UUID | None:
-    return tx.principal.id if tx.principal.seat is None else None
-
-
-def _tell(tx: Tx, assessment: Assessment, vote: Vote, event: str) -> None:
-    # Neither who nor what: before the reveal the feed may say only that a vote was cast.
+def _tell(tx: Tx, assessment: Assessment, count: int, *, replaced: bool, on_paper: bool) -> None:
+    # Neither who nor what: before the reveal the feed may say only that votes were cast.
     record(
         tx,
-        event,
+        "assessment.vote_replaced" if replaced else "assessment.vote_cast",
         assessment.id,
         organization_id=assessment.organization_id,
-        data={"round": vote.round, "on_paper": vote.entered_by is not None},
+        data={"round": assessment.round, "votes": count, "on_paper": on_paper},
         anonymous=tx.principal.seat is not None,
     )
 
 
-async def _seat(tx: Tx, assessment_id: UUID, participant_id: UUID) -> Participant:
-    # FOR SHARE: the seat cannot be withdrawn or changed until this commits.
-    found: Participant | None = (
-        await tx.session.execute(
-            select(Participant)
-            .where(
-                col(Participant.tenant_id) == tx.tenant_id,
-                col(Participant.assessment_id) == assessment_id,
-                col(Participant.id) == participant_id,
-            )
-            .with_for_update(read=True)
+async def _seats(tx: Tx, assessment_id: UUID, participants: Sequence[UUID]) -> Sequence[Participant]:
+    # FOR SHARE: no seat can be withdrawn or changed until this commits.
+    found = await tx.session.execute(
+        select(Participant)
+        .where(
+            col(Participant.tenant_id) == tx.tenant_id,
+            col(Participant.assessment_id) == assessment_id,
+            col(Participant.id).in_(participants),
         )
-    ).scalar_one_or_none()
-    if found is None:
-        raise NotFound
-    return found
+        .order_by(col(Participant.id))
+        .with_for_update(read=True)
+    )
+    return found.scalars().all()
 
 
-async def _present_vote(tx: Tx, assessment: Assessment, participant_id: UUID, practice: str) -> Vote | None:
-    found: Vote | None = (
-        await tx.session.execute(
-            select(Vote)
-            .where(
-                col(Vote.tenant_id) == tx.tenant_id,
-                col(Vote.assessment_id) == assessment.id,
-                col(Vote.participant_id) == participant_id,
-                col(Vote.practice) == practice,
-                col(Vote.round) == assessment.round,
-            )
-            .with_for_update()
+async def _votes(
+    tx: Tx, assessment: Assessment, participants: Sequence[UUID], practices: Sequence[str]
+) -> Sequence[Vote]:
+    found = await tx.session.execute(
+        select(Vote)
+        .where(
+            col(Vote.tenant_id) == tx.tenant_id,
+            col(Vote.assessment_id) == assessment.id,
+            col(Vote.participant_id).in_(participants),
+            col(Vote.practice).in_(practices),
+            col(Vote.round) == assessment.round,
         )
-    ).scalar_one_or_none()
-    return found
+        .order_by(col(Vote.id))
+        .with_for_update()
+    )
+    return found.scalars().all()

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import DateTime, Enum, Text
 from sqlmodel import Field, SQLModel
 
-from app.db.ids import uuid7
+from app.db.ids import followed_script, uuid7
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -22,7 +22,8 @@ metadata = SQLModel.metadata
 
 def now() -> datetime:
     """The present instant, UTC."""
-    return datetime.now(UTC)
+    script = followed_script()
+    return datetime.now(UTC) if script is None else script.now()
 
 
 def choice(values: type[StrEnum], name: str) -> Any:

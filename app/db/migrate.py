@@ -38,6 +38,7 @@ APPEND_ONLY = frozenset(
         "drivers",
         "instrument_versions",
         "instruments",
+        "organization_moves",
         "outbox_events",
         "principals",
         "scoring_profiles",

@@ -35,6 +35,7 @@ class Tx:
     now: datetime
     request_id: str
     preconditions: Preconditions = field(default_factory=Preconditions)
+    dry_run: bool = False
     after_commit: list[Callable[[], None]] = field(default_factory=list)
 
     @property
@@ -42,14 +43,14 @@ class Tx:
         """The tenant whose rows this transaction may touch."""
         return self.principal.tenant_id
 
-    def expect(self, row: Versioned) -> None:
-        """Hold the caller to the version it read.
+    def expect(self, row: Versioned, asked: Preconditions | None = None) -> None:
+        """Hold the caller to the version it read, as its headers say or, one of many, its body.
 
         Raises:
             PreconditionRequired: there was no If-Match.
             PreconditionFailed: the row has changed since; carries the present ETag.
         """
-        asked = self.preconditions
+        asked = asked or self.preconditions
         if not asked.has_if_match:
             raise PreconditionRequired("Send the ETag you read as If-Match.")
         if asked.if_match is not None and row.version not in asked.if_match:

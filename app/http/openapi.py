@@ -27,7 +27,6 @@ from app.errors import (
 )
 from app.http.idempotency import IdempotencyKeyReused, IdempotencyRunning
 from app.http.problems import MEDIA_TYPE, Problem, example, problems
-from app.schemas import Body, Read
 
 _METHODS = ("get", "post", "put", "patch", "delete")
 _REF = "#/components/schemas/"
@@ -58,7 +57,7 @@ IF_MATCH_TO_REPLACE: dict[str, Any] = {
             "name": "If-None-Match",
             "in": "header",
             "required": False,
-            "schema": {"type": "string", "const": "*"},
+            "schema": {"type": "string", "enum": ["*"]},
             "description": "`*`: only create, never replace.",
         },
     ]
@@ -151,7 +150,7 @@ def _share_responses(made: dict[str, Any]) -> None:
 def _restore_examples(schemas: Mapping[str, Any]) -> dict[str, Any]:
     """The first example of every schema that has one. The framework drops their nulls; put those back."""
     found: dict[str, Any] = {}
-    pending: list[type[BaseModel]] = [Body, Read]
+    pending: list[type[BaseModel]] = [BaseModel]
     while pending:
         model = pending.pop()
         pending += model.__subclasses__()

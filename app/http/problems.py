@@ -1,6 +1,7 @@
 """Every failure as ``application/problem+json`` (RFC 9457), whoever raised it."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ from app.errors import (
 MEDIA_TYPE = "application/problem+json"
 _TYPE_BASE = "urn:fa-readiness:problem:"
 _POINTER_LENGTH = 200
+_BRANCH = re.compile(r"[\[(]|^(?:constrained-\w+|int|str|bool|float|none|date|datetime|uuid)$")
 _MOST_ERRORS = 50
 
 #: Messages of the validator that would repeat what the caller sent, reworded.
@@ -102,7 +104,9 @@ def _printable(path: str) -> str:
 
 
 def _pointer(location: Sequence[Any]) -> str:
-    steps = (str(step)[:64].replace("~", "~0").replace("/", "~1") for step in location)
+    # The validator names the branch of a union it tried; to the caller there is only the field.
+    kept = [step for step in location if not (isinstance(step, str) and _BRANCH.search(step))]
+    steps = (str(step)[:64].replace("~", "~0").replace("/", "~1") for step in kept)
     return ("/" + "/".join(steps))[:_POINTER_LENGTH]
 
 

@@ -5,7 +5,7 @@ from pydantic import BaseModel
 
 from app.http.calls import Call
 from app.http.etags import etag, matches
-from app.schemas import Resource
+from app.schemas import Addressable, Resource
 
 JSON = "application/json"
 
@@ -40,6 +40,6 @@ def stored(value: BaseModel | None, *, status: int, location: str | None = None)
     headers: dict[str, str] = {"Content-Type": JSON}
     if isinstance(value, Resource):
         headers["ETag"] = etag(value.version, body)
-        if location:
-            headers["Location"] = f"{location}/{value.id}"
+    if location and isinstance(value, Addressable):
+        headers["Location"] = f"{location}/{value.id}"
     return status, body, headers

@@ -2,9 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
-from typing import Concatenate, ParamSpec
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Concatenate, ParamSpec
 
+import asyncpg
 from fastapi import Response
 from pydantic import BaseModel
 from sqlalchemy import exc, text
@@ -45,12 +46,12 @@ class Created(BaseModel):
     value: BaseModel
 
 
-def sqlstate(error: exc.DBAPIError) -> str:
-    """PostgreSQL's code of a failure, or an empty string."""
-    return str(getattr(error.orig, "sqlstate", None) or "")
+def sqlstate(error: Exception) -> str:
+    """PostgreSQL's code of a failure, or an empty string; whether SQLAlchemy or the driver raised it."""
+    return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
 
 
-def of_database(error: exc.DBAPIError) -> AppError | None:
+def of_database(error: Exception) -> AppError | None:
     """What a database failure means to the caller; None where it is a fault of ours."""
     state = sqlstate(error)
     if state == "23505":
@@ -59,7 +60,7 @@ def of_database(error: exc.DBAPIError) -> AppError | None:
         return InUse()
     if state[:2] == _DATA_CLASS:
         return Invalid("A value cannot be stored as it was sent.")
-    if state in _AGAIN | _BUSY_CODES or state[:2] in _BUSY_CLASSES or error.connection_invalidated or not state:
+    if state in _AGAIN | _BUSY_CODES or state[:2] in _BUSY_CLASSES or not state:
         return Unavailable("The database is busy or restarting; nothing was changed by this request.")
     return None
 
@@ -95,7 +96,8 @@ async def _run(call: Call, asked: Keyed | None, do: Do) -> Response:
             return await _attempt(call, asked, do)
         except exc.TimeoutError:
             raise Unavailable("No database connection became free in time.") from None
-        except exc.DBAPIError as error:
+        except (exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            # Statements of the transaction's own reads (`Tx.fetch`) fail with the driver's errors, not SQLAlchemy's.
             if sqlstate(error) in _AGAIN and attempt < _ATTEMPTS:
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  # jitter, not a secret
                 continue
@@ -116,7 +118,7 @@ async def _attempt(call: Call, asked: Keyed | None, do: Do) -> Response:
         await session.execute(_TENANT, {"tenant": str(call.tenant_id)})
         if asked is not None and (known := await asked.claim(session, tx_now)) is not None:
             return known
-        tx = Tx(session, call.principal, tx_now, call.request.scope["request_id"], conditions)
+        tx = Tx(session, call.principal, tx_now, call.request.scope["request_id"], conditions, call.dry_run)
         value = await do(tx)
         await session.flush()
         if call.dry_run:
@@ -148,4 +150,10 @@ def _render(call: Call, value: BaseModel | None) -> tuple[int, bytes, dict[str, 
     if isinstance(value, Created):
         return stored(value.value, status=201)
     status = call.request.scope["route"].status_code or 200
-    return stored(value, status=status, location=call.request.scope["path"] if status == 201 else None)
+    return stored(value, status=status, location=_collection(call.request.scope) if status == 201 else None)
+
+
+def _collection(scope: Mapping[str, Any]) -> str:
+    """Where what a POST made is found: below the route's own path, unless the route names another collection."""
+    named: str | None = (scope["route"].openapi_extra or {}).get("x-created-in")
+    return named or scope["path"]

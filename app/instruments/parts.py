@@ -5,6 +5,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
+from typing_extensions import TypeAliasType
 
 from app.schemas import Name, Prose
 
@@ -36,8 +37,20 @@ def _has_english(value: dict[str, str]) -> dict[str, str]:
     return value
 
 
-#: One text in every language it has been written in, by BCP 47 tag in canonical case; English always.
-LocaleMap = Annotated[dict[Locale, Prose], Field(min_length=1, max_length=100), AfterValidator(_has_english)]
+# Named, and so one schema of the OpenAPI document: inline ones made generated clients name two classes alike.
+LocaleMap = TypeAliasType(
+    "LocaleMap",
+    Annotated[
+        dict[Locale, Prose],
+        Field(
+            min_length=1,
+            max_length=100,
+            description="One text in every language it has been written in, by BCP 47 tag in canonical case; "
+            "English always.",
+        ),
+        AfterValidator(_has_english),
+    ],
+)
 
 
 class Part(BaseModel):

@@ -4,7 +4,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.instruments.parts import (
@@ -20,6 +20,7 @@ from app.instruments.parts import (
     Slug,
     refuse_repeats,
 )
+from app.instruments.shipped import shipped_profiles
 
 # Bounded on purpose: Fraction("1e999999999") would be built digit by digit.
 Exact = (
@@ -173,8 +174,18 @@ class Rollup(Part):
     window_days: Annotated[int, Field(ge=1, le=36_500)]
 
 
+# The shipped profile under a key of one's own, with coaching and training weighing double.
+_EXAMPLE = {
+    **shipped_profiles()[0].document,
+    "key": "north-county",
+    "weights": {"default": 1, "practices": {"P1": 2}},
+}
+
+
 class ProfileDocument(Document):
     """One version of a scoring profile."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     key: DocumentKey
     version: Semver

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import Select, Text, Uuid, bindparam, select
+from sqlalchemy import DateTime, Select, Text, Uuid, bindparam, select
 from sqlmodel import col
 
 from app.db.listing import Listing
@@ -16,6 +16,7 @@ from app.instruments.schemas import DriverRead, InstrumentRead, InstrumentVersio
 
 _TENANT = bindparam("tenant_id", type_=Uuid())
 _KEY = bindparam("key", type_=Text())
+_UPDATED_SINCE = bindparam("updated_since", type_=DateTime(timezone=True))
 
 _DRIVERS = select(col(Driver.id), col(Driver.created_at), col(Driver.document)).where(col(Driver.tenant_id) == _TENANT)
 _DRIVER = Read(_DRIVERS.where(col(Driver.key) == _KEY))
@@ -24,7 +25,10 @@ DRIVERS = Listing(
     _DRIVERS,
     key=col(Driver.id),
     orders={"number": col(Driver.document)["number"].as_integer()},
-    filters={"group": col(Driver.document)["group"].as_string() == bindparam("group", type_=Text())},
+    filters={
+        "group": col(Driver.document)["group"].as_string() == bindparam("group", type_=Text()),
+        "updated_since": col(Driver.created_at) >= _UPDATED_SINCE,
+    },
 )
 
 _INSTRUMENTS = select(
@@ -40,7 +44,10 @@ INSTRUMENTS = Listing(
     _INSTRUMENTS,
     key=col(Instrument.id),
     orders={"id": col(Instrument.id)},
-    filters={"driver_key": col(Instrument.driver_key) == bindparam("driver_key", type_=Text())},
+    filters={
+        "driver_key": col(Instrument.driver_key) == bindparam("driver_key", type_=Text()),
+        "updated_since": col(Instrument.created_at) >= _UPDATED_SINCE,
+    },
 )
 
 _VERSIONS: Select[*tuple[Any, ...]] = select(
@@ -60,7 +67,7 @@ VERSIONS = Listing(
     _VERSIONS,
     key=col(InstrumentVersion.id),
     orders={"id": col(InstrumentVersion.id)},
-    filters={},
+    filters={"updated_since": col(InstrumentVersion.created_at) >= _UPDATED_SINCE},
 )
 
 _PROFILES = select(
@@ -78,7 +85,10 @@ PROFILES = Listing(
     _PROFILES,
     key=col(ScoringProfile.id),
     orders={"id": col(ScoringProfile.id)},
-    filters={"key": col(ScoringProfile.key) == _KEY},
+    filters={
+        "key": col(ScoringProfile.key) == _KEY,
+        "updated_since": col(ScoringProfile.created_at) >= _UPDATED_SINCE,
+    },
 )
 
 

@@ -1,4 +1,4 @@
-"""The routes of drivers, instruments and scoring profiles: read-only, and open to every caller of the tenant."""
+"""The routes of drivers, instruments and scoring profiles: open to every caller of the tenant, and immutable."""
 
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,8 +8,11 @@ from fastapi import APIRouter, Query, Response
 from app.http.calls import Call, CallDep
 from app.http.etags import etag
 from app.http.pages import page
+from app.http.problems import problems
 from app.http.respond import tagged, to_bytes
-from app.instruments import reads
+from app.http.write import write
+from app.instruments import reads, service
+from app.instruments.profile_document import ProfileDocument
 from app.instruments.schemas import (
     DriverQuery,
     DriverRead,
@@ -23,6 +26,7 @@ from app.instruments.schemas import (
     ScoringProfileQuery,
     ScoringProfileRead,
 )
+from app.instruments.service import ProfileExists, ProfileRefused, ReservedKey
 from app.schemas import Key, Page
 
 drivers = APIRouter(prefix="/v1/drivers", tags=["instruments"])
@@ -78,6 +82,17 @@ async def get_instrument_version(call: CallDep, key: Key, version: Key) -> Respo
 async def list_scoring_profiles(call: CallDep, query: Annotated[ScoringProfileQuery, Query()]) -> Response:
     """List the scoring profiles, without their rules."""
     return await page(call, reads.PROFILES, query, reads.present_profile)
+
+
+@profiles.post(
+    "",
+    status_code=201,
+    response_model=ScoringProfileItem,
+    responses=problems(ProfileExists, ReservedKey, ProfileRefused),
+)
+async def create_scoring_profile(call: CallDep, body: ProfileDocument) -> Response:
+    """Publish a scoring profile of one's own; it never changes afterwards."""
+    return await write(call, service.create_profile, body)
 
 
 @profiles.get("/{profile_id}", response_model=ScoringProfileRead, responses=_TAGGED)

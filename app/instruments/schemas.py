@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from typing import Any, Literal
-from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
@@ -10,7 +9,7 @@ from app.http.pages import ListQuery
 from app.instruments.document import InstrumentDocument
 from app.instruments.profile_document import ProfileDocument
 from app.instruments.shipped import shipped_drivers, shipped_instruments, shipped_profiles
-from app.schemas import Key, Read
+from app.schemas import Addressable, Instant, Key
 
 _DRIVER = next(
     driver for driver in shipped_drivers().document["drivers"] if driver["key"] == "facilitative_administration"
@@ -34,10 +33,9 @@ _ITEM = _kept(
 )
 
 
-class Kept(Read):
+class Kept(Addressable):
     """A stored thing that never changes."""
 
-    id: UUID = Field(description="UUIDv7.")
     created_at: datetime = Field(description="UTC; when the tenant got its copy.")
 
 
@@ -116,6 +114,7 @@ class DriverQuery(ListQuery):
     """Filters and order of the list of drivers; the catalogue's order unless told otherwise."""
 
     group: Key | None = None
+    updated_since: Instant | None = Field(default=None, description="Kept since this instant or later.")
     sort: Literal["number", "-number"] = "number"
 
 
@@ -123,12 +122,14 @@ class InstrumentQuery(ListQuery):
     """Filters and order of the list of instruments."""
 
     driver_key: Key | None = Field(default=None, description="Instruments of this driver.")
+    updated_since: Instant | None = Field(default=None, description="Kept since this instant or later.")
     sort: Literal["id", "-id"] = "id"
 
 
 class InstrumentVersionQuery(ListQuery):
     """Order of an instrument's versions: as they were published, or latest first."""
 
+    updated_since: Instant | None = Field(default=None, description="Kept since this instant or later.")
     sort: Literal["id", "-id"] = "id"
 
 
@@ -136,4 +137,5 @@ class ScoringProfileQuery(ListQuery):
     """Filters and order of the list of scoring profiles."""
 
     key: Key | None = Field(default=None, description="Versions of this profile.")
+    updated_since: Instant | None = Field(default=None, description="Kept since this instant or later.")
     sort: Literal["id", "-id"] = "id"

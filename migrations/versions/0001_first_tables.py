@@ -420,6 +420,7 @@ def upgrade() -> None:
             ),
             nullable=True,
         ),
+        sa.Column("supersedes_id", sa.Uuid(), nullable=True),
         sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("revealed_round", sa.Integer(), nullable=False),
         sa.Column("administered_on", sa.Date(), nullable=True),
@@ -449,6 +450,11 @@ def upgrade() -> None:
             name=op.f("fk_assessments_tenant_id_scoring_profile_id_scoring_profiles"),
         ),
         sa.ForeignKeyConstraint(["tenant_id"], ["tenants.id"], name=op.f("fk_assessments_tenant_id_tenants")),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "supersedes_id"],
+            ["assessments.tenant_id", "assessments.id"],
+            name=op.f("fk_assessments_tenant_id_supersedes_id_assessments"),
+        ),
         sa.PrimaryKeyConstraint("tenant_id", "id", name=op.f("pk_assessments")),
     )
     op.create_index("ix_assessments_administered", "assessments", ["tenant_id", "administered_on", "id"], unique=False)
@@ -458,6 +464,20 @@ def upgrade() -> None:
     op.create_index("ix_assessments_instrument", "assessments", ["tenant_id", "instrument_version_id"], unique=False)
     op.create_index("ix_assessments_organization", "assessments", ["tenant_id", "organization_id", "id"], unique=False)
     op.create_index("ix_assessments_profile", "assessments", ["tenant_id", "scoring_profile_id"], unique=False)
+    op.create_index(
+        "ix_assessments_supersedes",
+        "assessments",
+        ["tenant_id", "supersedes_id"],
+        unique=False,
+        postgresql_where="supersedes_id is not null",
+    )
+    op.create_index(
+        "uq_assessments_successor",
+        "assessments",
+        ["tenant_id", "supersedes_id"],
+        unique=True,
+        postgresql_where="supersedes_id is not null and state <> 'void'",
+    )
     op.create_index("ix_assessments_updated", "assessments", ["tenant_id", "updated_at", "id"], unique=False)
     op.create_table(
         "stage_changes",
@@ -1002,6 +1022,14 @@ def downgrade() -> None:
     op.drop_index("ix_assessments_instrument", table_name="assessments")
     op.drop_index("ix_assessments_implementation", table_name="assessments")
     op.drop_index("ix_assessments_administered", table_name="assessments")
+    op.drop_index(
+        "uq_assessments_successor",
+        table_name="assessments",
+        postgresql_where="supersedes_id is not null and state <> 'void'",
+    )
+    op.drop_index(
+        "ix_assessments_supersedes", table_name="assessments", postgresql_where="supersedes_id is not null"
+    )
     op.drop_table("assessments")
     op.drop_index("ix_implementations_updated", table_name="implementations")
     op.drop_index("ix_implementations_program", table_name="implementations")

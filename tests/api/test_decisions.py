@@ -269,14 +269,14 @@ async def test_each_thing_in_the_way_of_the_end_is_told_alone_and_together(tenan
     await stands_in_the_way(
         team,
         insufficient_coverage=rest,
-        administration_missing=[],
+        no_administration_record=[],
         unscored_practice=rest,
         provisional_practice=["P2"],
     )
     for practice in rest:
         await agree(practice, 1, "As agreed.")
     await agree("P2", 1)
-    await stands_in_the_way(team, administration_missing=[])
+    await stands_in_the_way(team, no_administration_record=[])
     await team.administration()
     await disagree("P2")
     await stands_in_the_way(team, provisional_practice=["P2"])
@@ -286,7 +286,7 @@ async def test_each_thing_in_the_way_of_the_end_is_told_alone_and_together(tenan
     for label in ("A", "B"):
         await team.vote(label, "P2", 2)
     await team.move("consensus")
-    await stands_in_the_way(team, consensus_lacks_note=["P2"])
+    await stands_in_the_way(team, consensus_needs_note=["P2"])
     await agree("P2", 1, "The second half is only promised.")
     await disagree("P9")
     await stands_in_the_way(team, unscored_practice=["P9"])

@@ -33,7 +33,8 @@ async def test_a_seat_is_added_read_and_listed(team: Team, admin: Actor) -> None
     assert answer.status_code == 201, answer.text
     made = answer.json()
     assert answer.headers["location"] == f"{path}/{made['id']}"
-    token = made.pop("token")
+    token, reason = made.pop("token"), made.pop("token_reason")
+    assert reason is None
     assert (made["label"], made["has_token"], made["withdrawn_at"]) == ("HR, day shift", True, None)
     read = await admin.get(answer.headers["location"])
     assert read.json() == made
@@ -49,7 +50,7 @@ async def test_a_token_is_shown_once_and_nowhere_else(team: Team, admin: Actor) 
     first = await admin.made(f"{team.path}/participants", {"seat": "observer", "label": "Guest"})
     path = f"{team.path}/participants/{first['id']}"
     second = (await admin.post(f"{path}/token")).json()
-    assert second.keys() == {"participant_id", "token"}
+    assert second == {"participant_id": first["id"], "token": second["token"], "token_reason": None}
     patched = await admin.patch(path, {"label": "Visitor"})
     below = ("", "/participants", f"/participants/{first['id']}", "/history", "/readiness")
     shown = [patched.text, *[(await admin.get(team.path + end)).text for end in below]]
@@ -169,7 +170,7 @@ async def test_respondents_are_invited_before_the_close_only(team: Team, admin: 
     refused(await admin.patch(f"{path}/{observer['id']}", respondent), 409, "voting_closed")
     # Nor does anybody stop being one: who was asked is settled.
     silent = f"{path}/{team.ids['Silent']}"
-    refused(await admin.patch(silent, {"seat": "observer"}), 409, "voting_closed")
+    refused(await admin.patch(silent, {"seat": "observer"}), 409, "seat_fixed")
     assert (await admin.patch(silent, {"perspective": "finance"})).status_code == 200
     assert (await team.readiness())["voting"]["invited"] == invited == 3
     assert (await admin.post(path, {"seat": "observer"})).status_code == 201
@@ -187,14 +188,22 @@ async def test_a_seat_that_has_voted_stays_a_respondents(team: Team, admin: Acto
     assert (await team.vote("A", "P1", 1)).status_code == 201
     for state in ("collecting", "consensus"):
         for other in ("observer", "administrator"):
-            refused(await admin.patch(path, {"seat": other}), 409, "seat_has_votes")
+            refused(await admin.patch(path, {"seat": other}), 409, "seat_fixed")
         if state == "collecting":
             await team.move("consensus")
     await team.move("collecting", "Again")
-    refused(await admin.patch(path, {"seat": "observer"}), 409, "seat_has_votes")
+    refused(await admin.patch(path, {"seat": "observer"}), 409, "seat_fixed")
     assert (await admin.patch(path, {"perspective": "hr", "label": None})).json()["perspective"] == "hr"
-    silent = await admin.patch(f"{team.path}/participants/{team.ids['Silent']}", {"seat": "observer"})
-    assert (silent.json()["seat"], silent.json()["perspective"]) == ("observer", None)
+    # Nor does the answer tell, rehearsed or not, who has not voted yet.
+    silent = f"{team.path}/participants/{team.ids['Silent']}"
+    for suffix in ("", "?dry_run=true"):
+        refused(await admin.patch(silent + suffix, {"seat": "observer"}), 409, "seat_fixed")
+
+
+async def test_a_drafts_respondent_may_become_an_observer(team: Team, admin: Actor) -> None:
+    await team.seat("A")
+    changed = await admin.patch(f"{team.path}/participants/{team.ids['A']}", {"seat": "observer"})
+    assert (changed.json()["seat"], changed.json()["perspective"]) == ("observer", None)
 
 
 async def test_a_seat_is_changed_at_the_version_that_was_read(team: Team, admin: Actor) -> None:

@@ -1,0 +1,124 @@
+"""Correcting a final assessment: a new one that takes its place, never an edit."""
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from app.assessments import reads
+from app.assessments.errors import NotFinal, RevisionExists
+from app.assessments.held import hold
+from app.assessments.models import (
+    AdministrationRecord,
+    Assessment,
+    AssessmentChange,
+    AssessmentState,
+    Consensus,
+    Participant,
+    PracticeRating,
+    Vote,
+)
+from app.assessments.schemas import AssessmentRead, RevisionCreate
+from app.db.base import Versioned
+from app.db.ids import uuid7
+from app.db.transaction import Tx
+from app.outbox import record
+
+Part = TypeVar("Part", bound=Versioned)
+# What a copy does not take over: its own identity, and the tokens, each of which opens one seat of one assessment.
+_OWN = frozenset({"id", "created_at", "updated_at", "version", "assessment_id", "token_hash", "token_revoked_at"})
+_OF_THE_ASSESSMENT = frozenset({"title", "state", "supersedes_id", "finalized_at"}) | _OWN
+
+
+async def revise(tx: Tx, assessment_id: UUID, body: RevisionCreate) -> AssessmentRead:
+    """Make a revision of a final assessment: all of it copied, open for consensus, linked to what it corrects.
+
+    The corrected assessment stays as it is and counts until the revision is final. Seats keep their votes and get no
+    tokens; issue new ones where somebody is to look at them.
+
+    Raises:
+        NotFound, Forbidden: as everywhere.
+        NotFinal: the assessment is not final.
+        RevisionExists: it has a revision that is not void.
+    """
+    held = await hold(tx, assessment_id, "reviseAssessment", lock="update")
+    corrected = held.assessment
+    if corrected.state is not AssessmentState.FINAL:
+        raise NotFinal
+    if await _has_revision(tx, corrected):
+        raise RevisionExists
+    revision = Assessment(
+        **_copied(corrected, without=_OF_THE_ASSESSMENT),
+        title=body.title or corrected.title,
+        state=AssessmentState.CONSENSUS,
+        supersedes_id=corrected.id,
+        created_at=tx.now,
+        updated_at=tx.now,
+    )
+    tx.session.add(revision)
+    await tx.session.flush()
+    seats = await _copy_seats(tx, corrected, revision)
+    for table in (Consensus, PracticeRating, AdministrationRecord):
+        _add_copies(tx, revision, await _parts(tx, table, corrected))
+    for vote in await _parts(tx, Vote, corrected):
+        _add_copies(tx, revision, [vote], participant_id=seats[vote.participant_id])
+    tx.session.add(
+        AssessmentChange(
+            tenant_id=tx.tenant_id,
+            created_at=tx.now,
+            assessment_id=revision.id,
+            to_state=revision.state,
+            reason=body.reason,
+            actor_id=tx.principal.id,
+            actor_name=tx.principal.name,
+        )
+    )
+    record(
+        tx,
+        "assessment.revised",
+        revision.id,
+        organization_id=revision.organization_id,
+        data={"supersedes_id": str(corrected.id)},
+    )
+    return await reads.get(tx, tx.principal, revision.id)
+
+
+async def _has_revision(tx: Tx, corrected: Assessment) -> bool:
+    found = await tx.session.scalar(
+        select(Assessment.id).where(
+            col(Assessment.tenant_id) == tx.tenant_id,
+            col(Assessment.supersedes_id) == corrected.id,
+            col(Assessment.state) != AssessmentState.VOID,
+        )
+    )
+    return found is not None
+
+
+async def _copy_seats(tx: Tx, corrected: Assessment, revision: Assessment) -> dict[UUID, UUID]:
+    seats: dict[UUID, UUID] = {}
+    for seat in await _parts(tx, Participant, corrected):
+        seats[seat.id] = uuid7()
+        _add_copies(tx, revision, [seat], id=seats[seat.id])
+    await tx.session.flush()
+    return seats
+
+
+async def _parts(tx: Tx, table: type[Part], assessment: Assessment) -> list[Part]:
+    columns: Any = table
+    found = await tx.session.execute(
+        select(table)
+        .where(columns.tenant_id == tx.tenant_id, columns.assessment_id == assessment.id)
+        .order_by(columns.id)
+    )
+    return list(found.scalars())
+
+
+def _add_copies(tx: Tx, revision: Assessment, parts: Iterable[Versioned], **changed: Any) -> None:
+    for part in parts:
+        fields = {**_copied(part, without=_OWN), "assessment_id": revision.id, **changed}
+        tx.session.add(type(part)(**fields, created_at=tx.now, updated_at=tx.now))
+
+
+def _copied(row: Versioned, *, without: frozenset[str]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in type(row).model_fields if name not in without}
