@@ -9,7 +9,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 from pydantic.alias_generators import to_camel
 
-from app import __version__, health
+from app import __version__, health, log
 from app.access.authenticate import Authenticator
 from app.access.operations import OPERATIONS
 from app.accounts import router as accounts
@@ -23,6 +23,7 @@ from app.http import openapi, problems
 from app.http.calls import Service
 from app.http.guard import Guard
 from app.http.queries import describe_query
+from app.http.shortcut import Shortcut
 from app.instruments import router as instruments
 from app.organizations import router as organizations
 from app.people import router as people
@@ -62,7 +63,11 @@ _ROUTERS: tuple[APIRouter, ...] = (
 
 
 def create_app(
-    settings: Settings | None = None, *, database_url: str | None = None, clock: Callable[[], datetime] = now
+    settings: Settings | None = None,
+    *,
+    database_url: str | None = None,
+    clock: Callable[[], datetime] = now,
+    shortcut: bool = True,
 ) -> FastAPI:
     """Build the app.
 
@@ -70,6 +75,7 @@ def create_app(
         settings: absent, they are read from the environment.
         database_url: where the service logs in; absent, the settings'.
         clock: tells the present instant.
+        shortcut: serve plain GETs by the index; a test compares the answers with those without it.
     """
     load_models()
     settings = settings or load_settings()
@@ -102,15 +108,39 @@ def create_app(
         _mount(app, router)
     problems.install(app)
     openapi.install(app, lambda operation: OPERATIONS[operation].published())
+    # The last added is the outermost.
+    if shortcut:
+        routes = [route for route in app.routes if isinstance(route, APIRoute)]
+        app.add_middleware(Shortcut, service=app.state.service, routes=routes)
+    app.add_middleware(
+        Guard,
+        max_body_bytes=settings.max_body_bytes,
+        seconds=settings.request_seconds,
+        tell=log.request_teller(settings),
+    )
     if settings.cors_origins:
         app.add_middleware(
             CORSMiddleware,
             allow_origins=settings.cors_origins,
             allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=["Authorization", "Content-Type", "If-Match", "If-None-Match", "X-Request-Id"],
-            expose_headers=["ETag", "Link", "Location", "Retry-After", "X-Request-Id"],
+            allow_headers=[
+                "Authorization",
+                "Content-Type",
+                "Idempotency-Key",
+                "If-Match",
+                "If-None-Match",
+                "X-Request-Id",
+            ],
+            expose_headers=[
+                "Dry-Run",
+                "ETag",
+                "Idempotency-Replayed",
+                "Link",
+                "Location",
+                "Retry-After",
+                "X-Request-Id",
+            ],
         )
-    app.add_middleware(Guard, max_body_bytes=settings.max_body_bytes, seconds=settings.request_seconds)
     return app
 
 

@@ -10,7 +10,6 @@ from uuid import UUID
 from fastapi import Depends, Request
 from sqlalchemy import LargeBinary, Uuid, bindparam, func, literal_column, select
 from sqlmodel import col
-from starlette.datastructures import Headers
 
 from app.access import credentials
 from app.access.credentials import Credential, KeyExpired, KeyRevoked, TokenRevoked
@@ -85,14 +84,13 @@ class Authenticator:
         self._remembered: dict[str, tuple[float, Principal]] = {}
         self._forgotten = 0
 
-    async def __call__(self, headers: Headers) -> Principal:
-        """The principal of these headers.
+    async def __call__(self, authorization: str | None) -> Principal:
+        """The principal of an Authorization header.
 
         Raises:
             Unauthorized: no credential, an unknown one, or one that was revoked or has expired.
         """
-        authorization = headers.get("authorization", "")
-        known = self._remembered.get(authorization)
+        known = self._remembered.get(authorization or "")
         if known is not None and known[0] > time.monotonic():
             return known[1]
         credential = credentials.parse(authorization)
@@ -110,7 +108,7 @@ class Authenticator:
         if forgotten == self._forgotten:
             if len(self._remembered) >= _MOST_REMEMBERED:
                 self._remembered.clear()
-            self._remembered[authorization] = (time.monotonic() + _REMEMBERED_SECONDS, principal)
+            self._remembered[authorization or ""] = (time.monotonic() + _REMEMBERED_SECONDS, principal)
         return principal
 
     def forget(self) -> None:

@@ -5,7 +5,24 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Date, DateTime, Text, Uuid, all_, and_, any_, bindparam, cast, func, literal_column, not_, select
+from pydantic_core import to_json
+from sqlalchemy import (
+    Date,
+    DateTime,
+    Text,
+    Uuid,
+    all_,
+    and_,
+    any_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    not_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
@@ -13,6 +30,7 @@ from app.access.policy import may, require
 from app.action_items.course import MOVES, SETTLED
 from app.action_items.models import ActionItem, ActionItemChange, ActionItemNote, ActionStatus, Effort
 from app.action_items.schemas import ActionItemChangeRead, ActionItemNoteRead, ActionItemRead, ActionSource
+from app.db.json_rows import open_object
 from app.db.listing import Listing
 from app.db.reads import Read, Reader, Row
 from app.errors import NotFound
@@ -40,6 +58,25 @@ _ROWS = (
     .where(col(ActionItem.tenant_id) == _TENANT)
 )
 _BY_ID = Read(_ROWS.where(col(ActionItem.id) == bindparam("id", type_=Uuid())))
+# What a caller gets, rendered by the server up to the fields that depend on the caller and the day.
+_HOT = _ROWS.with_only_columns(
+    col(ActionItem.id),
+    col(ActionItem.version),
+    col(ActionItem.status),
+    col(ActionItem.due_on),
+    col(Organization.path),
+    col(Organization.timezone),
+    open_object(
+        {
+            **{name: getattr(ActionItem, name) for name in ActionItemRead.model_fields if name not in _COMPUTED},
+            "source": case(
+                (col(ActionItem.assessment_id).is_(None), literal(ActionSource.FREE.value, Text())),
+                else_=literal(ActionSource.GAP.value, Text()),
+            ),
+        }
+    ).label("text"),
+)
+_HOT_BY_ID = Read(_HOT.where(col(ActionItem.id) == bindparam("id", type_=Uuid())))
 
 _NOW = bindparam("now", type_=DateTime(timezone=True))
 _AS_OF = bindparam("as_of", type_=Date())
@@ -51,7 +88,7 @@ _OVERDUE = and_(
 )
 LIST = Listing(
     "action-items",
-    _ROWS,
+    _HOT,
     key=col(ActionItem.id),
     orders={
         "id": col(ActionItem.id),
@@ -104,6 +141,7 @@ HISTORY = Listing(
 #: What a stored status means to a reader: itself, whether the item can be overdue, where it may go.
 _STATUS: Final = {status.value: (status, status not in SETTLED, MOVES[status]) for status in ActionStatus}
 _EFFORT: Final[dict[str | None, Effort | None]] = {None: None, **{effort.value: effort for effort in Effort}}
+_MOVES_TEXT: Final = {status.value: to_json(MOVES[status]).decode() for status in ActionStatus}
 _NO_MOVES: Final[tuple[ActionStatus, ...]] = ()
 _FIELDS: Final = set(ActionItemRead.model_fields)
 _assign = object.__setattr__
@@ -139,6 +177,15 @@ class View:
         fields["overdue"] = can_be_overdue and due_on is not None and due_on < self._day(timezone)
         fields["allowed_transitions"] = moves if self._may_move(path) else _NO_MOVES
         return _trusted(fields)
+
+    def render(self, row: Row) -> bytes:
+        """One row, of those the server has rendered, as this caller sees it: the bytes of what `__call__` makes."""
+        _, can_be_overdue, _ = _STATUS[row["status"]]
+        due_on = row["due_on"]
+        overdue = can_be_overdue and due_on is not None and due_on < self._day(row["timezone"])
+        moves = _MOVES_TEXT[row["status"]] if self._may_move(row["path"]) else "[]"
+        text = f'{row["text"]},"overdue":{"true" if overdue else "false"},"allowed_transitions":{moves}}}'
+        return text.encode()
 
     def _day(self, timezone: str) -> date:
         if self._as_of is not None:
@@ -191,6 +238,21 @@ async def get(
         NotFound: none such in the caller's sight.
     """
     return View(principal, now, as_of)(await row_of(reader, principal, action_item_id))
+
+
+async def get_rendered(
+    reader: Reader, principal: Principal, action_item_id: UUID, *, now: datetime, as_of: date | None = None
+) -> tuple[int, bytes]:
+    """One action item's version and its body.
+
+    Raises:
+        NotFound: none such in the caller's sight.
+    """
+    row = await reader.fetch_one(_HOT_BY_ID, tenant_id=principal.tenant_id, id=action_item_id)
+    if row is None:
+        raise NotFound
+    require(principal, "getActionItem", row["path"])
+    return row["version"], View(principal, now, as_of).render(row)
 
 
 async def subtree(reader: Reader, principal: Principal, organization_id: UUID | None) -> dict[str, str]:

@@ -37,10 +37,11 @@ from app.action_items.schemas import (
 from app.assessments.errors import SealedVotes, UnknownAssessment, UnknownPractice
 from app.errors import Frozen, InvalidTransition, NotFound, PreconditionFailed, ReasonRequired
 from app.http.calls import CallDep
+from app.http.etags import etag
 from app.http.openapi import IF_MATCH
 from app.http.pages import page
 from app.http.problems import problems
-from app.http.respond import show
+from app.http.respond import tagged
 from app.http.write import write
 from app.organizations.service import OrganizationArchived
 from app.schemas import Day, Page
@@ -57,7 +58,7 @@ async def list_action_items(call: CallDep, query: Annotated[ActionItemQuery, Que
     within, now = scopes(call.principal), call.now
     below = await reads.subtree(call, call.principal, query.subtree)
     view = reads.View(call.principal, now, query.as_of)
-    return await page(call, reads.LIST, query, view, scopes=within, now=now, as_of=query.as_of, **below)
+    return await page(call, reads.LIST, query, view.render, scopes=within, now=now, as_of=query.as_of, **below)
 
 
 @router.post(
@@ -119,7 +120,8 @@ async def create_action_items(call: CallDep, body: ActionItemsCreate) -> Respons
 @router.get("/{action_item_id}", response_model=ActionItemRead)
 async def get_action_item(call: CallDep, action_item_id: UUID, as_of: AsOf = None) -> Response:
     """Read one action item."""
-    return show(call, await reads.get(call, call.principal, action_item_id, now=call.now, as_of=as_of))
+    version, body = await reads.get_rendered(call, call.principal, action_item_id, now=call.now, as_of=as_of)
+    return tagged(call, body, etag(version, body))
 
 
 @router.patch(

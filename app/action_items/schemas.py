@@ -30,7 +30,9 @@ Practice = Annotated[
     str,
     StringConstraints(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"),
 ]
-Practices = Annotated[list[Practice], Field(max_length=20), AfterValidator(_each_once)]
+Practices = Annotated[
+    list[Practice], Field(max_length=20, json_schema_extra={"uniqueItems": True}), AfterValidator(_each_once)
+]
 Level = Annotated[int, Field(strict=True, ge=1, le=2)]
 
 _OWNER = "The person who sees to it: active, and in an organization in sight."

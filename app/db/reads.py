@@ -135,8 +135,7 @@ class ReadPool:
             for last in (False, True):
                 connection = self._free.pop() if self._free else await self._open()
                 try:
-                    async with asyncio.timeout(self._deadline):
-                        rows = await connection.run(read, arguments, one=one)
+                    rows = await connection.run(read, arguments, one=one)
                 except asyncpg.InvalidCachedStatementError:
                     # A migration changed the table under a prepared statement: prepare it anew, once.
                     connection.forget()

@@ -1,19 +1,21 @@
 """What a route knows of its request: the caller, the way to read, the conditional headers."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import parse_qsl
 from uuid import UUID
 
 from fastapi import Depends, Request
-from starlette.datastructures import Headers
 
 from app.db.engine import Database
 from app.db.reads import Read, Row
 from app.errors import FieldError, Invalid
 from app.principal import Principal
 from app.settings import Settings
+
+Scope = MutableMapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -22,19 +24,29 @@ class Service:
 
     settings: Settings
     database: Database
-    authenticate: Callable[[Headers], Awaitable[Principal]]
+    authenticate: Callable[[str | None], Awaitable[Principal]]
     clock: Callable[[], datetime]
     running: set[tuple[UUID, UUID, str]] = field(default_factory=set)
+
+
+def header(scope: Scope, name: bytes) -> str | None:
+    """A request header by its lower-case name; the first, where there are several."""
+    for known, value in scope["headers"]:
+        if known == name:
+            text: str = value.decode("latin-1")
+            return text
+    return None
 
 
 @dataclass(slots=True)
 class Call:
     """One request of an authenticated caller. Reads through it see committed rows only."""
 
-    request: Request
+    scope: Scope
     principal: Principal
     service: Service
     dry_run: bool = False
+    request: Request | None = None
 
     @property
     def tenant_id(self) -> UUID:
@@ -45,6 +57,10 @@ class Call:
     def now(self) -> datetime:
         """The present instant, UTC."""
         return self.service.clock()
+
+    def header(self, name: bytes) -> str | None:
+        """A request header by its lower-case name."""
+        return header(self.scope, name)
 
     async def fetch(self, read: Read, **values: Any) -> Sequence[Row]:
         """Run a hot read."""
@@ -57,13 +73,13 @@ class Call:
 
 async def _call(request: Request) -> Call:
     service: Service = request.app.state.service
-    headers = request.headers
-    principal = await service.authenticate(headers)
     scope = request.scope
+    principal = await service.authenticate(header(scope, b"authorization"))
     if not scope["query_string"]:
-        return Call(request, principal, service)
-    _check_query(request, scope["route"].query_names)
-    return Call(request, principal, service, dry_run=_dry_run(request))
+        return Call(scope, principal, service, request=request)
+    pairs = query_pairs(scope)
+    check_names(pairs, scope["route"])
+    return Call(scope, principal, service, dry_run=_dry_run(pairs), request=request)
 
 
 async def check_query(request: Request) -> None:
@@ -72,28 +88,38 @@ async def check_query(request: Request) -> None:
     Raises:
         Invalid: there is one.
     """
-    _check_query(request, request.scope["route"].query_names)
+    check_names(query_pairs(request.scope), request.scope["route"])
 
 
-def _dry_run(request: Request) -> bool:
-    asked = request.query_params.get("dry_run", "false")
-    if asked not in {"true", "false"}:
-        error = FieldError("/query/dry_run", "bool_parsing", "This is neither true nor false")
-        raise Invalid("Some query parameters are not valid; see errors.", errors=[error])
-    return asked == "true"
+def query_pairs(scope: Scope) -> list[tuple[str, str]]:
+    """The query parameters in the order sent."""
+    return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
 
 
-def _check_query(request: Request, known: frozenset[str]) -> None:
+def check_names(pairs: Iterable[tuple[str, str]], route: Any) -> None:
+    """Refuse parameters that the route does not take, or takes once.
+
+    Raises:
+        Invalid: there is one.
+    """
     seen: set[str] = set()
     errors = []
-    for name, _ in request.query_params.multi_items():
-        if name not in known:
+    for name, _ in pairs:
+        if name not in route.query_names:
             errors.append(FieldError("/query", "unknown_parameter", "A query parameter is not known here"))
-        elif name in seen and name not in request.scope["route"].repeatable_names:
+        elif name in seen and name not in route.repeatable_names:
             errors.append(FieldError(f"/query/{name}", "repeated_parameter", "This parameter is taken once"))
         seen.add(name)
     if errors:
         raise Invalid("Some query parameters are not valid; see errors.", errors=errors)
+
+
+def _dry_run(pairs: Iterable[tuple[str, str]]) -> bool:
+    asked = dict(pairs).get("dry_run", "false")
+    if asked not in {"true", "false"}:
+        error = FieldError("/query/dry_run", "bool_parsing", "This is neither true nor false")
+        raise Invalid("Some query parameters are not valid; see errors.", errors=[error])
+    return asked == "true"
 
 
 CallDep = Annotated[Call, Depends(_call)]

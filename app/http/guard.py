@@ -9,23 +9,28 @@ import time
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError, Internal, MalformedBody, PayloadTooLarge, Unavailable, UnsupportedMediaType
 from app.http import problems
+from app.http.calls import header
+from app.log import TellRequest
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _JSON = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _DEEPEST = 32
-_SECURITY = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "private, no-cache",
-    "Vary": "Authorization",
-}
+_SECURITY = tuple(
+    (name.lower().encode(), value.encode())
+    for name, value in {
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+        "Referrer-Policy": "no-referrer",
+        "Cache-Control": "private, no-cache",
+        "Vary": "Authorization",
+    }.items()
+)
 _log = structlog.get_logger("fa.http")
 
 
@@ -89,10 +94,12 @@ class Guard:
     Args:
         max_body_bytes: the largest body taken.
         seconds: the deadline of a request, reading its body included.
+        tell: logs one request: method, route, status, milliseconds, request id; None: requests are not logged.
     """
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int, seconds: float) -> None:
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, seconds: float, tell: TellRequest | None = None) -> None:
         self.app = app
+        self.tell = tell
         self.max_body_bytes = max_body_bytes
         self.seconds = seconds
 
@@ -101,8 +108,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        asked = headers.get("x-request-id", "")
+        asked = header(scope, b"x-request-id") or ""
         scope["request_id"] = request_id = asked if _REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
         started = time.perf_counter()
         status = 0
@@ -111,10 +117,10 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                out = MutableHeaders(scope=message)
-                out["X-Request-Id"] = request_id
-                for name, value in _SECURITY.items():
-                    out.setdefault(name, value)
+                headers = message["headers"] = list(message["headers"])
+                names = {name for name, _ in headers}
+                headers.append((b"x-request-id", request_id.encode("ascii")))
+                headers += [pair for pair in _SECURITY if pair[0] not in names]
             await send(message)
 
         async def fail(error: AppError) -> None:
@@ -124,7 +130,7 @@ class Guard:
         try:
             async with asyncio.timeout(self.seconds):
                 if scope["method"] in _WITH_BODY:
-                    receive = await self._body(headers, receive)
+                    receive = await self._body(Headers(scope=scope), receive)
                 await self.app(scope, receive, tagged)
         except AppError as error:
             await fail(error)
@@ -134,15 +140,14 @@ class Guard:
             _log.exception("unhandled", request_id=request_id, method=scope["method"])
             await fail(Internal("Something went wrong here; the request id helps to find it in the log."))
         finally:
-            route = scope.get("route")
-            _log.info(
-                "request",
-                method=scope["method"],
-                route=getattr(route, "path", None),
-                status=status,
-                ms=round((time.perf_counter() - started) * 1000, 1),
-                request_id=request_id,
-            )
+            if self.tell is not None:
+                self.tell(
+                    scope["method"],
+                    getattr(scope.get("route"), "path", None),
+                    status,
+                    (time.perf_counter() - started) * 1000,
+                    request_id,
+                )
 
     async def _body(self, headers: Headers, receive: Receive) -> Receive:
         too_large = PayloadTooLarge(f"At most {self.max_body_bytes} bytes are taken.")

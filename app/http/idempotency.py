@@ -14,12 +14,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from fastapi import Request, Response
+from fastapi import Response
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import Conflict, FieldError, Invalid
+from app.http.calls import Call
 from app.principal import Principal
 
 KEPT = timedelta(hours=24)
@@ -115,19 +116,19 @@ class Keyed:
         await session.execute(_FINISH, values)
 
 
-async def keyed(request: Request, principal: Principal) -> Keyed | None:
+async def keyed(call: Call) -> Keyed | None:
     """Read the Idempotency-Key of a POST.
 
     Raises:
         Invalid: it is empty, too long or has other than visible ASCII characters.
     """
-    key = request.headers.get("idempotency-key")
-    if key is None or request.method != "POST":
+    key, scope = call.header(b"idempotency-key"), call.scope
+    if key is None or scope["method"] != "POST" or call.request is None:
         return None
     if not _FORM.fullmatch(key):
         error = FieldError("/header/idempotency-key", "idempotency_key", "1 to 200 visible ASCII characters")
         raise Invalid("The Idempotency-Key is not valid.", errors=[error])
-    told = hashlib.sha256(f"{request.method} {request.scope['path']}?".encode())
-    told.update(request.scope["query_string"] + b"\n" + request.headers.get("if-match", "").encode() + b"\n")
-    told.update(await request.body())
-    return Keyed(principal, key, told.digest())
+    told = hashlib.sha256(f"{scope['method']} {scope['path']}?".encode())
+    told.update(scope["query_string"] + b"\n" + (call.header(b"if-match") or "").encode() + b"\n")
+    told.update(await call.request.body())
+    return Keyed(call.principal, key, told.digest())

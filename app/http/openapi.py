@@ -15,6 +15,7 @@ from app.errors import (
     Forbidden,
     Internal,
     Invalid,
+    InvalidCursor,
     MalformedBody,
     NotFound,
     PayloadTooLarge,
@@ -194,6 +195,8 @@ def _finish(method: str, operation: dict[str, Any], required: list[str], schemas
             kinds.append(Forbidden)
         if any(parameter["in"] == "path" for parameter in parameters):
             kinds.append(NotFound)
+    if any(parameter["name"] == "cursor" for parameter in parameters):
+        kinds.append(InvalidCursor)
     if "requestBody" in operation:
         kinds += [MalformedBody, PayloadTooLarge, UnsupportedMediaType]
         content = operation["requestBody"]["content"]

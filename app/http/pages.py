@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from app.db.listing import Listing
 from app.db.reads import Row
 from app.errors import InvalidCursor
-from app.http.calls import Call
+from app.http.calls import Call, query_pairs
 from app.http.respond import JSON, to_bytes
 
 _SIGNATURE = 16
@@ -90,7 +90,7 @@ async def page(
     call: Call,
     listing: Listing,
     query: ListQuery,
-    item: Callable[[Row], BaseModel],
+    item: Callable[[Row], BaseModel | bytes],
     *,
     scopes: dict[str, Any] | None = None,
     **values: Any,
@@ -98,7 +98,7 @@ async def page(
     """Answer one page of a list.
 
     Args:
-        item: makes one item of one row.
+        item: makes one item of one row, as a model or as its JSON.
         scopes: the parameters of the caller's subtrees, two a subtree; none: all of the tenant.
         values: further parameters of the statement; they bind the cursor too.
     """
@@ -130,7 +130,11 @@ async def page(
     if len(rows) > query.limit:
         rows = rows[: query.limit]
         following = _seal(call, bound, [_plain(rows[-1]["order_value"]), str(rows[-1]["id"])])
-    return _answer(call, [to_bytes(item(row)) for row in rows], following)
+    return _answer(call, [_rendered(item(row)) for row in rows], following)
+
+
+def _rendered(item: BaseModel | bytes) -> bytes:
+    return item if type(item) is bytes else to_bytes(item)  # type: ignore[arg-type]
 
 
 def _argument(value: Any) -> Any:
@@ -146,6 +150,6 @@ def _answer(call: Call, items: list[bytes], following: str | None) -> Response:
     body = b'{"items":[' + b",".join(items) + b'],"next_cursor":' + token + b"}"
     headers = {}
     if following:
-        kept = [(k, v) for k, v in call.request.query_params.multi_items() if k != "cursor"]
-        headers["Link"] = f'<{call.request.scope["path"]}?{urlencode([*kept, ("cursor", following)])}>; rel="next"'
+        kept = [(k, v) for k, v in query_pairs(call.scope) if k != "cursor"]
+        headers["Link"] = f'<{call.scope["path"]}?{urlencode([*kept, ("cursor", following)])}>; rel="next"'
     return Response(body, media_type=JSON, headers=headers)

@@ -26,7 +26,7 @@ def show(call: Call, value: BaseModel) -> Response:
 def tagged(call: Call, body: bytes, tag: str) -> Response:
     """Answer a read with a tag of its own making, or 304 where the caller has it already."""
     headers = {"ETag": tag}
-    known = call.request.headers.get("if-none-match")
+    known = call.header(b"if-none-match")
     if known is not None and matches(known, tag):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=JSON, headers=headers)

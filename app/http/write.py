@@ -77,9 +77,10 @@ async def write(
     is rendered before the commit; the response exists only after it. A dry run goes as far as the commit would, checks
     every constraint, and rolls back. A POST with an Idempotency-Key keeps its response in the same transaction.
     """
-    asked = None if call.dry_run else await keyed(call.request, call.principal)
+    # A rehearsal refuses the key that the change itself would refuse, and keeps none.
+    asked = await keyed(call)
     running = call.service.running
-    if asked is None:
+    if asked is None or call.dry_run:
         return await _run(call, None, lambda tx: do(tx, *args, **kwargs))
     if asked.identity in running:
         raise IdempotencyRunning
@@ -111,14 +112,13 @@ async def _run(call: Call, asked: Keyed | None, do: Do) -> Response:
 
 
 async def _attempt(call: Call, asked: Keyed | None, do: Do) -> Response:
-    headers = call.request.headers
-    conditions = preconditions(headers.get("if-match"), headers.get("if-none-match"))
+    conditions = preconditions(call.header(b"if-match"), call.header(b"if-none-match"))
     tx_now = call.now
     async with AsyncSession(call.service.database.engine, expire_on_commit=False) as session:
         await session.execute(_TENANT, {"tenant": str(call.tenant_id)})
         if asked is not None and (known := await asked.claim(session, tx_now)) is not None:
             return known
-        tx = Tx(session, call.principal, tx_now, call.request.scope["request_id"], conditions, call.dry_run)
+        tx = Tx(session, call.principal, tx_now, call.scope["request_id"], conditions, call.dry_run)
         value = await do(tx)
         await session.flush()
         if call.dry_run:
@@ -149,8 +149,8 @@ def _rehearsed(value: BaseModel | None) -> Response:
 def _render(call: Call, value: BaseModel | None) -> tuple[int, bytes, dict[str, str]]:
     if isinstance(value, Created):
         return stored(value.value, status=201)
-    status = call.request.scope["route"].status_code or 200
-    return stored(value, status=status, location=_collection(call.request.scope) if status == 201 else None)
+    status = call.scope["route"].status_code or 200
+    return stored(value, status=status, location=_collection(call.scope) if status == 201 else None)
 
 
 def _collection(scope: Mapping[str, Any]) -> str:

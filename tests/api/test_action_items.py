@@ -5,6 +5,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.action_items.schemas import ActionItemRead
 from app.http.respond import to_bytes
@@ -357,3 +359,42 @@ async def test_bad_bodies_and_parameters_are_refused(tenancy: Tenancy, admin: Ac
         assert (await admin.get(f"{ITEMS}/{bad}")).status_code == 422
     assert (await admin.get(f"{path}?as_of=2201-01-01")).status_code == 422
     assert (await admin.get(f"{path}/notes?sort=id")).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        'Say "yes" \\ and / no',
+        "Tab\tand\nline",
+        "\u0001\u001f\u007f\u0085\u2028 control",
+        "Žluťoučký 你好 \U0001f600 عربى",
+        "<script>&amp;'",
+    ],
+)
+async def test_what_the_server_renders_is_what_the_model_would(tenancy: Tenancy, admin: Actor, title: str) -> None:
+    body = {"organization_id": tenancy.root_id, "title": title, "practices": ["P1", "P9"], "description": title}
+    for fields in ({}, {"due_on": "2020-01-31", "effort": "small", "expected_level": 2}):
+        made = await admin.post("/v1/action-items", body | fields)
+        assert made.status_code == 201, made.text
+        path = made.headers["location"]
+        read = await admin.get(path)
+        assert read.content == made.content
+        assert read.headers["etag"] == made.headers["etag"]
+        listed = await admin.get("/v1/action-items?sort=-id&limit=1")
+        assert listed.content == b'{"items":[' + made.content + listed.content[len(made.content) + 10 :]
+
+
+async def test_whole_seconds_are_rendered_alike(tenancy: Tenancy, admin: Actor, owner: AsyncEngine) -> None:
+    made = await admin.made("/v1/action-items", {"organization_id": tenancy.root_id, "title": "T", "practices": []})
+    async with owner.begin() as connection:
+        await connection.execute(
+            text(
+                "update action_items set created_at = '2026-01-31T12:00:00Z', updated_at = '2026-01-31T12:00:00.5Z'"
+                " where id = :id"
+            ),
+            {"id": made["id"]},
+        )
+    read = (await admin.get(f"/v1/action-items/{made['id']}")).json()
+    assert (read["created_at"], read["updated_at"]) == ("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.500000Z")
+    rehearsed = await admin.patch(f"/v1/action-items/{made['id']}?dry_run=true", {"title": "T"})
+    assert rehearsed.json()["created_at"] == read["created_at"]
