@@ -12,10 +12,11 @@ RUNTIME := $(if $(OWN),$(VENV)/.runtime)
 DEV := $(if $(OWN),$(VENV)/.dev)
 
 .DELETE_ON_ERROR:
-.PHONY: help run test check fix migrate openapi lock migration clean
+.PHONY: help run demo test check fix migrate openapi lock migration clean
 
 help:
 	@echo 'make run         start the service, with a PostgreSQL of its own unless FA_DATABASE_URL names another'
+	@echo 'make demo        start it as the sandbox: a data set of its own, made up and always the same (FA_DEMO_DATE moves its today)'
 	@echo 'make test        run every test (PYTEST_ARGS="-k votes")'
 	@echo 'make check       format, lint, types, import contracts, OpenAPI document'
 	@echo 'make fix         format, and mend what the linter can'
@@ -26,6 +27,12 @@ help:
 	@echo 'make clean       remove the environment and caches, never the data'
 
 run: $(RUNTIME)
+	@exec $(PY) -m app serve $(ARGS)
+
+demo: export FA_DATA_DIR := $(or $(FA_DATA_DIR),.fa-demo)
+demo: export FA_DEMO_DATE := $(or $(FA_DEMO_DATE),2026-10-01)
+demo: $(RUNTIME)
+	@$(PY) -m app demo
 	@exec $(PY) -m app serve $(ARGS)
 
 migrate: $(RUNTIME)

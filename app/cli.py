@@ -149,6 +149,20 @@ def with_database(program: Annotated[list[str], typer.Argument(help="What to run
         raise typer.Exit(subprocess.run(program, env=environment, check=False).returncode)  # noqa: S603 - as asked
 
 
+@commands.command()
+def demo(as_json: AsJson = False) -> None:
+    """Make the sandbox, if it is not there yet: a tenant of made-up data whose keys are public."""
+    from app.demo import make, sandbox  # noqa: PLC0415  # as above
+
+    settings = load_settings()
+    sandbox.refuse_in_public(settings)
+    made = _as_owner(lambda engine: make.make_demo(engine, settings.demo_date))
+    if as_json:
+        typer.echo(json.dumps(made.published()))
+    else:
+        typer.echo("\n".join(made.lines()))
+
+
 @tenants.command("create")
 def tenants_create(
     slug: Annotated[str, typer.Option(help="Lower-case letters, digits and inner hyphens; unique.")],

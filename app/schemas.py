@@ -8,10 +8,21 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from annotated_types import MaxLen
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 Item = TypeVar("Item")
+#: JSON Schema has no bounds for dates, so the document bounds their years by a pattern.
+_YEARS = r"^(?:19\d\d|2[01]\d\d|2200)-"
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:$|[Tt ])")
 
 
@@ -68,7 +79,12 @@ def _iso_day(value: Any) -> Any:
     return _iso(value)
 
 
-Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2200, 12, 31)), BeforeValidator(_iso_day)]
+Day = Annotated[
+    date,
+    Field(ge=date(1900, 1, 1), le=date(2200, 12, 31)),
+    BeforeValidator(_iso_day),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": _YEARS}),
+]
 
 
 def _plausible(value: datetime) -> datetime:
@@ -77,7 +93,12 @@ def _plausible(value: datetime) -> datetime:
     return value
 
 
-Instant = Annotated[AwareDatetime, BeforeValidator(_iso), AfterValidator(_plausible)]
+Instant = Annotated[
+    AwareDatetime,
+    BeforeValidator(_iso),
+    AfterValidator(_plausible),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": _YEARS}),
+]
 
 
 def _known_zone(value: str) -> str:

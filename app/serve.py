@@ -20,11 +20,12 @@ from app import __version__, log
 from app.db.attach import owner_engine, provided
 from app.db.engine import check_role
 from app.db.migrate import migrate
+from app.demo.sandbox import clock_of, refuse_in_public
 from app.errors import BadRequest, OperatorError
 from app.http import problems
 from app.main import create_app
 from app.settings import Settings
-from app.tenants import create_tenant, list_tenants
+from app.tenants import DEMO_SLUG, create_tenant, list_tenants
 
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75  # longer than the idle time of the usual proxies, which then close first
@@ -125,7 +126,7 @@ def serve(settings: Settings) -> None:
         key = asyncio.run(_prepare(complete))
         log.configure(complete)
         lines = _announcement(complete, address_of(listener), key)
-        config = server_config(create_app(complete))
+        config = server_config(create_app(complete, clock=clock_of(complete)))
         _Server(config, lambda: _say(lines)).run([listener])
 
 
@@ -175,7 +176,10 @@ async def _prepare(settings: Settings) -> str | None:
     await migrate(settings.owner_url, settings.app_role, login_is_separate=settings.owner_database_url is not None)
     await check_role(settings.database_url, role=settings.assumed_role)
     async with owner_engine(settings) as engine:
-        if await list_tenants(engine):
+        tenants = await list_tenants(engine)
+        if any(tenant.slug == DEMO_SLUG for tenant, _ in tenants):
+            refuse_in_public(settings)
+        if tenants:
             return None
         try:
             _, _, key = await create_tenant(engine, slug=FIRST_SLUG, name=FIRST_NAME)

@@ -1,6 +1,7 @@
 """The one place that reads the environment. Built once at the start and passed down."""
 
 import os
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -9,8 +10,10 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.errors import OperatorError
+from app.schemas import Day
 
 _PREFIX = "FA_"
+_DEMO_DATES = (date(2000, 1, 1), date(2150, 12, 31))
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -63,6 +66,9 @@ class Settings(BaseSettings):
     pooler: Literal["none", "transaction"] = Field(
         default="none", description="`transaction`: a PgBouncer in transaction mode stands before the database."
     )
+    demo_date: Day | None = Field(
+        default=None, description="The sandbox's today: the clock starts at its noon UTC and stays in that day."
+    )
     docs: bool = Field(default=True, description="Serve the OpenAPI document at `/openapi.json`.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
     log_format: Literal["text", "json"] = Field(default="text", description="How it is logged.")
@@ -88,11 +94,23 @@ class Settings(BaseSettings):
             )
         if any(origin == "*" or "://" not in origin for origin in self.cors_origins):
             raise ValueError("FA_CORS_ORIGINS takes full origins such as https://app.example.org, never '*'")
+        if self.demo_date is not None:
+            if self.looks_public:
+                raise ValueError(
+                    "FA_DEMO_DATE is the sandbox's and stops the clock: unset it here, where others may call"
+                )
+            if not _DEMO_DATES[0] <= self.demo_date <= _DEMO_DATES[1]:
+                raise ValueError("FA_DEMO_DATE lies between 2000-01-01 and 2150-12-31")
         if self.require_database_url and not self.database_url:
             raise ValueError("FA_DATABASE_URL is required here: name a PostgreSQL 15 or newer")
         if self.owner_database_url and not self.database_url:
             raise ValueError("FA_OWNER_DATABASE_URL needs FA_DATABASE_URL beside it")
         return self
+
+    @property
+    def looks_public(self) -> bool:
+        """Whether others than this machine's users seem meant to call."""
+        return self.host not in _LOOPBACK or self.behind_proxy or self.require_database_url
 
     @property
     def owner_url(self) -> str | None:

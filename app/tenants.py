@@ -1,7 +1,6 @@
 """Making a tenant: its root organization, its copies of what ships, and its first admin key."""
 
 import re
-import secrets
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -11,7 +10,7 @@ from sqlmodel import col, select
 
 from app.access.keys import create_key
 from app.db.base import now
-from app.db.ids import uuid7
+from app.db.ids import random_bytes, uuid7
 from app.db.transaction import Tx
 from app.errors import OperatorError
 from app.instruments.install import install_shipped
@@ -20,6 +19,8 @@ from app.principal import Principal, Role
 from app.tree.models import Organization, OrganizationKind, Tenant
 from app.tree.paths import segment
 
+#: The sandbox's slug. Its keys are public, so it stands alone in a database.
+DEMO_SLUG = "demo"
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
@@ -30,7 +31,7 @@ def operator(tenant_id: UUID) -> Principal:
 
 def operators_transaction(session: AsyncSession, tenant_id: UUID) -> Tx:
     """A transaction of the operator in one tenant."""
-    return Tx(session, operator(tenant_id), now(), f"cli-{secrets.token_hex(6)}")
+    return Tx(session, operator(tenant_id), now(), f"cli-{random_bytes(6).hex()}")
 
 
 async def create_tenant(
@@ -52,34 +53,51 @@ async def create_tenant(
         The tenant, its root, and the first admin key, which cannot be shown again.
 
     Raises:
-        OperatorError: the slug is malformed or taken.
+        OperatorError: the slug is malformed, taken or reserved, or the database is the sandbox's.
     """
     if not _SLUG.fullmatch(slug):
         raise OperatorError("A tenant's slug is 1 to 63 lower-case letters, digits and inner hyphens.")
+    if slug == DEMO_SLUG:
+        raise OperatorError("This slug is the sandbox's: fa-readiness demo makes it.")
     async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
-        if await session.scalar(select(Tenant.id).where(col(Tenant.slug) == slug)):
+        taken = set(await session.scalars(select(Tenant.slug).where(col(Tenant.slug).in_([slug, DEMO_SLUG]))))
+        if DEMO_SLUG in taken:
+            raise OperatorError("This database is the sandbox, whose keys are public: use another one.")
+        if taken:
             raise OperatorError("A tenant with this slug exists already.")
-        tenant = Tenant(slug=slug, name=name, secret=secrets.token_bytes(32))
-        session.add(tenant)
-        await session.flush()
-        root_id = uuid7()
-        root = Organization(
-            tenant_id=tenant.id,
-            id=root_id,
-            kind=root_kind,
-            name=name,
-            name_key=name.casefold(),
-            path=segment(root_id),
-            depth=0,
-            timezone=timezone,
-        )
-        session.add(root)
-        await session.flush()
-        tx = operators_transaction(session, tenant.id)
-        await install_shipped(tx)
-        record(tx, "tenant.created", tenant.id, organization_id=root.id)
-        _, key = await create_key(tx, name="first admin key", grants=[(Role.ADMIN, root.id)])
+        tenant, root, _, key = await begin_tenant(session, slug=slug, name=name, root_kind=root_kind, timezone=timezone)
     return tenant, root, key
+
+
+async def begin_tenant(
+    session: AsyncSession, *, slug: str, name: str, root_kind: OrganizationKind, timezone: str
+) -> tuple[Tenant, Organization, UUID, str]:
+    """Make a tenant in the caller's transaction.
+
+    Returns:
+        The tenant, its root, the first admin key's id, and that key.
+    """
+    tenant = Tenant(slug=slug, name=name, secret=random_bytes(32))
+    session.add(tenant)
+    await session.flush()
+    root_id = uuid7()
+    root = Organization(
+        tenant_id=tenant.id,
+        id=root_id,
+        kind=root_kind,
+        name=name,
+        name_key=name.casefold(),
+        path=segment(root_id),
+        depth=0,
+        timezone=timezone,
+    )
+    session.add(root)
+    await session.flush()
+    tx = operators_transaction(session, tenant.id)
+    await install_shipped(tx)
+    record(tx, "tenant.created", tenant.id, organization_id=root.id)
+    key_id, key = await create_key(tx, name="first admin key", grants=[(Role.ADMIN, root.id)])
+    return tenant, root, key_id, key
 
 
 async def list_tenants(engine: AsyncEngine) -> Sequence[Any]:

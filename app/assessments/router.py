@@ -25,7 +25,7 @@ from app.assessments.schemas import (
     AssessmentRead,
     RevisionCreate,
 )
-from app.errors import Frozen
+from app.errors import Frozen, NotFound
 from app.http.calls import CallDep
 from app.http.openapi import IF_MATCH
 from app.http.pages import page
@@ -40,7 +40,7 @@ from app.tree.paths import after
 router = APIRouter(prefix="/v1/assessments", tags=["assessments"])
 
 
-@router.get("", response_model=Page[AssessmentRead])
+@router.get("", response_model=Page[AssessmentRead], responses=problems(NotFound))
 async def list_assessments(call: CallDep, query: Annotated[AssessmentQuery, Query()]) -> Response:
     """List the assessments in sight."""
     within: dict[str, Any] = scopes(call.principal)

@@ -182,39 +182,42 @@ def _illustrate(operation: dict[str, Any], examples: Mapping[str, Any]) -> None:
 
 def _finish(method: str, operation: dict[str, Any], required: list[str], schemas: Mapping[str, Any]) -> None:
     operation["x-required-role"] = required
-    public = required == ["public"]
-    operation["security"] = [] if public else [{"bearer": []}]
+    operation["security"] = [] if required == ["public"] else [{"bearer": []}]
     responses: dict[str, Any] = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
-    parameters: list[Mapping[str, Any]] = operation.get("parameters", [])
-    kinds: list[type[AppError]] = [Invalid, Internal, Unavailable]
-    if not public:
-        kinds.append(Unauthorized)
-        if required != ["authenticated"]:
-            kinds.append(Forbidden)
-        if any(parameter["in"] == "path" for parameter in parameters):
-            kinds.append(NotFound)
-    if any(parameter["name"] == "cursor" for parameter in parameters):
-        kinds.append(InvalidCursor)
-    if "requestBody" in operation:
-        kinds += [MalformedBody, PayloadTooLarge, UnsupportedMediaType]
+    kinds = _common_failures(method, operation, required)
+    if method == "patch":
         content = operation["requestBody"]["content"]
-        if method == "patch":
-            content[MERGE_PATCH] = content["application/json"]
-    if method != "get" and not operation.get("x-computes-only"):
+        content[MERGE_PATCH] = content["application/json"]
+    if _writes(method, operation):
         _declare_write(method, operation)
-        if method == "post":
-            kinds += [IdempotencyRunning, IdempotencyKeyReused]
-    for parameter in parameters:
-        if parameter["name"] == "If-Match":
-            kinds += [PreconditionFailed, PreconditionRequired]
     for status, entry in problems(*kinds).items():
         known = responses.setdefault(str(status), entry)
         if known is not entry:
             known["content"][MEDIA_TYPE]["examples"].update(entry["content"][MEDIA_TYPE]["examples"])
     _headers(method, operation, schemas)
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _writes(method: str, operation: Mapping[str, Any]) -> bool:
+    return method != "get" and not operation.get("x-computes-only")
+
+
+def _common_failures(method: str, operation: Mapping[str, Any], required: list[str]) -> list[type[AppError]]:
+    """What can go wrong with any operation of this form, beside the failures the route itself declares."""
+    parameters: list[Mapping[str, Any]] = operation.get("parameters", [])
+    applies: list[tuple[bool, tuple[type[AppError], ...]]] = [
+        (True, (Invalid, Internal, Unavailable)),
+        (required != ["public"], (Unauthorized,)),
+        (required not in (["public"], ["authenticated"]), (Forbidden,)),
+        (any(one["in"] == "path" for one in parameters) and required != ["public"], (NotFound,)),
+        (any(one["name"] == "cursor" for one in parameters), (InvalidCursor,)),
+        ("requestBody" in operation, (MalformedBody, PayloadTooLarge, UnsupportedMediaType)),
+        (_writes(method, operation) and method == "post", (IdempotencyRunning, IdempotencyKeyReused)),
+        (any(one["name"] == "If-Match" for one in parameters), (PreconditionFailed, PreconditionRequired)),
+    ]
+    return [kind for applied, kinds in applies if applied for kind in kinds]
 
 
 def _declare_write(method: str, operation: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Integer, Text, Uuid, bindparam, exists, func, select
+from sqlalchemy import DateTime, Integer, Text, Uuid, and_, bindparam, column, exists, func, not_, select, table
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlmodel import col
 
@@ -11,10 +11,10 @@ from app.access.policy import may, require
 from app.db.listing import Listing
 from app.db.reads import Read, Reader, Row, from_json
 from app.errors import NotFound
-from app.organizations.schemas import OrganizationRead, OrganizationStatus
+from app.organizations.schemas import OrganizationMoveRead, OrganizationRead, OrganizationStatus
 from app.principal import Principal
-from app.tree.models import Organization, OrganizationExternalId
-from app.tree.paths import within
+from app.tree.models import Organization, OrganizationExternalId, OrganizationMove
+from app.tree.paths import after, within
 
 _EXTERNAL_IDS = (
     select(
@@ -38,6 +38,7 @@ _EXTERNAL_IDS = (
     .correlate(Organization)
     .scalar_subquery()
 )
+_MOST_NAMED = 20
 _TENANT = bindparam("tenant_id", type_=Uuid())
 _ROWS = select(
     col(Organization.id),
@@ -56,9 +57,11 @@ _ROWS = select(
 ).where(col(Organization.tenant_id) == _TENANT)
 _BY_ID = Read(_ROWS.where(col(Organization.id) == bindparam("id", type_=Uuid())))
 
+_UPDATED_SINCE = bindparam("updated_since", type_=DateTime(timezone=True))
 _COMMON_FILTERS = {
     "kind": col(Organization.kind) == bindparam("kind", type_=Text()),
     "status": col(Organization.archived_at).is_(None) == (bindparam("status", type_=Text()) == "active"),
+    "updated_since": col(Organization.updated_at) >= _UPDATED_SINCE,
 }
 LIST = Listing(
     "organizations",
@@ -80,7 +83,6 @@ LIST = Listing(
             col(OrganizationExternalId.external_id) == bindparam("external_id", type_=Text()),
         ),
         "external_id": bindparam("external_id", type_=Text()).is_not(None),
-        "updated_since": col(Organization.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),
     },
     scope=within,
 )
@@ -99,6 +101,42 @@ DESCENDANTS = Listing(
     },
     scope=within,
 )
+MOVES = Listing(
+    "organization-moves",
+    select(*(getattr(OrganizationMove, name) for name in OrganizationMoveRead.model_fields)).where(
+        col(OrganizationMove.tenant_id) == _TENANT,
+        col(OrganizationMove.organization_id) == bindparam("organization_id", type_=Uuid()),
+    ),
+    key=col(OrganizationMove.id),
+    orders={"id": col(OrganizationMove.id)},
+    filters={"updated_since": col(OrganizationMove.created_at) >= _UPDATED_SINCE},
+)
+
+# The rule that a program belongs to the implementing organization or to one above it is told in `app.programs`, which
+# builds on organizations: only its tables are named here.
+_IMPLEMENTATION = table(
+    "implementations", *(column(name) for name in ("tenant_id", "id", "organization_id", "program_id"))
+)
+_PROGRAM = table("programs", *(column(name) for name in ("tenant_id", "id", "organization_id")))
+_USER, _OWNER = Organization.__table__.alias("users"), Organization.__table__.alias("owners")  # type: ignore[attr-defined]
+_CUT_OFF = Read(
+    select(_IMPLEMENTATION.c.id)
+    .join_from(
+        _USER,
+        _IMPLEMENTATION,
+        and_(_IMPLEMENTATION.c.tenant_id == _USER.c.tenant_id, _IMPLEMENTATION.c.organization_id == _USER.c.id),
+    )
+    .join(_PROGRAM, and_(_PROGRAM.c.tenant_id == _USER.c.tenant_id, _PROGRAM.c.id == _IMPLEMENTATION.c.program_id))
+    .join(_OWNER, and_(_OWNER.c.tenant_id == _USER.c.tenant_id, _OWNER.c.id == _PROGRAM.c.organization_id))
+    .where(
+        _USER.c.tenant_id == _TENANT,
+        _USER.c.path >= bindparam("path", type_=Text()),
+        _USER.c.path < bindparam("behind", type_=Text()),
+        not_(func.starts_with(_USER.c.path, _OWNER.c.path)),
+    )
+    .order_by(_IMPLEMENTATION.c.id)
+    .limit(_MOST_NAMED)
+)
 
 
 def present(principal: Principal, row: Row) -> OrganizationRead:
@@ -110,6 +148,11 @@ def present(principal: Principal, row: Row) -> OrganizationRead:
     fields["external_ids"] = from_json(row["external_ids"]) or []
     fields["allowed_transitions"] = [other for other in OrganizationStatus if movable and other is not status]
     return OrganizationRead.model_validate(fields)
+
+
+def present_move(row: Row) -> OrganizationMoveRead:
+    """A row of the history."""
+    return OrganizationMoveRead.model_validate(dict(row))
 
 
 async def row_of(reader: Reader, principal: Principal, organization_id: UUID) -> Row:
@@ -132,3 +175,9 @@ async def get(reader: Reader, principal: Principal, organization_id: UUID) -> Or
         NotFound: none such in the caller's sight.
     """
     return present(principal, await row_of(reader, principal, organization_id))
+
+
+async def cut_off(reader: Reader, tenant_id: UUID, path: str) -> list[UUID]:
+    """Some implementations of the subtree that begins at ``path`` whose program belongs to no organization above."""
+    rows = await reader.fetch(_CUT_OFF, tenant_id=tenant_id, path=path, behind=after(path))
+    return [row["id"] for row in rows]

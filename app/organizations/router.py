@@ -1,10 +1,11 @@
 """The organizations' routes."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from app.access.authenticate import ForgetDep
 from app.access.policy import scopes
 from app.errors import InvalidTransition, NotFound
 from app.http.calls import CallDep
@@ -13,20 +14,58 @@ from app.http.pages import page
 from app.http.problems import problems
 from app.http.respond import show
 from app.http.write import AlreadyExists, InUse, write
-from app.organizations import reads, service
+from app.organizations import move_service, reads, service, upsert_service
+from app.organizations.move_service import (
+    AlreadyThere,
+    MovedOnInFuture,
+    MovedOnTooEarly,
+    OrganizationCycle,
+    ProgramOutOfReachAfterMove,
+)
 from app.organizations.schemas import (
     DescendantQuery,
+    ExternalId,
     OrganizationCreate,
+    OrganizationMoveCreate,
+    OrganizationMoveQuery,
+    OrganizationMoveRead,
     OrganizationPatch,
     OrganizationQuery,
     OrganizationRead,
     OrganizationTransition,
+    OrganizationUpsert,
 )
-from app.organizations.service import ExternalIdTaken, HasChildren, OrganizationArchived, RootOrganization, TooDeep
-from app.schemas import Page
+from app.organizations.service import (
+    ExternalIdTaken,
+    HasChildren,
+    OrganizationArchived,
+    RootOrganization,
+    TooDeep,
+    UnknownOrganization,
+)
+from app.schemas import Key, Name, Page
 from app.tree.paths import after
 
 router = APIRouter(prefix="/v1/organizations", tags=["organizations"])
+_CONDITIONS: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "If-Match",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string"},
+            "description": "Only update, and only this version; absent: create, or update whatever is there.",
+            "example": '"3.5f0c2a9b41de"',
+        },
+        {
+            "name": "If-None-Match",
+            "in": "header",
+            "required": False,
+            "schema": {"type": "string", "enum": ["*"]},
+            "description": "`*`: only create, never update.",
+        },
+    ]
+}
 
 
 @router.get("", response_model=Page[OrganizationRead])
@@ -45,6 +84,32 @@ async def list_organizations(call: CallDep, query: Annotated[OrganizationQuery, 
 async def create_organization(call: CallDep, body: OrganizationCreate) -> Response:
     """Create an organization below another."""
     return await write(call, service.create, body)
+
+
+# An external id may hold slashes, so it takes the rest of the path.
+@router.put(
+    "/by-external-id/{source}/{external_id:path}",
+    response_model=OrganizationRead,
+    responses={
+        201: {"model": OrganizationRead, "description": "The organization was created."},
+        **problems(
+            ExternalIdTaken,
+            OrganizationArchived,
+            OrganizationCycle,
+            ProgramOutOfReachAfterMove,
+            RootOrganization,
+            TooDeep,
+            UnknownOrganization,
+        ),
+    },
+    openapi_extra=_CONDITIONS,
+)
+async def upsert_organization(
+    call: CallDep, source: Key, external_id: Name, body: OrganizationUpsert, forget: ForgetDep
+) -> Response:
+    """Create or update the organization that another system calls so; another parent moves it."""
+    name = ExternalId(source=source, external_id=external_id)
+    return await write(call, upsert_service.upsert, name, body, forget=forget)
 
 
 @router.get("/{organization_id}", response_model=OrganizationRead)
@@ -99,3 +164,35 @@ async def list_organization_descendants(
         behind=after(top["path"]),
         depth=top["depth"],
     )
+
+
+@router.post(
+    "/{organization_id}/move",
+    response_model=OrganizationRead,
+    responses=problems(
+        AlreadyThere,
+        MovedOnInFuture,
+        MovedOnTooEarly,
+        OrganizationArchived,
+        OrganizationCycle,
+        ProgramOutOfReachAfterMove,
+        RootOrganization,
+        TooDeep,
+        UnknownOrganization,
+    ),
+    openapi_extra=IF_MATCH,
+)
+async def move_organization(
+    call: CallDep, organization_id: UUID, body: OrganizationMoveCreate, forget: ForgetDep
+) -> Response:
+    """Move an organization, with everything below it, below another parent; roles count at the new place at once."""
+    return await write(call, move_service.move, organization_id, body, forget=forget)
+
+
+@router.get("/{organization_id}/moves", response_model=Page[OrganizationMoveRead])
+async def list_organization_moves(
+    call: CallDep, organization_id: UUID, query: Annotated[OrganizationMoveQuery, Query()]
+) -> Response:
+    """List an organization's own moves; those of organizations above it are listed there."""
+    found = await reads.row_of(call, call.principal, organization_id)
+    return await page(call, reads.MOVES, query, reads.present_move, organization_id=found["id"])

@@ -1,6 +1,6 @@
 """What goes in and out of the organizations' routes."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 from uuid import UUID
@@ -8,8 +8,24 @@ from uuid import UUID
 from pydantic import MISSING, ConfigDict, Field, model_validator
 
 from app.http.pages import ListQuery
-from app.schemas import Body, Count, Instant, Key, Name, Patch, Resource, Search, TimeZone, Transition
+from app.schemas import (
+    Addressable,
+    Body,
+    Count,
+    Day,
+    Instant,
+    Key,
+    Name,
+    Patch,
+    Prose,
+    Resource,
+    Search,
+    TimeZone,
+    Transition,
+)
 from app.tree.models import OrganizationKind
+
+_SINCE = "Changed at this instant or later; a move changes everything below it too."
 
 
 class OrganizationStatus(StrEnum):
@@ -77,6 +93,66 @@ class OrganizationTransition(Transition):
     to: OrganizationStatus
 
 
+class OrganizationMoveCreate(Body):
+    """Come below another organization, with everything below."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "parent_id": "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
+                    "moved_on": "2026-10-01",
+                    "reason": "The county joined the southern region.",
+                }
+            ]
+        }
+    )
+
+    parent_id: UUID = Field(description="The new parent.")
+    moved_on: Day | None = Field(
+        default=None,
+        description="The day of the move, for the history: no day to come, and none before the organization's last "
+        "move. Absent: today, where the organization is.",
+    )
+    reason: Prose | None = Field(default=None, description="Why.")
+
+
+class OrganizationUpsert(Body):
+    """An organization as another system knows it; the parent is named by its id or by an external id of its own."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "parent": {"source": "hr", "external_id": "47"},
+                    "kind": "county",
+                    "name": "North County",
+                    "staff_count": 40,
+                }
+            ]
+        }
+    )
+
+    parent_id: UUID | None = Field(default=None, description="The organization it belongs to; or else `parent`.")
+    parent: ExternalId | None = Field(default=None, description="The same by an external id; or else `parent_id`.")
+    kind: OrganizationKind
+    name: Name = Field(examples=["North County"])
+    staff_count: Count | MISSING | None = Field(
+        default=MISSING, description="People who work here. Null: not known. Absent: as it is."
+    )
+    timezone: TimeZone | None = Field(
+        default=None,
+        description="IANA name. Absent or null: as it is; for a new one the parent's.",
+        examples=["America/Chicago"],
+    )
+
+    @model_validator(mode="after")
+    def _one_parent(self) -> Self:
+        if (self.parent_id is None) == (self.parent is None):
+            raise ValueError("name the parent once: parent_id, or parent")
+        return self
+
+
 class OrganizationRead(Resource):
     """An organization."""
 
@@ -116,6 +192,35 @@ class OrganizationRead(Resource):
     allowed_transitions: list[OrganizationStatus] = Field(description="Where this caller may move it.")
 
 
+class OrganizationMoveRead(Addressable):
+    """An organization came below another parent, with everything below it."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0198c6f2-3e4f-7051-8263-7485960718a9",
+                    "created_at": "2026-10-05T13:00:00Z",
+                    "from_parent_id": "0198c6ef-0a1b-7c2d-8e3f-405162738495",
+                    "to_parent_id": "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
+                    "moved_on": "2026-10-01",
+                    "reason": "The county joined the southern region.",
+                    "actor_id": "0198c6ee-5f60-7182-93a4-b5c6d7e8f901",
+                    "actor_name": "Administrator",
+                }
+            ]
+        }
+    )
+
+    created_at: datetime = Field(description="UTC; when it was recorded.")
+    from_parent_id: UUID
+    to_parent_id: UUID
+    moved_on: date = Field(description="From the end of this day on it belongs to the new parent.")
+    reason: str | None
+    actor_id: UUID = Field(description="Who moved it.")
+    actor_name: str
+
+
 class OrganizationQuery(ListQuery):
     """Filters and order of the list of organizations."""
 
@@ -125,7 +230,7 @@ class OrganizationQuery(ListQuery):
     q: Search | None = Field(default=None, description="Part of the name, whatever its case.")
     external_source: Key | None = Field(default=None, description="With `external_id`: the system that names it so.")
     external_id: Name | None = None
-    updated_since: Instant | None = None
+    updated_since: Instant | None = Field(default=None, description=_SINCE)
     sort: Literal["id", "-id", "name", "-name", "updated_at", "-updated_at"] = "id"
 
     @model_validator(mode="after")
@@ -141,16 +246,28 @@ class DescendantQuery(ListQuery):
     kind: OrganizationKind | None = None
     status: OrganizationStatus | None = None
     max_depth: int | None = Field(default=None, ge=1, le=64, description="Levels below the organization.")
+    updated_since: Instant | None = Field(default=None, description=_SINCE)
     sort: Literal["path"] = "path"
+
+
+class OrganizationMoveQuery(ListQuery):
+    """Filters and order of an organization's moves: as they were recorded, or latest first."""
+
+    updated_since: Instant | None = Field(default=None, description="Recorded at this instant or later.")
+    sort: Literal["id", "-id"] = "id"
 
 
 __all__ = [
     "DescendantQuery",
     "ExternalId",
     "OrganizationCreate",
+    "OrganizationMoveCreate",
+    "OrganizationMoveQuery",
+    "OrganizationMoveRead",
     "OrganizationPatch",
     "OrganizationQuery",
     "OrganizationRead",
     "OrganizationStatus",
     "OrganizationTransition",
+    "OrganizationUpsert",
 ]

@@ -20,9 +20,11 @@ from app.organizations.schemas import (
     OrganizationRead,
     OrganizationStatus,
     OrganizationTransition,
+    OrganizationUpsert,
 )
 from app.outbox import record
 from app.tree.models import Organization, OrganizationExternalId
+from app.tree.organizations import hold_tree
 from app.tree.paths import MAXIMUM_DEPTH, segment
 
 _INTEGRATORS_FIELDS = frozenset({"external_ids", "staff_count"})
@@ -45,7 +47,12 @@ class HasChildren(Conflict):
 
 class RootOrganization(Conflict):
     code = "root_organization"
-    title = "The tenant's root can be neither archived nor deleted"
+    title = "The tenant's root can be neither moved, archived nor deleted"
+
+
+class UnknownOrganization(Invalid):
+    code = "unknown_organization"
+    title = "There is no such organization in sight"
 
 
 class TooDeep(Invalid):
@@ -63,6 +70,16 @@ def ensure_active(organization: Organization) -> None:
         raise OrganizationArchived
 
 
+def ensure_depth(depth: int) -> None:
+    """Refuse to let the tree grow too deep.
+
+    Raises:
+        TooDeep: this is a deeper level than there may be.
+    """
+    if depth > MAXIMUM_DEPTH:
+        raise TooDeep(f"At most {MAXIMUM_DEPTH} levels lie below the root.")
+
+
 async def create(tx: Tx, body: OrganizationCreate) -> OrganizationRead:
     """Create an organization below its parent.
 
@@ -73,10 +90,22 @@ async def create(tx: Tx, body: OrganizationCreate) -> OrganizationRead:
         TooDeep: the parent is at the deepest level.
         ExternalIdTaken: another organization has one of the external ids.
     """
+    await hold_tree(tx, lock="share")
     parent = await organization_for(tx, body.parent_id, "createOrganization")
+    made = await add_below(tx, parent, body)
+    await _set_external_ids(tx, made.id, body.external_ids)
+    return await reads.get(tx, tx.principal, made.id)
+
+
+async def add_below(tx: Tx, parent: Organization, body: OrganizationCreate | OrganizationUpsert) -> Organization:
+    """Add an organization below a locked parent, in a tree that is held.
+
+    Raises:
+        OrganizationArchived: the parent is archived.
+        TooDeep: the parent is at the deepest level.
+    """
     ensure_active(parent)
-    if parent.depth >= MAXIMUM_DEPTH:
-        raise TooDeep(f"At most {MAXIMUM_DEPTH} levels lie below the root.")
+    ensure_depth(parent.depth + 1)
     made = Organization(
         tenant_id=tx.tenant_id,
         created_at=tx.now,
@@ -87,15 +116,14 @@ async def create(tx: Tx, body: OrganizationCreate) -> OrganizationRead:
         name_key=body.name.casefold(),
         path="",
         depth=parent.depth + 1,
-        staff_count=body.staff_count,
+        staff_count=body.model_dump(exclude_unset=True).get("staff_count"),
         timezone=body.timezone or parent.timezone,
     )
     made.path = parent.path + segment(made.id)
     tx.session.add(made)
     await tx.session.flush()
-    await _set_external_ids(tx, made.id, body.external_ids)
     record(tx, "organization.created", made.id, organization_id=made.id, data={"parent_id": str(parent.id)})
-    return await reads.get(tx, tx.principal, made.id)
+    return made
 
 
 async def patch(tx: Tx, organization_id: UUID, body: OrganizationPatch) -> OrganizationRead:
@@ -174,7 +202,8 @@ async def remove(tx: Tx, organization_id: UUID) -> None:
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         RootOrganization: the root stays.
         HasChildren: there are organizations below it.
-        InUse: programs, implementations, assessments, people or action items refer to it (archive it instead).
+        InUse: programs, implementations, assessments, people or action items refer to it, or another organization
+            once moved away from it (archive it instead).
     """
     organization = await organization_for(tx, organization_id, "deleteOrganization", lock="update")
     tx.expect(organization)

@@ -13,10 +13,9 @@ from app.http.pages import page
 from app.http.problems import problems
 from app.http.respond import show
 from app.http.write import InUse, write
-from app.organizations.service import OrganizationArchived
+from app.organizations.service import OrganizationArchived, UnknownOrganization
 from app.people import reads, service
 from app.people.schemas import PersonCreate, PersonPatch, PersonQuery, PersonRead
-from app.people.service import UnknownOrganization
 from app.schemas import Page
 
 router = APIRouter(prefix="/v1/people", tags=["people"])

@@ -63,5 +63,5 @@ class PersonQuery(ListQuery):
     organization_id: UUID | None = None
     active: Flag | None = None
     q: Search | None = Field(default=None, description="Part of the name, whatever its case.")
-    updated_since: Instant | None = None
+    updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")
     sort: Literal["id", "-id", "name", "-name", "updated_at", "-updated_at"] = "id"

@@ -6,17 +6,12 @@ from sqlmodel import col, select
 
 from app.access.policy import organization_for
 from app.db.transaction import Tx
-from app.errors import FieldError, Invalid, NotFound
-from app.organizations.service import ensure_active
+from app.errors import FieldError, NotFound
+from app.organizations.service import UnknownOrganization, ensure_active
 from app.outbox import record
 from app.people import reads
 from app.people.models import Person
 from app.people.schemas import PersonCreate, PersonPatch, PersonRead
-
-
-class UnknownOrganization(Invalid):
-    code = "unknown_organization"
-    title = "There is no such organization in sight"
 
 
 async def create(tx: Tx, body: PersonCreate) -> PersonRead:

@@ -98,7 +98,7 @@ STAGES = Listing(
     ),
     key=col(StageChange.id),
     orders={"id": col(StageChange.id)},
-    filters={},
+    filters={"updated_since": col(StageChange.created_at) >= _UPDATED_SINCE},
 )
 
 

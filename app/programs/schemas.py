@@ -91,7 +91,7 @@ class ProgramQuery(ListQuery):
 
     organization_id: UUID | None = Field(default=None, description="Programs of this owner.")
     q: Search | None = Field(default=None, description="Part of the name, whatever its case.")
-    updated_since: Instant | None = None
+    updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")
     sort: Literal["id", "-id", "name", "-name", "updated_at", "-updated_at"] = "id"
 
 
@@ -145,7 +145,7 @@ class ImplementationQuery(ListQuery):
     organization_id: UUID | None = None
     program_id: UUID | None = None
     stage: Stage | None = None
-    updated_since: Instant | None = None
+    updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")
     sort: Literal["id", "-id", "updated_at", "-updated_at"] = "id"
 
 
@@ -178,4 +178,5 @@ class StageChangeRead(Read):
 class StageQuery(ListQuery):
     """Order of an implementation's stages: as they came, or latest first."""
 
+    updated_since: Instant | None = Field(default=None, description="Recorded at this instant or later.")
     sort: Literal["id", "-id"] = "id"

@@ -1,13 +1,13 @@
 """Tenants and their organizations."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, LargeBinary, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from app.db.base import Versioned, choice, folded, now
+from app.db.base import Record, Versioned, choice, folded, now
 from app.db.ids import uuid7
 
 
@@ -79,3 +79,32 @@ class OrganizationExternalId(SQLModel, table=True):
     source: str = Field(primary_key=True, max_length=100)
     external_id: str = Field(primary_key=True, max_length=200)
     organization_id: UUID
+
+
+class OrganizationMove(Record, table=True):
+    """An organization came below another parent, with everything below it: who, when, why.
+
+    With each organization's creation these rows tell the tree of any day (see `app.tree.history`). Of one
+    organization neither ``moved_on`` nor ``id`` ever goes back.
+    """
+
+    __tablename__ = "organization_moves"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"], ondelete="CASCADE"
+        ),
+        ForeignKeyConstraint(["tenant_id", "from_parent_id"], ["organizations.tenant_id", "organizations.id"]),
+        ForeignKeyConstraint(["tenant_id", "to_parent_id"], ["organizations.tenant_id", "organizations.id"]),
+        Index("ix_organization_moves_organization", "tenant_id", "organization_id", "moved_on", "id"),
+        Index("ix_organization_moves_from", "tenant_id", "from_parent_id"),
+        Index("ix_organization_moves_to", "tenant_id", "to_parent_id"),
+        Index("ix_organization_moves_day", "tenant_id", "moved_on"),
+    )
+
+    organization_id: UUID
+    from_parent_id: UUID
+    to_parent_id: UUID
+    moved_on: date
+    reason: str | None = Field(default=None, max_length=10_000)
+    actor_id: UUID
+    actor_name: str = Field(max_length=200)

@@ -27,3 +27,21 @@ async def load_organization(tx: Tx, organization_id: UUID, *, lock: str | None =
     if found is None:
         raise NotFound
     return found
+
+
+async def hold_tree(tx: Tx, *, lock: str) -> None:
+    """Keep the shape of the tenant's tree until the commit, before anything in it is read.
+
+    A statement that moves a subtree cannot see a row that another transaction is still adding to it, however many
+    rows it locks, and two moves that would close a circle hold what the other one waits for. So whoever adds to the
+    tree or moves something in it takes its root's row first, which stands for the whole.
+
+    Args:
+        lock: ``share`` for adding, ``update`` for moving.
+    """
+    root = (
+        select(Organization.id)
+        .where(col(Organization.tenant_id) == tx.tenant_id, col(Organization.parent_id).is_(None))
+        .with_for_update(read=lock == "share", key_share=lock == "update")
+    )
+    await tx.session.execute(root)

@@ -24,6 +24,11 @@ def segment(organization_id: UUID) -> str:
     return "".join(reversed(letters)) + "."
 
 
+def is_root(path: str) -> bool:
+    """Whether this is the path of the tenant's root."""
+    return len(path) == _WIDTH + 1
+
+
 def after(path: str) -> str:
     """The least text behind the whole subtree of ``path``: every segment sorts before a slash ends it."""
     return path[:-1] + "/"

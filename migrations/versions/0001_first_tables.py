@@ -1027,9 +1027,7 @@ def downgrade() -> None:
         table_name="assessments",
         postgresql_where="supersedes_id is not null and state <> 'void'",
     )
-    op.drop_index(
-        "ix_assessments_supersedes", table_name="assessments", postgresql_where="supersedes_id is not null"
-    )
+    op.drop_index("ix_assessments_supersedes", table_name="assessments", postgresql_where="supersedes_id is not null")
     op.drop_table("assessments")
     op.drop_index("ix_implementations_updated", table_name="implementations")
     op.drop_index("ix_implementations_program", table_name="implementations")

@@ -18,12 +18,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from app.access.keys import revoke_key
 from app.access.operations import OPERATIONS
+from app.instruments.shipped import shipped_profiles
 from app.principal import READERS, Role
 from app.tenants import operators_transaction
 from tests.support.actors import Actor, Tenancy, new_tenancy
 from tests.support.team import new_team
 
 MISSING = str(uuid4())
+PROFILE = {**shipped_profiles()[0].document, "key": "own"}
 TREE = {"root": None, "own": "root", "child": "own", "sibling": "root"}
 REFUSED = {401, 403, 404}
 
@@ -75,6 +77,17 @@ CALLS: dict[str, Call] = {
     "deleteOrganization": item("DELETE", "/v1/organizations/{organization}"),
     "transitionOrganization": item("POST", "/v1/organizations/{organization}/transitions", {"to": "archived"}),
     "listOrganizationDescendants": item("GET", "/v1/organizations/{organization}/descendants"),
+    "moveOrganization": lambda p, _: (
+        "POST",
+        f"/v1/organizations/{p.organization}/move",
+        {"parent_id": p.organization},
+    ),
+    "listOrganizationMoves": item("GET", "/v1/organizations/{organization}/moves"),
+    "upsertOrganization": lambda p, _: (
+        "PUT",
+        f"/v1/organizations/by-external-id/matrix/{p.organization}",
+        {"parent_id": p.organization, "kind": "team", **N},
+    ),
     "listPrograms": item("GET", "/v1/programs"),
     "createProgram": lambda p, _: ("POST", "/v1/programs", {"organization_id": p.organization, **N}),
     "getProgram": item("GET", "/v1/programs/{program}"),
@@ -104,7 +117,7 @@ CALLS: dict[str, Call] = {
     "listInstrumentVersions": item("GET", "/v1/instruments/facilitative-administration/versions"),
     "getInstrumentVersion": item("GET", "/v1/instruments/facilitative-administration/versions/1.0.0"),
     "listScoringProfiles": item("GET", "/v1/scoring-profiles"),
-    "createScoringProfile": item("POST", "/v1/scoring-profiles", {}),
+    "createScoringProfile": lambda p, _: ("POST", "/v1/scoring-profiles", PROFILE),
     "getScoringProfile": item("GET", "/v1/scoring-profiles/{scoring_profile}"),
     "listAssessments": item("GET", "/v1/assessments"),
     "createAssessment": lambda p, _: (
@@ -175,7 +188,9 @@ COLLECTIONS = {
     "listAssessments": "assessment",
     "listActionItems": "action_item",
 }
-CREATED_BY_REFERENCE = {"createAssessment"}
+# What belongs to the whole tenant takes the role at its root.
+TENANT_WIDE = {"createScoringProfile": "root"}
+CREATED_BY_REFERENCE = {"createAssessment", "upsertOrganization"}
 READING = {name for name in OPERATIONS if name.startswith(("get", "list"))} - {"listVotes"}
 # The owner's programs are offered to everybody below: in sight from there, though not to be changed.
 OFFERED_BELOW = {"getProgram", "updateProgram", "deleteProgram", "listPrograms"}
@@ -290,6 +305,9 @@ async def test_a_role_counts_where_it_was_granted_and_below(scene: Scene, role: 
             offered = operation in OFFERED_BELOW and role in READERS and place in above(granted)
             if access.anyone:
                 fits = status == 200
+            elif operation in TENANT_WIDE:
+                allowed = role in access.roles and granted == "root"
+                fits = status in ({201, 409} if allowed else {403})
             elif reads and (operation in {"issueSeatToken", "revokeSeatToken"} and role in access.roles):
                 fits = status == 404
             elif (reads or offered) and role in access.roles and granted in above(place):
@@ -334,7 +352,7 @@ async def test_a_seat_opens_its_own_assessment_only(scene: Scene) -> None:
             answer = await send(seat, scene, operation, place)
             if access.anyone:
                 expected = {200}
-            elif operation in COLLECTIONS:
+            elif operation in COLLECTIONS | TENANT_WIDE:
                 expected = {403}
             elif "/assessments/" not in CALLS[operation](scene.places["own"], scene.shared)[1]:
                 expected = {404, 422} if operation in CREATED_BY_REFERENCE else {404}

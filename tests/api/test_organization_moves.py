@@ -1,0 +1,663 @@
+"""Moving organizations: the subtree goes along, paths stay true, the history tells every day, and no race breaks it."""
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+import asyncpg
+import httpx
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db.base import now
+from app.db.ids import uuid7
+from app.organizations import service
+from app.tree.history import subtree_on
+from app.tree.paths import segment
+from tests.support.actors import Actor, Tenancy, new_tenancy
+from tests.support.database import Urls
+
+SEED = 20261005
+ROUNDS = 30
+
+# Every path and depth as the parents alone say it, beside what is stored.
+RECOMPUTED = """
+with recursive told as (
+    select id, path, depth, version, right(path, 23) as expected_path, 0 as expected_depth
+    from organizations where tenant_id = $1 and parent_id is null
+    union all
+    select o.id, o.path, o.depth, o.version, t.expected_path || right(o.path, 23), t.expected_depth + 1
+    from organizations o join told t on o.tenant_id = $1 and o.parent_id = t.id
+)
+select * from told
+"""
+BELOW = """
+with recursive below as (
+    select id from organizations where tenant_id = $1 and parent_id = $2
+    union all
+    select o.id from organizations o join below b on o.tenant_id = $1 and o.parent_id = b.id
+)
+select id from below
+"""
+OUT_OF_REACH = """
+select i.id from implementations i
+join organizations o on o.tenant_id = i.tenant_id and o.id = i.organization_id
+join programs p on p.tenant_id = i.tenant_id and p.id = i.program_id
+join organizations w on w.tenant_id = i.tenant_id and w.id = p.organization_id
+where i.tenant_id = $1 and not starts_with(o.path, w.path)
+"""
+
+
+@pytest.fixture
+async def database(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
+    """The database, as its owner sees it."""
+    connection = await asyncpg.connect(urls.owner)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    """The same choices in every run."""
+    return random.Random(SEED)  # noqa: S311  # choices, not secrets
+
+
+async def move(actor: Actor, at: str, to: str, *, if_match: str | None = "*", **body: Any) -> httpx.Response:
+    headers = {"If-Match": if_match} if if_match else {}
+    return await actor.post(f"/v1/organizations/{at}/move", {"parent_id": to, **body}, headers=headers)
+
+
+async def moved(actor: Actor, at: str, to: str, **body: Any) -> dict[str, Any]:
+    answer = await move(actor, at, to, **body)
+    assert answer.status_code == 200, answer.text
+    made: dict[str, Any] = answer.json()
+    return made
+
+
+async def read(actor: Actor, at: str) -> dict[str, Any]:
+    answer = await actor.get(f"/v1/organizations/{at}")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def ensure_true_paths(database: asyncpg.Connection, tenant_id: UUID) -> int:
+    """Recompute every path and depth; how many organizations there are."""
+    rows = await database.fetch(RECOMPUTED, tenant_id)
+    stored = await database.fetchval("select count(*) from organizations where tenant_id = $1", tenant_id)
+    assert len(rows) == stored, "some organization does not hang below the root"
+    wrong = [
+        dict(row)
+        for row in rows
+        if (row["path"], row["depth"]) != (row["expected_path"], row["expected_depth"])
+        or not row["path"].endswith(segment(row["id"]))
+    ]
+    assert wrong == []
+    return len(rows)
+
+
+async def descendants(actor: Actor, at: str) -> list[str]:
+    found, path = [], f"/v1/organizations/{at}/descendants?limit=200"
+    while path:
+        answer = await actor.get(path)
+        assert answer.status_code == 200, answer.text
+        found += [item["id"] for item in answer.json()["items"]]
+        path = answer.links["next"]["url"] if "next" in answer.links else ""
+    return found
+
+
+async def at_once(*requests: Awaitable[httpx.Response]) -> list[httpx.Response]:
+    answers = list(await asyncio.gather(*requests))
+    assert all(answer.status_code < 500 for answer in answers), [answer.text for answer in answers]
+    return answers
+
+
+def told(answer: httpx.Response) -> tuple[int, str | None]:
+    return answer.status_code, None if answer.is_success else answer.json()["code"]
+
+
+def yesterday(days: int = 1) -> str:
+    return (now().date() - timedelta(days=days)).isoformat()
+
+
+async def test_the_whole_subtree_comes_along(tenancy: Tenancy, admin: Actor, database: asyncpg.Connection) -> None:
+    north, south = await tenancy.organization(name="North"), await tenancy.organization(name="South")
+    county = await tenancy.organization(north["id"], name="County")
+    team = await tenancy.organization(county["id"], name="Team")
+    tag = (await admin.get(f"/v1/organizations/{county['id']}")).headers["etag"]
+    answer = await move(admin, county["id"], south["id"], if_match=tag, moved_on="2026-01-31", reason="Reform")
+    assert answer.status_code == 200, answer.text
+    now_there = answer.json()
+    assert (now_there["parent_id"], now_there["depth"], now_there["version"]) == (south["id"], 2, 2)
+    assert now_there["updated_at"] > county["updated_at"]
+    again = await admin.get(f"/v1/organizations/{county['id']}")
+    assert (again.json(), again.headers["etag"]) == (now_there, answer.headers["etag"])
+    deeper = await read(admin, team["id"])
+    assert (deeper["parent_id"], deeper["depth"], deeper["version"]) == (county["id"], 3, 2)
+    assert deeper["updated_at"] == now_there["updated_at"]
+    for untouched in (north, south):
+        assert await read(admin, untouched["id"]) == untouched
+    assert await descendants(admin, north["id"]) == []
+    assert await descendants(admin, south["id"]) == [county["id"], team["id"]]
+    assert await ensure_true_paths(database, tenancy.tenant_id) == 5
+    [kept] = (await admin.get(f"/v1/organizations/{county['id']}/moves")).json()["items"]
+    assert kept == {
+        "id": kept["id"],
+        "created_at": now_there["updated_at"],
+        "from_parent_id": north["id"],
+        "to_parent_id": south["id"],
+        "moved_on": "2026-01-31",
+        "reason": "Reform",
+        "actor_id": kept["actor_id"],
+        "actor_name": "first admin key",
+    }
+    [happened] = await database.fetch(
+        "select subject_id, organization_id, data from outbox_events where tenant_id = $1 and type = $2",
+        tenancy.tenant_id,
+        "organization.moved",
+    )
+    assert str(happened["subject_id"]) == str(happened["organization_id"]) == county["id"]
+    assert json.loads(happened["data"]) == {
+        "from_parent_id": north["id"],
+        "to_parent_id": south["id"],
+        "moved_on": "2026-01-31",
+        "reason": "Reform",
+        "descendants": 1,
+    }
+
+
+async def test_a_move_is_told_to_those_who_ask_what_changed(tenancy: Tenancy, admin: Actor) -> None:
+    top, aside = await tenancy.organization(), await tenancy.organization()
+    child = await tenancy.organization(top["id"])
+    since = (await moved(admin, top["id"], aside["id"]))["updated_at"]
+    changed = await admin.get("/v1/organizations", params={"updated_since": since})
+    assert {one["id"] for one in changed.json()["items"]} == {top["id"], child["id"]}
+    below = await admin.get(f"/v1/organizations/{tenancy.root_id}/descendants", params={"updated_since": since})
+    assert [one["id"] for one in below.json()["items"]] == [top["id"], child["id"]]
+
+
+async def test_a_move_needs_the_version_that_was_read(tenancy: Tenancy, admin: Actor) -> None:
+    site, other = await tenancy.organization(), await tenancy.organization()
+    tag = (await admin.get(f"/v1/organizations/{site['id']}")).headers["etag"]
+    assert told(await move(admin, site["id"], other["id"], if_match=None)) == (428, "precondition_required")
+    await admin.patch(f"/v1/organizations/{site['id']}", {"name": "Other"})
+    stale = await move(admin, site["id"], other["id"], if_match=tag)
+    assert told(stale) == (412, "precondition_failed")
+    assert stale.headers["etag"].startswith('"2.')
+    assert (await read(admin, site["id"]))["parent_id"] == tenancy.root_id
+
+
+async def test_what_a_move_may_not_do(
+    tenancy: Tenancy, other_tenancy: Tenancy, admin: Actor, database: asyncpg.Connection
+) -> None:
+    top, closed = await tenancy.organization(), await tenancy.organization()
+    leaf = await tenancy.organization((await tenancy.organization(top["id"]))["id"])
+    await admin.move(f"/v1/organizations/{closed['id']}", "archived")
+    for below in (top["id"], leaf["id"]):
+        refused = await move(admin, top["id"], below)
+        assert told(refused) == (422, "organization_cycle")
+        assert [one["pointer"] for one in refused.json()["errors"]] == ["/body/parent_id"]
+    assert told(await move(admin, top["id"], tenancy.root_id)) == (409, "already_there")
+    assert told(await move(admin, top["id"], closed["id"])) == (409, "organization_archived")
+    assert told(await move(admin, tenancy.root_id, top["id"])) == (409, "root_organization")
+    assert told(await move(admin, tenancy.root_id, tenancy.root_id)) == (409, "root_organization")
+    unseen = [await move(admin, top["id"], at) for at in (str(uuid4()), other_tenancy.root_id)]
+    for refused in unseen:
+        assert told(refused) == (422, "unknown_organization")
+        assert {**refused.json(), "request_id": ""} == {**unseen[0].json(), "request_id": ""}
+    for foreign in (str(uuid4()), other_tenancy.root_id):
+        assert told(await move(admin, foreign, top["id"])) == (404, "not_found")
+    assert (await read(admin, top["id"]))["version"] == 1
+    await ensure_true_paths(database, tenancy.tenant_id)
+    # What is archived may still be put where it belongs.
+    assert (await moved(admin, closed["id"], top["id"]))["status"] == "archived"
+
+
+async def test_the_tree_does_not_grow_too_deep_by_moves(
+    tenancy: Tenancy, admin: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "MAXIMUM_DEPTH", 4)
+    deep = tenancy.root_id
+    chain = []
+    for _ in range(4):
+        deep = (await tenancy.organization(deep))["id"]
+        chain.append(deep)
+    assert told(await admin.post("/v1/organizations", {"parent_id": deep, "kind": "team", "name": "T"})) == (
+        422,
+        "tree_too_deep",
+    )
+    pair = await tenancy.organization()
+    await tenancy.organization(pair["id"])
+    assert told(await move(admin, pair["id"], chain[2])) == (422, "tree_too_deep")
+    assert (await moved(admin, pair["id"], chain[1]))["depth"] == 3
+
+
+async def test_a_move_takes_a_role_at_both_places(tenancy: Tenancy) -> None:
+    here, there = await tenancy.organization(), await tenancy.organization()
+    site = await tenancy.organization(here["id"])
+    only_here = await tenancy.key(("admin", site["id"]))
+    refused = await move(only_here, site["id"], there["id"])
+    assert told(refused) == (422, "unknown_organization")
+    seen = await tenancy.key(("admin", site["id"]), ("manager", there["id"]))
+    assert told(await move(seen, site["id"], there["id"])) == (403, "forbidden")
+    only_there = await tenancy.key(("viewer", site["id"]), ("admin", there["id"]))
+    assert told(await move(only_there, site["id"], there["id"])) == (403, "forbidden")
+    assert told(await move(await tenancy.key(("admin", there["id"])), site["id"], there["id"])) == (404, "not_found")
+    both = await tenancy.key(("admin", site["id"]), ("admin", there["id"]))
+    assert (await moved(both, site["id"], there["id"]))["parent_id"] == there["id"]
+
+
+async def test_roles_count_at_the_new_place_at_once(tenancy: Tenancy, admin: Actor) -> None:
+    old, new = await tenancy.organization(), await tenancy.organization()
+    site = await tenancy.organization(old["id"])
+    team = await tenancy.organization(site["id"])
+    before, after = await tenancy.key(("viewer", old["id"])), await tenancy.key(("viewer", new["id"]))
+    own = await tenancy.key(("viewer", site["id"]))
+
+    async def sees(actor: Actor) -> list[int]:
+        return [(await actor.get(f"/v1/organizations/{one['id']}")).status_code for one in (site, team)]
+
+    assert [await sees(before), await sees(after), await sees(own)] == [[200, 200], [404, 404], [200, 200]]
+    await moved(admin, site["id"], new["id"])
+    assert [await sees(before), await sees(after), await sees(own)] == [[404, 404], [200, 200], [200, 200]]
+    assert site["id"] not in {one["id"] for one in (await before.get("/v1/organizations")).json()["items"]}
+    assert {one["id"] for one in (await own.get("/v1/organizations")).json()["items"]} == {site["id"], team["id"]}
+
+
+async def test_what_was_read_before_a_change_is_not_remembered_after_it(app: FastAPI, tenancy: Tenancy) -> None:
+    viewer = await tenancy.key(("viewer", tenancy.root_id))
+    authenticate = app.state.service.authenticate
+    credential = f"Bearer {viewer.token}"
+    asking = asyncio.create_task(authenticate(credential))
+    await asyncio.sleep(0)
+    authenticate.forget()
+    stale = await asking
+    kept = await authenticate(credential)
+    assert kept is not stale
+    assert await authenticate(credential) is kept
+
+
+async def test_a_used_program_must_stay_above(tenancy: Tenancy, other_tenancy: Tenancy, admin: Actor) -> None:
+    old, new = await tenancy.organization(), await tenancy.organization()
+    site = await tenancy.organization(old["id"])
+    team = await tenancy.organization(site["id"])
+    uses = {}
+    for owner in (tenancy.root_id, old["id"], site["id"]):
+        program = await admin.made("/v1/programs", {"organization_id": owner, "name": "Visits"})
+        body = {"organization_id": team["id"], "program_id": program["id"]}
+        uses[owner] = await admin.made("/v1/implementations", body)
+    refused = await move(admin, site["id"], new["id"])
+    assert told(refused) == (409, "program_out_of_reach_after_move")
+    assert refused.json()["implementation_ids"] == [uses[old["id"]]["id"]]
+    assert old["id"] not in refused.text
+    assert (await read(admin, team["id"]))["version"] == 1
+    assert (await admin.get(f"/v1/organizations/{site['id']}/moves")).json()["items"] == []
+    await admin.delete(f"/v1/implementations/{uses[old['id']]['id']}")
+    await moved(admin, site["id"], new["id"])
+    # The other side of the same rule.
+    program = await admin.made("/v1/programs", {"organization_id": old["id"], "name": "Visits"})
+    body = {"organization_id": team["id"], "program_id": program["id"]}
+    assert told(await admin.post("/v1/implementations", body)) == (422, "program_out_of_reach")
+
+
+async def test_the_day_of_a_move(tenancy: Tenancy, admin: Actor) -> None:
+    east, west = await tenancy.organization(), await tenancy.organization()
+    for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago"):
+        site = await tenancy.organization(timezone=zone)
+        today = datetime.now(ZoneInfo(zone)).date()
+        tomorrow = (today + timedelta(days=1)).isoformat()
+        refused = await move(admin, site["id"], east["id"], moved_on=tomorrow)
+        assert told(refused) == (422, "moved_on_in_future")
+        assert refused.json()["errors"][0]["pointer"] == "/body/moved_on"
+        await moved(admin, site["id"], east["id"])
+        [kept] = (await admin.get(f"/v1/organizations/{site['id']}/moves")).json()["items"]
+        assert kept["moved_on"] == today.isoformat()
+        refused = await move(admin, site["id"], west["id"], moved_on=(today - timedelta(days=1)).isoformat())
+        assert told(refused) == (422, "moved_on_too_early")
+        await moved(admin, site["id"], west["id"], moved_on=today.isoformat())
+        # Where it is an earlier day, it is still not moved before its last move.
+        await admin.patch(f"/v1/organizations/{site['id']}", {"timezone": "Pacific/Pago_Pago"})
+        await moved(admin, site["id"], east["id"])
+        days = [one["moved_on"] for one in (await admin.get(f"/v1/organizations/{site['id']}/moves")).json()["items"]]
+        assert days == [today.isoformat()] * 3
+
+
+async def test_a_day_on_which_it_would_have_closed_a_circle_is_refused(tenancy: Tenancy, admin: Actor) -> None:
+    first, second = await tenancy.organization(), await tenancy.organization()
+    third = await tenancy.organization(second["id"])
+    await moved(admin, second["id"], first["id"], moved_on=yesterday(30))
+    await moved(admin, second["id"], tenancy.root_id, moved_on=yesterday(10))
+    for day in (yesterday(40), yesterday(30), yesterday(11)):
+        refused = await move(admin, first["id"], third["id"], moved_on=day)
+        assert told(refused) == (422, "organization_cycle")
+        assert refused.json()["errors"][0]["pointer"] == "/body/moved_on"
+    await moved(admin, first["id"], third["id"], moved_on=yesterday(10))
+
+
+async def test_the_history_pages_and_is_for_those_who_see_the_organization(
+    tenancy: Tenancy, other_tenancy: Tenancy, admin: Actor
+) -> None:
+    places = [await tenancy.organization() for _ in range(2)]
+    site = await tenancy.organization()
+    for turn in range(5):
+        await moved(admin, site["id"], places[turn % 2]["id"], reason=f"Turn {turn}")
+    path = f"/v1/organizations/{site['id']}/moves"
+    whole = (await admin.get(path)).json()["items"]
+    assert [one["reason"] for one in whole] == [f"Turn {turn}" for turn in range(5)]
+    assert [one["from_parent_id"] for one in whole[1:]] == [one["to_parent_id"] for one in whole[:-1]]
+    seen, link = [], f"{path}?limit=2&sort=-id"
+    while link:
+        answer = await admin.get(link)
+        seen += answer.json()["items"]
+        link = answer.links["next"]["url"] if "next" in answer.links else ""
+    assert seen == whole[::-1]
+    later = await admin.get(path, params={"updated_since": whole[3]["created_at"]})
+    assert later.json()["items"] == whole[3:]
+    assert (await admin.get(path, params={"updated_since": whole[3]["created_at"], "limit": 1})).json()["next_cursor"]
+    for query in ("sort=moved_on", "moved_on=2026-01-01", "updated_since=2026-01-01", "updated_since=1", "limit=0"):
+        assert told(await admin.get(f"{path}?{query}")) == (422, "invalid")
+    assert told(await other_tenancy.admin.get(path)) == (404, "not_found")
+    assert told(await (await tenancy.key(("viewer", places[1]["id"]))).get(path)) == (404, "not_found")
+    assert (await (await tenancy.key(("viewer", places[0]["id"]))).get(path)).json()["items"] == whole
+
+
+async def test_deleting_what_moved_and_keeping_where_it_was(tenancy: Tenancy, admin: Actor) -> None:
+    old, new = await tenancy.organization(), await tenancy.organization()
+    site = await tenancy.organization(old["id"])
+    await moved(admin, site["id"], new["id"])
+    kept = await admin.delete(f"/v1/organizations/{old['id']}")
+    assert told(kept) == (409, "in_use")
+    assert (await admin.delete(f"/v1/organizations/{site['id']}")).status_code == 204
+    assert (await admin.delete(f"/v1/organizations/{old['id']}")).status_code == 204
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({}, "/body/parent_id"),
+        ({"parent_id": None}, "/body/parent_id"),
+        ({"parent_id": "root"}, "/body/parent_id"),
+        ({"parent_id": 7}, "/body/parent_id"),
+        ({"parent_id": ["x"]}, "/body/parent_id"),
+        ({"moved_on": 0}, "/body/moved_on"),
+        ({"moved_on": True}, "/body/moved_on"),
+        ({"moved_on": "yesterday"}, "/body/moved_on"),
+        ({"moved_on": "2026-02-30"}, "/body/moved_on"),
+        ({"moved_on": "2026-01-01T00:00:00Z"}, "/body/moved_on"),
+        ({"moved_on": "1066-10-14"}, "/body/moved_on"),
+        ({"moved_on": "9999-12-31"}, "/body/moved_on"),
+        ({"reason": ""}, "/body/reason"),
+        ({"reason": "a\x00b"}, "/body/reason"),
+        ({"reason": "x" * 10_001}, "/body/reason"),
+        ({"reason": {}}, "/body/reason"),
+        ({"depth": 1}, "/body/depth"),
+        ([], "/body"),
+    ],
+)
+async def test_hostile_bodies(tenancy: Tenancy, admin: Actor, body: Any, pointer: str) -> None:
+    site, other = await tenancy.organization(), await tenancy.organization()
+    sent = {"parent_id": other["id"], **body} if body else body
+    answer = await admin.post(f"/v1/organizations/{site['id']}/move", sent, headers={"If-Match": "*"})
+    assert told(answer) == (422, "invalid")
+    assert answer.json()["errors"][0]["pointer"] == pointer
+    assert await read(admin, site["id"]) == site
+
+
+async def test_a_move_can_be_rehearsed_and_repeated(tenancy: Tenancy, admin: Actor) -> None:
+    site, other = await tenancy.organization(), await tenancy.organization()
+    path, body = f"/v1/organizations/{site['id']}/move", {"parent_id": other["id"]}
+    rehearsed = await admin.post(f"{path}?dry_run=true", body, headers={"If-Match": "*"})
+    assert (rehearsed.status_code, rehearsed.json()["depth"]) == (200, 2)
+    assert await read(admin, site["id"]) == site
+    headers = {"If-Match": "*", "Idempotency-Key": "move-1"}
+    answers = [await admin.post(path, body, headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert answers[0].content == answers[1].content
+    assert len((await admin.get(f"{path}s")).json()["items"]) == 1
+
+
+async def test_two_moves_never_close_a_circle(
+    tenancy: Tenancy, admin: Actor, database: asyncpg.Connection, chance: random.Random
+) -> None:
+    outcomes = set()
+    for _ in range(ROUNDS):
+        first, second = await tenancy.organization(), await tenancy.organization()
+        inner = [(await tenancy.organization(one["id"]))["id"] for one in (first, second)]
+        pairs = [(first["id"], chance.choice([second["id"], inner[1]])), (second["id"], inner[0])]
+        chance.shuffle(pairs)
+        answers = await at_once(*(move(admin, one, other) for one, other in pairs))
+        assert sorted(told(answer)[0] for answer in answers) == [200, 422]
+        outcomes.add(pairs[0][0] == first["id"])
+    assert outcomes == {True, False}
+    await ensure_true_paths(database, tenancy.tenant_id)
+
+
+async def test_what_is_created_during_a_move_ends_in_its_place(
+    tenancy: Tenancy, admin: Actor, database: asyncpg.Connection
+) -> None:
+    places = [await tenancy.organization() for _ in range(2)]
+    top = await tenancy.organization(places[0]["id"])
+    middle = await tenancy.organization(top["id"])
+    inner = await tenancy.organization(middle["id"])
+
+    async def make(parent: str) -> httpx.Response:
+        return await admin.post("/v1/organizations", {"parent_id": parent, "kind": "team", "name": "Late"})
+
+    for turn in range(ROUNDS):
+        made = [make(at["id"]) for at in (top, middle, inner, inner, middle)]
+        answers = await at_once(*made[:3], move(admin, top["id"], places[1 - turn % 2]["id"]), *made[3:])
+        assert {answer.status_code for answer in answers} == {200, 201}
+        await ensure_true_paths(database, tenancy.tenant_id)
+    assert await ensure_true_paths(database, tenancy.tenant_id) == 6 + 5 * ROUNDS
+
+
+async def test_no_use_of_a_program_slips_past_a_move(
+    tenancy: Tenancy, admin: Actor, database: asyncpg.Connection
+) -> None:
+    old, new = await tenancy.organization(), await tenancy.organization()
+    program = await admin.made("/v1/programs", {"organization_id": old["id"], "name": "Visits"})
+    outcomes = set()
+    for turn in range(ROUNDS):
+        site = await tenancy.organization(old["id"])
+        team = await tenancy.organization(site["id"])
+        use = admin.post("/v1/implementations", {"organization_id": team["id"], "program_id": program["id"]})
+        both = [use, move(admin, site["id"], new["id"])]
+        answers = await at_once(*(both if turn % 2 else both[::-1]))
+        outcomes.add(frozenset(told(answer) for answer in answers))
+        assert await database.fetch(OUT_OF_REACH, tenancy.tenant_id) == []
+    assert outcomes <= {
+        frozenset({(201, None), (409, "program_out_of_reach_after_move")}),
+        frozenset({(422, "program_out_of_reach"), (200, None)}),
+    }
+
+
+async def test_archiving_or_deleting_the_new_parent_meets_the_move(
+    tenancy: Tenancy, admin: Actor, database: asyncpg.Connection
+) -> None:
+    for turn in range(ROUNDS):
+        site, target = await tenancy.organization(), await tenancy.organization()
+        path = f"/v1/organizations/{target['id']}"
+        other = admin.delete(path) if turn % 2 else admin.move(path, "archived")
+        answers = await at_once(*([move(admin, site["id"], target["id"]), other][:: -1 if turn % 3 else 1]))
+        there = (await read(admin, site["id"]))["parent_id"] == target["id"]
+        assert {told(answer) for answer in answers} <= {
+            (200, None),
+            (204, None),
+            (409, "has_children"),
+            (409, "organization_archived"),
+            (422, "unknown_organization"),
+        }
+        assert (await admin.get(path)).status_code == (200 if there or not turn % 2 else 404)
+    await ensure_true_paths(database, tenancy.tenant_id)
+
+
+class Model:
+    """The tree as a plain dictionary, with every day's own copy."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.parents: dict[str, str | None] = {root: None}
+        self.moves: list[tuple[date, str, str]] = []
+        self.first: dict[str, str | None] = {root: None}
+        self.last: dict[str, date] = {}
+
+    def add(self, child: str, parent: str) -> None:
+        self.parents[child] = self.first[child] = parent
+
+    def above(self, parents: dict[str, str | None], at: str | None) -> list[str]:
+        found: list[str] = []
+        while at is not None:
+            assert at not in found, "a circle"
+            found.append(at)
+            at = parents[at]
+        return found
+
+    def on(self, day: date) -> dict[str, str | None]:
+        """Every organization's parent at the end of a day."""
+        parents = dict(self.first)
+        for moved_on, child, parent in sorted(self.moves, key=lambda one: one[0]):
+            if moved_on <= day:
+                parents[child] = parent
+        return parents
+
+    def subtree(self, parents: dict[str, str | None], top: str) -> set[str]:
+        return {one for one in parents if top in self.above(parents, one)}
+
+    def allows(self, child: str, parent: str, day: date) -> bool:
+        if child in self.last and day < self.last[child]:
+            return False
+        days = {day} | {moved_on for moved_on, _, _ in self.moves if moved_on > day}
+        return all(child not in self.above(self.on(one), parent) for one in days)
+
+    def move(self, child: str, parent: str, day: date) -> None:
+        self.parents[child] = parent
+        self.moves.append((day, child, parent))
+        self.last[child] = day
+
+
+async def test_many_moves_keep_every_path_and_every_past_day(
+    app: FastAPI, tenancy: Tenancy, admin: Actor, database: asyncpg.Connection, chance: random.Random
+) -> None:
+    model, today = Model(tenancy.root_id), now().date()
+    for _ in range(24):
+        parent = chance.choice(list(model.parents))
+        model.add((await tenancy.organization(parent))["id"], parent)
+    counts = {200: 0, 409: 0, 422: 0}
+    for turn in range(150):
+        child, parent = chance.choice(list(model.parents)[1:]), chance.choice(list(model.parents))
+        day = today - timedelta(days=chance.choice([0, 0, chance.randint(0, 40)]))
+        answer = await move(admin, child, parent, moved_on=day.isoformat())
+        counts[answer.status_code] += 1
+        if model.parents[child] == parent:
+            assert told(answer) == (409, "already_there")
+        elif child in model.above(model.parents, parent):
+            assert told(answer) == (422, "organization_cycle")
+        else:
+            assert (answer.status_code == 200) == model.allows(child, parent, day), answer.text
+        if answer.status_code == 200:
+            model.move(child, parent, day)
+        if turn % 10 == 9:
+            await ensure_true_paths(database, tenancy.tenant_id)
+            for top in model.parents:
+                listed = await descendants(admin, top)
+                assert set(listed) == model.subtree(model.parents, top) - {top}
+                assert set(listed) == {
+                    str(row["id"]) for row in await database.fetch(BELOW, tenancy.tenant_id, UUID(top))
+                }
+    assert min(counts.values()) > 2
+    pool = app.state.service.database.reads
+    for day in (today - timedelta(days=ago) for ago in range(0, 42, 3)):
+        then = model.on(day)
+        made = {one for one in then if day == today or any(one == child and at <= day for at, child, _ in model.moves)}
+        for top in made:
+            found = await subtree_on(pool, tenancy.tenant_id, UUID(top), day)
+            # Nothing was made before today, so earlier days know what was told to have moved by then.
+            expected = {one for one in model.subtree(then, top) if set(path_to(model, then, one, top)) <= made}
+            assert {str(one) for one in found} == expected
+            assert len(found) == len(expected)
+
+
+def path_to(model: Model, parents: dict[str, str | None], one: str, top: str) -> list[str]:
+    way = model.above(parents, one)
+    return way[: way.index(top) + 1]
+
+
+async def test_today_the_history_tells_the_present_tree(
+    app: FastAPI, tenancy: Tenancy, other_tenancy: Tenancy, admin: Actor
+) -> None:
+    old, new = await tenancy.organization(), await tenancy.organization()
+    site = await tenancy.organization(old["id"])
+    team = await tenancy.organization(site["id"])
+    await moved(admin, site["id"], new["id"], moved_on=yesterday(5))
+    pool = app.state.service.database.reads
+
+    async def below(top: str, day: str, tenant_id: UUID = tenancy.tenant_id) -> set[str]:
+        return {str(one) for one in await subtree_on(pool, tenant_id, UUID(top), date.fromisoformat(day))}
+
+    today = now().date().isoformat()
+    assert await below(new["id"], today) == {new["id"], site["id"], team["id"]}
+    assert await below(old["id"], today) == {old["id"]}
+    assert await below(site["id"], yesterday(5)) == {site["id"]}
+    assert await below(site["id"], yesterday(6)) == set()
+    assert await below(new["id"], today, other_tenancy.tenant_id) == set()
+
+
+async def grow(owner: AsyncEngine, tenant_id: UUID, top: str, count: int) -> None:
+    """Many organizations below one, ten to each."""
+    nodes: list[tuple[UUID, UUID, str, int]] = []
+    async with owner.connect() as connection:
+        raw = (await connection.get_raw_connection()).driver_connection
+        assert raw is not None
+        row = await raw.fetchrow(
+            "select id, path, depth from organizations where tenant_id = $1 and id = $2", tenant_id, UUID(top)
+        )
+        nodes.append((row["id"], row["id"], row["path"], row["depth"]))
+        for number in range(count):
+            parent, _, path, depth = nodes[number // 10]
+            made = uuid7()
+            nodes.append((made, parent, path + segment(made), depth + 1))
+        at = datetime.now(UTC)
+        await raw.copy_records_to_table(
+            "organizations",
+            records=[
+                (tenant_id, made, at, at, 1, parent, "team", "Team", "team", path, depth, None, "UTC", None)
+                for made, parent, path, depth in nodes[1:]
+            ],
+            columns=[
+                "tenant_id", "id", "created_at", "updated_at", "version", "parent_id", "kind", "name", "name_key",
+                "path", "depth", "staff_count", "timezone", "archived_at",
+            ],
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("count", [3, 5_000])
+async def test_a_large_subtree_moves_in_as_few_statements_as_a_small_one(
+    app: FastAPI, owner: AsyncEngine, http: httpx.AsyncClient, database: asyncpg.Connection, count: int
+) -> None:
+    tenancy = await new_tenancy(owner, app, http)
+    top, there = await tenancy.organization(), await tenancy.organization()
+    await grow(owner, tenancy.tenant_id, top["id"], count)
+    statements: list[str] = []
+
+    def count_one(_c: Any, _k: Any, statement: str, *_: Any) -> None:
+        statements.append(statement)
+
+    engine = app.state.service.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", count_one)
+    try:
+        began = time.perf_counter()
+        await moved(tenancy.admin, top["id"], there["id"])
+        took = time.perf_counter() - began
+    finally:
+        event.remove(engine, "before_cursor_execute", count_one)
+    assert len(statements) <= 12, statements
+    assert took < 5, took
+    assert await ensure_true_paths(database, tenancy.tenant_id) == count + 3

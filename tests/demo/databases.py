@@ -1,0 +1,56 @@
+"""Whole databases as values."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from tests.support.database import Urls
+
+Rows = dict[str, list[dict[str, Any]]]
+
+PRIMARY_KEYS = """
+select c.relname as table_name, array_agg(a.attname::text order by k.place) as columns
+from pg_index x
+     join pg_class c on c.oid = x.indrelid
+     join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'public'
+     cross join unnest(x.indkey::int2[]) with ordinality k(number, place)
+     join pg_attribute a on a.attrelid = c.oid and a.attnum = k.number
+where x.indisprimary group by c.relname order by c.relname
+"""
+
+
+def all_rows(urls: Urls) -> Rows:
+    """Every row of every table, in the order of the primary keys."""
+
+    async def read() -> Rows:
+        connection = await asyncpg.connect(urls.owner)
+        try:
+            keys = {row["table_name"]: row["columns"] for row in await connection.fetch(PRIMARY_KEYS)}
+            return {
+                table: [
+                    dict(row)
+                    for row in await connection.fetch(f'select * from "{table}" order by {", ".join(columns)}')  # noqa: S608
+                ]
+                for table, columns in keys.items()
+            }
+        finally:
+            await connection.close()
+
+    return asyncio.run(read())
+
+
+@asynccontextmanager
+async def owner_of(urls: Urls) -> AsyncIterator[AsyncEngine]:
+    """An engine as the owner."""
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(urls.owner), poolclass=NullPool
+    )
+    try:
+        yield engine
+    finally:
+        await engine.dispose()

@@ -1,0 +1,173 @@
+"""What the sandbox tells: believable, pinned where clients rely on it, and true to its own clock."""
+
+from collections import Counter, defaultdict
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from app.demo.make import Demo
+from app.demo.sandbox import DEFAULT_DAY, noon_of
+from app.demo.story import told
+from tests.demo.conftest import Holder
+from tests.demo.databases import Rows
+from tests.support.actors import Actor
+
+OVERDUE = {
+    "retire-spreadsheet",
+    "recognition-agenda",
+    "coaching-funds",
+    "pine-recognition",
+    "choose-measure",
+    "cedar-training",
+}
+
+
+async def readiness(admin: Actor, sandbox: Demo, session: str) -> dict[str, Any]:
+    answer = await admin.get(f"/v1/assessments/{sandbox.ids['assessments'][session]}/readiness")
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+@pytest.mark.parametrize(
+    ("session", "score", "band"),
+    [
+        ("clearwater-1", 38.888889, "emerging"),
+        ("clearwater-2", 66.666667, "advancing"),
+        ("clearwater-3", 88.888889, "established"),
+        ("lakeshore-1", 33.333333, "emerging"),
+        ("lakeshore-2", 55.555556, "developing"),
+        ("lakeshore-3", 72.222222, "advancing"),
+        ("cedar-1", 66.666667, "advancing"),
+        ("cedar-2", 50.0, "developing"),
+        ("cedar-3", 22.222222, "emerging"),
+        ("pine-1", 37.5, "emerging"),
+        ("pine-2", 75.0, "advancing"),
+        ("stonebridge-1", 31.25, "emerging"),
+        ("stonebridge-2", 50.0, "developing"),
+    ],
+)
+async def test_readiness_is_pinned(admin: Actor, sandbox: Demo, session: str, score: float, band: str) -> None:
+    found = await readiness(admin, sandbox, session)
+    assert (found["readiness"], found["band"]) == (score, band)
+
+
+async def test_what_is_open_shows_as_open(admin: Actor, sandbox: Demo) -> None:
+    sealed = await readiness(admin, sandbox, "prairie-1")
+    assert (sealed["readiness"], sealed["reason"]) == (None, "votes_sealed")
+    assert (sealed["voting"]["invited"], sealed["voting"]["voted"]) == (6, 4)
+    assert (await readiness(admin, sandbox, "stonebridge-2"))["provisional"]
+    states = Counter()
+    for assessment_id in sandbox.ids["assessments"].values():
+        states[(await admin.get(f"/v1/assessments/{assessment_id}")).json()["state"]] += 1
+    assert states == {"final": 12, "draft": 1, "collecting": 1, "consensus": 1, "void": 1}
+
+
+async def test_overdue_is_told_as_of_the_sandboxs_today(admin: Actor, sandbox: Demo) -> None:
+    keys = {str(one): key for key, one in sandbox.ids["action_items"].items()}
+    found = (await admin.get("/v1/action-items?overdue=true")).json()["items"]
+    assert {keys[item["id"]] for item in found} == OVERDUE
+    tomorrow = (await admin.get("/v1/action-items?overdue=true&as_of=2026-10-02")).json()["items"]
+    assert {keys[item["id"]] for item in tomorrow} == OVERDUE | {"name-administrator"}
+    items = (await admin.get("/v1/action-items?limit=200")).json()["items"]
+    assert {item["status"] for item in items} == {
+        "proposed",
+        "open",
+        "in_progress",
+        "blocked",
+        "done",
+        "verified",
+        "dismissed",
+    }
+    assert {item["source"] for item in items} == {"gap", "free"}
+
+
+async def test_every_published_id_key_and_token_works(holder: Holder, admin: Actor, sandbox: Demo) -> None:
+    for kind, named in sandbox.ids.items():
+        if kind == "seats":
+            continue
+        for key, one in named.items():
+            answer = await admin.get(f"/v1/{kind.replace('_', '-')}/{one}")
+            assert answer.status_code == 200, (kind, key)
+    for role, key in sandbox.keys.items():
+        assert [grant["role"] for grant in (await holder(key).get("/v1/me")).json()["grants"]] == [role]
+    for name, token in sandbox.tokens.items():
+        answer = await holder(token).get("/v1/me")
+        if name == "prairie-1/intern":
+            assert answer.json()["code"] == "token_revoked"
+            continue
+        seat = answer.json()["seat"]
+        assert seat["participant_id"] == str(sandbox.ids["seats"][name])
+        assert seat["assessment_id"] == str(sandbox.ids["assessments"][name.partition("/")[0]])
+
+
+async def test_the_viewer_sees_one_county(holder: Holder, sandbox: Demo) -> None:
+    viewer = holder(sandbox.keys["viewer"])
+    names = [one["name"] for one in (await viewer.get("/v1/organizations")).json()["items"]]
+    assert names == ["Clearwater County", "Clearwater Family Center", "Clearwater East Office"]
+
+
+async def test_what_a_client_makes_sorts_behind_what_was_there(sandbox: Demo) -> None:
+    newest = max(one for named in sandbox.ids.values() for one in named.values())
+    assert newest.int >> 80 < datetime(2021, 1, 1, tzinfo=UTC).timestamp() * 1000
+
+
+def test_nobody_has_a_name(rows: Rows) -> None:
+    places = {row["name"] for row in rows["organizations"]}
+    labels = [row["name"] for row in rows["people"]] + [row["label"] for row in rows["participants"]]
+    for label in labels:
+        role, _, place = label.rpartition(", ")
+        assert place in places, label
+        # One capital, at the beginning (or HR): a role, not a name.
+        assert role.replace("HR", "Hr")[1:].islower(), label
+
+
+def test_respondents_disagree_in_every_assessment_that_was_revealed(rows: Rows) -> None:
+    answers: dict[Any, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for vote in rows["votes"]:
+        answers[vote["assessment_id"]][vote["practice"]].add(vote["value"])
+    for assessment in rows["assessments"]:
+        if assessment["revealed_round"]:
+            contested = [practice for practice, given in answers[assessment["id"]].items() if len(given) > 1]
+            assert len(contested) >= 5, assessment["title"]
+    values = Counter(vote["value"] for vote in rows["votes"])
+    assert min(values["dont_know"], values["not_applicable"]) >= 10
+    assert Counter(vote["round"] for vote in rows["votes"])[2] == 10
+    assert sum(vote["entered_by"] is not None for vote in rows["votes"]) == 9
+    assert sum(vote["comment"] is not None for vote in rows["votes"]) == sum(
+        len(session.comments) for session in told().sessions
+    )
+
+
+def test_time_runs_forward_on_working_days_and_ends_today(rows: Rows) -> None:
+    now = noon_of(DEFAULT_DAY)
+    for table, found in rows.items():
+        for row in found:
+            for name in ("created_at", "updated_at"):
+                instant = row.get(name)
+                if instant is not None:
+                    assert now - timedelta(days=620) < instant < now, (table, row)
+                    assert instant.weekday() < 5, (table, row)
+    opened = {row["id"]: row for row in rows["assessments"]}
+    for row in rows["assessments"]:
+        course = [row[name] for name in ("created_at", "opened_at", "closed_at", "finalized_at")]
+        reached = [instant for instant in course if instant is not None]
+        assert reached == sorted(reached)
+    for vote in rows["votes"]:
+        assessment = opened[vote["assessment_id"]]
+        assert assessment["opened_at"] < vote["created_at"] < (assessment["closed_at"] or now)
+    for table in ("outbox_events", "audit_events", "assessment_changes", "action_item_changes", "stage_changes"):
+        instants = [row["created_at"] for row in rows[table]]
+        assert instants == sorted(instants), table
+
+
+def test_three_administrations_lie_about_eighteen_nine_and_one_month_back(rows: Rows) -> None:
+    final: dict[Any, list[date]] = defaultdict(list)
+    for row in rows["assessments"]:
+        if row["state"] == "final":
+            final[row["implementation_id"]].append(row["administered_on"])
+    series = [sorted(days) for days in final.values() if len(days) == 3]
+    assert len(series) == 3
+    for days in series:
+        assert [round((DEFAULT_DAY - day).days / 30.4) for day in days] in ([18, 9, 1], [18, 8, 1])
