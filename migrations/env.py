@@ -15,6 +15,7 @@ from app.settings import load_settings
 
 load_models()
 config = context.config
+BOUNDS = ("set local lock_timeout = '5s'", "set local statement_timeout = '10min'")
 
 
 def render_item(kind: str, obj: object, _autogenerate_context: object) -> str | bool:
@@ -34,8 +35,8 @@ def run(connection: Connection) -> None:
         compare_server_default=True,
     )
     with context.begin_transaction():
-        connection.exec_driver_sql("set local lock_timeout = '5s'")
-        connection.exec_driver_sql("set local statement_timeout = '10min'")
+        for bound in BOUNDS:
+            connection.exec_driver_sql(bound)
         context.run_migrations()
 
 
@@ -57,6 +58,8 @@ def run_offline() -> None:
     """Print the SQL instead of running it."""
     context.configure(dialect_name="postgresql", target_metadata=metadata, literal_binds=True)
     with context.begin_transaction():
+        for bound in BOUNDS:
+            context.execute(bound)
         context.run_migrations()
 
 
