@@ -16,7 +16,7 @@ DEV := $(if $(OWN),$(VENV)/.dev)
 
 help:
 	@echo 'make run         start the service, with a PostgreSQL of its own unless FA_DATABASE_URL names another'
-	@echo 'make demo        start it as the sandbox: a data set of its own, made up and always the same (FA_DEMO_DATE moves its today)'
+	@echo 'make demo        start the sandbox: made-up data, the same each time (FA_DEMO_DATE moves its today)'
 	@echo 'make test        run every test (PYTEST_ARGS="-k votes")'
 	@echo 'make check       format, lint, types, import contracts, OpenAPI document'
 	@echo 'make fix         format, and mend what the linter can'

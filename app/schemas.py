@@ -37,25 +37,29 @@ def _storable(value: str) -> str:
 
 
 # Lengths are checked twice: before the normalization, which costs time, and after it, which can lengthen a text.
-
+# That something must be left of it without the blanks around it, the document says by a pattern.
+_NOT_BLANK = Field(json_schema_extra={"pattern": r"\S"})
 
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
     AfterValidator(_storable),
     MaxLen(200),
+    _NOT_BLANK,
 ]
 Line = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
     AfterValidator(_storable),
     MaxLen(500),
+    _NOT_BLANK,
 ]
 Prose = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000),
     AfterValidator(_storable),
     MaxLen(10_000),
+    _NOT_BLANK,
 ]
 #: What names are searched by: folded as the stored search keys are.
 Search = Annotated[Name, AfterValidator(str.casefold)]

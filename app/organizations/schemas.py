@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import MISSING, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from app.http.pages import ListQuery
 from app.schemas import (
@@ -149,7 +150,7 @@ class OrganizationUpsert(Body):
     @model_validator(mode="after")
     def _one_parent(self) -> Self:
         if (self.parent_id is None) == (self.parent is None):
-            raise ValueError("name the parent once: parent_id, or parent")
+            raise PydanticCustomError("one_parent", "Name the parent once: parent_id, or parent")
         return self
 
 
@@ -236,7 +237,7 @@ class OrganizationQuery(ListQuery):
     @model_validator(mode="after")
     def _pair(self) -> Self:
         if (self.external_source is None) != (self.external_id is None):
-            raise ValueError("external_source and external_id go together")
+            raise PydanticCustomError("external_id_pair", "external_source and external_id go together")
         return self
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from app.demo.sandbox import DEFAULT_DAY, clock_of
 from app.main import create_app
 from app.settings import Settings
 from tests.demo.databases import Rows, all_rows, owner_of
+from tests.embedded.processes import open_folder
 from tests.migrations.databases import fresh_database
 from tests.support.actors import Actor
 from tests.support.database import Urls
@@ -84,3 +86,10 @@ async def holder(sandbox_app: FastAPI, rows: Rows) -> AsyncIterator[Holder]:
 def admin(holder: Holder, sandbox: Demo) -> Actor:
     """The sandbox's admin."""
     return holder(sandbox.keys["admin"])
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder every account can enter."""
+    with open_folder() as path:
+        yield path

@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
-import httpx
 import pytest
 
 import app
@@ -22,9 +21,8 @@ from app.tenants import create_tenant
 from tests.demo.conftest import built, migrated
 from tests.demo.databases import owner_of
 from tests.demo.test_same_each_time import logins
-from tests.embedded.processes import open_folder
 from tests.migrations.databases import fresh_database
-from tests.start.services import run, serving
+from tests.start.services import run
 from tests.support.database import Urls
 
 CHECKOUT = Path(app.__file__).parents[1]
@@ -166,22 +164,3 @@ def test_the_readme_and_the_makefile_say_what_holds(sandbox: Demo) -> None:
     assert named == [(kind, key, str(sandbox.ids[kind][key])) for kind, key, _ in named]
     assert f"is {DEFAULT_DAY}," in readme
     assert f"$(or $(FA_DEMO_DATE),{DEFAULT_DAY})" in (CHECKOUT / "Makefile").read_text(encoding="utf-8")
-
-
-def test_it_is_served_with_its_own_clock(sandbox: Demo) -> None:
-    with open_folder() as folder:
-        data_dir = folder / "data"
-        status, out, err = run("demo", FA_DATA_DIR=data_dir)
-        assert (status, err) == (0, "")
-        assert "today is 2026-10-01" in out
-        assert all(key in out for key in sandbox.keys.values())
-        with serving(data_dir, FA_DEMO_DATE="2026-10-01") as service:
-            assert not (data_dir / "first-admin-key").exists()
-            headers = {"Authorization": f"Bearer {sandbox.keys['admin']}"}
-            with httpx.Client(base_url=service.address, headers=headers, trust_env=False) as http:
-                assert len(http.get("/v1/action-items?overdue=true").json()["items"]) == 6
-                body = {"parent_id": str(sandbox.ids["organizations"]["pine"]), "kind": "site", "name": "New"}
-                made = http.post("/v1/organizations", json=body).json()
-                assert made["created_at"].startswith("2026-10-01T12:0")
-                last = http.get("/v1/organizations?sort=-id&limit=1").json()["items"]
-                assert [one["id"] for one in last] == [made["id"]]
