@@ -84,7 +84,7 @@ async def revoke_key(tx: Tx, key_id: UUID) -> ApiKey:
         )
     ).scalar_one_or_none()
     if key is None:
-        raise NotFound("The tenant has no such key.")
+        raise NotFound
     if key.revoked_at is None:
         key.revoked_at = tx.now
         tx.touch(key)

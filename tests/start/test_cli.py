@@ -156,7 +156,7 @@ def test_what_the_operator_can_mend_is_one_line(given: Run, arguments: tuple[str
 def test_foreign_ids_are_not_found(given: Run, slug: str) -> None:
     for arguments in (["revoke", str(uuid4())], ["create", "--name", "x", "--role", f"viewer@{uuid4()}"]):
         status, _, err = given("keys", arguments[0], "--tenant", slug, *arguments[1:])
-        assert (status, err) == (1, "fa-readiness: The tenant has no such key.\n")
+        assert (status, err) == (1, "fa-readiness: There is no such resource\n")
 
 
 @pytest.mark.parametrize(
