@@ -5,7 +5,7 @@ FROM python:3.13-slim AS build
 WORKDIR /src
 RUN python -m venv /opt/fa
 COPY constraints.lock .
-RUN /opt/fa/bin/python -m pip install --no-cache-dir --require-hashes --requirement constraints.lock
+RUN /opt/fa/bin/python -m pip install --no-cache-dir --require-hashes --no-deps --requirement constraints.lock
 COPY pyproject.toml README.md LICENSE LICENSE-CC-BY-4.0.md ./
 COPY app app
 COPY migrations migrations

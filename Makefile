@@ -86,14 +86,15 @@ $(VENV)/.made:
 		exit 1; }
 	@touch $@
 
+# The locks are whole, so pip has nothing to resolve; left to itself it looks for newer releases of what an extra names.
 $(VENV)/.runtime: constraints.lock pyproject.toml | $(VENV)/.made
 	@echo 'Installing what the service needs …'
-	@$(PIP) --require-hashes --requirement constraints.lock
+	@$(PIP) --require-hashes --no-deps --requirement constraints.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev: constraints-dev.lock constraints.lock pyproject.toml | $(VENV)/.made
 	@echo 'Installing what the service and its tests need …'
-	@$(PIP) --require-hashes --requirement constraints-dev.lock
+	@$(PIP) --require-hashes --no-deps --requirement constraints-dev.lock
 	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(VENV)/.runtime $@
