@@ -1,9 +1,13 @@
 """Structured logs, one line an event; never a body, a key or a vote."""
 
+import asyncio
+import atexit
 import logging
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import structlog
 
@@ -15,29 +19,54 @@ TellRequest = Callable[[str, str | None, int, float, str], None]
 def request_teller(settings: Settings) -> TellRequest | None:
     """What logs one line a request, in the form of the other lines; None where that is below the level.
 
-    Every request passes here, so the line is written by hand: the pipeline costs more than serving from a cache does.
+    Every request passes here, so the line is made by hand: the pipeline costs more than serving from a cache does.
     """
     if settings.log_level in {"warning", "error"}:
         return None
-    write, flush = sys.stdout.write, sys.stdout.flush
-    if settings.log_format == "json":
-        form = (
-            '{{"method": "{}", "route": {}, "status": {}, "ms": {:.1f}, "request_id": "{}", '
-            '"event": "request", "level": "info", "timestamp": "{}"}}\n'
-        )
-    else:
-        form = "timestamp={5} level=info event=request method={0} route={1} status={2} ms={3:.1f} request_id={4}\n"
     as_json = settings.log_format == "json"
+    form = (
+        '{{"method": "{}", "route": {}, "status": {}, "ms": {:.1f}, "request_id": "{}", '
+        '"event": "request", "level": "info", "timestamp": "{}.{:06d}Z"}}\n'
+        if as_json
+        else "timestamp={5}.{6:06d}Z level=info event=request "
+        "method={0} route={1} status={2} ms={3:.1f} request_id={4}\n"
+    )
+    lines = _Lines()
+    atexit.register(lines.write)
 
     def tell(method: str, route: str | None, status: int, milliseconds: float, request_id: str) -> None:
         named = (f'"{route}"' if route else "null") if as_json else route or ""
         # A method is the caller's own word; a route and a request id have been checked.
         known = method if method.isalpha() else "?"
-        at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        write(form.format(known, named, status, milliseconds, request_id, at))
-        flush()
+        second, rest = divmod(time.time_ns() // 1000, 1_000_000)
+        lines.add(form.format(known, named, status, milliseconds, request_id, _second(second), rest))
 
     return tell
+
+
+@lru_cache(maxsize=4)
+def _second(since_1970: int) -> str:
+    return datetime.fromtimestamp(since_1970, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+class _Lines:
+    """Lines that wait a moment for others: each write wakes whoever reads the log, and costs more than its line."""
+
+    held_seconds = 0.1
+
+    def __init__(self) -> None:
+        self._held: list[str] = []
+
+    def add(self, line: str) -> None:
+        if not self._held:
+            asyncio.get_running_loop().call_later(self.held_seconds, self.write)
+        self._held.append(line)
+
+    def write(self) -> None:
+        if self._held:
+            sys.stdout.write("".join(self._held))
+            sys.stdout.flush()
+            self._held.clear()
 
 
 def configure(settings: Settings) -> None:

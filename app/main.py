@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 from pydantic.alias_generators import to_camel
+from starlette.types import ASGIApp
 
 from app import __version__, health, log
 from app.access.authenticate import Authenticator
@@ -48,6 +50,8 @@ TAGS = [
     {"name": "accounts", "description": "Who is calling."},
     {"name": "health", "description": "For whoever operates the service."},
 ]
+_CORS_TAKEN = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id"]
+_CORS_SHOWN = ["Dry-Run", "ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"]
 _ROUTERS: tuple[APIRouter, ...] = (
     action_items.router,
     *assessments.ROUTERS,
@@ -87,7 +91,10 @@ def create_app(
         yield
         await database.close()
 
-    app = FastAPI(
+    authenticate = Authenticator(database.reads, clock, assessment_reads.SEAT_BY_TOKEN)
+    app = _Application(
+        Service(settings, database, authenticate, clock),
+        shortcut=shortcut,
         title="Facilitative administration readiness",
         version=__version__,
         summary="Assess, see and act.",
@@ -102,46 +109,49 @@ def create_app(
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False},
     )
-    authenticate = Authenticator(database.reads, clock, assessment_reads.SEAT_BY_TOKEN)
-    app.state.service = Service(settings, database, authenticate, clock)
     for router in _ROUTERS:
         _mount(app, router)
     problems.install(app)
     openapi.install(app, lambda operation: OPERATIONS[operation].published())
-    # The last added is the outermost.
-    if shortcut:
-        routes = [route for route in app.routes if isinstance(route, APIRoute)]
-        app.add_middleware(Shortcut, service=app.state.service, routes=routes)
-    app.add_middleware(
-        Guard,
-        max_body_bytes=settings.max_body_bytes,
-        seconds=settings.request_seconds,
-        tell=log.request_teller(settings),
-    )
-    if settings.cors_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=settings.cors_origins,
-            allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-            allow_headers=[
-                "Authorization",
-                "Content-Type",
-                "Idempotency-Key",
-                "If-Match",
-                "If-None-Match",
-                "X-Request-Id",
-            ],
-            expose_headers=[
-                "Dry-Run",
-                "ETag",
-                "Idempotency-Replayed",
-                "Link",
-                "Location",
-                "Retry-After",
-                "X-Request-Id",
-            ],
-        )
     return app
+
+
+class _Application(FastAPI):
+    """The framework's app with our layers before its own: a hot read passes none of those.
+
+    Args:
+        service: what requests are served with.
+        shortcut: serve plain GETs by the index.
+    """
+
+    def __init__(self, service: Service, *, shortcut: bool, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.state.service = service
+        self._service = service
+        self._shortcut = shortcut
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The layers a request passes, the outermost returned; made at the first request."""
+        settings = self._service.settings
+        tell = log.request_teller(settings)
+        layers: ASGIApp = Guard(
+            super().build_middleware_stack(),
+            max_body_bytes=settings.max_body_bytes,
+            seconds=settings.request_seconds,
+            tell=tell,
+        )
+        if self._shortcut:
+            routes = [route for route in self.routes if isinstance(route, APIRoute)]
+            layers = Shortcut(layers, service=self._service, routes=routes, tell=tell)
+        if settings.cors_origins:
+            layers = CORSMiddleware(
+                layers,
+                allow_origins=settings.cors_origins,
+                allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
+                allow_headers=_CORS_TAKEN,
+                expose_headers=_CORS_SHOWN,
+            )
+        return layers
 
 
 def _mount(app: FastAPI, router: APIRouter) -> None:

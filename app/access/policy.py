@@ -17,6 +17,12 @@ def may(principal: Principal, operation: str, path: str) -> bool:
     return not OPERATIONS[operation].roles.isdisjoint(principal.roles_on(path))
 
 
+def allowed_below(principal: Principal, operation: str) -> list[str]:
+    """The paths on and below which `may` allows the operation: what a statement needs to tell it row by row."""
+    roles = OPERATIONS[operation].roles
+    return [grant.path for grant in principal.grants if grant.role in roles]
+
+
 def require(principal: Principal, operation: str, path: str) -> None:
     """Let the caller pass, or tell it only what it may know.
 

@@ -5,8 +5,8 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic_core import to_json
 from sqlalchemy import (
+    Boolean,
     Date,
     DateTime,
     Text,
@@ -15,29 +15,28 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
-    case,
     cast,
     func,
-    literal,
     literal_column,
     not_,
     select,
+    type_coerce,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
-from app.access.policy import may, require
+from app.access.policy import allowed_below, may, require
 from app.action_items.course import MOVES, SETTLED
 from app.action_items.models import ActionItem, ActionItemChange, ActionItemNote, ActionStatus, Effort
 from app.action_items.schemas import ActionItemChangeRead, ActionItemNoteRead, ActionItemRead, ActionSource
-from app.db.json_rows import open_object
+from app.db.json_rows import json_choice, json_constant, json_if, json_row
 from app.db.listing import Listing
 from app.db.reads import Read, Reader, Row
 from app.errors import NotFound
 from app.organizations import reads as organizations
 from app.principal import Principal
 from app.tree.models import Organization
-from app.tree.paths import after, within
+from app.tree.paths import after, below_any, within
 
 _COMPUTED = frozenset({"source", "overdue", "allowed_transitions"})
 _TENANT = bindparam("tenant_id", type_=Uuid())
@@ -58,37 +57,38 @@ _ROWS = (
     .where(col(ActionItem.tenant_id) == _TENANT)
 )
 _BY_ID = Read(_ROWS.where(col(ActionItem.id) == bindparam("id", type_=Uuid())))
-# What a caller gets, rendered by the server up to the fields that depend on the caller and the day.
-_HOT = _ROWS.with_only_columns(
-    col(ActionItem.id),
-    col(ActionItem.version),
-    col(ActionItem.status),
-    col(ActionItem.due_on),
-    col(Organization.path),
-    col(Organization.timezone),
-    open_object(
-        {
-            **{name: getattr(ActionItem, name) for name in ActionItemRead.model_fields if name not in _COMPUTED},
-            "source": case(
-                (col(ActionItem.assessment_id).is_(None), literal(ActionSource.FREE.value, Text())),
-                else_=literal(ActionSource.GAP.value, Text()),
-            ),
-        }
-    ).label("text"),
-)
-_HOT_BY_ID = Read(_HOT.where(col(ActionItem.id) == bindparam("id", type_=Uuid())))
 
 _NOW = bindparam("now", type_=DateTime(timezone=True))
 _AS_OF = bindparam("as_of", type_=Date())
+_TODAY = func.coalesce(_AS_OF, cast(func.timezone(col(Organization.timezone), _NOW), Date))
+_UNSETTLED = col(ActionItem.status) != all_(bindparam("settled", sorted(SETTLED), type_=ARRAY(Text())))
 # The first condition holds wherever the organization is (nowhere is it later than at UTC+14): an index can serve it.
 _OVERDUE = and_(
     col(ActionItem.due_sort) < func.coalesce(_AS_OF, cast(func.timezone(literal_column("'Etc/GMT-14'"), _NOW), Date)),
-    col(ActionItem.due_sort) < func.coalesce(_AS_OF, cast(func.timezone(col(Organization.timezone), _NOW), Date)),
-    col(ActionItem.status) != all_(bindparam("settled", sorted(SETTLED), type_=ARRAY(Text()))),
+    col(ActionItem.due_sort) < _TODAY,
+    _UNSETTLED,
 )
+# What a caller gets, rendered by the server.
+_RENDERED = _ROWS.with_only_columns(
+    col(ActionItem.id),
+    col(ActionItem.version),
+    col(Organization.path),
+    json_row(
+        ActionItem,
+        ActionItemRead,
+        source=json_if(
+            col(ActionItem.assessment_id).is_(None), json_constant(ActionSource.FREE), json_constant(ActionSource.GAP)
+        ),
+        overdue=type_coerce(and_(col(ActionItem.due_sort) < _TODAY, _UNSETTLED), Boolean()),
+        allowed_transitions=json_if(
+            below_any("movable"), json_choice(col(ActionItem.status), MOVES), json_constant([])
+        ),
+    ).label("rendered"),
+)
+_RENDERED_BY_ID = Read(_RENDERED.where(col(ActionItem.id) == bindparam("id", type_=Uuid())))
 LIST = Listing(
     "action-items",
-    _HOT,
+    _RENDERED,
     key=col(ActionItem.id),
     orders={
         "id": col(ActionItem.id),
@@ -119,7 +119,7 @@ LIST = Listing(
 )
 NOTES = Listing(
     "action-item-notes",
-    select(*(getattr(ActionItemNote, name) for name in ActionItemNoteRead.model_fields)).where(
+    select(col(ActionItemNote.id), json_row(ActionItemNote, ActionItemNoteRead).label("rendered")).where(
         col(ActionItemNote.tenant_id) == _TENANT,
         col(ActionItemNote.action_item_id) == bindparam("action_item_id", type_=Uuid()),
     ),
@@ -129,7 +129,7 @@ NOTES = Listing(
 )
 HISTORY = Listing(
     "action-item-history",
-    select(*(getattr(ActionItemChange, name) for name in ActionItemChangeRead.model_fields)).where(
+    select(col(ActionItemChange.id), json_row(ActionItemChange, ActionItemChangeRead).label("rendered")).where(
         col(ActionItemChange.tenant_id) == _TENANT,
         col(ActionItemChange.action_item_id) == bindparam("action_item_id", type_=Uuid()),
     ),
@@ -141,7 +141,6 @@ HISTORY = Listing(
 #: What a stored status means to a reader: itself, whether the item can be overdue, where it may go.
 _STATUS: Final = {status.value: (status, status not in SETTLED, MOVES[status]) for status in ActionStatus}
 _EFFORT: Final[dict[str | None, Effort | None]] = {None: None, **{effort.value: effort for effort in Effort}}
-_MOVES_TEXT: Final = {status.value: to_json(MOVES[status]).decode() for status in ActionStatus}
 _NO_MOVES: Final[tuple[ActionStatus, ...]] = ()
 _FIELDS: Final = set(ActionItemRead.model_fields)
 _assign = object.__setattr__
@@ -177,15 +176,6 @@ class View:
         fields["overdue"] = can_be_overdue and due_on is not None and due_on < self._day(timezone)
         fields["allowed_transitions"] = moves if self._may_move(path) else _NO_MOVES
         return _trusted(fields)
-
-    def render(self, row: Row) -> bytes:
-        """One row, of those the server has rendered, as this caller sees it: the bytes of what `__call__` makes."""
-        _, can_be_overdue, _ = _STATUS[row["status"]]
-        due_on = row["due_on"]
-        overdue = can_be_overdue and due_on is not None and due_on < self._day(row["timezone"])
-        moves = _MOVES_TEXT[row["status"]] if self._may_move(row["path"]) else "[]"
-        text = f'{row["text"]},"overdue":{"true" if overdue else "false"},"allowed_transitions":{moves}}}'
-        return text.encode()
 
     def _day(self, timezone: str) -> date:
         if self._as_of is not None:
@@ -240,6 +230,11 @@ async def get(
     return View(principal, now, as_of)(await row_of(reader, principal, action_item_id))
 
 
+def caller(principal: Principal, now: datetime) -> dict[str, Any]:
+    """What rendered items depend on besides their rows: who reads them, and when."""
+    return {"movable": allowed_below(principal, "transitionActionItem"), "now": now}
+
+
 async def get_rendered(
     reader: Reader, principal: Principal, action_item_id: UUID, *, now: datetime, as_of: date | None = None
 ) -> tuple[int, bytes]:
@@ -248,14 +243,16 @@ async def get_rendered(
     Raises:
         NotFound: none such in the caller's sight.
     """
-    row = await reader.fetch_one(_HOT_BY_ID, tenant_id=principal.tenant_id, id=action_item_id)
+    row = await reader.fetch_one(
+        _RENDERED_BY_ID, tenant_id=principal.tenant_id, id=action_item_id, as_of=as_of, **caller(principal, now)
+    )
     if row is None:
         raise NotFound
     require(principal, "getActionItem", row["path"])
-    return row["version"], View(principal, now, as_of).render(row)
+    return row["version"], row["rendered"].encode()
 
 
-async def subtree(reader: Reader, principal: Principal, organization_id: UUID | None) -> dict[str, str]:
+async def subtree(reader: Reader, principal: Principal, organization_id: UUID | None) -> dict[str, Any]:
     """The parameters of the filter by subtree; none without one.
 
     Raises:
@@ -265,13 +262,3 @@ async def subtree(reader: Reader, principal: Principal, organization_id: UUID | 
         return {}
     path: str = (await organizations.row_of(reader, principal, organization_id))["path"]
     return {"subtree_from": path, "subtree_to": after(path)}
-
-
-def present_note(row: Row) -> ActionItemNoteRead:
-    """A note's row as what callers get."""
-    return ActionItemNoteRead.model_validate(dict(row))
-
-
-def present_change(row: Row) -> ActionItemChangeRead:
-    """A move's row as what callers get."""
-    return ActionItemChangeRead.model_validate(dict(row))

@@ -55,10 +55,10 @@ AsOf = Annotated[
 @router.get("", response_model=Page[ActionItemRead], responses=problems(NotFound))
 async def list_action_items(call: CallDep, query: Annotated[ActionItemQuery, Query()]) -> Response:
     """List the action items in sight."""
-    within, now = scopes(call.principal), call.now
+    within = scopes(call.principal)
     below = await reads.subtree(call, call.principal, query.subtree)
-    view = reads.View(call.principal, now, query.as_of)
-    return await page(call, reads.LIST, query, view.render, scopes=within, now=now, as_of=query.as_of, **below)
+    caller = reads.caller(call.principal, call.now)
+    return await page(call, reads.LIST, query, scopes=within, caller=caller, as_of=query.as_of, **below)
 
 
 @router.post(
@@ -172,7 +172,7 @@ async def list_action_item_notes(
 ) -> Response:
     """List an action item's progress notes, oldest first."""
     item = await reads.row_of(call, call.principal, action_item_id, "listActionItemNotes")
-    return await page(call, reads.NOTES, query, reads.present_note, action_item_id=item["id"])
+    return await page(call, reads.NOTES, query, action_item_id=item["id"])
 
 
 @router.post("/{action_item_id}/notes", status_code=201, response_model=ActionItemNoteRead, responses=problems(Frozen))
@@ -187,4 +187,4 @@ async def list_action_item_history(
 ) -> Response:
     """List the moves of an action item's status, oldest first: who, when, why."""
     item = await reads.row_of(call, call.principal, action_item_id, "listActionItemHistory")
-    return await page(call, reads.HISTORY, query, reads.present_change, action_item_id=item["id"])
+    return await page(call, reads.HISTORY, query, action_item_id=item["id"])

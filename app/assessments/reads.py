@@ -8,17 +8,18 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from app.access.policy import may, require_for_assessment
+from app.access.policy import allowed_below, may, require_for_assessment
 from app.assessments.course import MOVES
 from app.assessments.models import Assessment, AssessmentChange, AssessmentState, Participant
 from app.assessments.schemas import AssessmentChangeRead, AssessmentRead
+from app.db.json_rows import json_choice, json_constant, json_if, json_row
 from app.db.listing import Listing
 from app.db.reads import Read, Reader, Row
 from app.errors import NotFound
 from app.principal import Principal
 from app.programs.models import Implementation
 from app.tree.models import Organization, Tenant
-from app.tree.paths import within
+from app.tree.paths import below_any, within
 
 SEAT_BY_TOKEN = Read(
     select(
@@ -63,9 +64,21 @@ _ROWS = (
     .where(col(Assessment.tenant_id) == bindparam("tenant_id", type_=Uuid()))
 )
 _BY_ID = Read(_ROWS.where(col(Assessment.id) == bindparam("id", type_=Uuid())))
+_RENDERED = _ROWS.with_only_columns(
+    col(Assessment.id),
+    col(Assessment.version),
+    col(Organization.path),
+    json_row(
+        Assessment,
+        AssessmentRead,
+        superseded_by_id=_SUCCESSOR,
+        allowed_transitions=json_if(below_any("movable"), json_choice(col(Assessment.state), MOVES), json_constant([])),
+    ).label("rendered"),
+)
+_RENDERED_BY_ID = Read(_RENDERED.where(col(Assessment.id) == bindparam("id", type_=Uuid())))
 LIST = Listing(
     "assessments",
-    _ROWS,
+    _RENDERED,
     key=col(Assessment.id),
     orders={"id": col(Assessment.id), "updated_at": col(Assessment.updated_at)},
     filters={
@@ -91,7 +104,7 @@ LIST = Listing(
 )
 HISTORY = Listing(
     "assessment-history",
-    select(*(getattr(AssessmentChange, name) for name in AssessmentChangeRead.model_fields)).where(
+    select(col(AssessmentChange.id), json_row(AssessmentChange, AssessmentChangeRead).label("rendered")).where(
         col(AssessmentChange.tenant_id) == bindparam("tenant_id", type_=Uuid()),
         col(AssessmentChange.assessment_id) == bindparam("assessment_id", type_=Uuid()),
     ),
@@ -101,6 +114,11 @@ HISTORY = Listing(
         "updated_since": col(AssessmentChange.created_at) >= bindparam("updated_since", type_=DateTime(timezone=True))
     },
 )
+
+
+def caller(principal: Principal) -> dict[str, Any]:
+    """What rendered assessments depend on besides their rows."""
+    return {"movable": allowed_below(principal, "transitionAssessment")}
 
 
 def present(principal: Principal, row: Row) -> AssessmentRead:
@@ -123,6 +141,19 @@ async def row_of(reader: Reader, principal: Principal, assessment_id: UUID, oper
         raise NotFound
     require_for_assessment(principal, operation, row["path"], assessment_id)
     return row
+
+
+async def get_rendered(reader: Reader, principal: Principal, assessment_id: UUID) -> tuple[int, bytes]:
+    """One assessment's version and its body.
+
+    Raises:
+        NotFound: none such in the caller's sight.
+    """
+    row = await reader.fetch_one(_RENDERED_BY_ID, tenant_id=principal.tenant_id, id=assessment_id, **caller(principal))
+    if row is None:
+        raise NotFound
+    require_for_assessment(principal, "getAssessment", row["path"], assessment_id)
+    return row["version"], row["rendered"].encode()
 
 
 async def get(reader: Reader, principal: Principal, assessment_id: UUID) -> AssessmentRead:

@@ -27,10 +27,11 @@ from app.assessments.schemas import (
 )
 from app.errors import Frozen, NotFound
 from app.http.calls import CallDep
+from app.http.etags import etag
 from app.http.openapi import IF_MATCH
 from app.http.pages import page
 from app.http.problems import problems
-from app.http.respond import show
+from app.http.respond import tagged
 from app.http.write import InUse, write
 from app.organizations.reads import row_of as organization_row
 from app.organizations.service import OrganizationArchived
@@ -48,7 +49,7 @@ async def list_assessments(call: CallDep, query: Annotated[AssessmentQuery, Quer
     if query.subtree is not None:
         path = (await organization_row(call, call.principal, query.subtree))["path"]
         extra = {"subtree_from": path, "subtree_to": after(path)}
-    return await page(call, reads.LIST, query, lambda row: reads.present(call.principal, row), scopes=within, **extra)
+    return await page(call, reads.LIST, query, scopes=within, caller=reads.caller(call.principal), **extra)
 
 
 @router.post(
@@ -65,7 +66,8 @@ async def create_assessment(call: CallDep, body: AssessmentCreate) -> Response:
 @router.get("/{assessment_id}", response_model=AssessmentRead)
 async def get_assessment(call: CallDep, assessment_id: UUID) -> Response:
     """Read one assessment."""
-    return show(call, await reads.get(call, call.principal, assessment_id))
+    version, body = await reads.get_rendered(call, call.principal, assessment_id)
+    return tagged(call, body, etag(version, body))
 
 
 @router.patch(
@@ -109,10 +111,4 @@ async def list_assessment_history(
 ) -> Response:
     """List the moves of an assessment: who, when and why."""
     await reads.row_of(call, call.principal, assessment_id, "listAssessmentHistory")
-    return await page(
-        call,
-        reads.HISTORY,
-        query,
-        lambda row: AssessmentChangeRead.model_validate(dict(row)),
-        assessment_id=assessment_id,
-    )
+    return await page(call, reads.HISTORY, query, assessment_id=assessment_id)

@@ -20,6 +20,7 @@ from sqlalchemy.sql import Executable
 from app.errors import Unavailable
 
 _DIALECT = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
+_MOST_PREPARED = 512
 Row = Mapping[str, Any]
 
 
@@ -79,19 +80,23 @@ class Reader(Protocol):
 class _Connection:
     """One connection and the statements prepared on it."""
 
+    __slots__ = ("_prepared", "_prepares", "due", "overdue", "raw")
+
     def __init__(self, raw: Any, *, prepares: bool) -> None:
         self.raw = raw
+        self.due = 0.0
+        self.overdue = False
         self._prepares = prepares
-        self._prepared: OrderedDict[str, Any] = OrderedDict()
+        self._prepared: dict[str, Any] = {}
 
     async def run(self, read: Read, arguments: Sequence[Any], *, one: bool) -> Any:
         if not self._prepares:
             return await (self.raw.fetchrow if one else self.raw.fetch)(read.sql, *arguments)
         statement = self._prepared.get(read.sql)
         if statement is None:
+            if len(self._prepared) >= _MOST_PREPARED:
+                self._prepared.clear()
             statement = self._prepared[read.sql] = await self.raw.prepare(read.sql)
-            if len(self._prepared) > 512:
-                self._prepared.popitem(last=False)
         return await (statement.fetchrow if one else statement.fetch)(*arguments)
 
     def forget(self) -> None:
@@ -101,11 +106,14 @@ class _Connection:
 class ReadPool:
     """A few read-only autocommit connections, last used first.
 
+    A statement that is not answered in time, because the server is gone without a word, loses its connection. One timer
+    looks after all of them: a timer a statement would cost as much as the statement.
+
     Args:
         connect: opens one asyncpg connection.
         size: the most connections held.
         wait: seconds to wait for a free one, then 503.
-        deadline: seconds a statement may take from the client's side, then its connection is dropped.
+        deadline: seconds a statement may take from the client's side, then its connection is dropped, and 503.
         prepares: False behind a pooler that hands out a connection per transaction.
     """
 
@@ -117,6 +125,8 @@ class ReadPool:
         self._deadline = deadline
         self._prepares = prepares
         self._free: list[_Connection] = []
+        self._busy: set[_Connection] = set()
+        self._watch: asyncio.TimerHandle | None = None
         self._slots = asyncio.Semaphore(size)
         self.statements = 0
 
@@ -134,6 +144,7 @@ class ReadPool:
         try:
             for last in (False, True):
                 connection = self._free.pop() if self._free else await self._open()
+                self._begin(connection)
                 try:
                     rows = await connection.run(read, arguments, one=one)
                 except asyncpg.InvalidCachedStatementError:
@@ -143,23 +154,42 @@ class ReadPool:
                     if last:
                         raise
                 except (asyncpg.PostgresConnectionError, asyncpg.InterfaceError, OSError):
-                    # The server went away between two reads. Reads are safe to repeat, so try a fresh one, once.
                     self._drop(connection)
+                    if connection.overdue:
+                        raise Unavailable("The database did not answer in time.") from None
+                    # The server went away between two reads. Reads are safe to repeat, so try a fresh one, once.
                     if last:
                         raise
                 except asyncpg.PostgresError:
                     self._free.append(connection)
                     raise
                 except BaseException:
-                    # Cancelled or timed out: the protocol may be in the middle of an answer.
+                    # Cancelled: the protocol may be in the middle of an answer.
                     self._drop(connection)
                     raise
                 else:
                     self._free.append(connection)
                     return rows
+                finally:
+                    self._busy.discard(connection)
         finally:
             self._slots.release()
         raise AssertionError("unreachable")
+
+    def _begin(self, connection: _Connection) -> None:
+        loop = asyncio.get_running_loop()
+        connection.due = loop.time() + self._deadline
+        self._busy.add(connection)
+        if self._watch is None:
+            self._watch = loop.call_later(self._deadline / 4, self._look_after)
+
+    def _look_after(self) -> None:
+        loop = asyncio.get_running_loop()
+        for connection in self._busy:
+            if connection.due < loop.time():
+                connection.overdue = True
+                self._drop(connection)
+        self._watch = loop.call_later(self._deadline / 4, self._look_after) if self._busy else None
 
     async def _acquire(self) -> None:
         if not self._slots.locked():
@@ -182,6 +212,8 @@ class ReadPool:
 
     async def close(self) -> None:
         """Close the idle connections; one still in use closes with the process."""
+        if self._watch is not None:
+            self._watch.cancel()
         while self._free:
             with suppress(Exception):
                 await self._free.pop().raw.close(timeout=2)

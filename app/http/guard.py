@@ -1,10 +1,9 @@
-"""One ASGI layer before everything: request ids, size, deadline, media type, well-formed JSON, the last resort."""
+"""One ASGI layer before the framework: request ids, size, deadline, media type, well-formed JSON, the last resort."""
 
 import asyncio
 import json
 import math
 import re
-import secrets
 import time
 from typing import Any
 
@@ -15,22 +14,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.errors import AppError, Internal, MalformedBody, PayloadTooLarge, Unavailable, UnsupportedMediaType
 from app.http import problems
 from app.http.calls import header
+from app.http.hot import completed, request_id_of
 from app.log import TellRequest
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _JSON = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _DEEPEST = 32
-_SECURITY = tuple(
-    (name.lower().encode(), value.encode())
-    for name, value in {
-        "X-Content-Type-Options": "nosniff",
-        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-        "Referrer-Policy": "no-referrer",
-        "Cache-Control": "private, no-cache",
-        "Vary": "Authorization",
-    }.items()
-)
 _log = structlog.get_logger("fa.http")
 
 
@@ -89,7 +78,7 @@ def check_json(body: bytes) -> None:
 
 
 class Guard:
-    """The outermost layer of the app.
+    """What stands before the framework.
 
     Args:
         max_body_bytes: the largest body taken.
@@ -108,8 +97,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        asked = header(scope, b"x-request-id") or ""
-        scope["request_id"] = request_id = asked if _REQUEST_ID.fullmatch(asked) else secrets.token_hex(8)
+        scope["request_id"] = request_id = request_id_of(header(scope, b"x-request-id"))
         started = time.perf_counter()
         status = 0
 
@@ -117,10 +105,7 @@ class Guard:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = message["headers"] = list(message["headers"])
-                names = {name for name, _ in headers}
-                headers.append((b"x-request-id", request_id.encode("ascii")))
-                headers += [pair for pair in _SECURITY if pair[0] not in names]
+                message["headers"] = completed(list(message["headers"]), request_id)
             await send(message)
 
         async def fail(error: AppError) -> None:

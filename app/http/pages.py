@@ -4,23 +4,27 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Annotated, Any
-from urllib.parse import urlencode
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from app.db.listing import Listing
-from app.db.reads import Row
+from app.db.reads import Read, Row
 from app.errors import InvalidCursor
-from app.http.calls import Call, query_pairs
-from app.http.respond import JSON, to_bytes
+from app.http.calls import Call
+from app.http.hot import Answer
+from app.http.respond import to_bytes
 
 _SIGNATURE = 16
+_SENT_CURSOR = re.compile(r"(?:^|&)cursor=[^&]*")
 _Cursor = Annotated[str, StringConstraints(max_length=4000)]
 
 
@@ -56,10 +60,14 @@ def _plain(value: Any) -> Any:
     return value
 
 
+@lru_cache(maxsize=1024)
+def _key(tenant_secret: bytes) -> bytes:
+    return hmac.digest(tenant_secret, b"cursor", hashlib.sha256)
+
+
 def _sign(call: Call, bound: Any, payload: bytes) -> bytes:
     message = json.dumps(bound, sort_keys=True).encode() + b"\0" + payload
-    key = hmac.digest(call.principal.tenant_secret, b"cursor", hashlib.sha256)
-    return hmac.digest(key, message, hashlib.sha256)[:_SIGNATURE]
+    return hmac.digest(_key(call.principal.tenant_secret), message, hashlib.sha256)[:_SIGNATURE]
 
 
 def _seal(call: Call, bound: Any, place: list[Any]) -> str:
@@ -90,31 +98,38 @@ async def page(
     call: Call,
     listing: Listing,
     query: ListQuery,
-    item: Callable[[Row], BaseModel | bytes],
+    item: Callable[[Row], BaseModel] | None = None,
     *,
-    scopes: dict[str, Any] | None = None,
+    scopes: Mapping[str, Any] | None = None,
+    caller: Mapping[str, Any] | None = None,
     **values: Any,
 ) -> Response:
     """Answer one page of a list.
 
     Args:
-        item: makes one item of one row, as a model or as its JSON.
+        item: makes one item of one row; none where the server renders the rows.
         scopes: the parameters of the caller's subtrees, two a subtree; none: all of the tenant.
-        values: further parameters of the statement; they bind the cursor too.
+        caller: further parameters that the cursor is not bound to: they may differ from one page to the next.
+        values: further parameters of the statement, which bind the cursor too.
     """
     filters = query.filters()
     order, descending = query.order()
-    fixed = {name: _plain(value) for name, value in values.items() if name != "now"}
-    bound = [listing.name, {k: _plain(v) for k, v in filters.items()}, order, descending, fixed]
     parameters: dict[str, Any] = {
         **{name: _argument(value) for name, value in filters.items()},
         **values,
         **(scopes or {}),
+        **(caller or {}),
         "tenant_id": call.tenant_id,
         "row_limit": query.limit + 1,
+        "shown": query.limit,
     }
+
+    def bound() -> list[Any]:
+        fixed = {name: _plain(value) for name, value in values.items()}
+        return [listing.name, {name: _plain(value) for name, value in filters.items()}, order, descending, fixed]
+
     if query.cursor is not None:
-        value, key = _open(call, bound, query.cursor)
+        value, key = _open(call, bound(), query.cursor)
         kind = listing.orders[order].type.python_type
         parameters["after_value"] = _FROM_TEXT.get(kind, kind)(value)
         parameters["after_id"] = UUID(key)
@@ -123,18 +138,31 @@ async def page(
         order=order,
         descending=descending,
         after=query.cursor is not None,
-        scopes=len(scopes or {}) // 2,
+        scopes=len(scopes or ()) // 2,
     )
+    items, last = await (_rendered(call, read, parameters) if item is None else _made(call, read, parameters, item))
+    following = None if last is None else _seal(call, bound(), [_plain(last[0]), str(last[1])])
+    return _answer(call, items, following)
+
+
+#: The place of the last item shown, where there are more: the value it is ordered by, and its key.
+_Last = tuple[Any, Any] | None
+
+
+async def _rendered(call: Call, read: Read, parameters: dict[str, Any]) -> tuple[bytes, _Last]:
+    row = await call.fetch_one(read, **parameters)
+    assert row is not None  # noqa: S101  # an aggregate over nothing is a row too
+    more = row["found"] > parameters["shown"]
+    return (row["items"] or "").encode(), (row["last_value"], row["last_id"]) if more else None
+
+
+async def _made(
+    call: Call, read: Read, parameters: dict[str, Any], item: Callable[[Row], BaseModel]
+) -> tuple[bytes, _Last]:
     rows = await call.fetch(read, **parameters)
-    following = None
-    if len(rows) > query.limit:
-        rows = rows[: query.limit]
-        following = _seal(call, bound, [_plain(rows[-1]["order_value"]), str(rows[-1]["id"])])
-    return _answer(call, [_rendered(item(row)) for row in rows], following)
-
-
-def _rendered(item: BaseModel | bytes) -> bytes:
-    return item if type(item) is bytes else to_bytes(item)  # type: ignore[arg-type]
+    shown = rows[: parameters["shown"]]
+    last = (shown[-1]["order_value"], shown[-1]["id"]) if len(rows) > len(shown) else None
+    return b",".join(to_bytes(item(row)) for row in shown), last
 
 
 def _argument(value: Any) -> Any:
@@ -145,11 +173,11 @@ def _argument(value: Any) -> Any:
     return value
 
 
-def _answer(call: Call, items: list[bytes], following: str | None) -> Response:
+def _answer(call: Call, items: bytes, following: str | None) -> Response:
     token = f'"{following}"'.encode() if following else b"null"
-    body = b'{"items":[' + b",".join(items) + b'],"next_cursor":' + token + b"}"
-    headers = {}
-    if following:
-        kept = [(k, v) for k, v in query_pairs(call.scope) if k != "cursor"]
-        headers["Link"] = f'<{call.scope["path"]}?{urlencode([*kept, ("cursor", following)])}>; rel="next"'
-    return Response(body, media_type=JSON, headers=headers)
+    body = b'{"items":[' + items + b'],"next_cursor":' + token + b"}"
+    if not following:
+        return Answer(body)
+    kept = _SENT_CURSOR.sub("", quote(call.scope["query_string"], safe="%=&+,:@!*'()")).strip("&")
+    link = f'<{quote(call.scope["path"])}?{kept}{"&" if kept else ""}cursor={following}>; rel="next"'
+    return Answer(body, [(b"link", link.encode("ascii"))])

@@ -5,6 +5,7 @@ from pydantic import BaseModel
 
 from app.http.calls import Call
 from app.http.etags import etag, matches
+from app.http.hot import Answer
 from app.schemas import Addressable, Resource
 
 JSON = "application/json"
@@ -19,17 +20,17 @@ def show(call: Call, value: BaseModel) -> Response:
     """Answer a read: 200 with an ETag where the value has a version, or 304."""
     body = to_bytes(value)
     if not isinstance(value, Resource):
-        return Response(body, media_type=JSON)
+        return Answer(body)
     return tagged(call, body, etag(value.version, body))
 
 
 def tagged(call: Call, body: bytes, tag: str) -> Response:
     """Answer a read with a tag of its own making, or 304 where the caller has it already."""
-    headers = {"ETag": tag}
+    headers = ((b"etag", tag.encode("ascii")),)
     known = call.header(b"if-none-match")
     if known is not None and matches(known, tag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, media_type=JSON, headers=headers)
+        return Answer(b"", headers, status_code=304)
+    return Answer(body, headers)
 
 
 def stored(value: BaseModel | None, *, status: int, location: str | None = None) -> tuple[int, bytes, dict[str, str]]:

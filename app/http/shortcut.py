@@ -4,23 +4,31 @@ The framework searches its routes one by one and solves each route's dependencie
 hundred routes that costs several times what the read itself does. Here the search is an index made at the start, and
 the parameters are bound by the same validators the framework would use. Whatever is not a plain GET of a known route
 falls through to the framework, so that nothing is answered in two ways: a test compares the two for every operation.
+
+It stands before the guard, whose work is mostly about bodies and deadlines: a plain GET has no body, and what it waits
+for, the read pool, has a deadline of its own.
 """
 
 import inspect
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Annotated, Any, get_args, get_origin
 
+import structlog
 from fastapi import Response
 from fastapi.params import Query
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import AppError
+from app.errors import AppError, Internal
 from app.http import problems
 from app.http.calls import Call, CallDep, Service, check_names, header, query_pairs
+from app.http.hot import deliver, request_id_of
+from app.log import TellRequest
 
 _Faults = list[dict[str, Any]]
+_log = structlog.get_logger("fa.http")
 
 
 class _Plan:
@@ -120,16 +128,21 @@ def _plan(route: APIRoute) -> _Plan | None:
 
 
 class Shortcut:
-    """Serves plain GETs; everything else goes on to the framework.
+    """Serves plain GETs; everything else goes on.
 
     Args:
+        app: what serves everything else.
         service: what calls are made with.
         routes: the app's routes, in the order they are searched.
+        tell: logs one request; None: requests are not logged.
     """
 
-    def __init__(self, app: ASGIApp, *, service: Service, routes: Iterable[APIRoute]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, service: Service, routes: Iterable[APIRoute], tell: TellRequest | None = None
+    ) -> None:
         self.app = app
         self._service = service
+        self._tell = tell
         self._index: dict[tuple[int, str], list[_Plan]] = {}
         for route in routes:
             plan = _plan(route)
@@ -138,22 +151,31 @@ class Shortcut:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["method"] != "GET":
-            await self.app(scope, receive, send)
-            return
-        path: str = scope["path"]
-        steps = path.split("/")
-        for plan in self._index.get((len(steps), "/".join(steps[:3])), ()):
-            if plan.fits(steps):
-                response = await self._answer(plan, scope, steps)
-                await response(scope, receive, send)
-                return
+        if scope["type"] == "http" and scope["method"] == "GET":
+            steps = scope["path"].split("/")
+            for plan in self._index.get((len(steps), "/".join(steps[:3])), ()):
+                if plan.fits(steps):
+                    await self._serve(plan, steps, scope, send)
+                    return
         await self.app(scope, receive, send)
 
-    async def _answer(self, plan: _Plan, scope: Scope, steps: list[str]) -> Response:
+    async def _serve(self, plan: _Plan, steps: list[str], scope: Scope, send: Send) -> None:
+        started = time.perf_counter()
         scope["route"] = plan.route
+        scope["request_id"] = request_id = request_id_of(header(scope, b"x-request-id"))
+        response = await self._answer(plan, scope, steps)
+        await deliver(response, request_id, send)
+        if self._tell is not None:
+            milliseconds = (time.perf_counter() - started) * 1000
+            self._tell("GET", plan.route.path, response.status_code, milliseconds, request_id)
+
+    async def _answer(self, plan: _Plan, scope: Scope, steps: list[str]) -> Response:
         try:
             principal = await self._service.authenticate(header(scope, b"authorization"))
             return await plan.answer(Call(scope, principal, self._service), steps)
         except AppError as error:
-            return problems.render(error, instance=scope["path"], request_id=scope["request_id"])
+            failed = error
+        except Exception:
+            _log.exception("unhandled", request_id=scope["request_id"], method="GET")
+            failed = Internal("Something went wrong here; the request id helps to find it in the log.")
+        return problems.render(failed, instance=scope["path"], request_id=scope["request_id"])

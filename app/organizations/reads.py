@@ -4,31 +4,24 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import DateTime, Integer, Text, Uuid, and_, bindparam, column, exists, func, not_, select, table
-from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlmodel import col
 
-from app.access.policy import may, require
+from app.access.policy import allowed_below, may, require
+from app.db.json_rows import json_array, json_constant, json_if, json_row
 from app.db.listing import Listing
 from app.db.reads import Read, Reader, Row, from_json
 from app.errors import NotFound
-from app.organizations.schemas import OrganizationMoveRead, OrganizationRead, OrganizationStatus
+from app.organizations.schemas import ExternalId, OrganizationMoveRead, OrganizationRead, OrganizationStatus
 from app.principal import Principal
 from app.tree.models import Organization, OrganizationExternalId, OrganizationMove
-from app.tree.paths import after, within
+from app.tree.paths import after, below_any, within
 
 _EXTERNAL_IDS = (
     select(
-        func.json_agg(
-            aggregate_order_by(
-                func.json_build_object(
-                    "source",
-                    col(OrganizationExternalId.source),
-                    "external_id",
-                    col(OrganizationExternalId.external_id),
-                ),
-                col(OrganizationExternalId.source),
-                col(OrganizationExternalId.external_id),
-            )
+        json_array(
+            json_row(OrganizationExternalId, ExternalId),
+            col(OrganizationExternalId.source),
+            col(OrganizationExternalId.external_id),
         )
     )
     .where(
@@ -57,6 +50,27 @@ _ROWS = select(
 ).where(col(Organization.tenant_id) == _TENANT)
 _BY_ID = Read(_ROWS.where(col(Organization.id) == bindparam("id", type_=Uuid())))
 
+_ARCHIVED = col(Organization.archived_at).is_not(None)
+_RENDERED = _ROWS.with_only_columns(
+    col(Organization.id),
+    col(Organization.version),
+    col(Organization.path),
+    json_row(
+        Organization,
+        OrganizationRead,
+        status=json_if(_ARCHIVED, json_constant(OrganizationStatus.ARCHIVED), json_constant(OrganizationStatus.ACTIVE)),
+        external_ids=_EXTERNAL_IDS,
+        allowed_transitions=json_if(
+            and_(below_any("movable"), col(Organization.parent_id).is_not(None)),
+            json_if(
+                _ARCHIVED, json_constant([OrganizationStatus.ACTIVE]), json_constant([OrganizationStatus.ARCHIVED])
+            ),
+            json_constant([]),
+        ),
+    ).label("rendered"),
+)
+_RENDERED_BY_ID = Read(_RENDERED.where(col(Organization.id) == bindparam("id", type_=Uuid())))
+
 _UPDATED_SINCE = bindparam("updated_since", type_=DateTime(timezone=True))
 _COMMON_FILTERS = {
     "kind": col(Organization.kind) == bindparam("kind", type_=Text()),
@@ -65,7 +79,7 @@ _COMMON_FILTERS = {
 }
 LIST = Listing(
     "organizations",
-    _ROWS,
+    _RENDERED,
     key=col(Organization.id),
     orders={
         "id": col(Organization.id),
@@ -88,7 +102,7 @@ LIST = Listing(
 )
 DESCENDANTS = Listing(
     "organization-descendants",
-    _ROWS.where(
+    _RENDERED.where(
         col(Organization.path) > bindparam("below", type_=Text()),
         col(Organization.path) < bindparam("behind", type_=Text()),
     ),
@@ -103,7 +117,7 @@ DESCENDANTS = Listing(
 )
 MOVES = Listing(
     "organization-moves",
-    select(*(getattr(OrganizationMove, name) for name in OrganizationMoveRead.model_fields)).where(
+    select(col(OrganizationMove.id), json_row(OrganizationMove, OrganizationMoveRead).label("rendered")).where(
         col(OrganizationMove.tenant_id) == _TENANT,
         col(OrganizationMove.organization_id) == bindparam("organization_id", type_=Uuid()),
     ),
@@ -150,9 +164,9 @@ def present(principal: Principal, row: Row) -> OrganizationRead:
     return OrganizationRead.model_validate(fields)
 
 
-def present_move(row: Row) -> OrganizationMoveRead:
-    """A row of the history."""
-    return OrganizationMoveRead.model_validate(dict(row))
+def caller(principal: Principal) -> dict[str, Any]:
+    """What rendered organizations depend on besides their rows."""
+    return {"movable": allowed_below(principal, "transitionOrganization")}
 
 
 async def row_of(reader: Reader, principal: Principal, organization_id: UUID) -> Row:
@@ -166,6 +180,21 @@ async def row_of(reader: Reader, principal: Principal, organization_id: UUID) ->
         raise NotFound
     require(principal, "getOrganization", row["path"])
     return row
+
+
+async def get_rendered(reader: Reader, principal: Principal, organization_id: UUID) -> tuple[int, bytes]:
+    """One organization's version and its body.
+
+    Raises:
+        NotFound: none such in the caller's sight.
+    """
+    row = await reader.fetch_one(
+        _RENDERED_BY_ID, tenant_id=principal.tenant_id, id=organization_id, **caller(principal)
+    )
+    if row is None:
+        raise NotFound
+    require(principal, "getOrganization", row["path"])
+    return row["version"], row["rendered"].encode()
 
 
 async def get(reader: Reader, principal: Principal, organization_id: UUID) -> OrganizationRead:

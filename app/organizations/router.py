@@ -9,10 +9,11 @@ from app.access.authenticate import ForgetDep
 from app.access.policy import scopes
 from app.errors import InvalidTransition, NotFound
 from app.http.calls import CallDep
+from app.http.etags import etag
 from app.http.openapi import IF_MATCH
 from app.http.pages import page
 from app.http.problems import problems
-from app.http.respond import show
+from app.http.respond import tagged
 from app.http.write import AlreadyExists, InUse, write
 from app.organizations import move_service, reads, service, upsert_service
 from app.organizations.move_service import (
@@ -72,7 +73,7 @@ _CONDITIONS: dict[str, Any] = {
 async def list_organizations(call: CallDep, query: Annotated[OrganizationQuery, Query()]) -> Response:
     """List the organizations in sight."""
     within = scopes(call.principal)
-    return await page(call, reads.LIST, query, lambda row: reads.present(call.principal, row), scopes=within)
+    return await page(call, reads.LIST, query, scopes=within, caller=reads.caller(call.principal))
 
 
 @router.post(
@@ -115,7 +116,8 @@ async def upsert_organization(
 @router.get("/{organization_id}", response_model=OrganizationRead)
 async def get_organization(call: CallDep, organization_id: UUID) -> Response:
     """Read one organization."""
-    return show(call, await reads.get(call, call.principal, organization_id))
+    version, body = await reads.get_rendered(call, call.principal, organization_id)
+    return tagged(call, body, etag(version, body))
 
 
 @router.patch(
@@ -159,7 +161,7 @@ async def list_organization_descendants(
         call,
         reads.DESCENDANTS,
         query,
-        lambda row: reads.present(call.principal, row),
+        caller=reads.caller(call.principal),
         below=top["path"],
         behind=after(top["path"]),
         depth=top["depth"],
@@ -195,4 +197,4 @@ async def list_organization_moves(
 ) -> Response:
     """List an organization's own moves; those of organizations above it are listed there."""
     found = await reads.row_of(call, call.principal, organization_id)
-    return await page(call, reads.MOVES, query, reads.present_move, organization_id=found["id"])
+    return await page(call, reads.MOVES, query, organization_id=found["id"])

@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1/people", tags=["people"])
 @router.get("", response_model=Page[PersonRead])
 async def list_people(call: CallDep, query: Annotated[PersonQuery, Query()]) -> Response:
     """List the people of the organizations in sight."""
-    return await page(call, reads.LIST, query, reads.present, scopes=scopes(call.principal))
+    return await page(call, reads.LIST, query, scopes=scopes(call.principal))
 
 
 @router.post("", status_code=201, response_model=PersonRead, responses=problems(NotFound, OrganizationArchived))

@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, DateTime, Text, Uuid, and_, any_, bindpara
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
-from app.access.policy import may, require
+from app.access.policy import allowed_below, may, require
+from app.db.json_rows import json_choice, json_constant, json_if, json_row
 from app.db.listing import Listing
 from app.db.reads import Read, Reader, Row
 from app.errors import NotFound
@@ -16,7 +17,7 @@ from app.principal import Principal
 from app.programs.models import Implementation, Program, Stage, StageChange
 from app.programs.schemas import ImplementationRead, ProgramRead, StageChangeRead
 from app.tree.models import Organization
-from app.tree.paths import within
+from app.tree.paths import below_any, within
 
 _TENANT = bindparam("tenant_id", type_=Uuid())
 _ID = bindparam("id", type_=Uuid())
@@ -42,7 +43,7 @@ _PROGRAMS = (
 _PROGRAM = Read(_PROGRAMS.where(col(Program.id) == _ID))
 PROGRAMS = Listing(
     "programs",
-    _PROGRAMS,
+    _PROGRAMS.with_only_columns(col(Program.id), json_row(Program, ProgramRead).label("rendered")),
     key=col(Program.id),
     orders={"id": col(Program.id), "name": col(Program.name_key), "updated_at": col(Program.updated_at)},
     filters={
@@ -79,7 +80,19 @@ _IMPLEMENTATIONS = (
 _IMPLEMENTATION = Read(_IMPLEMENTATIONS.where(col(Implementation.id) == _ID))
 IMPLEMENTATIONS = Listing(
     "implementations",
-    _IMPLEMENTATIONS,
+    _IMPLEMENTATIONS.with_only_columns(
+        col(Implementation.id),
+        json_row(
+            Implementation,
+            ImplementationRead,
+            program_name=col(Program.name),
+            allowed_transitions=json_if(
+                below_any("movable"),
+                json_choice(col(Implementation.stage), {at: [to for to in Stage if to is not at] for at in Stage}),
+                json_constant([]),
+            ),
+        ).label("rendered"),
+    ),
     key=col(Implementation.id),
     orders={"id": col(Implementation.id), "updated_at": col(Implementation.updated_at)},
     filters={
@@ -92,7 +105,7 @@ IMPLEMENTATIONS = Listing(
 )
 STAGES = Listing(
     "implementation-stages",
-    select(*(getattr(StageChange, name) for name in StageChangeRead.model_fields)).where(
+    select(col(StageChange.id), json_row(StageChange, StageChangeRead).label("rendered")).where(
         col(StageChange.tenant_id) == _TENANT,
         col(StageChange.implementation_id) == bindparam("implementation_id", type_=Uuid()),
     ),
@@ -129,6 +142,11 @@ async def program(reader: Reader, principal: Principal, program_id: UUID) -> Pro
     return present_program(row)
 
 
+def caller(principal: Principal) -> dict[str, Any]:
+    """What rendered implementations depend on besides their rows."""
+    return {"movable": allowed_below(principal, "transitionImplementation")}
+
+
 def present_implementation(principal: Principal, row: Row) -> ImplementationRead:
     """A row as this caller sees it."""
     fields: dict[str, Any] = dict(row)
@@ -148,8 +166,3 @@ async def implementation(reader: Reader, principal: Principal, implementation_id
         raise NotFound
     require(principal, "getImplementation", row["path"])
     return present_implementation(principal, row)
-
-
-def present_stage(row: Row) -> StageChangeRead:
-    """A row of the history."""
-    return StageChangeRead.model_validate(dict(row))

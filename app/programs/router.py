@@ -38,7 +38,7 @@ implementations = APIRouter(prefix="/v1/implementations", tags=["programs"])
 async def list_programs(call: CallDep, query: Annotated[ProgramQuery, Query()]) -> Response:
     """List the programs of the organizations in sight and of those above them."""
     within, above = scopes(call.principal), reads.ancestors(call.principal.reach)
-    return await page(call, reads.PROGRAMS, query, reads.present_program, scopes=within, ancestors=above)
+    return await page(call, reads.PROGRAMS, query, scopes=within, ancestors=above)
 
 
 @router.post("", status_code=201, response_model=ProgramRead, responses=problems(NotFound, OrganizationArchived))
@@ -71,13 +71,7 @@ async def delete_program(call: CallDep, program_id: UUID) -> Response:
 async def list_implementations(call: CallDep, query: Annotated[ImplementationQuery, Query()]) -> Response:
     """List the implementations of the organizations in sight."""
     within = scopes(call.principal)
-    return await page(
-        call,
-        reads.IMPLEMENTATIONS,
-        query,
-        lambda row: reads.present_implementation(call.principal, row),
-        scopes=within,
-    )
+    return await page(call, reads.IMPLEMENTATIONS, query, scopes=within, caller=reads.caller(call.principal))
 
 
 @implementations.post(
@@ -122,4 +116,4 @@ async def list_implementation_stages(
 ) -> Response:
     """List the stages of an implementation, from its beginning."""
     found = await reads.implementation(call, call.principal, implementation_id)
-    return await page(call, reads.STAGES, query, reads.present_stage, implementation_id=found.id)
+    return await page(call, reads.STAGES, query, implementation_id=found.id)

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, bindparam, or_
+from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, or_
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
 from app.tree.models import Organization
@@ -43,6 +44,11 @@ def within(count: int) -> ColumnElement[bool]:
             for i in range(count)
         )
     )
+
+
+def below_any(parameter: str) -> ColumnElement[bool]:
+    """The condition that an organization lies on or below one of the bound paths; no index serves it."""
+    return col(Organization.path).bool_op("^@")(any_(bindparam(parameter, type_=ARRAY(Text()))))
 
 
 def ranges(paths: Iterable[str]) -> dict[str, Any]:

@@ -1,0 +1,111 @@
+"""The read pool against a database that is gone without a word, or comes back."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, urlsplit
+
+import asyncpg
+import pytest
+from sqlalchemy import func, select
+
+from app.db.reads import Read, ReadPool
+from app.errors import Unavailable
+from tests.support.database import Urls
+
+ONE = Read(select(func.abs(1).label("one")))
+
+
+@dataclass
+class Gate:
+    """Passes bytes to the database and back, as long as it is open."""
+
+    url: str
+    is_open: bool = True
+    port: int = 0
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        url = urlsplit(self.url)
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        host, port = query.get("host", url.hostname), query.get("port", url.port or 5432)
+        there, back = await (
+            asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
+            if host and host.startswith("/")
+            else asyncio.open_connection(host, int(port))
+        )
+        self.tasks += [asyncio.create_task(self.pump(reader, back)), asyncio.create_task(self.pump(there, writer))]
+
+    async def pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(65_536):
+                if self.is_open:
+                    sink.write(data)
+        finally:
+            sink.close()
+
+    async def cut(self) -> None:
+        """Drop every connection."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        self.tasks.clear()
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def gate(urls: Urls) -> AsyncIterator[Gate]:
+    made = Gate(urls.service)
+    async with await asyncio.start_server(made.serve, "127.0.0.1", 0) as server:
+        made.port = server.sockets[0].getsockname()[1]
+        yield made
+        await made.cut()
+
+
+@pytest.fixture
+async def pool(urls: Urls, gate: Gate) -> AsyncIterator[ReadPool]:
+    there = urlsplit(urls.service)
+
+    def connect() -> object:
+        return asyncpg.connect(
+            host="127.0.0.1",
+            port=gate.port,
+            user=there.username,
+            password=there.password,
+            database=there.path[1:],
+            ssl=False,
+            timeout=2,
+        )
+
+    made = ReadPool(connect, size=2, wait=0.2, deadline=0.2)
+    yield made
+    gate.is_open = True
+    await made.close()
+
+
+async def test_a_silent_database_costs_no_more_than_the_deadline(pool: ReadPool, gate: Gate) -> None:
+    assert (await pool.fetch_one(ONE)) is not None
+    gate.is_open = False
+    with pytest.raises(Unavailable, match="did not answer in time"):
+        async with asyncio.timeout(5):
+            await pool.fetch_one(ONE)
+    gate.is_open = True
+    row = await pool.fetch_one(ONE)
+    assert row is not None
+    assert row["one"] == 1
+
+
+async def test_those_who_find_no_free_connection_are_told(pool: ReadPool, gate: Gate) -> None:
+    await asyncio.gather(pool.fetch_one(ONE), pool.fetch_one(ONE))
+    gate.is_open = False
+    async with asyncio.timeout(5):
+        told = await asyncio.gather(*(pool.fetch_one(ONE) for _ in range(6)), return_exceptions=True)
+    assert all(isinstance(one, Unavailable) for one in told)
+    gate.is_open = True
+    assert (await pool.fetch_one(ONE)) is not None
+
+
+async def test_a_lost_connection_is_replaced_unseen(pool: ReadPool, gate: Gate) -> None:
+    await pool.fetch_one(ONE)
+    await gate.cut()
+    assert (await pool.fetch_one(ONE)) is not None

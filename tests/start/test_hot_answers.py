@@ -1,0 +1,95 @@
+"""An answer written in one piece is the answer uvicorn would have written, byte by byte, on raw sockets."""
+
+import re
+import socket
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.start.services import Service
+
+ID = "X-Request-Id: the-same"
+
+
+@pytest.fixture
+def root(service: Service) -> str:
+    """The path of the root organization."""
+    answer = httpx.get(f"{service.address}/v1/organizations", headers={"Authorization": f"Bearer {service.key}"})
+    return f"/v1/organizations/{answer.json()['items'][0]['id']}"
+
+
+@pytest.fixture
+def connection(service: Service) -> Iterator[socket.socket]:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as made:
+        yield made
+
+
+def request(path: str, *headers: str) -> bytes:
+    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: x", ID, *headers, "", ""]).encode()
+
+
+def answer(connection: socket.socket) -> tuple[list[bytes], bytes]:
+    """One answer: its head by lines, and its body."""
+    got = b""
+    while b"\r\n\r\n" not in got:
+        got += connection.recv(65_536)
+    head, _, body = got.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head)
+    while length and len(body) < int(length[1]):
+        body += connection.recv(65_536)
+    return head.split(b"\r\n"), body
+
+
+@pytest.mark.parametrize("case", ["200", "304", "401", "404", "422", "list"])
+def test_both_ways_write_the_same(service: Service, connection: socket.socket, root: str, case: str) -> None:
+    known = f"Authorization: Bearer {service.key}"
+    path, headers = root, [known]
+    if case == "304":
+        tag = httpx.get(service.address + root, headers={"Authorization": f"Bearer {service.key}"}).headers["etag"]
+        headers = [known, f"If-None-Match: {tag}"]
+    elif case == "401":
+        headers = []
+    elif case == "404":
+        path = root[:-4] + "0000"
+    elif case == "422":
+        path = root + "?colour=red"
+    elif case == "list":
+        path = "/v1/instruments?limit=1"
+
+    connection.sendall(request(path, *headers))
+    whole, body = answer(connection)
+    connection.sendall(request(path, *headers, "Connection: close"))
+    usual, usual_body = answer(connection)
+
+    assert whole[0].split()[1].decode() == ("200" if case == "list" else case)
+    assert usual.pop() == b"connection: close"
+    assert [line for line in whole if not line.startswith(b"date")] == [
+        line for line in usual if not line.startswith(b"date")
+    ]
+    assert body == usual_body
+    assert connection.recv(1) == b""
+
+
+def statuses(connection: socket.socket, count: int) -> list[bytes]:
+    """Of as many answers as were asked for; the last one's body ends in a brace."""
+    got = b""
+    while len(found := re.findall(rb"HTTP/1\.1 (\d+)", got)) < count or not got.endswith(b"}"):
+        got += connection.recv(65_536)
+    return found
+
+
+def test_requests_sent_together_are_answered_in_order(service: Service, connection: socket.socket, root: str) -> None:
+    known = f"Authorization: Bearer {service.key}"
+    paths = [root, "/v1/me", "/healthz/live", root, "/nothing"]
+    connection.sendall(b"".join(request(path, known) for path in paths))
+    assert statuses(connection, len(paths)) == [b"200", b"200", b"200", b"200", b"404"]
+
+
+def test_a_body_that_nobody_reads_does_not_disturb_the_next_request(
+    service: Service, connection: socket.socket, root: str
+) -> None:
+    known = f"Authorization: Bearer {service.key}"
+    with_body = request(root, known, "Content-Length: 5", "Expect: 100-continue")
+    connection.sendall(with_body + b"12345" + request("/nothing", known))
+    assert statuses(connection, 2) == [b"200", b"404"]
