@@ -17,7 +17,7 @@ DEV := $(if $(OWN),$(VENV)/.dev)
 help:
 	@echo 'make run         start the service, with a PostgreSQL of its own unless FA_DATABASE_URL names another'
 	@echo 'make demo        start the sandbox: made-up data, the same each time (FA_DEMO_DATE moves its today)'
-	@echo 'make test        run every test (PYTEST_ARGS="-k votes")'
+	@echo 'make test        run every test over all cores (PYTEST_ARGS="-k votes": some, in one process)'
 	@echo 'make check       format, lint, types, import contracts, OpenAPI document'
 	@echo 'make fix         format, and mend what the linter can'
 	@echo 'make migrate     bring the database to this release'
@@ -42,8 +42,9 @@ openapi: $(RUNTIME)
 	@mkdir -p openapi
 	@$(PY) -m app openapi --output openapi/openapi.json
 
+# Over all cores; what PYTEST_ARGS names is run by one process, whose output and debugger are at hand.
 test: $(DEV)
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PY) -m pytest $(or $(PYTEST_ARGS),--numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder)
 
 check: $(DEV)
 	$(PY) -m ruff format --check .

@@ -1,10 +1,11 @@
-"""One migrated database a run; each test gets a fresh tenant, which is its isolation."""
+"""One migrated database a run, or one for each worker; each test gets a fresh tenant, which is its isolation."""
 
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import asyncpg
 import httpx
@@ -18,7 +19,20 @@ from app.db.migrate import migrate
 from app.main import create_app
 from app.settings import Settings
 from tests.support.actors import Actor, Tenancy, new_tenancy
-from tests.support.database import Urls, server_urls
+from tests.support.database import Urls, server_urls, without_waiting_for_the_disk
+from tests.support.workers import ByPlace, put_longest_first
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByPlace | None:
+    """Spread the tests over several workers, each with a server of its own."""
+    return ByPlace(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """One process alone keeps the order of the files."""
+    if hasattr(config, "workerinput"):
+        put_longest_first(items)
 
 
 @pytest.fixture(scope="session")
@@ -43,8 +57,9 @@ def server() -> Iterator[Urls]:
 
 @pytest.fixture(scope="session")
 def urls(server: Urls) -> Urls:
-    """The run's migrated database."""
+    """The run's migrated database. It is gone after the run, so no commit waits for the disk."""
     asyncio.run(migrate(server.owner, server.role, login_is_separate=server.separate))
+    without_waiting_for_the_disk(server)
     return server
 
 

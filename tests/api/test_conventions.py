@@ -181,7 +181,9 @@ async def test_text_is_stored_in_one_form(tenancy: Tenancy, admin: Actor, name: 
     ]
 
 
-@pytest.mark.parametrize("path", ["%00", "not-a-uuid", "0" * 400, "%ff", "..%2f..", str(uuid4()) + "%00"])
+@pytest.mark.parametrize(
+    "path", ["%00", "not-a-uuid", "0" * 400, "%ff", "..%2f..", "01990000-0000-7000-8000-000000000000%00"]
+)
 async def test_odd_ids_in_paths_are_client_errors(admin: Actor, path: str) -> None:
     for method in ("GET", "DELETE"):
         answer = await admin.call(method, f"/v1/organizations/{path}")

@@ -32,6 +32,12 @@ async def _run(url: str, sql: str) -> None:
         await connection.close()
 
 
+def without_waiting_for_the_disk(urls: Urls) -> None:
+    """Let commits return before they are on the disk: all that a crash could lose is a test's."""
+    name = urlsplit(urls.owner).path.removeprefix("/")
+    asyncio.run(_run(urls.owner, f'alter database "{name}" set synchronous_commit = off'))
+
+
 def server_urls(given: str) -> Iterator[Urls]:
     """A database of the run's own on a given server, dropped afterwards."""
     name = f"fa_test_{uuid4().hex[:12]}"

@@ -1,0 +1,25 @@
+"""How the tests are spread over the cores: file by file, but where a folder's fixtures are dear, as one."""
+
+import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+#: Folders that start services of their own and share them: one worker has all of it.
+TOGETHER = ("tests/demo/", "tests/embedded/", "tests/start/")
+#: What takes longest, the longest first, so that no worker is left alone with it at the end.
+FIRST = ("tests/state/", "tests/start/", "tests/embedded/", "tests/demo/", "tests/api/test_access_matrix.py")
+
+
+class ByPlace(LoadScopeScheduling):
+    """Hands out whole files, and some folders as a whole; see --dist=loadfile."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((folder for folder in TOGETHER if nodeid.startswith(folder)), nodeid.partition("::")[0])
+
+
+def put_longest_first(items: list[pytest.Item]) -> None:
+    """Order the tests for several workers."""
+
+    def rank(item: pytest.Item) -> int:
+        return next((place for place, start in enumerate(FIRST) if item.nodeid.startswith(start)), len(FIRST))
+
+    items.sort(key=rank)
