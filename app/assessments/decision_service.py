@@ -31,7 +31,7 @@ from app.db.transaction import Tx
 from app.errors import FieldError, Invalid, NotFound, PreconditionFailed
 from app.http.write import Created
 from app.outbox import record
-from app.scoring import consensus_needs_note
+from app.scoring import count_letters, note_needed
 
 Kept = TypeVar("Kept", bound=Versioned)
 
@@ -54,7 +54,7 @@ async def record_consensus(tx: Tx, assessment_id: UUID, practice: str, body: Con
     if row is None:
         raise NotFound
     given = await input_of(tx, tx.tenant_id, row, as_of=None)
-    if body.note is None and consensus_needs_note(body.value, given.votes.get(practice, {}).values()):
+    if body.note is None and note_needed(body.value, count_letters(given.ballots.get(practice, ""))):
         error = FieldError("/body/note", "consensus_note_required", "Say why the consensus departs from the votes")
         raise ConsensusNoteRequired(errors=[error])
     fields = {

@@ -1,7 +1,8 @@
 """From what is stored of an assessment to what it is scored from: one statement, and two cached documents."""
 
+from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Text, Uuid, and_, bindparam, cast, exists, func, select, true
@@ -21,7 +22,7 @@ from app.assessments.models import (
 from app.assessments.vote_schemas import on_wire
 from app.db.reads import Read, Reader, Row, from_json
 from app.principal import SeatKind
-from app.scoring import AssessmentInput, Seat
+from app.scoring import LETTERS, NO_VOTE, AssessmentInput, Ballot, Seat
 from app.scoring import Consensus as Agreed
 from app.scoring import ScoringProfile as Profile
 from app.tree.models import Organization
@@ -147,13 +148,13 @@ async def input_of(
     if instrument is None or frozen is None:
         raise LookupError("an assessment's instrument and profile cannot be gone: foreign keys hold them")
     sealed = is_sealed(row)
-    seats = tuple(map(Seat, row["ids"] or (), row["perspectives"] or ()))
+    ids = row["ids"] or ()
     ratings = from_json(row["ratings"]) or ()
     return AssessmentInput(
         instrument=instrument.scored,
         profile=frozen,
-        seats=seats,
-        votes=_votes(row, {seat.id for seat in seats}, sealed=sealed),
+        seats=tuple(map(Seat, ids, row["perspectives"] or ())),
+        ballots=_ballots(row, ids, sealed=sealed),
         consensus={
             practice: Agreed(on_wire(value), note) for practice, value, note in from_json(row["consensus"]) or ()
         },
@@ -167,21 +168,28 @@ async def input_of(
     )
 
 
-def _votes(row: Row, seats: set[str], *, sealed: bool) -> dict[str, dict[str, int | str]]:
+#: A stored vote as the letter of a ballot.
+_LETTER: Final = {str(vote): letter for vote, letter in LETTERS.items()}
+
+
+def _ballots(row: Row, ids: Sequence[str], *, sealed: bool) -> dict[str, Ballot]:
     """The votes that count: of seats that count, each practice's latest round among those that may be looked at.
 
     While sealed only the present round is looked at, for who has voted; after the reveal, the revealed rounds.
     """
     last = row["round"] if sealed else row["revealed_round"]
     first = last if sealed else 1
+    place = {seat: at for at, seat in enumerate(ids)}
     latest: dict[str, int] = {}
-    votes: dict[str, dict[str, int | str]] = {}
+    votes: dict[str, list[str]] = {}
     ballots = zip(row["practices"] or (), row["seats"] or (), row["answers"] or (), row["rounds"] or (), strict=True)
     for practice, seat, answer, round_ in ballots:
-        if seat not in seats or not first <= round_ <= last or round_ < latest.get(practice, 0):
+        at = place.get(seat)
+        known = latest.get(practice, 0)
+        if at is None or round_ < known or not first <= round_ <= last:
             continue
-        if round_ > latest.get(practice, 0):
+        if round_ > known:
             latest[practice] = round_
-            votes[practice] = {}
-        votes[practice][seat] = on_wire(answer)
-    return votes
+            votes[practice] = [NO_VOTE] * len(place)
+        votes[practice][at] = _LETTER[answer]
+    return {practice: "".join(letters) for practice, letters in votes.items()}

@@ -2,14 +2,12 @@
 
 from uuid import UUID
 
-from pydantic_core import to_json
-
 from app.assessments.frozen import DEFAULT_INSTRUMENT, find_instrument, find_profile, instrument_of, profile_of
 from app.errors import FieldError, Invalid
 from app.http.calls import Call
 from app.readiness.errors import UnknownInstrument, UnknownProfile
 from app.readiness.schemas import ReadinessCompute
-from app.scoring import AssessmentInput, Consensus, Seat, assess
+from app.scoring import AssessmentInput, Consensus, Seat, assess_json
 
 
 async def compute(call: Call, body: ReadinessCompute) -> bytes:
@@ -45,7 +43,7 @@ async def compute(call: Call, body: ReadinessCompute) -> bytes:
         as_of=body.as_of,
         has_administration_record=body.has_administration_record,
     )
-    return to_json(assess(given))
+    return assess_json(given)
 
 
 def _check(body: ReadinessCompute, practices: set[str]) -> None:

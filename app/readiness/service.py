@@ -1,12 +1,9 @@
 """Readiness: computed for each request from what is stored, or from what is sent. And the last move, to final."""
 
-import hashlib
 from datetime import date
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
-
-from pydantic_core import to_json
 
 from app.access.policy import require_for_assessment
 from app.assessments import reads as assessment_reads
@@ -26,8 +23,9 @@ from app.assessments.service import begin_move, move
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
 from app.http.calls import Call
+from app.http.etags import etag
 from app.readiness.errors import UnknownProfile
-from app.scoring import assess, evaluate
+from app.scoring import assess_json, evaluate, sealed_basis
 
 _BLOCKERS: dict[str, type[NotFinalizable]] = {
     "insufficient_coverage": InsufficientCoverage,
@@ -63,11 +61,9 @@ async def readiness_of(
             raise UnknownProfile(errors=[error])
     today = as_of or call.now.astimezone(ZoneInfo(row["timezone"])).date()
     given = await input_of(call, call.tenant_id, row, as_of=today, profile=profile)
-    result = assess(given)
-    body = to_json(result)
-    # While sealed, the tag must not tell that somebody voted; `voting` is all of the object that does.
-    basis = to_json({**result, "voting": None}) if given.sealed else body
-    return body, f'"{row["version"]}.{hashlib.blake2b(basis, digest_size=6).hexdigest()}"'
+    body = assess_json(given)
+    # While sealed, the tag must not tell that somebody voted.
+    return body, etag(row["version"], sealed_basis(given) if given.sealed else body)
 
 
 async def transition(tx: Tx, assessment_id: UUID, body: AssessmentTransition) -> AssessmentRead:

@@ -28,15 +28,18 @@ from app.scoring.perception import Interval, OwnReadiness, mean_and_interval, ow
 from app.scoring.priorities import Priority, Rating, priority, rank_priorities
 from app.scoring.profile import ScoringProfile
 from app.scoring.readiness import Readiness, band_of, readiness_of_scores
-from app.scoring.render import INTERVAL_STATEMENT, NOTICE, assess, render_figures
+from app.scoring.render import INTERVAL_STATEMENT, NOTICE, assess, assess_json, sealed_basis
 from app.scoring.rounding import fraction_to_wire, to_wire
 from app.scoring.stages import StageAttainment, stage_attainment
 from app.scoring.types import (
     DONT_KNOW,
+    LETTERS,
+    NO_VOTE,
     NOT_APPLICABLE,
     PERSPECTIVES,
     SPEC,
     STAGES,
+    Ballot,
     Consensus,
     Finding,
     Instrument,
@@ -49,8 +52,10 @@ from app.scoring.votes import (
     PracticeResult,
     VoteCounts,
     consensus_needs_note,
+    count_letters,
     count_votes,
     lower_median,
+    note_needed,
     practice_result,
     tally,
 )
@@ -58,13 +63,16 @@ from app.scoring.votes import (
 __all__ = [
     "DONT_KNOW",
     "INTERVAL_STATEMENT",
+    "LETTERS",
     "NOTICE",
     "NOT_APPLICABLE",
+    "NO_VOTE",
     "PERSPECTIVES",
     "SPEC",
     "STAGES",
     "Agreement",
     "AssessmentInput",
+    "Ballot",
     "Consensus",
     "Evaluation",
     "Finding",
@@ -85,12 +93,14 @@ __all__ = [
     "Vote",
     "VoteCounts",
     "assess",
+    "assess_json",
     "band_of",
     "canonical_input",
     "canonical_json",
     "cheapest_path",
     "consensus_needs_note",
     "content_hash",
+    "count_letters",
     "count_votes",
     "discuss_first",
     "evaluate",
@@ -98,6 +108,7 @@ __all__ = [
     "fraction_to_wire",
     "lower_median",
     "mean_and_interval",
+    "note_needed",
     "ordinal_alpha",
     "own_readiness",
     "pairwise_exact",
@@ -108,9 +119,9 @@ __all__ = [
     "r_star_wg_j",
     "rank_priorities",
     "readiness_of_scores",
-    "render_figures",
     "respondent_readiness",
     "scores_of",
+    "sealed_basis",
     "stage_attainment",
     "tally",
     "to_wire",

@@ -45,11 +45,10 @@ def within_group_agreement(votes: Sequence[int]) -> Fraction | None:
 @lru_cache(maxsize=4096)
 def r_wg(counts: VoteCounts) -> Agreement:
     """`within_group_agreement` of counted votes: 1 - S^2 / (2/3), not below 0."""
-    n = counts.numeric
-    if n < _LEAST_VOTES:
+    if counts.numeric < _LEAST_VOTES:
         return Agreement(None, 1, "too_few_votes", 0)
-    pairs = 2 * n * (n - 1)
-    return Agreement(max(0, pairs - 3 * _spread(counts)), pairs, None, 1)
+    whole = 2 * counts.pairs
+    return Agreement(max(0, whole - 3 * counts.spread), whole, None, 1)
 
 
 def agreement_label(agreement: Agreement, profile: ScoringProfile) -> str | None:
@@ -74,13 +73,18 @@ def r_star_wg_j(practices: Sequence[VoteCounts]) -> Agreement:
     Source:
         Lindell, Brandt & Whitney (1999); scoring spec 4.2.
     """
-    units = [(_spread(counts), counts.numeric) for counts in practices if counts.numeric >= _LEAST_VOTES]
+    units = 0
+    spreads: dict[int, int] = {}
+    for counts in practices:
+        if counts.numeric >= _LEAST_VOTES:
+            units += 1
+            spreads[counts.pairs] = spreads.get(counts.pairs, 0) + counts.spread
     if not units:
         return Agreement(None, 1, "too_few_votes", 0)
-    common = lcm(*(n * (n - 1) for _, n in units))
-    variances = sum(spread * common // (n * (n - 1)) for spread, n in units)
-    whole = 2 * common * len(units)
-    return Agreement(whole - 3 * variances, whole, None, len(units))
+    common = lcm(*spreads)
+    variances = sum(spread * (common // pairs) for pairs, spread in spreads.items())
+    whole = 2 * common * units
+    return Agreement(whole - 3 * variances, whole, None, units)
 
 
 def ordinal_alpha(practices: Sequence[VoteCounts]) -> Agreement:
@@ -94,19 +98,28 @@ def ordinal_alpha(practices: Sequence[VoteCounts]) -> Agreement:
     Source:
         Krippendorff (2011, 2019); scoring spec 4.2. Tested against the package `krippendorff`.
     """
-    units = [(counts.zeros, counts.ones, counts.twos) for counts in practices if counts.numeric >= 2]
+    n0 = n1 = n2 = units = 0
+    # Ordered pairs of different levels, by the number of the other votes on the same practice.
+    mixed: dict[int, tuple[int, int, int]] = {}
+    for counts in practices:
+        if counts.numeric < 2:
+            continue
+        zeros, ones, twos = counts[:3]
+        n0, n1, n2, units = n0 + zeros, n1 + ones, n2 + twos, units + 1
+        if counts.agreeing < counts.pairs:
+            p01, p12, p02 = mixed.get(counts.numeric - 1, (0, 0, 0))
+            mixed[counts.numeric - 1] = (p01 + zeros * ones, p12 + ones * twos, p02 + zeros * twos)
     if not units:
         return Agreement(None, 1, "too_few_votes", 0)
-    n0, n1, n2 = (sum(column) for column in zip(*units, strict=True))
     # Twice the ordinal distances: half of each end's votes count, and all of those between. The factor cancels.
     d01, d12, d02 = (n0 + n1) ** 2, (n1 + n2) ** 2, (n0 + 2 * n1 + n2) ** 2
     expected = n0 * n1 * d01 + n1 * n2 * d12 + n0 * n2 * d02
     if not expected:
-        return Agreement(None, 1, "no_variation", len(units))
-    common = lcm(*(z + o + t - 1 for z, o, t in units))
-    observed = sum((z * o * d01 + o * t * d12 + z * t * d02) * common // (z + o + t - 1) for z, o, t in units)
+        return Agreement(None, 1, "no_variation", units)
+    common = lcm(*mixed)
+    observed = sum((p01 * d01 + p12 * d12 + p02 * d02) * (common // m) for m, (p01, p12, p02) in mixed.items())
     whole = common * expected
-    return Agreement(whole - (n0 + n1 + n2 - 1) * observed, whole, None, len(units))
+    return Agreement(whole - (n0 + n1 + n2 - 1) * observed, whole, None, units)
 
 
 def pairwise_exact(practices: Sequence[VoteCounts]) -> Agreement:
@@ -119,12 +132,13 @@ def pairwise_exact(practices: Sequence[VoteCounts]) -> Agreement:
     Source:
         scoring spec 4.2.
     """
-    units = [counts for counts in practices if counts.numeric >= 2]
+    units = agreeing = pairs = 0
+    for counts in practices:
+        if counts.numeric >= 2:
+            units, agreeing, pairs = units + 1, agreeing + counts.agreeing, pairs + counts.pairs
     if not units:
         return Agreement(None, 1, "too_few_votes", 0)
-    agreeing = sum(c * (c - 1) for counts in units for c in counts[:3]) // 2
-    pairs = sum(counts.numeric * (counts.numeric - 1) for counts in units) // 2
-    return Agreement(agreeing, pairs, None, len(units))
+    return Agreement(agreeing // 2, pairs // 2, None, units)
 
 
 def discuss_first(results: Sequence[PracticeResult]) -> list[str]:
@@ -139,25 +153,25 @@ def discuss_first(results: Sequence[PracticeResult]) -> list[str]:
     Source:
         scoring spec 4.3.
     """
-    items = [(result, *_agreement_to_sort_by(result.counts)) for result in results if result.status != "not_applicable"]
-    common = lcm(*(denominator for _, _, denominator in items))
+    items = [(result, _to_sort_by(result.counts)) for result in results if result.status != "not_applicable"]
+    common = lcm(*{denominator for _, (_, denominator, _) in items})
+    keys = [
+        (
+            result.reason != "insufficient_knowledge",
+            numerator * (common // denominator),
+            narrow,
+            result.number,
+            result.code,
+        )
+        for result, (numerator, denominator, narrow) in items
+    ]
+    return [code for *_, code in sorted(keys)]
 
-    def urgency(item: tuple[PracticeResult, int, int]) -> tuple[bool, int, int, int]:
-        result, numerator, denominator = item
-        known = result.reason != "insufficient_knowledge"
-        return known, numerator * (common // denominator), -result.counts.width, result.number
 
-    return [result.code for result, _, _ in sorted(items, key=urgency)]
-
-
-def _agreement_to_sort_by(counts: VoteCounts) -> tuple[int, int]:
-    """r_wg as a quotient; for two votes 0, 1/2 or 1 by their range, for fewer 1."""
+@lru_cache(maxsize=4096)
+def _to_sort_by(counts: VoteCounts) -> tuple[int, int, int]:
+    """r_wg as a quotient (for two votes 0, 1/2 or 1 by their range, for fewer 1), and the range, widest first."""
     if counts.numeric < _LEAST_VOTES:
-        return (2 - counts.width, 2) if counts.numeric == 2 else (1, 1)
+        return (2 - counts.width, 2, -counts.width) if counts.numeric == 2 else (1, 1, -counts.width)
     agreement = r_wg(counts)
-    return agreement.numerator or 0, agreement.denominator
-
-
-def _spread(counts: VoteCounts) -> int:
-    """n (n - 1) S^2 as an integer: n times the sum of squares less the square of the sum."""
-    return counts.numeric * (counts.ones + 4 * counts.twos) - counts.total**2
+    return agreement.numerator or 0, agreement.denominator, -counts.width

@@ -9,7 +9,8 @@ import json
 from typing import Any, Final
 
 _LARGEST: Final = 2**53 - 1
-_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+#: A document as text, its keys in the order they stand; the walk that `canonical_json` makes over it takes longer.
+encode_text: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 def canonical_json(value: Any) -> bytes:
@@ -25,18 +26,9 @@ def canonical_json(value: Any) -> bytes:
         RFC 8785; scoring spec 10 (canonical input).
     """
     try:
-        return encode_ordered(_ordered(value))
+        return encode_text(_ordered(value)).encode("utf-8")
     except UnicodeEncodeError:
         raise ValueError("canonical JSON cannot hold a lone surrogate") from None
-
-
-def encode_ordered(value: Any) -> bytes:
-    """Serialize a document whose keys already stand in order and whose values `canonical_json` would not refuse.
-
-    It spares the walk over the document, which takes longer than the encoding. Raises UnicodeEncodeError, a
-    ValueError, on a lone surrogate.
-    """
-    return _encode(value).encode("utf-8")
 
 
 def content_hash(document: Any) -> str:

@@ -9,16 +9,20 @@ from app.scoring.finality import finality
 from app.scoring.inputs import AssessmentInput
 from app.scoring.path import Path, Step, cheapest_path
 from app.scoring.perception import Interval, OwnReadiness, mean_and_interval, own_readiness
-from app.scoring.priorities import Priority, Rating, feasibility_of, importance_of, rank_priorities
+from app.scoring.priorities import Priority, Rating, given_rating, rank_priorities
 from app.scoring.profile import ScoringProfile
 from app.scoring.readiness import Readiness, readiness_of_scores
+from app.scoring.sheet import PracticeRules, rules_of
 from app.scoring.stages import StageAttainment, stage_attainment
-from app.scoring.types import NOT_APPLICABLE, Finding, Score
-from app.scoring.votes import PracticeResult, practice_result
+from app.scoring.types import NO_VOTE, NOT_APPLICABLE, Finding, Score
+from app.scoring.votes import PracticeResult, count_letters, score_practice
 
 
 class Evaluation(NamedTuple):
-    """The exact figures of one assessment. `own` holds respondents' own readiness and must not be rendered."""
+    """The exact figures of one assessment; practices by number, respondents by seat.
+
+    `own` holds respondents' own readiness and must not be rendered.
+    """
 
     results: tuple[PracticeResult, ...]
     readiness: Readiness
@@ -27,10 +31,10 @@ class Evaluation(NamedTuple):
     ordinal_alpha: Agreement
     pairwise_exact: Agreement
     discuss_first: list[str]
-    own: Mapping[str, OwnReadiness]
+    own: Sequence[OwnReadiness]
     perception: Interval | None
-    importance: Mapping[str, Rating]
-    feasibility: Mapping[str, Rating]
+    importance: Sequence[Rating]
+    feasibility: Sequence[Rating]
     priorities: list[Priority]
     stage: StageAttainment
     blockers: tuple[Finding, ...]
@@ -45,30 +49,27 @@ def evaluate(given: AssessmentInput) -> Evaluation:
         The figures of scoring spec 2 to 5, 7 and 8.
     """
     profile = given.profile
+    rules = rules_of(given.instrument, profile, given.stage)
     results = practice_results(given)
-    codes = [result.code for result in results]
-    feasibility = {code: feasibility_of(code, given.feasibility, profile) for code in codes}
-    importance = {
-        code: importance_of(code, given.importance, profile.expected_level(given.stage, code), profile)
-        for code in codes
-    }
+    importance = _ratings(rules, given.importance, [rule.importance for rule in rules])
+    feasibility = _ratings(rules, given.feasibility, [rule.feasibility for rule in rules])
     scores = scores_of(results)
     readiness = readiness_of_scores(
         scores, profile, provisional=[result.code for result in results if result.source == "provisional"]
     )
-    applicable = [result for result in results if result.status != "not_applicable"]
-    counts = [result.counts for result in applicable]
-    own = own_readiness([result.code for result in applicable], [seat.id for seat in given.seats], given.votes, profile)
+    counts = [result.counts for result in results if result.status != "not_applicable"]
+    own = _own(given, rules, results)
+    feasible = {result.code: rating.value for result, rating in zip(results, feasibility, strict=True)}
     return Evaluation(
         results,
         readiness,
-        path_to_established(scores, {code: rating.value for code, rating in feasibility.items()}, profile, readiness),
+        path_to_established(scores, feasible, profile, readiness),
         r_star_wg_j(counts),
         ordinal_alpha(counts),
         pairwise_exact(counts),
         discuss_first(results),
         own,
-        mean_and_interval([(50 * item.weighted_sum, item.weight) for item in own.values() if item.reason is None]),
+        mean_and_interval([(50 * item.weighted_sum, item.weight) for item in own if item.reason is None]),
         importance,
         feasibility,
         rank_priorities(results, importance, feasibility),
@@ -77,16 +78,37 @@ def evaluate(given: AssessmentInput) -> Evaluation:
     )
 
 
+def _ratings(rules: Sequence[PracticeRules], given: Mapping[str, int], defaults: Sequence[Rating]) -> Sequence[Rating]:
+    if not given:
+        return defaults
+    return [
+        given_rating(given[rule.practice.code]) if rule.practice.code in given else default
+        for rule, default in zip(rules, defaults, strict=True)
+    ]
+
+
+def _own(
+    given: AssessmentInput, rules: Sequence[PracticeRules], results: Sequence[PracticeResult]
+) -> list[OwnReadiness]:
+    nobody = NO_VOTE * len(given.seats)
+    applicable = [rule for rule, result in zip(rules, results, strict=True) if result.status != "not_applicable"]
+    ballots = [given.ballots.get(rule.practice.code, nobody) for rule in applicable]
+    return own_readiness(ballots, [rule.weight for rule in applicable], len(given.seats), given.profile)
+
+
 def practice_results(given: AssessmentInput) -> tuple[PracticeResult, ...]:
     """The result of every practice of the instrument, in order of number."""
+    ballots, consensus, left = given.ballots, given.consensus, given.left_unscored
     return tuple(
-        practice_result(
-            practice,
-            given.votes.get(practice.code, {}).values(),
-            consensus=given.consensus.get(practice.code),
-            left_unscored=practice.code in given.left_unscored,
-        )
-        for practice in given.instrument.practices
+        [
+            score_practice(
+                practice,
+                count_letters(ballots.get(practice.code, "")),
+                consensus.get(practice.code),
+                left_unscored=practice.code in left,
+            )
+            for practice in given.instrument.practices
+        ]
     )
 
 
@@ -134,6 +156,6 @@ def respondent_readiness(given: AssessmentInput) -> dict[str, Fraction | None]:
     Source:
         scoring spec 5.
     """
-    applicable = [result.code for result in practice_results(given) if result.status != "not_applicable"]
-    own = own_readiness(applicable, [seat.id for seat in given.seats], given.votes, given.profile)
-    return {seat: item.value for seat, item in own.items()}
+    rules = rules_of(given.instrument, given.profile, given.stage)
+    own = _own(given, rules, practice_results(given))
+    return {seat.id: item.value for seat, item in zip(given.seats, own, strict=True)}

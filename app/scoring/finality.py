@@ -24,19 +24,32 @@ def finality(
     Source:
         scoring spec 2.
     """
-    unscored = tuple(r.code for r in results if r.status == "unscored")
-    applicable = sum(r.status != "not_applicable" for r in results)
+    unscored: list[str] = []
+    forgotten: list[str] = []
+    provisional: list[str] = []
+    unexplained: list[str] = []
+    applicable = 0
+    for result in results:
+        applicable += result.status != "not_applicable"
+        if result.status == "unscored":
+            unscored.append(result.code)
+            if not result.left_unscored:
+                forgotten.append(result.code)
+        elif result.source == "provisional":
+            provisional.append(result.code)
+        if result.consensus is not None and lacks_note(result):
+            unexplained.append(result.code)
     blockers = []
     if not covers(applicable - len(unscored), applicable, profile):
-        blockers.append(Finding("insufficient_coverage", unscored))
+        blockers.append(Finding("insufficient_coverage", tuple(unscored)))
     if not has_administration_record:
         blockers.append(Finding("no_administration_record"))
     by_practice = (
-        Finding("unscored_practice", tuple(r.code for r in results if r.status == "unscored" and not r.left_unscored)),
-        Finding("provisional_practice", tuple(r.code for r in results if r.source == "provisional")),
-        Finding("consensus_needs_note", tuple(r.code for r in results if lacks_note(r))),
+        ("unscored_practice", forgotten),
+        ("provisional_practice", provisional),
+        ("consensus_needs_note", unexplained),
     )
-    return (*blockers, *(finding for finding in by_practice if finding.practices))
+    return (*blockers, *(Finding(reason, tuple(codes)) for reason, codes in by_practice if codes))
 
 
 def lacks_note(result: PracticeResult) -> bool:

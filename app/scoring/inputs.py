@@ -1,18 +1,22 @@
 """What one assessment is scored from, checked, and its canonical form (scoring spec 1.3 and 10)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
-from app.scoring.canonical import encode_ordered
+from app.scoring.canonical import encode_text
 from app.scoring.profile import ScoringProfile
 from app.scoring.types import (
     DONT_KNOW,
+    LETTERS,
+    NO_VOTE,
     NOT_APPLICABLE,
     PERSPECTIVES,
     SPEC,
     STAGES,
+    Ballot,
     Consensus,
     Instrument,
     Seat,
@@ -32,6 +36,8 @@ class AssessmentInput:
         profile: the frozen scoring profile.
         seats: the respondent seats that count; withdrawn ones are not passed.
         votes: vote by practice code and seat id: 0, 1, 2, "dont_know" or "not_applicable", of the latest round.
+        ballots: the same as ballots by practice code, instead: for what a database has checked already. The seats
+            then stand in order of their ids, and nothing of the input is checked again.
         consensus: recorded consensus by practice code.
         left_unscored: note by practice code, for practices the team explicitly leaves unscored.
         importance: 1 to 5 by practice code; absent where nobody set it.
@@ -47,7 +53,8 @@ class AssessmentInput:
     instrument: Instrument
     profile: ScoringProfile
     seats: tuple[Seat, ...] = ()
-    votes: Mapping[str, Mapping[str, Vote]] = field(default_factory=dict)
+    votes: InitVar[Mapping[str, Mapping[str, Vote]] | None] = None
+    ballots: Mapping[str, Ballot] = field(default_factory=dict)
     consensus: Mapping[str, Consensus] = field(default_factory=dict)
     left_unscored: Mapping[str, str] = field(default_factory=dict)
     importance: Mapping[str, int] = field(default_factory=dict)
@@ -57,16 +64,27 @@ class AssessmentInput:
     has_administration_record: bool = False
     sealed: bool = False
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, votes: Mapping[str, Mapping[str, Vote]] | None) -> None:
+        if self.ballots:
+            return
+        votes = votes or {}
+        self._check(votes)
+        object.__setattr__(self, "seats", tuple(sorted(self.seats, key=lambda seat: seat.id)))
+        object.__setattr__(self, "ballots", {code: self._ballot(cast) for code, cast in votes.items() if cast})
+
+    def _ballot(self, cast: Mapping[str, Vote]) -> Ballot:
+        return "".join([LETTERS[cast[seat.id]] if seat.id in cast else NO_VOTE for seat in self.seats])
+
+    def _check(self, votes: Mapping[str, Mapping[str, Vote]]) -> None:
         if self.stage is not None and self.stage not in STAGES:
             raise ValueError(f"unknown stage {self.stage!r}")
         codes = {practice.code for practice in self.instrument.practices}
         for name in ("votes", "consensus", "left_unscored", "importance", "feasibility"):
-            unknown = getattr(self, name).keys() - codes
+            unknown = (votes if name == "votes" else getattr(self, name)).keys() - codes
             if unknown:
                 raise ValueError(f"{name} of unknown practice {min(unknown)!r}")
         self._check_seats()
-        self._check_votes()
+        self._check_votes(votes)
         self._check_decisions()
         for name in ("importance", "feasibility"):
             for code, value in getattr(self, name).items():
@@ -80,12 +98,12 @@ class AssessmentInput:
             if seat.perspective is not None and seat.perspective not in PERSPECTIVES:
                 raise ValueError(f"unknown perspective {seat.perspective!r}")
 
-    def _check_votes(self) -> None:
+    def _check_votes(self, votes: Mapping[str, Mapping[str, Vote]]) -> None:
         seats = {seat.id for seat in self.seats}
-        for code, votes in self.votes.items():
-            if not votes.keys() <= seats:
-                raise ValueError(f"vote on {code} from unknown seat {min(votes.keys() - seats)!r}")
-            for vote in votes.values():
+        for code, cast in votes.items():
+            if not cast.keys() <= seats:
+                raise ValueError(f"vote on {code} from unknown seat {min(cast.keys() - seats)!r}")
+            for vote in cast.values():
                 if not (_is_level(vote) or vote in (DONT_KNOW, NOT_APPLICABLE)):
                     raise ValueError(f"a vote on {code} must be 0, 1, 2, {DONT_KNOW} or {NOT_APPLICABLE}")
 
@@ -103,9 +121,9 @@ def _is_level(value: int | str) -> bool:
     return type(value) is int and value in _LEVELS
 
 
-def respondents_voted(votes: Iterable[Mapping[str, Vote]]) -> int:
+def respondents_voted(ballots: Iterable[Ballot]) -> int:
     """How many seats voted on anything."""
-    return len(set[str]().union(*votes))
+    return sum(column.count(NO_VOTE) < len(column) for column in zip(*ballots, strict=True))
 
 
 def canonical_input(given: AssessmentInput) -> bytes:
@@ -126,42 +144,43 @@ def canonical_input(given: AssessmentInput) -> bytes:
         scoring spec 1.3 and 10.
     """
     codes = [practice.code for practice in given.instrument.practices]
-    seats = sorted(given.seats, key=lambda seat: seat.id)
-    decided = not given.sealed
-    # The keys are written in their canonical order; a test compares the bytes with those of `canonical_json`.
-    return encode_ordered(
-        {
-            "as_of": None if given.as_of is None else given.as_of.isoformat(),
-            "consensus": [_decision(given.consensus.get(code)) for code in codes] if decided else None,
-            "feasibility": list(map(given.feasibility.get, codes)),
-            "has_administration_record": given.has_administration_record,
-            "importance": list(map(given.importance.get, codes)),
-            "instrument": _identity(given.instrument),
-            "left_unscored": [code in given.left_unscored for code in codes] if decided else None,
-            "practices": given.instrument.practices,
-            "profile": _identity(given.profile),
-            "sealed": given.sealed,
-            "seats": seats,
-            "spec": SPEC,
-            "stage": given.stage,
-            "votes": _votes(given, [seat.id for seat in seats], codes) if decided else None,
-        }
-    )
+    consensus = left_unscored = votes = "null"
+    if not given.sealed:
+        decided, left, ballots = given.consensus, given.left_unscored, given.ballots
+        consensus = encode_text([_decision(decided[code]) if code in decided else None for code in codes])
+        left_unscored = encode_text([code in left for code in codes])
+        nobody = NO_VOTE * len(given.seats)
+        votes = f"[{','.join([_votes_text(ballots.get(code, nobody)) for code in codes])}]"
+    # The keys stand in their canonical order; a test compares the bytes with those of `canonical_json`.
+    return (
+        f'{{"as_of":{encode_text(given.as_of.isoformat() if given.as_of else None)},"consensus":{consensus},'
+        f'"feasibility":{encode_text([given.feasibility.get(code) for code in codes])},'
+        f'"has_administration_record":{"true" if given.has_administration_record else "false"},'
+        f'"importance":{encode_text([given.importance.get(code) for code in codes])},'
+        f'"instrument":{_identity(given.instrument)},"left_unscored":{left_unscored},'
+        f'"practices":{_practices(given.instrument)},"profile":{_identity(given.profile)},'
+        f'"sealed":{"true" if given.sealed else "false"},"seats":{encode_text(given.seats)},'
+        f'"spec":"{SPEC}","stage":{encode_text(given.stage)},"votes":{votes}}}'
+    ).encode()
 
 
-def _votes(given: AssessmentInput, seats: list[str], codes: list[str]) -> list[list[Vote | None]]:
-    nobody: Mapping[str, Vote] = {}
-    return [list(map(given.votes.get(code, nobody).get, seats)) for code in codes]
+_VOTE_TEXT: Final = {letter: encode_text(vote) for vote, letter in LETTERS.items()} | {NO_VOTE: "null"}
 
 
-def _decision(consensus: Consensus | None) -> list[int | str] | None:
-    return None if consensus is None else [consensus.value, has_note(consensus)]
+@lru_cache(maxsize=16_384)
+def _votes_text(ballot: Ballot) -> str:
+    return f"[{','.join([_VOTE_TEXT[letter] for letter in ballot])}]"
 
 
-def _identity(item: Instrument | ScoringProfile) -> list[str]:
-    return [item.key, item.version, item.content_hash]
+def _decision(consensus: Consensus) -> list[int | str]:
+    return [consensus.value, has_note(consensus)]
 
 
-def name_of(item: Instrument | ScoringProfile) -> dict[str, str]:
-    """What identifies an instrument version or a scoring profile in a result."""
-    return {"key": item.key, "version": item.version, "content_hash": item.content_hash}
+@lru_cache(maxsize=256)
+def _identity(item: Instrument | ScoringProfile) -> str:
+    return encode_text([item.key, item.version, item.content_hash])
+
+
+@lru_cache(maxsize=256)
+def _practices(instrument: Instrument) -> str:
+    return encode_text(instrument.practices)

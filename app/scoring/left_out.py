@@ -2,9 +2,12 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from app.scoring.evaluation import Evaluation
+
+#: Numeric votes on a practice that are enough for every figure of agreement.
+_ENOUGH: Final = 3
 
 
 def left_out(figures: Evaluation) -> list[dict[str, Any]]:
@@ -17,15 +20,16 @@ def left_out(figures: Evaluation) -> list[dict[str, Any]]:
         never by name; one of the two is None.
     """
     applicable = [result for result in figures.results if result.status != "not_applicable"]
-    reasons = {
-        result.reason: [r.code for r in figures.results if r.reason == result.reason]
-        for result in figures.results
-        if result.reason
-    }
+    reasons: dict[str, list[str]] = {}
+    for result in figures.results:
+        if result.reason:
+            reasons.setdefault(result.reason, []).append(result.code)
     entries = [_practices("readiness", reason, codes) for reason, codes in sorted(reasons.items())]
     gone = [result.code for result in figures.results if result.status == "not_applicable"]
+    if not gone and all(result.counts.numeric >= _ENOUGH for result in applicable):
+        return entries + list(_respondents(figures))
     for figure, least in (
-        ("agreement.r_star_wg_j", 3),
+        ("agreement.r_star_wg_j", _ENOUGH),
         ("agreement.alpha_ordinal", 2),
         ("agreement.pairwise_exact", 2),
     ):
@@ -37,7 +41,7 @@ def left_out(figures: Evaluation) -> list[dict[str, Any]]:
 
 def excluded_respondents(figures: Evaluation) -> list[dict[str, Any]]:
     """How many respondents do not count towards perception, by reason; numbers only."""
-    counts = Counter(item.reason for item in figures.own.values() if item.reason)
+    counts = Counter([item.reason for item in figures.own if item.reason])
     return [{"reason": reason, "respondents": number} for reason, number in sorted(counts.items())]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from operator import itemgetter
 from typing import NamedTuple
 
 
@@ -21,10 +22,11 @@ class Path(NamedTuple):
     reason: str | None
 
 
-class _Move(NamedTuple):
-    position: int
-    weight: int
-    feasibility: int
+#: Position among the steps, weight, feasibility.
+_Move = tuple[int, int, int]
+
+
+_POSITION, _WEIGHT, _FEASIBILITY = (itemgetter(place) for place in range(3))
 
 
 def cheapest_path(steps: Sequence[Step], target: Fraction, *, lift_zeros: bool = True) -> tuple[str, ...] | None:
@@ -55,7 +57,8 @@ def cheapest_path(steps: Sequence[Step], target: Fraction, *, lift_zeros: bool =
             level = 1
         total += weight
         reached += weight * level
-        open_moves += [_Move(position, weight, feasibility)] * (2 - level)
+        if level < 2:
+            open_moves += [(position, weight, feasibility)] * (2 - level)
     if not total:
         return None
     missing = -(-total * target.numerator // (50 * target.denominator)) - reached
@@ -66,15 +69,15 @@ def cheapest_path(steps: Sequence[Step], target: Fraction, *, lift_zeros: bool =
 def _choose(moves: Sequence[_Move], missing: int) -> list[int]:
     """Indexes of the fewest moves whose weights sum to what is missing; most feasible first, then earliest."""
     size = _fewest(moves, missing)
-    easiest = sorted(moves, key=lambda move: -move.feasibility)[:size]
-    if sum(move.weight for move in easiest) >= missing:
-        return [move.position for move in easiest]
+    easiest = sorted(moves, key=_FEASIBILITY, reverse=True)[:size]
+    if sum(map(_WEIGHT, easiest)) >= missing:
+        return list(map(_POSITION, easiest))
     return _choose_by_weight(moves, size, missing)
 
 
 def _fewest(moves: Sequence[_Move], missing: int) -> int:
     size = 0
-    for weight in sorted((move.weight for move in moves), reverse=True):
+    for weight in sorted(map(_WEIGHT, moves), reverse=True):
         if missing <= 0:
             break
         missing -= weight
@@ -89,21 +92,21 @@ def _choose_by_weight(moves: Sequence[_Move], size: int, missing: int) -> list[i
     to f: a few thousand entries for 20 practices, where the choices themselves run into the hundred thousands.
     """
     heaviest: list[dict[tuple[int, int], int]] = [{(0, 0): 0}]
-    for move in reversed(moves):
+    for _, move_weight, move_feasibility in reversed(moves):
         later = heaviest[-1]
         here = dict(later)
         for (count, feasibility), weight in later.items():
-            key = (count + 1, feasibility + move.feasibility)
-            if count < size and here.get(key, -1) < weight + move.weight:
-                here[key] = weight + move.weight
+            key = (count + 1, feasibility + move_feasibility)
+            if count < size and here.get(key, -1) < weight + move_weight:
+                here[key] = weight + move_weight
         heaviest.append(here)
     heaviest.reverse()
     feasibility = max(f for (count, f), weight in heaviest[0].items() if count == size and weight >= missing)
     chosen: list[int] = []
-    for position, move in enumerate(moves):
-        rest = (size - 1, feasibility - move.feasibility)
-        later = heaviest[position + 1]
-        if rest in later and later[rest] >= missing - move.weight:
-            chosen.append(move.position)
-            size, feasibility, missing = size - 1, feasibility - move.feasibility, missing - move.weight
+    for number, (position, weight, own) in enumerate(moves, 1):
+        later = heaviest[number]
+        rest = (size - 1, feasibility - own)
+        if rest in later and later[rest] >= missing - weight:
+            chosen.append(position)
+            size, feasibility, missing = size - 1, feasibility - own, missing - weight
     return chosen

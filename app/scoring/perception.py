@@ -1,6 +1,6 @@
 """How respondents see readiness, and how far they lie apart (scoring spec 5)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
 from math import lcm, sqrt
 from typing import Final, NamedTuple
@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from app.scoring.profile import ScoringProfile
 from app.scoring.readiness import covers
 from app.scoring.student_t import two_sided_quantile
-from app.scoring.types import NOT_APPLICABLE, Vote
+from app.scoring.types import LETTERS, NO_VOTE, NOT_APPLICABLE, Ballot
 
 _LEAST_RESPONDENTS: Final = 3
 
@@ -34,56 +34,51 @@ class Interval(NamedTuple):
     ci95: tuple[float, float] | None
 
 
-class _Tally:
-    __slots__ = ("cast", "not_applicable", "numeric", "weight", "weighted_sum")
-
-    def __init__(self) -> None:
-        self.cast = self.not_applicable = self.numeric = self.weight = self.weighted_sum = 0
-
-
 def own_readiness(
-    applicable: Sequence[str], seats: Iterable[str], votes: Mapping[str, Mapping[str, Vote]], profile: ScoringProfile
-) -> dict[str, OwnReadiness]:
+    ballots: Sequence[Ballot], weights: Sequence[int], seats: int, profile: ScoringProfile
+) -> list[OwnReadiness]:
     """Each respondent's own readiness, section 3 on that respondent's numeric votes.
 
     Args:
-        applicable: codes of the practices applicable to the assessment.
-        seats: ids of the respondent seats.
-        votes: votes by practice code and seat id.
-        profile: weights and the least coverage.
+        ballots: the ballots of the practices applicable to the assessment, shape (practices,), of as many letters as
+            there are seats.
+        weights: the practices' weights, in the same order.
+        seats: number of respondent seats.
+        profile: the least coverage.
     Returns:
-        Own readiness by seat id. It counts where numeric votes cover enough of the applicable practices less those
-        the respondent called not applicable; else the reason is `no_votes`, `none_applicable`,
+        Own readiness in the order of seats. It counts where numeric votes cover enough of the applicable practices
+        less those the respondent called not applicable; else the reason is `none_applicable`, `no_votes`,
         `insufficient_coverage` or `nothing_scored`.
     Source:
         scoring spec 5.
     """
-    tallies = {seat: _Tally() for seat in seats}
-    for code in applicable:
-        weight = profile.weight(code)
-        for seat, vote in votes.get(code, {}).items():
-            tally = tallies[seat]
-            tally.cast += 1
-            if isinstance(vote, int):
-                tally.numeric += 1
-                tally.weight += weight
-                tally.weighted_sum += weight * vote
-            elif vote == NOT_APPLICABLE:
-                tally.not_applicable += 1
-    return {
-        seat: OwnReadiness(tally.weighted_sum, tally.weight, _why_not_counted(tally, len(applicable), profile))
-        for seat, tally in tallies.items()
-    }
+    if not ballots:
+        return [OwnReadiness(0, 0, "none_applicable")] * seats
+    return [_of_seat(votes, weights, profile) for votes in zip(*ballots, strict=True)]
 
 
-def _why_not_counted(tally: _Tally, applicable: int, profile: ScoringProfile) -> str | None:
-    if applicable == tally.not_applicable:
-        return "none_applicable"
-    if not tally.cast:
-        return "no_votes"
-    if not covers(tally.numeric, applicable - tally.not_applicable, profile):
-        return "insufficient_coverage"
-    return None if tally.weight else "nothing_scored"
+_NOT_APPLICABLE: Final = LETTERS[NOT_APPLICABLE]
+_LEVELS: Final = {"0": 0, "1": 1, "2": 2}
+
+
+def _of_seat(votes: Sequence[str], weights: Sequence[int], profile: ScoringProfile) -> OwnReadiness:
+    numeric = total = weighted_sum = 0
+    for vote, weight in zip(votes, weights, strict=True):
+        if vote in _LEVELS:
+            numeric += 1
+            total += weight
+            weighted_sum += weight * _LEVELS[vote]
+    applicable = len(votes) - votes.count(_NOT_APPLICABLE)
+    reason = None
+    if not applicable:
+        reason = "none_applicable"
+    elif votes.count(NO_VOTE) == len(votes):
+        reason = "no_votes"
+    elif not covers(numeric, applicable, profile):
+        reason = "insufficient_coverage"
+    elif not total:
+        reason = "nothing_scored"
+    return OwnReadiness(weighted_sum, total, reason)
 
 
 def mean_and_interval(values: Sequence[tuple[int, int]]) -> Interval | None:

@@ -1,7 +1,8 @@
 """Which practice to take up first (scoring spec 7)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from app.scoring.profile import ScoringProfile
@@ -58,44 +59,43 @@ def priority(score: int | None, importance: int, feasibility: int) -> int:
     return 2 * importance * levels_missing(score) * feasibility
 
 
-def importance_of(code: str, given: Mapping[str, int], expected: int | None, profile: ScoringProfile) -> Rating:
-    """Importance of a practice: as given, or else higher where the stage expects level 2, or else the default."""
-    if code in given:
-        return Rating(given[code], "given")
+@lru_cache(maxsize=256)
+def default_importance(expected: int | None, profile: ScoringProfile) -> Rating:
+    """Importance of a practice that nobody rated: higher where the stage expects level 2."""
     return Rating(profile.importance_expected_two, "stage") if expected == 2 else Rating(profile.importance, "default")
 
 
-def feasibility_of(code: str, given: Mapping[str, int], profile: ScoringProfile) -> Rating:
-    """Feasibility of a practice: as given, or else the default."""
-    return Rating(given[code], "given") if code in given else Rating(profile.feasibility, "default")
+@lru_cache(maxsize=256)
+def default_feasibility(profile: ScoringProfile) -> Rating:
+    """Feasibility of a practice that nobody rated."""
+    return Rating(profile.feasibility, "default")
+
+
+@lru_cache(maxsize=8)
+def given_rating(value: int) -> Rating:
+    """A rating the team gave, 1 to 5."""
+    return Rating(value, "given")
 
 
 def rank_priorities(
-    results: Iterable[PracticeResult], importance: Mapping[str, Rating], feasibility: Mapping[str, Rating]
+    results: Sequence[PracticeResult], importance: Sequence[Rating], feasibility: Sequence[Rating]
 ) -> list[Priority]:
     """The applicable practices by priority.
 
     Args:
-        results: the practices' results, in any order.
-        importance: importance by practice code.
-        feasibility: feasibility by practice code.
+        results: the practices' results, in any order, shape (practices,).
+        importance: their importance in the same order, likewise feasibility.
     Returns:
         Highest priority first; ties by lower score (an unscored practice counts as 0), higher importance, lower
         number. Practices with nothing left to gain come last, with priority 0.
     Source:
         scoring spec 7.
     """
-    ranked = [
-        Priority(
-            result.code,
-            result.number,
-            result.score,
-            importance[result.code],
-            feasibility[result.code],
-            priority(result.score, importance[result.code].value, feasibility[result.code].value),
-        )
-        for result in results
-        if result.status != "not_applicable"
-    ]
-    ranked.sort(key=lambda item: (-item.value, item.score or 0, -item.importance.value, item.number))
-    return ranked
+    ranked = []
+    for result, important, feasible in zip(results, importance, feasibility, strict=True):
+        if result.status != "not_applicable":
+            value = priority(result.score, important.value, feasible.value)
+            item = Priority(result.code, result.number, result.score, important, feasible, value)
+            ranked.append((-value, result.score or 0, -important.value, result.number, item))
+    ranked.sort()
+    return [item for *_, item in ranked]

@@ -72,6 +72,9 @@ class ScoringProfile:
     small_cell_k: int
     comments_k: int
 
+    def __hash__(self) -> int:
+        return hash(self.content_hash)
+
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Read a profile from its document.

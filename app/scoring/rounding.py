@@ -26,6 +26,12 @@ def to_wire(numerator: int, denominator: int) -> float:
     return quotient / _SCALE
 
 
+@lru_cache(maxsize=4096)
+def number_text(numerator: int, denominator: int) -> str:
+    """`to_wire` as the text of a JSON number."""
+    return repr(to_wire(numerator, denominator))
+
+
 def fraction_to_wire(value: Fraction | None) -> float | None:
     """Round an exact fraction half-even to six decimals; None stays None (scoring spec 1.2)."""
     return None if value is None else to_wire(value.numerator, value.denominator)

@@ -3,7 +3,8 @@
 from typing import Any, Final
 
 from app.scoring.inputs import AssessmentInput
-from app.scoring.render_practice import sealed_practice
+from app.scoring.priorities import given_rating
+from app.scoring.sheet import PracticeRules, rules_of
 
 SEALED: Final = "votes_sealed"
 
@@ -18,7 +19,7 @@ def sealed_result(given: AssessmentInput) -> dict[str, Any]:
     Source:
         scoring spec 1.2 and 9.
     """
-    practices = given.instrument.practices
+    rules = rules_of(given.instrument, given.profile, given.stage)
     return {
         "readiness": None,
         "readiness_mean": None,
@@ -33,14 +34,14 @@ def sealed_result(given: AssessmentInput) -> dict[str, Any]:
         "provisional": [],
         "sums": None,
         "counts": {
-            "practices": len(practices),
+            "practices": len(rules),
             "applicable": None,
             "scored": None,
             "not_applicable": None,
             "unscored": None,
         },
         "path_to_established": {"practices": None, "moves": None, "reason": SEALED},
-        "practices": [sealed_practice(given, practice) for practice in practices],
+        "practices": [_practice(given, rule) for rule in rules],
         "agreement": _agreement(),
         "perception": {
             "mean": None,
@@ -71,4 +72,33 @@ def _agreement() -> dict[str, Any]:
         "alpha_ordinal": dict(nothing),
         "pairwise_exact": {**nothing, "agreeing_pairs": None, "pairs": None},
         "discuss_first": [],
+    }
+
+
+def _practice(given: AssessmentInput, rules: PracticeRules) -> dict[str, Any]:
+    """One practice: what the profile and the team set, and nothing from votes."""
+    code = rules.practice.code
+    importance = given_rating(given.importance[code]) if code in given.importance else rules.importance
+    feasibility = given_rating(given.feasibility[code]) if code in given.feasibility else rules.feasibility
+    return {
+        "code": code,
+        "number": rules.practice.number,
+        "status": None,
+        "score": None,
+        "source": None,
+        "reason": SEALED,
+        "flags": [],
+        "votes": None,
+        "perception": None,
+        "vote_range": None,
+        "r_wg": {"value": None, "label": None, "reason": SEALED},
+        "consensus": None,
+        "left_unscored": None,
+        "weight": rules.weight,
+        "contribution": None,
+        "importance": {"value": importance.value, "source": importance.origin},
+        "feasibility": {"value": feasibility.value, "source": feasibility.origin},
+        "expected_level": rules.expected,
+        "gap": None,
+        "priority": None,
     }

@@ -21,6 +21,11 @@ PERSPECTIVES: Final = (
 # A vote is 0, 1, 2, "dont_know" or "not_applicable"; a consensus is the same without "dont_know". Values come from
 # databases and request bodies, so they are checked at run time (`AssessmentInput`) rather than typed as literals.
 Vote = int | str
+# All votes on one practice, a letter a seat in the order of the seats' ids: 0, 1, 2, d for don't know, n for not
+# applicable, - where the seat did not vote. Counting letters is what most of scoring does.
+Ballot = str
+LETTERS: Final[dict[Vote, str]] = {0: "0", 1: "1", 2: "2", DONT_KNOW: "d", NOT_APPLICABLE: "n"}
+NO_VOTE: Final = "-"
 # A practice's score: 0, 1 or 2; None while unscored; "not_applicable" where the practice does not apply.
 Score = int | None | Literal["not_applicable"]
 Status = Literal["scored", "not_applicable", "unscored"]
@@ -72,6 +77,9 @@ class Instrument:
     version: str
     content_hash: str
     practices: tuple[Practice, ...]
+
+    def __hash__(self) -> int:
+        return hash(self.content_hash)
 
     def __post_init__(self) -> None:
         ordered = tuple(sorted((Practice(*practice) for practice in self.practices), key=lambda p: p.number))

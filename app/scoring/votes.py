@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
-from app.scoring.types import DONT_KNOW, NOT_APPLICABLE, Consensus, Practice, Source, Status, Vote
+from app.scoring.types import DONT_KNOW, LETTERS, NOT_APPLICABLE, Ballot, Consensus, Practice, Source, Status, Vote
 
 
 class VoteCounts(NamedTuple):
@@ -25,6 +25,12 @@ class VoteCounts(NamedTuple):
     """Lowest numeric vote; only meaningful where there is one."""
     high: int
     """Highest numeric vote; only meaningful where there is one."""
+    pairs: int
+    """Ordered pairs of numeric votes: n (n - 1)."""
+    agreeing: int
+    """Ordered pairs of the same level."""
+    spread: int
+    """n (n - 1) S^2: n times the sum of squares less the square of the sum."""
 
     @property
     def width(self) -> int:
@@ -36,6 +42,7 @@ class VoteCounts(NamedTuple):
 def tally(zeros: int = 0, ones: int = 0, twos: int = 0, dont_know: int = 0, not_applicable: int = 0) -> VoteCounts:
     """Complete how often each answer was given with the sums that follow."""
     numeric = zeros + ones + twos
+    total = ones + 2 * twos
     return VoteCounts(
         zeros,
         ones,
@@ -44,9 +51,12 @@ def tally(zeros: int = 0, ones: int = 0, twos: int = 0, dont_know: int = 0, not_
         not_applicable,
         numeric=numeric,
         voted=numeric + dont_know + not_applicable,
-        total=ones + 2 * twos,
+        total=total,
         low=0 if zeros else 1 if ones else 2,
         high=2 if twos else 1 if ones else 0,
+        pairs=numeric * (numeric - 1),
+        agreeing=sum(count * (count - 1) for count in (zeros, ones, twos)),
+        spread=numeric * (ones + 4 * twos) - total**2,
     )
 
 
@@ -79,6 +89,12 @@ def count_votes(votes: Iterable[Vote]) -> VoteCounts:
     if counts.voted != len(cast):
         raise ValueError("a vote must be 0, 1, 2, dont_know or not_applicable")
     return counts
+
+
+@lru_cache(maxsize=16_384)
+def count_letters(ballot: Ballot) -> VoteCounts:
+    """`count_votes` of a ballot."""
+    return tally(*map(ballot.count, LETTERS.values()))
 
 
 def lower_median(counts: VoteCounts) -> int | None:
@@ -149,7 +165,13 @@ def practice_result(
     Source:
         scoring spec 2.1 to 2.5.
     """
-    counts = count_votes(votes)
+    return score_practice(practice, count_votes(votes), consensus, left_unscored=left_unscored)
+
+
+def score_practice(
+    practice: Practice, counts: VoteCounts, consensus: Consensus | None, *, left_unscored: bool
+) -> PracticeResult:
+    """`practice_result` of votes already counted."""
     status, score, source, reason = (
         _from_votes(counts, left_unscored) if consensus is None else _from_consensus(consensus)
     )
