@@ -9,6 +9,7 @@ RUN /opt/fa/bin/python -m pip install --no-cache-dir --require-hashes --no-deps 
 COPY pyproject.toml README.md LICENSE LICENSE-CC-BY-4.0.md ./
 COPY app app
 COPY migrations migrations
+COPY openapi openapi
 RUN /opt/fa/bin/python -m pip wheel --no-deps --no-build-isolation --wheel-dir /dist . \
     && /opt/fa/bin/python -m pip install --no-deps --no-index --find-links /dist fa-readiness
 

@@ -132,7 +132,7 @@ def openapi(output: Annotated[Path | None, typer.Option(help="Write to this file
     """Print the OpenAPI document; no database is needed."""
     from app.main import create_app  # noqa: PLC0415  # as above
 
-    app = create_app(Settings.model_construct(), database_url="postgresql://nowhere/none")
+    app = create_app(Settings.model_construct(docs=False), database_url="postgresql://nowhere/none")
     text = json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n"
     if output is None:
         typer.echo(text, nl=False)

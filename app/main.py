@@ -21,6 +21,7 @@ from app.assessments import routers as assessments
 from app.db.base import now
 from app.db.engine import open_database
 from app.db.migrate import load_models
+from app.docs import routes as docs
 from app.http import openapi, problems
 from app.http.calls import Service
 from app.http.guard import Guard
@@ -101,7 +102,7 @@ def create_app(
         description=DESCRIPTION,
         openapi_tags=TAGS,
         license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
-        openapi_url="/openapi.json" if settings.docs else None,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -113,6 +114,8 @@ def create_app(
         _mount(app, router)
     problems.install(app)
     openapi.install(app, lambda operation: OPERATIONS[operation].published())
+    if settings.docs:
+        docs.install(app)
     return app
 
 

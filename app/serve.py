@@ -192,7 +192,7 @@ def _announcement(settings: Settings, address: str, key: str | None) -> list[str
     path = settings.data_dir.absolute() / FIRST_KEY_FILE
     lines = [f"fa-readiness {__version__} takes requests at {address}"]
     if settings.docs:
-        lines.append(f"  API document     {address}/openapi.json")
+        lines.append(f"  documentation    {address}/docs (the document: {address}/openapi.json)")
     lines.append(f"  health           {address}/healthz/ready")
     kept = path.exists()
     if key is not None:

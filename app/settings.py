@@ -69,7 +69,9 @@ class Settings(BaseSettings):
     demo_date: Day | None = Field(
         default=None, description="The sandbox's today: the clock starts at its noon UTC and stays in that day."
     )
-    docs: bool = Field(default=True, description="Serve the OpenAPI document at `/openapi.json`.")
+    docs: bool = Field(
+        default=True, description="Serve the OpenAPI document at `/openapi.json` and a page that shows it at `/docs`."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
     log_format: Literal["text", "json"] = Field(default="text", description="How it is logged.")
 

@@ -25,10 +25,15 @@ from app.readiness.errors import UnknownInstrument, UnknownProfile
 from app.readiness.schemas import ReadinessCompute, ReadinessRead
 from app.schemas import Day
 
-router = APIRouter(prefix="/v1", tags=["readiness"])
+router = APIRouter(prefix="/v1")
 
 
-@router.get("/assessments/{assessment_id}/readiness", response_model=ReadinessRead, responses=problems(UnknownProfile))
+@router.get(
+    "/assessments/{assessment_id}/readiness",
+    tags=["readiness"],
+    response_model=ReadinessRead,
+    responses=problems(UnknownProfile),
+)
 async def get_readiness(
     call: CallDep,
     assessment_id: UUID,
@@ -46,6 +51,7 @@ async def get_readiness(
 
 @router.post(
     "/readiness/compute",
+    tags=["readiness"],
     response_model=ReadinessRead,
     responses=problems(UnknownInstrument, UnknownProfile),
     openapi_extra={"x-computes-only": True},

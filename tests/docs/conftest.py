@@ -1,0 +1,78 @@
+"""A started service and a real browser; whatever the browser complains of fails the test."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from tests.embedded.processes import open_folder
+from tests.start.services import Service, serving
+from tests.support.tools import chromium
+
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+)
+SLOWEST_MS = 30_000.0
+TELL_VIOLATIONS = """
+addEventListener("securitypolicyviolation", (event) =>
+  console.error("policy", event.effectiveDirective, event.blockedURI));
+"""
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[Service]:
+    """A service of the browser's own."""
+    with open_folder() as folder, serving(folder / "data") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, as Debian has it."""
+    program = chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS.split())
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Visit:
+    """A page that is watched."""
+
+    page: Page
+    origin: str
+    complaints: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
+
+    def watch(self) -> None:
+        self.page.add_init_script(TELL_VIOLATIONS)
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.asked.append(request.url))
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(message.text)
+
+    @property
+    def strayed(self) -> list[str]:
+        """What was asked for elsewhere; data: images are in the style sheet itself."""
+        return [url for url in self.asked if not url.startswith((f"{self.origin}/", "data:"))]
+
+
+@pytest.fixture
+def visit(service: Service, browser: Browser) -> Iterator[Visit]:
+    """The documentation, just opened."""
+    page = browser.new_page(viewport={"width": 1280, "height": 1600})
+    page.set_default_timeout(SLOWEST_MS)
+    visit = Visit(page, service.address)
+    visit.watch()
+    page.goto(f"{service.address}/docs")
+    page.wait_for_selector(".opblock")
+    yield visit
+    page.close()
+    assert visit.complaints == []
+    assert visit.strayed == []
