@@ -63,6 +63,18 @@ IF_MATCH_TO_REPLACE: dict[str, Any] = {
         },
     ]
 }
+IF_NONE_MATCH: dict[str, Any] = {
+    "name": "If-None-Match",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "ETags the caller has: 304 where one is still right.",
+    "example": '"3.5f0c2a9b41de"',
+}
+#: Of a route whose answer has an ETag although it is no row with a version.
+TAGGED: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {"ETag": {"description": "Strong: it names these bytes.", "schema": {"type": "string"}}}}
+}
 DRY_RUN: dict[str, Any] = {
     "name": "dry_run",
     "in": "query",
@@ -121,12 +133,14 @@ def _document(app: FastAPI, roles: Callable[[str], list[str]]) -> dict[str, Any]
             "description": "An API key (`fa_…`) or the token of one seat (`fs_…`).",
         }
     }
+    _open_answers(made)
     examples = _restore_examples(schemas)
     for operations in made["paths"].values():
         for method in _METHODS:
             if method in operations:
                 _finish(method, operations[method], roles(operations[method]["operationId"]), schemas)
                 _illustrate(operations[method], examples)
+    _locate(made["paths"])
     _share_responses(made)
     told = str(made["paths"]) + str(made["components"]["responses"])
     made["components"]["examples"] = {
@@ -160,6 +174,30 @@ def _restore_examples(schemas: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(own, list) and model.__name__ in schemas:
             schemas[model.__name__]["examples"] = own
             found[model.__name__] = own[0]
+    return found
+
+
+def _open_answers(made: Mapping[str, Any]) -> None:
+    """Let answers grow: a schema that only answers use must not forbid the fields a later release adds.
+
+    Pydantic forbids them where the model refuses unknown fields, which is right for what is sent and read from files.
+    """
+    operations = [entry[method] for entry in made["paths"].values() for method in _METHODS if method in entry]
+    schemas = made["components"]["schemas"]
+    sent = _used(schemas, [part for one in operations for part in (one.get("requestBody"), one.get("parameters"))])
+    for name in schemas.keys() - sent:
+        if schemas[name].get("additionalProperties") is False:
+            del schemas[name]["additionalProperties"]
+
+
+def _used(schemas: Mapping[str, Any], parts: list[Any]) -> set[str]:
+    """The names of the schemas that some parts of the document refer to, directly or through others."""
+    found: set[str] = set()
+    pending = parts
+    while pending:
+        names = set(re.findall(rf'"\$ref": "{_REF}(\w+)"', json.dumps(pending))) - found
+        found |= names
+        pending = [schemas[name] for name in names]
     return found
 
 
@@ -247,12 +285,27 @@ def _headers(method: str, operation: dict[str, Any], schemas: Mapping[str, Any])
             continue
         headers = response.setdefault("headers", {})
         headers["X-Request-Id"] = {"description": "Names this request in the log.", "schema": {"type": "string"}}
+        if any(one["name"] == "cursor" for one in operation.get("parameters", [])):
+            headers["Link"] = {"description": '`rel="next"`, where there is more.', "schema": {"type": "string"}}
         if _is_versioned(response, schemas):
             headers["ETag"] = {"description": "`version.variant`, strong.", "schema": {"type": "string"}}
-            if status == "201" and method == "post":
-                headers["Location"] = {"description": "The new resource.", "schema": {"type": "string"}}
-    if method == "get" and "ETag" in operation["responses"].get("200", {}).get("headers", {}):
-        operation["responses"].setdefault("304", {"description": "The caller has this representation already."})
+    answered = operation["responses"].get("200", {}).get("headers", {})
+    if method == "get" and "ETag" in answered:
+        operation["responses"]["304"] = {
+            "description": "The caller has this representation already.",
+            "headers": {name: answered[name] for name in ("ETag", "X-Request-Id")},
+        }
+        operation["parameters"] = [*operation.get("parameters", []), IF_NONE_MATCH]
+
+
+def _locate(paths: Mapping[str, Any]) -> None:
+    """Whatever is made in a collection whose members can be read is answered with its address."""
+    for path, operations in paths.items():
+        member = re.compile(re.escape(path) + r"/\{\w+\}")
+        readable = any(member.fullmatch(other) and "get" in entry for other, entry in paths.items())
+        made = operations.get("post", {}).get("responses", {}).get("201")
+        if made and readable:
+            made["headers"]["Location"] = {"description": "The new resource.", "schema": {"type": "string"}}
 
 
 def _is_versioned(response: Mapping[str, Any], schemas: Mapping[str, Any]) -> bool:

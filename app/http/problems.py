@@ -57,6 +57,14 @@ _OF_STATUS: Mapping[int, type[AppError]] = {
 }
 
 
+#: Headers that failures of a status bring along.
+_HEADERS: Mapping[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}},
+    412: {"ETag": {"description": "The present one, where there is one.", "schema": {"type": "string"}}},
+    503: {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}},
+}
+
+
 class ProblemError(BaseModel):
     """One fault of a request."""
 
@@ -168,6 +176,7 @@ def problems(*kinds: type[AppError]) -> dict[int | str, dict[str, Any]]:
             kind.status,
             {
                 "description": kind.title,
+                **({"headers": _HEADERS[kind.status]} if kind.status in _HEADERS else {}),
                 "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
             },
         )

@@ -1,12 +1,13 @@
 """The routes of drivers, instruments and scoring profiles: open to every caller of the tenant, and immutable."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
 from app.http.calls import Call, CallDep
 from app.http.etags import etag
+from app.http.openapi import TAGGED
 from app.http.pages import page
 from app.http.problems import problems
 from app.http.respond import tagged, to_bytes
@@ -34,10 +35,6 @@ instruments = APIRouter(prefix="/v1/instruments", tags=["instruments"])
 profiles = APIRouter(prefix="/v1/scoring-profiles", tags=["instruments"])
 ROUTERS: tuple[APIRouter, ...] = (drivers, instruments, profiles)
 
-_TAGGED: dict[int | str, dict[str, Any]] = {
-    200: {"headers": {"ETag": {"description": "Strong; what it names never changes.", "schema": {"type": "string"}}}}
-}
-
 
 @drivers.get("", response_model=Page[DriverRead])
 async def list_drivers(call: CallDep, query: Annotated[DriverQuery, Query()]) -> Response:
@@ -45,7 +42,7 @@ async def list_drivers(call: CallDep, query: Annotated[DriverQuery, Query()]) ->
     return await page(call, reads.DRIVERS, query, reads.present_driver)
 
 
-@drivers.get("/{key}", response_model=DriverRead, responses=_TAGGED)
+@drivers.get("/{key}", response_model=DriverRead, responses=TAGGED)
 async def get_driver(call: CallDep, key: Key) -> Response:
     """Read one driver."""
     return _show(call, await reads.driver(call, call.tenant_id, key))
@@ -57,7 +54,7 @@ async def list_instruments(call: CallDep, query: Annotated[InstrumentQuery, Quer
     return await page(call, reads.INSTRUMENTS, query, reads.present_instrument)
 
 
-@instruments.get("/{key}", response_model=InstrumentRead, responses=_TAGGED)
+@instruments.get("/{key}", response_model=InstrumentRead, responses=TAGGED)
 async def get_instrument(call: CallDep, key: Key) -> Response:
     """Read one instrument."""
     return _show(call, await reads.instrument(call, call.tenant_id, key))
@@ -72,7 +69,7 @@ async def list_instrument_versions(
     return await page(call, reads.VERSIONS, query, reads.present_version, key=found.key)
 
 
-@instruments.get("/{key}/versions/{version}", response_model=InstrumentVersionRead, responses=_TAGGED)
+@instruments.get("/{key}/versions/{version}", response_model=InstrumentVersionRead, responses=TAGGED)
 async def get_instrument_version(call: CallDep, key: Key, version: Key) -> Response:
     """Read one version of an instrument, with all its texts."""
     return tagged(call, *await reads.version(call, call.tenant_id, key, version))
@@ -95,7 +92,7 @@ async def create_scoring_profile(call: CallDep, body: ProfileDocument) -> Respon
     return await write(call, service.create_profile, body)
 
 
-@profiles.get("/{profile_id}", response_model=ScoringProfileRead, responses=_TAGGED)
+@profiles.get("/{profile_id}", response_model=ScoringProfileRead, responses=TAGGED)
 async def get_scoring_profile(call: CallDep, profile_id: UUID) -> Response:
     """Read one scoring profile: weights, bands, gates, windows."""
     return tagged(call, *await reads.profile(call, call.tenant_id, profile_id))

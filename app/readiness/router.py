@@ -15,7 +15,7 @@ from app.assessments.errors import (
 from app.assessments.schemas import AssessmentRead, AssessmentTransition
 from app.errors import InvalidTransition, ReasonRequired
 from app.http.calls import CallDep
-from app.http.openapi import IF_MATCH
+from app.http.openapi import IF_MATCH, TAGGED
 from app.http.problems import problems
 from app.http.respond import JSON, tagged
 from app.http.write import write
@@ -32,7 +32,7 @@ router = APIRouter(prefix="/v1")
     "/assessments/{assessment_id}/readiness",
     tags=["readiness"],
     response_model=ReadinessRead,
-    responses=problems(UnknownProfile),
+    responses=TAGGED | problems(UnknownProfile),
 )
 async def get_readiness(
     call: CallDep,
