@@ -3,8 +3,12 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check install --quiet --no-warn-script-location
-LOCK = $(PY) -m uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-annotate \
-	--python-version 3.11 $(LOCK_ARGS) pyproject.toml -
+LOCK_ALONE = $(PY) -m uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url \
+	--no-annotate --python-version 3.11 $(LOCK_ARGS) -
+LOCK = $(LOCK_ALONE) pyproject.toml
+
+# What the tests of the contract use, each with its own lock: generators of clients, which would not go with the service.
+CLIENTS := tests/contract
 
 # A .venv that is a link was made by other means: it is used as it is.
 OWN := $(shell test -L $(VENV) || echo yes)
@@ -12,7 +16,7 @@ RUNTIME := $(if $(OWN),$(VENV)/.runtime)
 DEV := $(if $(OWN),$(VENV)/.dev)
 
 .DELETE_ON_ERROR:
-.PHONY: help run demo test check fix migrate openapi lock migration clean
+.PHONY: help run demo test check fix migrate openapi released lock migration clean
 
 help:
 	@echo 'make run         start the service, with a PostgreSQL of its own unless FA_DATABASE_URL names another'
@@ -23,6 +27,7 @@ help:
 	@echo 'make migrate     bring the database to this release'
 	@echo 'make migration   write a migration from the models (m="what it does")'
 	@echo 'make openapi     write openapi/openapi.json'
+	@echo 'make released    hold later documents against the present one: part of making a release'
 	@echo 'make lock        write the lock files (LOCK_ARGS=--upgrade for newer versions)'
 	@echo 'make clean       remove the environment and caches, never the data'
 
@@ -65,14 +70,21 @@ migration: $(DEV)
 		--rev-id "$$(printf %04d $$(($$(ls migrations/versions/*.py | wc -l) + 1)))"
 	$(PY) -m ruff format --quiet migrations/versions
 
+# What a release promises is what later documents are held against: run this when a release is made.
+released: check
+	cp openapi/openapi.json openapi/released.json
+
 # The runtime lock holds the build tools too, so that the package itself is installed without another download.
 lock: $(DEV)
 	printf 'hatchling\neditables\n' | $(LOCK) --output-file constraints.lock
 	printf 'hatchling\neditables\n' | $(LOCK) --extra dev --constraints constraints.lock --output-file constraints-dev.lock
+	printf 'openapi-python-client>=0.29,<0.30\nmypy>=2.4\n' | $(LOCK_ALONE) --output-file $(CLIENTS)/python-client.lock
+	npm install --prefix $(CLIENTS) --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 
 clean:
 	rm -rf build dist *.egg-info .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find app migrations tests -name __pycache__ -prune -exec rm -rf {} +
+	rm -rf .venv-clients .venv-clients.lock $(CLIENTS)/node_modules
 	$(if $(OWN),rm -rf $(VENV))
 
 # PYTHON=… names the interpreter; otherwise the first of these that is new enough and can make an environment.

@@ -134,6 +134,7 @@ def _document(app: FastAPI, roles: Callable[[str], list[str]]) -> dict[str, Any]
         }
     }
     _open_answers(made)
+    _spell_out_choices(schemas)
     examples = _restore_examples(schemas)
     for operations in made["paths"].values():
         for method in _METHODS:
@@ -188,6 +189,21 @@ def _open_answers(made: Mapping[str, Any]) -> None:
     for name in schemas.keys() - sent:
         if schemas[name].get("additionalProperties") is False:
             del schemas[name]["additionalProperties"]
+
+
+def _spell_out_choices(node: Any) -> None:
+    """Say a constant among alternatives as an enum of one, which is the same.
+
+    openapi-python-client reads a union's constant without trying the other alternatives, and so refuses them all.
+    """
+    if isinstance(node, list):
+        for part in node:
+            _spell_out_choices(part)
+    elif isinstance(node, dict):
+        for choice in node.get("anyOf", ()):
+            if "const" in choice:
+                choice["enum"] = [choice.pop("const")]
+        _spell_out_choices(list(node.values()))
 
 
 def _used(schemas: Mapping[str, Any], parts: list[Any]) -> set[str]:

@@ -1,0 +1,15 @@
+"""A started service of the clients' own: the first tenant and its admin key, nothing else."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.embedded.processes import open_folder
+from tests.start.services import Service, serving
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[Service]:
+    """The service as anybody would start it."""
+    with open_folder() as folder, serving(folder / "data") as running:
+        yield running
