@@ -3,7 +3,8 @@
 import asyncio
 import gzip
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cached_property
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,24 +21,33 @@ class Asset:
     """One file as it is sent.
 
     Args:
-        body: the bytes.
+        load: gives the bytes; called once, for the first who asks, so that a start waits for none of them.
         media_type: with its charset, where it is text.
         cache: the Cache-Control it is sent with.
         headers: sent in addition.
     """
 
-    def __init__(self, body: bytes, media_type: str, cache: str, headers: Mapping[str, str] | None = None) -> None:
-        self.digest = hashlib.sha256(body).hexdigest()
-        self._body = body
+    def __init__(
+        self, load: Callable[[], bytes], media_type: str, cache: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self._load = load
         self._compressed: bytes | None = None
         self._headers = {"Content-Type": media_type, "Cache-Control": cache, "Vary": "Accept-Encoding"}
         self._headers |= headers or {}
+
+    @cached_property
+    def _body(self) -> bytes:
+        return self._load()
+
+    @cached_property
+    def _digest(self) -> str:
+        return hashlib.sha256(self._body).hexdigest()[:32]
 
     async def answer(self, request: Request) -> Response:
         """The file, or 304 where the caller has it already."""
         compress = _takes_gzip(request.headers.get("accept-encoding", ""))
         # Two representations, so two tags: a strong one promises the same bytes.
-        tag = f'"{self.digest[:32]}{"-gzip" if compress else ""}"'
+        tag = f'"{self._digest}{"-gzip" if compress else ""}"'
         headers = {**self._headers, "ETag": tag}
         if matches(request.headers.get("if-none-match", ""), tag):
             del headers["Content-Type"]

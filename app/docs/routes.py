@@ -1,5 +1,7 @@
-"""`/docs` and `/openapi.json`: public, read once at the start, and served to the page under a policy of its own."""
+"""`/docs` and `/openapi.json`: public, and served to the page under a policy of its own."""
 
+import hashlib
+import json
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,12 +13,7 @@ from app.errors import OperatorError
 
 _HERE = files("app.docs")
 _UI = _HERE / "swagger-ui"
-_PAGE_TYPE, _SCRIPT_TYPE, _STYLE_TYPE = (f"text/{kind}; charset=utf-8" for kind in ("html", "javascript", "css"))
-_PARTS = {
-    "start.js": (_HERE / "start.js", _SCRIPT_TYPE),
-    "swagger-ui-bundle.js": (_UI / "swagger-ui-bundle.js", _SCRIPT_TYPE),
-    "swagger-ui.css": (_UI / "swagger-ui.css", _STYLE_TYPE),
-}
+_TYPES = {"html": "text/html; charset=utf-8", "js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8"}
 
 #: Everything from this service and nothing from elsewhere; no inline script or style, no eval. The style sheet's icons
 #: are data: images.
@@ -32,20 +29,27 @@ def install(app: FastAPI) -> None:
     Raises:
         OperatorError: the document is missing from this installation.
     """
+    # The large files' hashes are recorded, so that nothing large is read at the start.
+    vendored = json.loads((_UI / "VENDORED.json").read_bytes())["sha256"]
+    start = _HERE / "start.js"
+    parts = {
+        "swagger-ui.css": (_UI / "swagger-ui.css", vendored["swagger-ui.css"]),
+        "swagger-ui-bundle.js": (_UI / "swagger-ui-bundle.js", vendored["swagger-ui-bundle.js"]),
+        "start.js": (start, hashlib.sha256(start.read_bytes()).hexdigest()),
+    }
     page = (_HERE / "page.html").read_text(encoding="utf-8")
-    served = {"openapi.json": Asset(_document(), "application/json", REVALIDATE)}
-    for name, (file, media_type) in _PARTS.items():
-        part = Asset(file.read_bytes(), media_type, IMMUTABLE)
-        address = f"docs/{part.digest[:16]}/{name}"
+    served = {"openapi.json": Asset(_document().read_bytes, "application/json", REVALIDATE)}
+    for name, (file, digest) in parts.items():
+        address = f"docs/{digest[:16]}/{name}"
         page = page.replace(f"{{{name}}}", address)
-        served[address] = part
+        served[address] = Asset(file.read_bytes, _TYPES[name.rpartition(".")[2]], IMMUTABLE)
     policy = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
-    served["docs"] = Asset(page.encode(), _PAGE_TYPE, REVALIDATE, policy)
+    served["docs"] = Asset(page.encode, _TYPES["html"], REVALIDATE, policy)
     for address, asset in served.items():
         app.router.routes.append(Route(f"/{address}", asset.answer, include_in_schema=False))
 
 
-def _document() -> bytes:
+def _document() -> Path:
     """The document as it was generated: beside `app` in a checkout, inside this package in a wheel.
 
     Building it anew would cost every process a second; that the two are the same is checked before each commit.
@@ -53,5 +57,5 @@ def _document() -> bytes:
     here = Path(__file__).resolve().parent
     for path in (here / "openapi.json", here.parents[1] / "openapi" / "openapi.json"):
         if path.is_file():
-            return path.read_bytes()
+            return path
     raise OperatorError("The OpenAPI document is missing from this installation.")

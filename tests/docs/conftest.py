@@ -1,10 +1,10 @@
 """A started service and a real browser; whatever the browser complains of fails the test."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from tests.embedded.processes import open_folder
 from tests.start.services import Service, serving
@@ -29,13 +29,14 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+async def browser() -> AsyncIterator[Browser]:
     """Chromium, as Debian has it."""
     program = chromium()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=FLAGS.split())
+    expect.set_options(timeout=SLOWEST_MS)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=program, args=FLAGS.split())
         yield browser
-        browser.close()
+        await browser.close()
 
 
 @dataclass
@@ -47,8 +48,8 @@ class Visit:
     complaints: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
-    def watch(self) -> None:
-        self.page.add_init_script(TELL_VIOLATIONS)
+    async def watch(self) -> None:
+        await self.page.add_init_script(TELL_VIOLATIONS)
         self.page.on("console", self._heard)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("request", lambda request: self.asked.append(request.url))
@@ -64,15 +65,15 @@ class Visit:
 
 
 @pytest.fixture
-def visit(service: Service, browser: Browser) -> Iterator[Visit]:
+async def visit(service: Service, browser: Browser) -> AsyncIterator[Visit]:
     """The documentation, just opened."""
-    page = browser.new_page(viewport={"width": 1280, "height": 1600})
+    page = await browser.new_page(viewport={"width": 1280, "height": 1600})
     page.set_default_timeout(SLOWEST_MS)
     visit = Visit(page, service.address)
-    visit.watch()
-    page.goto(f"{service.address}/docs")
-    page.wait_for_selector(".opblock")
+    await visit.watch()
+    await page.goto(f"{service.address}/docs")
+    await page.wait_for_selector(".opblock")
     yield visit
-    page.close()
+    await page.close()
     assert visit.complaints == []
     assert visit.strayed == []

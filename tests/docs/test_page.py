@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from playwright.sync_api import Locator, expect
+from playwright.async_api import Locator, expect
 
 from tests.docs.conftest import Visit
 from tests.start.services import Service
@@ -12,67 +12,89 @@ DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi" / "openapi.json").r
 OPERATIONS = [operation for entry in DOCUMENT["paths"].values() for operation in entry.values()]
 
 
-def operation(visit: Visit, operation_id: str) -> Locator:
+async def operation(visit: Visit, operation_id: str) -> Locator:
     """An operation's block, opened."""
     block = visit.page.locator(".opblock", has=visit.page.get_by_text(operation_id, exact=True))
-    block.locator(".opblock-summary-control").click()
-    block.locator(".opblock-body").wait_for()
+    await block.locator(".opblock-summary-control").click()
+    await block.locator(".opblock-body").wait_for()
     return block
 
 
-def authorize(visit: Visit, key: str) -> None:
-    visit.page.locator(".auth-wrapper .authorize").first.click()
+async def authorize(visit: Visit, key: str) -> None:
+    await visit.page.locator(".auth-wrapper .authorize").first.click()
     dialog = visit.page.locator(".dialog-ux")
-    dialog.locator("input").fill(key)
-    dialog.get_by_role("button", name="Apply credentials").click()
-    dialog.get_by_role("button", name="Close").click()
+    await dialog.locator("input").fill(key)
+    await dialog.get_by_role("button", name="Apply credentials").click()
+    await dialog.get_by_role("button", name="Close").click()
 
 
-def test_it_shows_every_operation(visit: Visit) -> None:
-    shown = visit.page.locator(".opblock-summary-operation-id").all_inner_texts()
+async def test_it_shows_every_operation(visit: Visit) -> None:
+    shown = await visit.page.locator(".opblock-summary-operation-id").all_inner_texts()
     assert sorted(text.strip() for text in shown) == sorted(one["operationId"] for one in OPERATIONS)
-    assert visit.page.title().startswith(DOCUMENT["info"]["title"])
-    assert DOCUMENT["info"]["version"] in visit.page.locator(".info").inner_text()
+    assert (await visit.page.title()).startswith(DOCUMENT["info"]["title"])
+    assert DOCUMENT["info"]["version"] in await visit.page.locator(".info").inner_text()
     for tag in DOCUMENT["tags"]:
-        assert visit.page.get_by_text(tag["description"]).count() == 1
+        assert await visit.page.get_by_text(tag["description"]).count() == 1
 
 
-def test_an_operation_shows_its_example_its_failures_and_who_may(visit: Visit) -> None:
-    block = operation(visit, "createAssessment")
-    text = block.inner_text()
+async def test_an_operation_shows_its_example_its_failures_and_who_may(visit: Visit) -> None:
+    block = await operation(visit, "createAssessment")
+    text = await block.inner_text()
     for wanted in ("implementation_id", "x-required-role", "facilitator", "201", "401", "422", "Idempotency-Key"):
         assert wanted in text
-    block.get_by_role("tab", name="Schema").first.click()
-    expect(block.get_by_text("AssessmentCreate").first).to_be_visible()
+    await block.get_by_role("tab", name="Schema").first.click()
+    await expect(block.get_by_text("AssessmentCreate").first).to_be_visible()
 
 
-def test_the_largest_answer_is_told_field_by_field(visit: Visit) -> None:
-    block = operation(visit, "getReadiness")
-    block.get_by_role("tab", name="Schema").first.click()
+async def test_the_largest_answer_is_told_field_by_field(visit: Visit) -> None:
+    block = await operation(visit, "getReadiness")
+    await block.get_by_role("tab", name="Schema").first.click()
     schema = DOCUMENT["components"]["schemas"]["ReadinessRead"]
     for name in schema["properties"]:
-        expect(block.get_by_text(name, exact=True).first).to_be_visible()
+        await expect(block.get_by_text(name, exact=True).first).to_be_visible()
 
 
-def test_it_can_be_tried_with_a_key(visit: Visit, service: Service) -> None:
-    authorize(visit, service.key)
-    block = operation(visit, "getMe")
-    block.get_by_role("button", name="Try it out").click()
-    with visit.page.expect_response("**/v1/me") as answered:
-        block.get_by_role("button", name="Execute").click()
-    assert answered.value.status == 200
-    assert answered.value.request.headers["authorization"] == f"Bearer {service.key}"
+async def test_it_can_be_tried_with_a_key(visit: Visit, service: Service) -> None:
+    await authorize(visit, service.key)
+    block = await operation(visit, "getMe")
+    await block.get_by_role("button", name="Try it out").click()
+    async with visit.page.expect_response("**/v1/me") as answered:
+        await block.get_by_role("button", name="Execute").click()
+    answer = await answered.value
+    assert answer.status == 200
+    assert answer.request.headers["authorization"] == f"Bearer {service.key}"
     shown = block.locator(".live-responses-table")
-    expect(shown.locator(".response .response-col_status")).to_contain_text("200")
-    expect(shown).to_contain_text('"role": "admin"')
+    await expect(shown.locator(".response .response-col_status")).to_contain_text("200")
+    await expect(shown).to_contain_text('"role": "admin"')
 
 
-def test_it_can_write(visit: Visit, service: Service) -> None:
-    authorize(visit, service.key)
-    block = operation(visit, "computeReadiness")
-    block.get_by_role("button", name="Try it out").click()
-    with visit.page.expect_response("**/v1/readiness/compute") as answered:
-        block.get_by_role("button", name="Execute").click()
+async def test_it_can_write(visit: Visit, service: Service) -> None:
+    await authorize(visit, service.key)
+    block = await operation(visit, "computeReadiness")
+    await block.get_by_role("button", name="Try it out").click()
+    async with visit.page.expect_response("**/v1/readiness/compute") as answered:
+        await block.get_by_role("button", name="Execute").click()
     # What is offered to be sent is the document's own example.
-    assert answered.value.status == 200, answered.value.text()
-    assert answered.value.json()["readiness"] is not None
+    answer = await answered.value
+    assert answer.status == 200, await answer.text()
+    assert (await answer.json())["readiness"] is not None
+
+
+async def test_the_policy_holds_and_the_watch_sees_it(visit: Visit) -> None:
+    for breach in (
+        "document.body.setAttribute('style', 'color: red')",
+        "document.body.append(Object.assign(document.createElement('script'), {textContent: 'window.ran = 1'}))",
+        "document.body.append(Object.assign(document.createElement('img'), {src: 'http://127.0.0.1:1/x.png'}))",
+        "fetch('http://127.0.0.1:1/').catch(() => 0)",
+    ):
+        assert visit.complaints == []
+        await visit.page.evaluate(breach)
+        for _ in range(200):
+            if any(complaint.startswith("policy ") for complaint in visit.complaints):
+                break
+            await visit.page.wait_for_timeout(50)
+        else:
+            raise AssertionError(breach)
+        visit.complaints.clear()
+        visit.asked.clear()
+    assert await visit.page.evaluate("window.ran") is None
