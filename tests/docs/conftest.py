@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
 from tests.embedded.processes import open_folder
 from tests.start.services import Service, serving
@@ -29,13 +29,13 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """Chromium, as Debian has it."""
+async def browser() -> AsyncIterator[BrowserContext]:
+    """Chromium, as Debian has it; what may be kept is kept from page to page."""
     program = chromium()
     expect.set_options(timeout=SLOWEST_MS)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=program, args=FLAGS.split())
-        yield browser
+        yield await browser.new_context(viewport={"width": 1280, "height": 1600})
         await browser.close()
 
 
@@ -65,9 +65,9 @@ class Visit:
 
 
 @pytest.fixture
-async def visit(service: Service, browser: Browser) -> AsyncIterator[Visit]:
+async def visit(service: Service, browser: BrowserContext) -> AsyncIterator[Visit]:
     """The documentation, just opened."""
-    page = await browser.new_page(viewport={"width": 1280, "height": 1600})
+    page = await browser.new_page()
     page.set_default_timeout(SLOWEST_MS)
     visit = Visit(page, service.address)
     await visit.watch()

@@ -85,11 +85,18 @@ def client_python() -> Path:
 
 
 @contextmanager
-def _installing(folder: Path, lock: Path) -> Iterator[bool]:
-    """Whether a folder has yet to be filled with what a lock file says; one process at a time looks and fills."""
-    mark, wanted = folder / ".lock-sha256", hashlib.sha256(lock.read_bytes()).hexdigest()
+def _alone() -> Iterator[None]:
+    """One process at a time looks what there is and installs: the tests run in several."""
     with (ROOT / ".venv-clients.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+
+
+@contextmanager
+def _installing(folder: Path, lock: Path) -> Iterator[bool]:
+    """Whether a folder has yet to be filled with what a lock file says."""
+    mark, wanted = folder / ".lock-sha256", hashlib.sha256(lock.read_bytes()).hexdigest()
+    with _alone():
         needed = not mark.exists() or mark.read_text() != wanted
         yield needed
         if needed:
@@ -103,13 +110,12 @@ def _install(command: Sequence[str | Path], what: str) -> None:
 
 
 def _from_debian(package: str, program: str) -> str:
-    found = shutil.which(program)
-    if found is None and shutil.which("apt-get") and os.geteuid() == 0:
-        run(["apt-get", "update", "--quiet"])
-        command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", package]
-        run(command, DEBIAN_FRONTEND="noninteractive")
-        found = shutil.which(program)
-    return found or _unavailable(f"{program} is not installed and cannot be installed here")
+    with _alone():
+        if shutil.which(program) is None and shutil.which("apt-get") and os.geteuid() == 0:
+            run(["apt-get", "update", "--quiet"])
+            command = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", package]
+            run(command, DEBIAN_FRONTEND="noninteractive")
+    return shutil.which(program) or _unavailable(f"{program} is not installed and cannot be installed here")
 
 
 def _unavailable(why: str) -> NoReturn:

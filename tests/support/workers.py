@@ -6,7 +6,15 @@ from xdist.scheduler import LoadScopeScheduling
 #: Folders that start services of their own and share them: one worker has all of it.
 TOGETHER = ("tests/demo/", "tests/embedded/", "tests/start/")
 #: What takes longest, the longest first, so that no worker is left alone with it at the end.
-FIRST = ("tests/state/", "tests/start/", "tests/embedded/", "tests/demo/", "tests/api/test_access_matrix.py")
+FIRST = (
+    "tests/state/",
+    "tests/docs/test_page.py",
+    "tests/start/",
+    "tests/clients/",
+    "tests/embedded/",
+    "tests/demo/",
+    "tests/api/test_access_matrix.py",
+)
 
 
 class ByPlace(LoadScopeScheduling):
