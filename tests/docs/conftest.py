@@ -64,16 +64,21 @@ class Visit:
         return [url for url in self.asked if not url.startswith((f"{self.origin}/", "data:"))]
 
 
-@pytest.fixture
-async def visit(service: Service, browser: BrowserContext) -> AsyncIterator[Visit]:
-    """The documentation, just opened."""
+@pytest.fixture(scope="session")
+async def opened(service: Service, browser: BrowserContext) -> Visit:
+    """The documentation in the browser: opened once, since that takes seconds."""
     page = await browser.new_page()
     page.set_default_timeout(SLOWEST_MS)
     visit = Visit(page, service.address)
     await visit.watch()
     await page.goto(f"{service.address}/docs")
     await page.wait_for_selector(".opblock")
-    yield visit
-    await page.close()
-    assert visit.complaints == []
-    assert visit.strayed == []
+    return visit
+
+
+@pytest.fixture
+def visit(opened: Visit) -> Iterator[Visit]:
+    """The documentation, with nothing to complain of before the test nor after it."""
+    yield opened
+    assert opened.complaints == []
+    assert opened.strayed == []

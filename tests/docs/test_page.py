@@ -21,6 +21,8 @@ async def operation(visit: Visit, operation_id: str) -> Locator:
 
 
 async def authorize(visit: Visit, key: str) -> None:
+    if await visit.page.locator(".auth-wrapper .authorize.locked").count():
+        return
     await visit.page.locator(".auth-wrapper .authorize").first.click()
     dialog = visit.page.locator(".dialog-ux")
     await dialog.locator("input").fill(key)
