@@ -9,6 +9,7 @@ TOGETHER = ("tests/demo/", "tests/embedded/", "tests/start/")
 FIRST = (
     "tests/state/",
     "tests/docs/test_page.py",
+    "tests/races/",
     "tests/start/",
     "tests/clients/",
     "tests/embedded/",
