@@ -1,0 +1,38 @@
+"""What chance decides in one step."""
+
+from collections.abc import Iterable, Sequence
+from random import Random
+from typing import Any, TypeVar
+
+Choice = TypeVar("Choice")
+#: The id of nothing.
+UNKNOWN = "01990000-0000-7000-8000-000000000000"
+
+
+class Chance:
+    """Choices by a seed. Hypothesis draws the seed only: it is the steps that are to be shrunk."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = Random(seed)  # noqa: S311  # choices, not secrets
+
+    def below(self, number: int) -> int:
+        return self._random.randrange(number)
+
+    def pick(self, choices: Sequence[Choice]) -> Choice:
+        return choices[self.below(len(choices))]
+
+    def rarely(self, once_in: int) -> bool:
+        return self.below(once_in) == once_in - 1
+
+    def some(self, fields: dict[str, Sequence[Any]]) -> dict[str, Any]:
+        """Some of these fields, each with one of its values; never none."""
+        names = list(fields)
+        chosen = {names[self.below(len(names))]} | {name for name in names if self.rarely(4)}
+        return {name: self.pick(fields[name]) for name in names if name in chosen}
+
+    def any_of(self, rows: Iterable[str]) -> str:
+        """One of these ids, sooner a new one, where most happens; rarely, or where there is none, one of nothing."""
+        ids = list(rows)
+        if not ids or self.rarely(25):
+            return UNKNOWN
+        return ids[-1 - min(self.below(len(ids)), self.below(len(ids)))]

@@ -1,0 +1,292 @@
+"""Sends what the model foretells: one request, its answer compared to the last field, its effect told to the model."""
+
+import copy
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import anyio.from_thread
+import asyncpg
+import httpx
+from fastapi import FastAPI
+from hypothesis import note
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from app.access.keys import create_key, revoke_key
+from app.principal import Role
+from app.tenants import operators_transaction
+from tests.state.model.world import Ask, Caller, Organization, Refused, Rule, World
+from tests.support.actors import Tenancy, new_tenancy
+
+START = datetime(2026, 10, 5, 8, tzinfo=UTC)
+KEPT = timedelta(hours=24)
+#: A status, and the code of a refusal.
+Told = tuple[int, str]
+
+
+@dataclass
+class Surroundings:
+    """What all machines of a run share: the app, its clock, the database; and what they counted."""
+
+    app: FastAPI
+    http: httpx.AsyncClient
+    owner: AsyncEngine
+    database: asyncpg.Connection
+    clock: "Clock"
+    stranger: Caller
+    """The admin of another tenant."""
+    steps: int = 0
+    requests: int = 0
+    seen: Counter[tuple[str, int, str]] = field(default_factory=Counter)
+    """How often each rule was answered how."""
+
+
+@dataclass
+class Clock:
+    """The present instant of app and model."""
+
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is sent, and the rule that foretells the answer."""
+
+    method: str
+    path: str
+    body: Any
+    rule: Callable[..., Rule]
+    arguments: tuple[Any, ...]
+    if_match: int | str | None = None
+    must_not_exist: bool = False
+
+    @property
+    def headers(self) -> dict[str, str]:
+        found = {}
+        if self.if_match is not None:
+            found["If-Match"] = "*" if self.if_match == "*" else f'"{self.if_match}.0"'
+        if self.must_not_exist:
+            found["If-None-Match"] = "*"
+        return found
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path} {json.dumps(self.body)} {self.headers or ''}"
+
+    @property
+    def fingerprint(self) -> str:
+        return json.dumps([self.method, self.path, self.headers, self.body])
+
+
+@dataclass
+class Kept:
+    """A response kept under an idempotency key."""
+
+    fingerprint: str
+    at: datetime
+    status: int
+    body: Any
+
+
+class Driver:
+    """One tenant, its model, and the way between them."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self.around = around
+        around.clock.now = START
+        self.tenancy: Tenancy = self.run(new_tenancy, around.owner, around.app, around.http)
+        self.world = World(self.tenancy.root_id, START)
+        self.kept: dict[tuple[str, str], Kept] = {}
+        self.shipped: dict[str, int] = {}
+        self.finals: dict[str, dict[str, str]] = {}
+        """The sums of each final assessment's rows."""
+        self.keys: dict[str, UUID] = {}
+        self.revocations = 0
+        self.numbers = 0
+        self.admin = self._known(self.tenancy.admin.token, [("admin", self.tenancy.root_id)])
+        root = self.get(self.admin, f"/v1/organizations/{self.tenancy.root_id}")
+        self.world.organizations[self.tenancy.root_id] = Organization(
+            **{name: root[name] for name in ("id", "created_at", "updated_at", "version", "parent_id")},
+            **{name: root[name] for name in ("kind", "name", "staff_count", "timezone")},
+        )
+
+    @staticmethod
+    def run(function: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+        """Call into the event loop from the thread the machine runs in."""
+        return anyio.from_thread.run(function, *arguments)
+
+    def number(self) -> int:
+        """Something to tell names apart by."""
+        self.numbers += 1
+        return self.numbers
+
+    # Keys and time, which have no requests of their own
+
+    def add_key(self, *grants: tuple[str, str], hours: int | None = None) -> Caller:
+        """A key with these roles at these organizations, that ends after some hours or never."""
+        expires_at = None if hours is None else self.world.now + timedelta(hours=hours)
+        key_id, token = self.run(self._create_key, grants, expires_at)
+        caller = self._known(token, list(grants))
+        self.keys[caller.id] = key_id
+        caller.expires_at = expires_at
+        return caller
+
+    def revoke(self, caller: Caller) -> None:
+        """Revoke a key, and let the app know at once; that it would know within a second is tested elsewhere."""
+        self.run(self._revoke_key, self.keys[caller.id])
+        if caller.dead is None:
+            caller.dead = "key_revoked"
+            self.revocations += 1
+        self.forget()
+
+    def wait(self, time: timedelta) -> None:
+        """Let time pass."""
+        self.world.now += time
+        self.around.clock.now = self.world.now
+        self.forget()
+
+    def forget(self) -> None:
+        self.around.app.state.service.authenticate.forget()
+
+    async def _create_key(self, grants: tuple[tuple[str, str], ...], expires_at: datetime | None) -> tuple[UUID, str]:
+        async with AsyncSession(self.around.owner) as session, session.begin():
+            tx = operators_transaction(session, self.tenancy.tenant_id)
+            given = [(Role(role), UUID(at)) for role, at in grants]
+            name = " and ".join(role for role, _ in grants)
+            return await create_key(tx, name=name, grants=given, expires_at=expires_at)
+
+    async def _revoke_key(self, key_id: UUID) -> None:
+        async with AsyncSession(self.around.owner) as session, session.begin():
+            await revoke_key(operators_transaction(session, self.tenancy.tenant_id), key_id)
+
+    def _known(self, token: str, grants: list[tuple[str, str]]) -> Caller:
+        me = self.get(Caller("", "", token), "/v1/me")
+        assert sorted((one["role"], one["organization_id"]) for one in me["grants"]) == sorted(grants)
+        caller = Caller(me["id"], me["name"], token, grants)
+        self.world.keys.append(caller)
+        return caller
+
+    # Requests
+
+    def get(self, caller: Caller, path: str) -> Any:
+        """What a read must answer with 200."""
+        answer = self.read(caller, path)
+        assert answer.status_code == 200, f"GET {path}: {answer.text}"
+        return answer.json()
+
+    def read(self, caller: Caller, path: str, **headers: str) -> httpx.Response:
+        self.around.requests += 1
+        answer: httpx.Response = self.run(self._send, "GET", path, None, {**_bearer(caller), **headers})
+        return answer
+
+    async def _send(self, method: str, path: str, body: Any, headers: dict[str, str]) -> httpx.Response:
+        return await self.around.http.request(method, path, json=body, headers=headers)
+
+    def dead(self, caller: Caller) -> str | None:
+        """Why a caller is let in no more."""
+        if caller.dead is not None:
+            return caller.dead
+        expired = caller.expires_at is not None and caller.expires_at <= self.world.now
+        return "key_expired" if expired else None
+
+    def perform(self, request: Request, caller: Caller, *, dry_run: bool = False, key: str | None = None) -> Any:
+        """Send a request, and compare with what the model says of it.
+
+        Returns:
+            The answer's body; None where the request was refused or rehearsed, or answered before.
+        """
+        self.world.now += timedelta(seconds=1)
+        self.around.clock.now = self.world.now
+        ask = Ask(caller, f"s{self.number()}", request.if_match, request.must_not_exist, dry_run, key)
+        kept = self._kept(ask)
+        rule = request.rule(copy.deepcopy(self.world) if dry_run else self.world, ask, *request.arguments)
+        expected = self._foretell(request, ask, kept, rule)
+        answer = self._answer(request, ask)
+        self._check_status(request, ask, answer, expected)
+        if answer.status_code >= 400:
+            return None
+        body = answer.json() if answer.content else None
+        assert (answer.headers.get("idempotency-replayed") == "true") == (kept is not None)
+        if kept is not None:
+            assert body == kept.body
+            return None
+        self._check_body(request, ask, answer, self._outcome(request, ask, rule, body))
+        if dry_run:
+            return None
+        self._keep(request, ask, answer.status_code, body)
+        return body
+
+    def _kept(self, ask: Ask) -> Kept | None:
+        if ask.dry_run or ask.key is None:
+            return None
+        kept = self.kept.get((ask.caller.id, ask.key))
+        return None if kept is None or kept.at < self.world.now - KEPT else kept
+
+    def _keep(self, request: Request, ask: Ask, status: int, body: Any) -> None:
+        if ask.key is not None:
+            secret = {"token": None, "token_reason": "secret_not_replayable"}
+            without = body | secret if isinstance(body, dict) and "token" in body else body
+            self.kept[ask.caller.id, ask.key] = Kept(request.fingerprint, self.world.now, status, without)
+
+    def _foretell(self, request: Request, ask: Ask, kept: Kept | None, rule: Rule) -> Told:
+        if (why := self.dead(ask.caller)) is not None:
+            return 401, why
+        if kept is not None:
+            return (kept.status, "") if kept.fingerprint == request.fingerprint else (422, "idempotency_key_reused")
+        try:
+            status = next(rule)
+        except Refused as refused:
+            return refused.told
+        return (200 if ask.dry_run else status), ""
+
+    def _check_status(self, request: Request, ask: Ask, answer: httpx.Response, expected: Told) -> None:
+        told = answer.status_code, answer.json()["code"] if answer.status_code >= 400 else ""
+        note(f"{request} by {ask}: {told}")
+        assert told == expected, answer.text
+        seen = (f"{request.rule.__module__.rpartition('.')[2]}.{request.rule.__name__}", *told)
+        self.around.seen[seen] += 1
+
+    def _answer(self, request: Request, ask: Ask) -> httpx.Response:
+        self.around.requests += 1
+        headers = {**_bearer(ask.caller), **request.headers, "X-Request-Id": ask.request_id}
+        if ask.key is not None:
+            headers["Idempotency-Key"] = ask.key
+        path = request.path + ("?dry_run=true" if ask.dry_run else "")
+        answer: httpx.Response = self.run(self._send, request.method, path, request.body, headers)
+        if answer.is_success and (request.method == "DELETE" or request.path.endswith("/token")):
+            # The end of a seat's token holds within a second; that is tested elsewhere.
+            self.forget()
+        return answer
+
+    def _outcome(self, request: Request, ask: Ask, rule: Rule, body: Any) -> Any:
+        """Let the model know what was made; the body it says must have been answered."""
+        learned = {}
+        if request.path.endswith("/revisions") and not ask.dry_run:
+            seats = self.get(self.admin, f"/v1/assessments/{body['id']}/participants?limit=200")["items"]
+            learned = {"learned": {seat["label"]: seat["id"] for seat in seats}}
+        try:
+            rule.send(body | learned if isinstance(body, dict) else body)
+        except StopIteration as done:
+            withheld = {"token": None, "token_reason": "dry_run"}
+            return done.value | withheld if ask.dry_run and isinstance(body, dict) and "token" in body else done.value
+        raise AssertionError("a rule yields once")
+
+    def _check_body(self, request: Request, ask: Ask, answer: httpx.Response, expected: Any) -> None:
+        assert expected == (answer.json() if answer.content else None)
+        assert (answer.headers.get("dry-run") == "true") == ask.dry_run
+        tagged = isinstance(expected, dict) and "version" in expected and not ask.dry_run
+        assert ("etag" in answer.headers) == tagged
+        if tagged:
+            assert answer.headers["etag"].startswith(f'"{expected["version"]}.')
+        if tagged and answer.status_code == 201 and request.method == "POST":
+            assert answer.headers["location"].endswith(f"/{expected['id']}")
+
+
+def _bearer(caller: Caller) -> dict[str, str]:
+    return {"Authorization": f"Bearer {caller.token}"}

@@ -1,0 +1,190 @@
+"""The rules of programs, of organizations' use of them, and of people."""
+
+from typing import Any
+
+from tests.state.model.world import (
+    FEED,
+    PLAN,
+    SET_UP,
+    Ask,
+    Caller,
+    Implementation,
+    Person,
+    Program,
+    Refused,
+    Rule,
+    World,
+    ensure_active,
+    head,
+    made,
+    not_found,
+)
+
+STAGES = ["exploration", "installation", "initial_implementation", "full_implementation"]
+
+
+def show_program(one: Program) -> dict[str, Any]:
+    return head(one) | {
+        "organization_id": one.organization_id,
+        "name": one.name,
+        "description": one.description,
+        "website": None,
+    }
+
+
+def create_program(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
+    ensure_active(world.require(ask.caller, body["organization_id"], PLAN))
+    answer = yield 201
+    one = Program(**made(world, answer), **{"description": None, **body})
+    world.programs[one.id] = one
+    world.tell(ask, "program.created", one.id)
+    return show_program(one)
+
+
+def patch_program(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> Rule:
+    one = _program(world, ask, id_)
+    yield 200
+    for name, value in changes.items():
+        setattr(one, name, value)
+    one.touch(world)
+    world.tell(ask, "program.updated", id_)
+    return show_program(one)
+
+
+def remove_program(world: World, ask: Ask, id_: str) -> Rule:
+    _program(world, ask, id_)
+    if any(use.program_id == id_ for use in world.implementations.values()):
+        raise Refused(409, "in_use")
+    yield 204
+    del world.programs[id_]
+    world.tell(ask, "program.deleted", id_)
+    return None
+
+
+def _program(world: World, ask: Ask, id_: str) -> Program:
+    one = world.find(world.programs, id_)
+    if not world.is_offered(ask.caller, one.organization_id):
+        raise not_found()
+    if not world.may(ask.caller, one.organization_id, PLAN):
+        raise Refused(403, "forbidden")
+    world.expect(ask, one)
+    return one
+
+
+def show_implementation(world: World, caller: Caller, one: Implementation) -> dict[str, Any]:
+    movable = world.may(caller, one.organization_id, SET_UP)
+    return head(one) | {
+        "organization_id": one.organization_id,
+        "program_id": one.program_id,
+        "program_name": world.programs[one.program_id].name,
+        "stage": one.stage,
+        "allowed_transitions": [stage for stage in STAGES if movable and stage != one.stage],
+    }
+
+
+def create_implementation(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
+    organization = world.require(ask.caller, body["organization_id"], SET_UP)
+    ensure_active(organization)
+    program = world.programs.get(body["program_id"])
+    if program is None or not world.is_offered(ask.caller, program.organization_id):
+        raise Refused(422, "unknown_program")
+    if program.organization_id not in world.place(organization.id):
+        raise Refused(422, "program_out_of_reach")
+    taken = {(use.organization_id, use.program_id) for use in world.implementations.values()}
+    if (organization.id, program.id) in taken:
+        raise Refused(409, "implementation_exists")
+    answer = yield 201
+    one = Implementation(**made(world, answer), **body)
+    world.implementations[one.id] = one
+    _keep(world, ask, one, None, None)
+    world.tell(ask, "implementation.created", one.id)
+    return show_implementation(world, ask.caller, one)
+
+
+def transition_implementation(world: World, ask: Ask, id_: str, to: str, reason: str | None) -> Rule:
+    one = _implementation(world, ask, id_)
+    if to == one.stage:
+        raise Refused(409, "invalid_transition")
+    if STAGES.index(to) < STAGES.index(one.stage) and reason is None:
+        raise Refused(422, "reason_required")
+    yield 200
+    before, one.stage = one.stage, to
+    one.touch(world)
+    _keep(world, ask, one, before, reason)
+    world.tell(ask, "implementation.stage_changed", id_)
+    return show_implementation(world, ask.caller, one)
+
+
+def remove_implementation(world: World, ask: Ask, id_: str) -> Rule:
+    _implementation(world, ask, id_)
+    if any(one.implementation_id == id_ for one in world.assessments.values()):
+        raise Refused(409, "in_use")
+    yield 204
+    del world.implementations[id_]
+    world.tell(ask, "implementation.deleted", id_)
+    return None
+
+
+def _implementation(world: World, ask: Ask, id_: str) -> Implementation:
+    one = world.find(world.implementations, id_)
+    world.require(ask.caller, one.organization_id, SET_UP)
+    world.expect(ask, one)
+    return one
+
+
+def _keep(world: World, ask: Ask, one: Implementation, before: str | None, reason: str | None) -> None:
+    one.stages.append(
+        {
+            "created_at": world.stamp,
+            "from_stage": before,
+            "to_stage": one.stage,
+            "reason": reason,
+            "actor_id": ask.caller.id,
+        }
+    )
+
+
+def show_person(one: Person) -> dict[str, Any]:
+    return head(one) | {"organization_id": one.organization_id, "name": one.name, "active": one.active}
+
+
+def create_person(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
+    ensure_active(world.require(ask.caller, body["organization_id"], FEED))
+    answer = yield 201
+    one = Person(**made(world, answer), **{"active": True, **body})
+    world.people[one.id] = one
+    world.tell(ask, "person.created", one.id)
+    return show_person(one)
+
+
+def patch_person(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> Rule:
+    one = _person(world, ask, id_)
+    target = changes.get("organization_id", one.organization_id)
+    if target != one.organization_id:
+        ensure_active(world.require_named(ask.caller, target, FEED))
+    yield 200
+    for name, value in changes.items():
+        setattr(one, name, value)
+    one.touch(world)
+    world.tell(ask, "person.updated", id_)
+    return show_person(one)
+
+
+def remove_person(world: World, ask: Ask, id_: str) -> Rule:
+    _person(world, ask, id_)
+    seats = [seat for one in world.assessments.values() for seat in one.seats.values()]
+    if any(id_ in {item.owner_id, item.verified_by} for item in world.items.values()) or any(
+        seat.person_id == id_ for seat in seats
+    ):
+        raise Refused(409, "in_use")
+    yield 204
+    del world.people[id_]
+    world.tell(ask, "person.deleted", id_)
+    return None
+
+
+def _person(world: World, ask: Ask, id_: str) -> Person:
+    one = world.find(world.people, id_)
+    world.require(ask.caller, one.organization_id, FEED)
+    world.expect(ask, one)
+    return one

@@ -1,0 +1,356 @@
+"""What one tenant holds, and who calls in it: plain data, and the questions every rule asks of it.
+
+Nothing here knows HTTP or a database. A rule is a generator: it checks, raising `Refused`; it yields the status of
+success; it is sent what the service answered, takes the ids from it, makes the change, and returns the body that the
+answer must have.
+"""
+
+from collections import Counter
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, Literal, NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
+
+VIEWER, RESPONDENT, FACILITATOR = "viewer", "respondent", "facilitator"
+MANAGER, INTEGRATOR, ADMIN = "manager", "integrator", "admin"
+READ = frozenset({VIEWER, FACILITATOR, MANAGER, INTEGRATOR, ADMIN})
+OWN = frozenset({ADMIN})
+RUN = frozenset({FACILITATOR, ADMIN})
+PLAN = frozenset({MANAGER, ADMIN})
+SET_UP = frozenset({FACILITATOR, MANAGER, ADMIN})
+FEED = frozenset({INTEGRATOR, ADMIN})
+
+Rule = Generator[int, Any, Any]
+Row = TypeVar("Row", bound="Thing")
+
+
+class Refused(Exception):
+    """The service must answer with this status and this code, and change nothing."""
+
+    def __init__(self, status: int, code: str) -> None:
+        super().__init__(status, code)
+        self.told = (status, code)
+
+
+def not_found() -> Refused:
+    return Refused(404, "not_found")
+
+
+class Told(NamedTuple):
+    """An audit row that must be there, and, without its last three, the event."""
+
+    request_id: str
+    action: str
+    subject_type: str
+    subject_id: str
+    at: datetime
+    outcome: str
+    actor_kind: str
+    actor_id: str | None
+
+
+@dataclass(eq=False)
+class Caller:
+    """A key or a seat's token; of another tenant where it is `foreign`."""
+
+    id: str
+    name: str
+    token: str
+    grants: list[tuple[str, str]] = field(default_factory=list)
+    seat: tuple[str, str] | None = None
+    expires_at: datetime | None = None
+    dead: str | None = None
+    foreign: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.seat or self.grants}"
+
+
+@dataclass
+class Ask:
+    """What comes with a request besides its body. `if_match` is a version, or `*`."""
+
+    caller: Caller
+    request_id: str
+    if_match: int | Literal["*"] | None = None
+    must_not_exist: bool = False
+    dry_run: bool = False
+    key: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.caller}{' as a rehearsal' if self.dry_run else ''}{f' under {self.key}' if self.key else ''}"
+
+
+@dataclass
+class Thing:
+    """A stored row with a version."""
+
+    id: str
+    created_at: str
+    updated_at: str
+    version: int = field(default=1, kw_only=True)
+
+    def touch(self, world: "World") -> None:
+        self.version += 1
+        self.updated_at = world.stamp
+
+
+@dataclass
+class Move:
+    """An organization came below another parent."""
+
+    id: str
+    day: date
+    from_parent_id: str
+    to_parent_id: str
+    fields: dict[str, Any]
+
+
+@dataclass
+class Organization(Thing):
+    parent_id: str | None
+    kind: str
+    name: str
+    staff_count: int | None
+    timezone: str
+    archived_at: str | None = None
+    external_ids: set[tuple[str, str]] = field(default_factory=set)
+    moves: list[Move] = field(default_factory=list)
+
+
+@dataclass
+class Program(Thing):
+    organization_id: str
+    name: str
+    description: str | None
+
+
+@dataclass
+class Implementation(Thing):
+    organization_id: str
+    program_id: str
+    stage: str
+    stages: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Person(Thing):
+    organization_id: str
+    name: str
+    active: bool
+
+
+@dataclass
+class Seat(Thing):
+    seat: str
+    perspective: str | None
+    label: str
+    person_id: str | None
+    has_token: bool = True
+    token_revoked: bool = False
+    withdrawn_at: str | None = None
+    withdrawn_behind: int | None = None
+    """The round behind whose close it was withdrawn; None: before a close."""
+
+
+@dataclass
+class Vote(Thing):
+    value: int | str
+    comment: str | None
+    entered_by: str | None
+
+
+@dataclass
+class Decision(Thing):
+    """A consensus, a rating or the administration record: its fields as the wire has them."""
+
+    fields: dict[str, Any]
+
+
+@dataclass
+class Assessment(Thing):
+    organization_id: str
+    implementation_id: str
+    instrument_version_id: str
+    scoring_profile_id: str
+    title: str
+    stage: str | None
+    opens_at: str | None
+    closes_at: str | None
+    administered_on: str | None
+    state: str = "draft"
+    supersedes_id: str | None = None
+    round: int = 1
+    revealed_round: int = 0
+    opened_at: str | None = None
+    closed_at: str | None = None
+    finalized_at: str | None = None
+    seats: dict[str, Seat] = field(default_factory=dict)
+    votes: dict[tuple[str, str, int], Vote] = field(default_factory=dict)
+    consensus: dict[str, Decision] = field(default_factory=dict)
+    ratings: dict[str, Decision] = field(default_factory=dict)
+    administration: Decision | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Item(Thing):
+    organization_id: str
+    assessment_id: str | None
+    practices: list[str]
+    title: str
+    description: str | None
+    owner_id: str | None
+    due_on: str | None
+    effort: str | None
+    expected_level: int | None
+    gap_score: int | None
+    status: str = "proposed"
+    verified_by: str | None = None
+    done_at: str | None = None
+    notes: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class World:
+    """One tenant."""
+
+    root_id: str
+    now: datetime
+    organizations: dict[str, Organization] = field(default_factory=dict)
+    programs: dict[str, Program] = field(default_factory=dict)
+    implementations: dict[str, Implementation] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict)
+    assessments: dict[str, Assessment] = field(default_factory=dict)
+    items: dict[str, Item] = field(default_factory=dict)
+    keys: list[Caller] = field(default_factory=list)
+    tokens: dict[str, Caller] = field(default_factory=dict)
+    """The holder of each seat's present token."""
+    holders: list[Caller] = field(default_factory=list)
+    """Whoever has held a seat's token."""
+    told: Counter[Told] = field(default_factory=Counter)
+
+    @property
+    def stamp(self) -> str:
+        """The present instant on the wire."""
+        return on_wire(self.now)
+
+    def today(self, organization_id: str) -> date:
+        """The day it is where an organization is."""
+        return self.now.astimezone(ZoneInfo(self.organizations[organization_id].timezone)).date()
+
+    def tell(self, ask: Ask, event: str, subject_id: str, *, anonymous: bool = False) -> None:
+        """Expect one event and one audit row."""
+        kind = "api_key" if ask.caller.seat is None else "seat"
+        actor = (kind, None if anonymous else ask.caller.id)
+        self.told[Told(ask.request_id, event, event.partition(".")[0], subject_id, self.now, "done", *actor)] += 1
+
+    # The tree
+
+    def place(self, organization_id: str) -> list[str]:
+        """An organization's ancestors and itself, from the root down."""
+        found: list[str] = []
+        at: str | None = organization_id
+        while at is not None:
+            assert at not in found, "a circle"
+            found.insert(0, at)
+            at = self.organizations[at].parent_id
+        return found
+
+    def subtree(self, organization_id: str) -> list[Organization]:
+        """An organization and everything below it."""
+        return [one for one in self.organizations.values() if organization_id in self.place(one.id)]
+
+    def children(self, organization_id: str) -> list[Organization]:
+        return [one for one in self.organizations.values() if one.parent_id == organization_id]
+
+    def named(self, name: tuple[str, str]) -> Organization | None:
+        """The organization with an external id."""
+        return next((one for one in self.organizations.values() if name in one.external_ids), None)
+
+    # Who may what
+
+    def may(self, caller: Caller, organization_id: str, roles: frozenset[str]) -> bool:
+        place = self.place(organization_id)
+        return any(role in roles and at in place for role, at in caller.grants)
+
+    def reads(self, caller: Caller, organization_id: str) -> bool:
+        return self.may(caller, organization_id, READ)
+
+    def is_offered(self, caller: Caller, organization_id: str) -> bool:
+        """Whether an organization's programs are in sight: below a grant, or above one."""
+        return self.reads(caller, organization_id) or any(
+            role in READ and organization_id in self.place(at) for role, at in caller.grants
+        )
+
+    def require(self, caller: Caller, organization_id: str, roles: frozenset[str]) -> Organization:
+        """The organization, if this caller may do this there."""
+        if organization_id not in self.organizations or not self.reads(caller, organization_id):
+            raise not_found()
+        if not self.may(caller, organization_id, roles):
+            raise Refused(403, "forbidden")
+        return self.organizations[organization_id]
+
+    def require_named(
+        self, caller: Caller, organization_id: str | None, roles: frozenset[str], code: str = "unknown_organization"
+    ) -> Organization:
+        """The same for one that a body names."""
+        try:
+            return self.require(caller, organization_id or "", roles)
+        except Refused as refused:
+            raise (Refused(422, code) if refused.told[0] == 404 else refused) from None
+
+    def require_assessment(
+        self, caller: Caller, assessment_id: str, roles: frozenset[str], *, seat: bool = False
+    ) -> Assessment:
+        """The assessment, if this caller may do this in it."""
+        found = self.assessments.get(assessment_id)
+        if found is None:
+            raise not_found()
+        if caller.seat is None:
+            self.require(caller, found.organization_id, roles)
+        elif caller.seat[0] != assessment_id:
+            raise not_found()
+        elif not seat:
+            raise Refused(403, "forbidden")
+        return found
+
+    @staticmethod
+    def find(rows: dict[str, Row], id_: str) -> Row:
+        if id_ not in rows:
+            raise not_found()
+        return rows[id_]
+
+    @staticmethod
+    def expect(ask: Ask, row: Thing) -> None:
+        """Hold the caller to the version it read."""
+        if ask.if_match is None:
+            raise Refused(428, "precondition_required")
+        if ask.if_match not in {"*", row.version}:
+            raise Refused(412, "precondition_failed")
+
+
+def on_wire(instant: datetime) -> str:
+    """An instant of whole seconds as the service writes it; such texts sort as the instants do."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def from_wire(instant: str) -> datetime:
+    return datetime.fromisoformat(instant)
+
+
+def ensure_active(organization: Organization) -> None:
+    if organization.archived_at is not None:
+        raise Refused(409, "organization_archived")
+
+
+def head(row: Thing) -> dict[str, Any]:
+    """What every representation begins with."""
+    return {"id": row.id, "version": row.version, "created_at": row.created_at, "updated_at": row.updated_at}
+
+
+def made(world: World, body: dict[str, Any]) -> dict[str, Any]:
+    """What every new row begins with: its id from the service, its instant from the clock."""
+    return {"id": body["id"], "created_at": world.stamp, "updated_at": world.stamp}
