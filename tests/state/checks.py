@@ -99,7 +99,9 @@ def check_assessment(driver: Driver, caller: Caller, one: Assessment) -> None:
         for part in ("", *(f"/{part}" for part in parts)):
             assert driver.read(caller, path + part).status_code == 404
         return
-    assert driver.get(caller, path) == assessments.show(world, caller, one)
+    answer = driver.read(caller, path)
+    assert answer.json() == assessments.show(world, caller, one)
+    assert driver.read(caller, path, **{"If-None-Match": answer.headers["etag"]}).status_code == 304
     _same(
         driver, caller, f"{path}/participants", [assessments.show_seat(one.id, s) for _, s in sorted(one.seats.items())]
     )

@@ -20,7 +20,6 @@ from tests.state.model.world import (
     from_wire,
     head,
     made,
-    not_found,
 )
 
 MOVES = {
@@ -384,9 +383,3 @@ def _check_person(world: World, caller: Caller, person_id: str | None) -> None:
     person = world.people.get(person_id)
     if person is None or not world.reads(caller, person.organization_id):
         raise Refused(422, "unknown_reference")
-
-
-def require_seat(one: Assessment, seat_id: str) -> Seat:
-    if seat_id not in one.seats:
-        raise not_found()
-    return one.seats[seat_id]
