@@ -53,7 +53,8 @@ async def test_whatever_the_order_the_service_does_what_the_model_says(around: S
         deadline=None,
         derandomize=False,
         database=None,
-        phases=(Phase.generate, Phase.shrink),
+        # Shrinking takes minutes: in CI a failure is told as it was met, all its requests included.
+        phases=(Phase.generate,) if THOROUGH else (Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
         print_blob=True,
     )
