@@ -16,12 +16,15 @@ RUNTIME := $(if $(OWN),$(VENV)/.runtime)
 DEV := $(if $(OWN),$(VENV)/.dev)
 
 .DELETE_ON_ERROR:
-.PHONY: help run demo test check fix migrate openapi released lock migration clean
+.PHONY: help run demo test test-postgres-15 test-serializable test-pgbouncer check fix migrate openapi released lock migration clean
 
 help:
 	@echo 'make run         start the service, with a PostgreSQL of its own unless FA_DATABASE_URL names another'
 	@echo 'make demo        start the sandbox: made-up data, the same each time (FA_DEMO_DATE moves its today)'
 	@echo 'make test        run every test over all cores (PYTEST_ARGS="-k votes": some, in one process)'
+	@echo 'make test-postgres-15, test-serializable, test-pgbouncer'
+	@echo '                 run what works on the database on Debian'"'"'s PostgreSQL 15, with every transaction'
+	@echo '                 serializable, or through a PgBouncer in transaction mode'
 	@echo 'make check       format, lint, types, import contracts, OpenAPI document'
 	@echo 'make fix         format, and mend what the linter can'
 	@echo 'make migrate     bring the database to this release'
@@ -49,7 +52,17 @@ openapi: $(RUNTIME)
 
 # Over all cores; what PYTEST_ARGS names is run by one process, whose output and debugger are at hand.
 test: $(DEV)
-	$(PY) -m pytest $(or $(PYTEST_ARGS),--numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder)
+	$(PY) -m pytest $(or $(PYTEST_ARGS),$(SPREAD))
+
+SPREAD := --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
+# What works on the database; the rest starts servers of its own or needs none.
+ON_DATABASE := tests/api tests/migrations tests/races tests/state
+
+test-postgres-15: export FA_TEST_POSTGRES := 15
+test-serializable: export FA_TEST_ISOLATION := serializable
+test-pgbouncer: export FA_TEST_POOLER := pgbouncer
+test-postgres-15 test-serializable test-pgbouncer: $(DEV)
+	$(PY) -m pytest $(or $(PYTEST_ARGS),$(SPREAD) $(ON_DATABASE))
 
 check: $(DEV)
 	$(PY) -m ruff format --check .

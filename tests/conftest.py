@@ -3,8 +3,6 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import asyncpg
@@ -14,12 +12,12 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app import log
-from app.db.embedded import EmbeddedServer
 from app.db.migrate import migrate
 from app.main import create_app
 from app.settings import Settings
 from tests.support.actors import Actor, Tenancy, new_tenancy
-from tests.support.database import Urls, server_urls, without_waiting_for_the_disk
+from tests.support.database import Urls, without_waiting_for_the_disk
+from tests.support.servers import isolate, pooled, running
 from tests.support.workers import ByPlace, put_longest_first
 
 
@@ -43,24 +41,19 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Urls]:
-    """A PostgreSQL of the run's own: FA_TEST_DATABASE_URL (an owner's login), or the embedded server."""
-    given = os.environ.get("FA_TEST_DATABASE_URL")
-    if given:
-        yield from server_urls(given)
-        return
-    # Not pytest's own folder, which only its user can enter: run by root, the server works as another account.
-    with TemporaryDirectory(prefix="fa-test-") as folder:
-        Path(folder).chmod(0o755)
-        with EmbeddedServer(Path(folder)) as embedded:
-            yield Urls(owner=embedded.owner_url, service=embedded.app_url, role="fa_app", separate=True)
+    """A PostgreSQL of the run's own."""
+    with running() as urls:
+        yield urls
 
 
 @pytest.fixture(scope="session")
-def urls(server: Urls) -> Urls:
+def urls(server: Urls) -> Iterator[Urls]:
     """The run's migrated database. It is gone after the run, so no commit waits for the disk."""
     asyncio.run(migrate(server.owner, server.role, login_is_separate=server.separate))
     without_waiting_for_the_disk(server)
-    return server
+    isolate(server)
+    with pooled(server) as urls:
+        yield urls
 
 
 @pytest.fixture(scope="session")
@@ -70,6 +63,7 @@ def settings(urls: Urls) -> Settings:
         database_url=urls.service,
         owner_database_url=urls.owner if urls.separate else None,
         log_level="error",
+        pooler="transaction" if os.environ.get("FA_TEST_POOLER") else "none",
     )
 
 

@@ -123,7 +123,7 @@ class Guard:
             await fail(Unavailable("The request took too long and was given up."))
         except Exception:
             _log.exception("unhandled", request_id=request_id, method=scope["method"])
-            await fail(Internal("Something went wrong here; the request id helps to find it in the log."))
+            await fail(Internal(problems.INTERNAL_DETAIL))
         finally:
             if self.tell is not None:
                 self.tell(

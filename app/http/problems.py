@@ -27,6 +27,7 @@ from app.errors import (
 MEDIA_TYPE = "application/problem+json"
 _TYPE_BASE = "urn:fa-readiness:problem:"
 _POINTER_LENGTH = 200
+INTERNAL_DETAIL = "Something went wrong here; the request id helps to find it in the log."
 _BRANCH = re.compile(r"[\[(]|^(?:constrained-\w+|int|str|bool|float|none|date|datetime|uuid)$")
 _MOST_ERRORS = 50
 
@@ -163,6 +164,11 @@ def install(app: FastAPI) -> None:
             headers["Allow"] = ", ".join(allowed_methods(app, request.scope))
         return answer(request, kind(headers=headers))
 
+    async def on_unhandled(request: Request, _error: Exception) -> Response:
+        # The framework raises it again, and the guard logs it.
+        return answer(request, Internal(INTERNAL_DETAIL))
+
+    app.add_exception_handler(Exception, on_unhandled)
     app.add_exception_handler(AppError, on_app_error)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)

@@ -177,5 +177,5 @@ class Shortcut:
             failed = error
         except Exception:
             _log.exception("unhandled", request_id=scope["request_id"], method="GET")
-            failed = Internal("Something went wrong here; the request id helps to find it in the log.")
+            failed = Internal(problems.INTERNAL_DETAIL)
         return problems.render(failed, instance=scope["path"], request_id=scope["request_id"])

@@ -75,6 +75,9 @@ class ScoringProfile:
     def __hash__(self) -> int:
         return hash(self.content_hash)
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ScoringProfile) and self.content_hash == other.content_hash
+
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """Read a profile from its document.

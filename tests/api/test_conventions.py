@@ -1,6 +1,7 @@
 """What holds for every resource: problems, request ids, limits, cursors, hostile input."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -221,3 +222,24 @@ async def test_answers_forbid_sniffing_and_framing(admin: Actor) -> None:
     assert headers["x-content-type-options"] == "nosniff"
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["cache-control"] == "private, no-cache"
+
+
+async def test_what_nobody_foresaw_is_told_as_a_problem_and_no_more(
+    tenancy: Tenancy, admin: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("a secret of the inside")
+
+    monkeypatch.setattr("app.people.service.create", fail)
+    monkeypatch.setattr("app.people.reads.get", fail)
+    path = "/v1/people"
+    for answer in (
+        await admin.post(path, {"organization_id": tenancy.root_id, "name": "Coach"}),
+        await admin.get(f"{path}/{uuid4()}"),
+    ):
+        assert answer.status_code == 500
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.json()["code"] == "internal_error"
+        assert answer.json()["request_id"] == answer.headers["x-request-id"]
+        assert "secret" not in answer.text

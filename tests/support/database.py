@@ -24,7 +24,7 @@ def on_database(url: str, name: str) -> str:
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 
-async def _run(url: str, sql: str) -> None:
+async def run(url: str, sql: str) -> None:
     connection = await asyncpg.connect(url)
     try:
         await connection.execute(sql)
@@ -35,15 +35,15 @@ async def _run(url: str, sql: str) -> None:
 def without_waiting_for_the_disk(urls: Urls) -> None:
     """Let commits return before they are on the disk: all that a crash could lose is a test's."""
     name = urlsplit(urls.owner).path.removeprefix("/")
-    asyncio.run(_run(urls.owner, f'alter database "{name}" set synchronous_commit = off'))
+    asyncio.run(run(urls.owner, f'alter database "{name}" set synchronous_commit = off'))
 
 
 def server_urls(given: str) -> Iterator[Urls]:
     """A database of the run's own on a given server, dropped afterwards."""
     name = f"fa_test_{uuid4().hex[:12]}"
-    asyncio.run(_run(given, f'create database "{name}"'))
+    asyncio.run(run(given, f'create database "{name}"'))
     url = on_database(given, name)
     try:
         yield Urls(owner=url, service=url, role="fa_app", separate=False)
     finally:
-        asyncio.run(_run(given, f'drop database "{name}" with (force)'))
+        asyncio.run(run(given, f'drop database "{name}" with (force)'))

@@ -56,14 +56,14 @@ def run(
 @cache
 def chromium() -> str:
     """The browser."""
-    return _from_debian("chromium", "chromium")
+    return from_debian("chromium", "chromium")
 
 
 @cache
 def node_modules() -> Path:
     """The folder of the locked npm packages."""
-    _from_debian("nodejs", "node")
-    npm = _from_debian("npm", "npm")
+    from_debian("nodejs", "node")
+    npm = from_debian("npm", "npm")
     folder = NODE_PROJECT / "node_modules"
     with _installing(folder, NODE_PROJECT / "package-lock.json") as needed:
         if needed:
@@ -109,7 +109,8 @@ def _install(command: Sequence[str | Path], what: str) -> None:
         _unavailable(f"{what} cannot be installed here:\n{done.stdout[-2000:]}")
 
 
-def _from_debian(package: str, program: str) -> str:
+def from_debian(package: str, program: str) -> str:
+    """A program of a Debian package, which is installed where it is missing and that can be done."""
     with _alone():
         if shutil.which(program) is None and shutil.which("apt-get") and os.geteuid() == 0:
             run(["apt-get", "update", "--quiet"])
