@@ -111,6 +111,12 @@ class _Plan:
                 faults += _placed(refused, "query")
 
 
+def _place(steps: list[str]) -> tuple[int, str, str]:
+    """Where a path stands in the index: /v1/<resource>/<id>/<part>/<id> by its length, its resource and its part."""
+    count = len(steps)
+    return (count, steps[2] if count > 2 else "", steps[4] if count > 4 else "")
+
+
 def _placed(refused: ValidationError, *place: str) -> _Faults:
     found = refused.errors(include_url=False, include_input=False, include_context=False)
     return [{**fault, "loc": (*place, *fault["loc"])} for fault in found]
@@ -124,6 +130,8 @@ def _plan(route: APIRoute) -> _Plan | None:
         marks = get_args(parameter.annotation)[1:] if get_origin(parameter.annotation) is Annotated else ()
         if parameter.name not in route.param_convertors and not any(isinstance(mark, Query) for mark in marks):
             return None
+    if any(step.startswith("{") for step in _place(route.path.split("/"))[1:]):
+        return None
     return _Plan(route, parameters[1:])
 
 
@@ -143,17 +151,17 @@ class Shortcut:
         self.app = app
         self._service = service
         self._tell = tell
-        self._index: dict[tuple[int, str], list[_Plan]] = {}
+        self._index: dict[tuple[int, str, str], list[_Plan]] = {}
         for route in routes:
             plan = _plan(route)
             if plan is not None:
-                self._index.setdefault((len(plan.steps), "/".join(plan.steps[:3])), []).append(plan)
+                self._index.setdefault(_place(list(plan.steps)), []).append(plan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "http" and scope["method"] == "GET":
             steps = scope["path"].split("/")
-            for plan in self._index.get((len(steps), "/".join(steps[:3])), ()):
+            for plan in self._index.get(_place(steps), ()):
                 if plan.fits(steps):
                     await self._serve(plan, steps, scope, send)
                     return
