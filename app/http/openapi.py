@@ -135,6 +135,7 @@ def _document(app: FastAPI, roles: Callable[[str], list[str]]) -> dict[str, Any]
     }
     _open_answers(made)
     _spell_out_choices(schemas)
+    _close_maps(schemas)
     examples = _restore_examples(schemas)
     for operations in made["paths"].values():
         for method in _METHODS:
@@ -161,6 +162,17 @@ def _share_responses(made: dict[str, Any]) -> None:
                     name = to_pascal(next(iter(examples)))
                     shared[name] = response
                     responses[status] = {"$ref": f"#/components/responses/{name}"}
+
+
+def _close_maps(node: Any) -> None:
+    """A map whose names follow a pattern takes no others; the framework leaves that unsaid."""
+    if isinstance(node, dict):
+        if "patternProperties" in node:
+            node.setdefault("additionalProperties", False)
+        node = list(node.values())
+    if isinstance(node, list):
+        for part in node:
+            _close_maps(part)
 
 
 def _restore_examples(schemas: Mapping[str, Any]) -> dict[str, Any]:

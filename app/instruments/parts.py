@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType
 
@@ -51,6 +51,16 @@ LocaleMap = TypeAliasType(
         AfterValidator(_has_english),
     ],
 )
+
+
+def _an_integer(value: Any) -> Any:
+    if type(value) is not int:
+        raise PydanticCustomError("int_type", "Input should be a valid integer")
+    return value
+
+
+#: Beside a literal number: even a strict `Literal[1]` takes true and 1.0 for 1, which in a document are mistakes.
+AN_INTEGER = BeforeValidator(_an_integer)
 
 
 class Part(BaseModel):

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model
 from pydantic_core import PydanticCustomError
 
 from app.instruments.parts import (
+    AN_INTEGER,
     Document,
     DocumentKey,
     Level,
@@ -132,17 +133,17 @@ class EvidenceWindows(Part):
 class Substantiated(Part):
     """What makes evidence substantial, in numbers of items that are not stale."""
 
-    items: Literal[2]
-    kinds: Literal[2]
+    items: Annotated[Literal[2], AN_INTEGER]
+    kinds: Annotated[Literal[2], AN_INTEGER]
     kinds_not_counted: tuple[Literal["testimony"]] = Field(strict=False)
-    verified: Literal[1]
-    fresh: Literal[1]
+    verified: Annotated[Literal[1], AN_INTEGER]
+    fresh: Annotated[Literal[1], AN_INTEGER]
 
 
 class Partial(Part):
     """What makes evidence partial."""
 
-    items: Literal[1]
+    items: Annotated[Literal[1], AN_INTEGER]
 
 
 class EvidenceRule(Part):
@@ -163,7 +164,7 @@ class Privacy(Part):
     """The least numbers behind a figure: respondents, comments, and organizations of a benchmark."""
 
     small_cell_k: SmallCell
-    small_cell_floor: Literal[3]
+    small_cell_floor: Annotated[Literal[3], AN_INTEGER]
     comments_k: SmallCell
     organizations_k: SmallCell
 

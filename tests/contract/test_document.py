@@ -129,6 +129,19 @@ def test_no_reference_dangles(document: dict[str, Any]) -> None:
             node = node[step]
 
 
+def test_maps_are_closed(document: dict[str, Any]) -> None:
+    """The service refuses other names than the pattern's, and JSON Schema has to be told so."""
+
+    def maps(node: Any) -> list[dict[str, Any]]:
+        parts = list(node.values()) if isinstance(node, dict) else node if isinstance(node, list) else []
+        own = [node] if isinstance(node, dict) and "patternProperties" in node else []
+        return own + [found for part in parts for found in maps(part)]
+
+    found = maps(document)
+    assert found
+    assert [one for one in found if one.get("additionalProperties") is not False] == []
+
+
 def test_every_failure_is_a_problem(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
         for status, listed in operation["responses"].items():

@@ -1,0 +1,28 @@
+"""The shapes all domains share."""
+
+from zoneinfo import available_timezones
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from app import schemas
+
+
+def test_time_zones_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look-up walks the database on disk, and whoever may create an organization could ask for it at will."""
+    looked_up = []
+    monkeypatch.setattr(schemas, "available_timezones", lambda: looked_up.append(1) or available_timezones())
+    schemas._zones.cache_clear()
+    zone = TypeAdapter(schemas.TimeZone)
+    assert [zone.validate_python("America/Chicago") for _ in range(3)] == ["America/Chicago"] * 3
+    with pytest.raises(ValidationError, match="unknown_timezone"):
+        zone.validate_python("Mars/Olympus")
+    assert looked_up == [1]
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t\u00a0\u3000", "\u0085", "\u2028"])
+def test_blanks_are_no_text_and_the_document_says_so(blank: str) -> None:
+    name = TypeAdapter(schemas.Name)
+    with pytest.raises(ValidationError, match="string_too_short"):
+        name.validate_python(blank)
+    assert name.json_schema()["pattern"] == r"[^\s\u0085]"
