@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import uvicorn
 from sqlalchemy.exc import IntegrityError
@@ -29,15 +29,21 @@ from app.tenants import DEMO_SLUG, create_tenant, list_tenants
 
 GRACE_SECONDS = 10
 KEEP_ALIVE_SECONDS = 75  # longer than the idle time of the usual proxies, which then close first
+_TOO_LARGE = "The headers are too large."
 FIRST_KEY_FILE = "first-admin-key"
 FIRST_SLUG, FIRST_NAME = "main", "My agency"
 
 
+class _Refused(Exception):
+    """A request that must not be served; its text is what the caller is told."""
+
+
 class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with a deadline and a bound for a request's headers.
+    """uvicorn's HTTP protocol with a deadline and a bound for a request's headers, and stricter about them.
 
     uvicorn waits for headers for ever and keeps whatever comes. Here a connection that shows no complete headers in
-    time is closed, whether it is new, slow, or sends after its last answer what never becomes a request.
+    time is closed, whether it is new, slow, or sends after its last answer what never becomes a request. And uvicorn
+    serves requests of versions it does not speak, and of no host or of two.
     """
 
     header_seconds = 10.0
@@ -46,6 +52,8 @@ class Protocol(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _in_headers = False
     _header_size = 0
+    _parsed_size = 0
+    _reason = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -57,9 +65,10 @@ class Protocol(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         if self._in_headers and waited:
+            # A header is parsed when it is whole; this bounds one that has no end.
             self._header_size += len(data)
             if self._header_size > self.header_bytes:
-                self._refuse("The headers are too large.")
+                self._refuse(_TOO_LARGE)
                 return
         if self._deadline is None and (self._in_headers or self.cycle is None or self.cycle.response_complete):
             self._start_deadline()
@@ -67,20 +76,44 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_headers = True
-        self._header_size = 0
+        self._header_size = self._parsed_size = 0
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        self._count(len(name) + len(value) + len(": \r\n"))
 
     def on_headers_complete(self) -> None:
         self._in_headers = False
         self._end_deadline()
+        version = self.parser.get_http_version()
+        if version not in {"1.0", "1.1"}:
+            self._fail("HTTP/1.1 and HTTP/1.0 are spoken here.")
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts > 1 or (hosts == 0 and version == "1.1"):
+            self._fail("A request names one Host.")
         super().on_headers_complete()
+
+    def _count(self, size: int) -> None:
+        self._parsed_size += size
+        if self._parsed_size > self.header_bytes:
+            self._fail(_TOO_LARGE)
+
+    def _fail(self, reason: str) -> NoReturn:
+        # The parser stops at whatever its callbacks raise, and calls it a request that is not valid.
+        self._reason = reason
+        raise _Refused(reason)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_deadline()
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer a request that cannot be parsed, in the one shape of failures."""
-        self._refuse(msg)
+        """Answer a request that cannot be parsed or must not be served, in the one shape of failures."""
+        self._refuse(self._reason or msg)
 
     def _refuse(self, detail: str) -> None:
         answer = problems.render(BadRequest(detail), instance="", request_id="")

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
@@ -22,26 +21,11 @@ from app.instruments.shipped import shipped_profiles
 from app.principal import READERS, Role
 from app.tenants import operators_transaction
 from tests.support.actors import Actor, Tenancy, new_tenancy
-from tests.support.team import new_team
+from tests.support.places import MISSING, Place, furnish
 
-MISSING = str(uuid4())
 PROFILE = {**shipped_profiles()[0].document, "key": "own"}
 TREE = {"root": None, "own": "root", "child": "own", "sibling": "root"}
 REFUSED = {401, 403, 404}
-
-
-@dataclass
-class Place:
-    """One of each thing at one organization."""
-
-    organization: str
-    program: str = MISSING
-    implementation: str = MISSING
-    person: str = MISSING
-    assessment: str = MISSING
-    participant: str = MISSING
-    action_item: str = MISSING
-    seat: Actor | None = None
 
 
 @dataclass
@@ -194,31 +178,6 @@ CREATED_BY_REFERENCE = {"createAssessment", "upsertOrganization"}
 READING = {name for name in OPERATIONS if name.startswith(("get", "list"))} - {"listVotes"}
 # The owner's programs are offered to everybody below: in sight from there, though not to be changed.
 OFFERED_BELOW = {"getProgram", "updateProgram", "deleteProgram", "listPrograms"}
-
-
-async def furnish(tenancy: Tenancy, organization: str) -> Place:
-    admin = tenancy.admin
-    team = await new_team(tenancy, organization)
-    own_program = await admin.made("/v1/programs", {"organization_id": organization, "name": "Local"})
-    seat = await team.seat("Seat", perspective="manager")
-    await team.move("collecting")
-    await team.vote("Seat", "P1", 1)
-    await team.move("consensus")
-    await team.consensus("P1", 1)
-    await admin.put(f"{team.path}/practices/P1", {"importance": 3})
-    await team.administration()
-    person = await admin.made("/v1/people", {"organization_id": organization, "name": "Coach"})
-    action = await admin.made("/v1/action-items", {"organization_id": organization, "title": "T", "practices": []})
-    return Place(
-        organization=organization,
-        program=own_program["id"],
-        implementation=team.assessment["implementation_id"],
-        person=person["id"],
-        assessment=team.assessment["id"],
-        participant=team.ids["Seat"],
-        action_item=action["id"],
-        seat=seat,
-    )
 
 
 @pytest.fixture(scope="module")

@@ -125,6 +125,30 @@ def test_headers_without_end_are_refused(connection: socket.socket) -> None:
             time.sleep(0.001)
 
 
+def test_the_bound_for_headers_holds_however_they_arrive(connection: socket.socket) -> None:
+    connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X-Long: %s\r\n" % (b"y" * 7_000) * 10 + b"\r\n")
+    assert b"The headers are too large." in rest(connection)
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (b"GET / HTTP/1.1\r\n\r\n", b"one Host"),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nHost: x\r\n\r\n", b"one Host"),
+        (b"GET / HTTP/1.0\r\nHost: x\r\nHost: y\r\n\r\n", b"one Host"),
+        (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", b"HTTP/1.1 and HTTP/1.0"),
+        (b"GET /\r\nHost: x\r\n\r\n", b"HTTP/1.1 and HTTP/1.0"),
+    ],
+)
+def test_a_request_names_its_version_and_one_host(connection: socket.socket, sent: bytes, reason: bytes) -> None:
+    connection.sendall(sent + REQUEST)
+    answer = rest(connection)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert reason in answer
+    assert answer.count(b"HTTP/1.1 400") == 1
+    assert b"HTTP/1.1 200" not in answer
+
+
 @pytest.mark.parametrize(
     "sent", [b"\x16\x03\x01\x00 not HTTP\r\n\r\n", b"GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n"]
 )

@@ -1,0 +1,31 @@
+"""A started service on the run's database, so that tests can both call it over sockets and look at the rows."""
+
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.embedded.processes import open_folder
+from tests.start.services import Service, serving
+from tests.support.database import Urls
+
+
+@pytest.fixture(scope="session")
+def service(urls: Urls) -> Iterator[Service]:
+    """The real command on real sockets."""
+    logins = {"FA_DATABASE_URL": urls.service}
+    if urls.separate:
+        logins["FA_OWNER_DATABASE_URL"] = urls.owner
+    with open_folder() as folder, serving(folder, FA_LOG_LEVEL="error", **logins) as running:
+        yield running
+
+
+@pytest.fixture
+def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Says what was done, and with which seed, in every run's output."""
+
+    def write(line: str) -> None:
+        with capsys.disabled():
+            sys.stdout.write(f"\n{line}\n")
+
+    return write

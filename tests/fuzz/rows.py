@@ -1,0 +1,35 @@
+"""The stored rows, read past the service, to tell whether a test has changed any."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+_TABLES = text("select table_name from information_schema.tables where table_schema = 'public' order by 1")
+_TENANTS_TABLES = text(
+    "select table_name from information_schema.columns "
+    "where table_schema = 'public' and column_name = 'tenant_id' order by 1"
+)
+
+
+async def of_tenant(owner: AsyncEngine, tenant_id: UUID, *, about: Sequence[str] = ()) -> list[str]:
+    """Every row of a tenant as text; only those that speak of these ids, where some are given."""
+    found: list[str] = []
+    async with owner.connect() as connection:
+        for table in list(await connection.scalars(_TENANTS_TABLES)):
+            query = f'select to_jsonb(t)::text from "{table}" t where tenant_id = :tenant'  # noqa: S608  # our tables
+            stored = await connection.scalars(text(query), {"tenant": tenant_id})
+            found += [f"{table} {row}" for row in stored]
+    return sorted(row for row in found if not about or any(one in row for one in about))
+
+
+async def sums(owner: AsyncEngine) -> dict[str, tuple[int, int]]:
+    """Of every table the number of its rows, and a sum over all they hold."""
+    found = {}
+    async with owner.connect() as connection:
+        for table in list(await connection.scalars(_TABLES)):
+            query = f'select count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) from "{table}" t'  # noqa: S608
+            count, hashed = (await connection.execute(text(query))).one()
+            found[table] = (count, int(hashed))
+    return found

@@ -1,0 +1,50 @@
+"""One of each thing at an organization."""
+
+from dataclasses import dataclass
+from uuid import uuid4
+
+from tests.support.actors import Actor, Tenancy
+from tests.support.team import new_team
+
+#: The id of nothing.
+MISSING = str(uuid4())
+
+
+@dataclass
+class Place:
+    """One of each thing at one organization."""
+
+    organization: str
+    program: str = MISSING
+    implementation: str = MISSING
+    person: str = MISSING
+    assessment: str = MISSING
+    participant: str = MISSING
+    action_item: str = MISSING
+    seat: Actor | None = None
+
+
+async def furnish(tenancy: Tenancy, organization: str) -> Place:
+    """Make one of each: an assessment in consensus with one seat and its vote, a person, a program, an action item."""
+    admin = tenancy.admin
+    team = await new_team(tenancy, organization)
+    own_program = await admin.made("/v1/programs", {"organization_id": organization, "name": "Local"})
+    seat = await team.seat("Seat", perspective="manager")
+    await team.move("collecting")
+    await team.vote("Seat", "P1", 1)
+    await team.move("consensus")
+    await team.consensus("P1", 1)
+    await admin.put(f"{team.path}/practices/P1", {"importance": 3})
+    await team.administration()
+    person = await admin.made("/v1/people", {"organization_id": organization, "name": "Coach"})
+    action = await admin.made("/v1/action-items", {"organization_id": organization, "title": "T", "practices": []})
+    return Place(
+        organization=organization,
+        program=own_program["id"],
+        implementation=team.assessment["implementation_id"],
+        person=person["id"],
+        assessment=team.assessment["id"],
+        participant=team.ids["Seat"],
+        action_item=action["id"],
+        seat=seat,
+    )
