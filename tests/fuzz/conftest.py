@@ -1,7 +1,6 @@
 """A started service on the run's database, so that tests can both call it over sockets and look at the rows."""
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,14 +17,3 @@ def service(urls: Urls) -> Iterator[Service]:
         logins["FA_OWNER_DATABASE_URL"] = urls.owner
     with open_folder() as folder, serving(folder, FA_LOG_LEVEL="error", **logins) as running:
         yield running
-
-
-@pytest.fixture
-def tell(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Says what was done, and with which seed, in every run's output."""
-
-    def write(line: str) -> None:
-        with capsys.disabled():
-            sys.stdout.write(f"\n{line}\n")
-
-    return write

@@ -8,6 +8,7 @@ TOGETHER = ("tests/demo/", "tests/embedded/", "tests/start/")
 #: What takes longest, the longest first, so that no worker is left alone with it at the end.
 FIRST = (
     "tests/state/",
+    "tests/fuzz/",
     "tests/docs/test_page.py",
     "tests/races/",
     "tests/start/",
