@@ -51,6 +51,7 @@ class Protocol(HttpToolsProtocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _in_headers = False
+    _in_body = False
     _header_size = 0
     _parsed_size = 0
     _reason = ""
@@ -96,6 +97,11 @@ class Protocol(HttpToolsProtocol):
         if hosts > 1 or (hosts == 0 and version == "1.1"):
             self._fail("A request names one Host.")
         super().on_headers_complete()
+        self._in_body = True
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        super().on_message_complete()
 
     def _count(self, size: int) -> None:
         self._parsed_size += size
@@ -116,6 +122,11 @@ class Protocol(HttpToolsProtocol):
         self._refuse(self._reason or msg)
 
     def _refuse(self, detail: str) -> None:
+        if not self._in_body and self.cycle is not None and not self.cycle.response_complete:
+            # Sent now, this would be read as the answer to an earlier request, which is served all the same. That one
+            # is answered, and the connection then closed.
+            self.cycle.keep_alive = False
+            return
         answer = problems.render(BadRequest(detail), instance="", request_id="")
         headers = [*self.server_state.default_headers, *answer.raw_headers, (b"connection", b"close")]
         lines = [b"HTTP/1.1 400 Bad Request", *(name + b": " + value for name, value in headers), b"", b""]

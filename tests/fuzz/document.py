@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 Schema = Mapping[str, Any]
 _METHODS = ("get", "post", "put", "patch", "delete")
 _RAW = "@@raw@@"
+_NAMES_IN_MAPS = ("P1", "en")
 
 
 @dataclass(frozen=True)
@@ -70,6 +72,10 @@ class Place:
         return any(one.get("type") == "string" for one in self.schemas)
 
     @property
+    def is_map(self) -> bool:
+        return any(True for one in self.schemas for _ in _maps(one))
+
+    @property
     def longest(self) -> int | None:
         return max((one["maxLength"] for one in self.schemas if "maxLength" in one), default=None)
 
@@ -87,12 +93,21 @@ def places(schema: Schema, document: Schema) -> list[Place]:
             inner = (*containers, choice)
             for name, part in choice.get("properties", {}).items():
                 visit(part, (*steps, name), inner)
-            for step, part in ((0, choice.get("items")), ("P1", choice.get("additionalProperties"))):
-                if isinstance(part, dict):
-                    visit(part, (*steps, step), inner)
+            if isinstance(choice.get("items"), dict):
+                visit(choice["items"], (*steps, 0), inner)
+            for name, part in _maps(choice):
+                visit(part, (*steps, name), inner)
 
     visit(schema, (), ())
     return list(found.values())
+
+
+def _maps(schema: Schema) -> Iterator[tuple[str, Schema]]:
+    """Of a map: a name it takes, and what is under it."""
+    for pattern, part in schema.get("patternProperties", {}).items():
+        yield next(name for name in _NAMES_IN_MAPS if re.search(pattern, name)), part
+    if isinstance(schema.get("additionalProperties"), dict):
+        yield _NAMES_IN_MAPS[0], schema["additionalProperties"]
 
 
 def alternatives(schema: Schema, document: Schema) -> list[Schema]:

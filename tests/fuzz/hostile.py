@@ -44,6 +44,17 @@ _DATES = (
 _INTEGERS = (str(2**63), str(2**64), str(-(2**63) - 1), "1" + "0" * 400)
 _NUMBERS = ("-1", "0", "1", "1.0", "1.5", "-0.0", "1e308", "0.1e-400", *_INTEGERS)
 
+#: Names of fields. A refusal names the place, so these do not have the marker.
+NAMES = {
+    "NUL": '"\\u0000"',
+    "lone surrogate": '"\\ud800"',
+    "empty": '""',
+    "prototype": '"__proto__"',
+    "right to left": '"\\u202ename"',
+    "slashes": '"~1/../~0"',
+    "long": '"' + "n" * 10_000 + '"',
+}
+
 #: What no refusal may hold: no message of ours has such a text of its own.
 TELLTALES = (MARKER, *_DATES[:6], *_INTEGERS)
 
@@ -75,6 +86,8 @@ def refused(place: Place) -> Iterator[tuple[str, str]]:
     """JSON texts that are refused at any place of a body, by the name of their class."""
     yield from NOT_JSON.items()
     yield from NOT_TEXT.items()
+    if place.is_map:
+        yield from ((f"name {what}", f'{{{name}: "{MARKER}"}}') for what, name in NAMES.items())
     if isinstance(place.steps[-1], str):
         yield "named twice", f'"{MARKER}", {json.dumps(place.steps[-1])}: "{MARKER}"'
 

@@ -9,7 +9,7 @@ import jsonschema_rs
 
 from tests.fuzz.document import Operation, places, pointer, with_raw
 from tests.fuzz.examples import with_known_ids
-from tests.fuzz.hostile import MARKER, NOT_JSON, NOT_TEXT, quoted, refused, texts, values
+from tests.fuzz.hostile import MARKER, NAMES, NOT_JSON, NOT_TEXT, quoted, refused, texts, values
 
 _KNOWN = {
     "key": "facilitative-administration",
@@ -144,6 +144,10 @@ def _whole_bodies(form: _Form) -> Iterator[Input]:
     for body in bodies:
         sent = json.dumps(body)
         yield form.spoilt("body", sent[:40], body=sent.encode(), refused=not valid(body))
+    separator = ", " if form.body else ""
+    for what, name in form.some(NAMES.items()):
+        sent = form.content[:-1] + f'{separator}{name}: "{MARKER}"}}'.encode()
+        yield form.spoilt("body", f"unknown name {what}", body=sent, refused=True)
     for what, sent in {
         "cut off": form.content[:-1],
         "twice": form.content * 2,

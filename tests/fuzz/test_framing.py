@@ -101,6 +101,8 @@ ANSWERED = {
     "chunks": (post(CHUNKED, b"1\r\n{\r\n1;a=b\r\n}\r\n0\r\n\r\n").removesuffix(SMUGGLED), [422]),
     "chunks with a trailer": (post(CHUNKED, b"2\r\n{}\r\n0\r\nX-A: b\r\n\r\n").removesuffix(SMUGGLED), [422]),
     "what comes after the last request": (get(headers=b"Connection: close\r\n") + SMUGGLED, [200]),
+    "no request behind a good one": (GOOD % 3 + b"\0\1\2 /\r\n\r\n" + SMUGGLED, [200]),
+    "a request without Host behind good ones": (GOOD % 4 + GOOD % 5 + b"GET / HTTP/1.1\r\n\r\n" + SMUGGLED, [200] * 2),
     "two spaces": (b"GET  /healthz/live  HTTP/1.1\r\n" + HOST + b"\r\n", [200]),
     "a body of another request": (post(b"Content-Length: %d\r\n" % len(SMUGGLED), b""), [400]),
     "absolute form": (get(b"http://elsewhere.example/healthz/live"), [200]),

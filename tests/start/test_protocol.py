@@ -125,6 +125,18 @@ def test_headers_without_end_are_refused(connection: socket.socket) -> None:
             time.sleep(0.001)
 
 
+def test_what_is_no_request_is_not_answered_in_place_of_one(connection: socket.socket) -> None:
+    connection.sendall(REQUEST * 2 + b"GET / HTTP/1.1\r\n\r\n" + REQUEST)
+    answer = rest(connection)
+    assert answer.count(b"HTTP/1.1 200 ") == 2
+    assert b"HTTP/1.1 400" not in answer
+
+
+def test_a_body_that_cannot_be_parsed_is_refused_at_once(connection: socket.socket) -> None:
+    connection.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n")
+    assert rest(connection).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+
+
 def test_the_bound_for_headers_holds_however_they_arrive(connection: socket.socket) -> None:
     connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n" + b"X-Long: %s\r\n" % (b"y" * 7_000) * 10 + b"\r\n")
     assert b"The headers are too large." in rest(connection)
