@@ -39,6 +39,7 @@ class Caller:
     places: Sequence[Place]
     beyond: Place
     phases: str
+    examples: int
     profile: str
 
     @property
@@ -125,7 +126,8 @@ def _credentials(caller: Caller) -> dict[str, Any]:
 
 def _configuration(caller: Caller) -> str:
     """The shared configuration with the caller, the ids of both sides and how much is to be done."""
-    others = {kind: [one] for kind, one in caller.others.items()}
+    # As likely as not somebody else's: a hole in the fence is found by those who push against it.
+    others = {kind: [one] * len(caller.places) for kind, one in caller.others.items()}
     words = {kind: [*ids, *others.get(kind, ())] for kind, ids in caller.own.items()}
     words |= {"if_match": ["*"], "practice": ["P1", "P2"]}
     bound = [
@@ -143,7 +145,7 @@ def _configuration(caller: Caller) -> str:
             *bound,
             rest,
             "[generation]",
-            f"max-examples = {EXAMPLES}",
+            f"max-examples = {caller.examples}",
             'database = "none"',
             "no-shrink = true",
             "[phases.stateful.generation]",

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.fuzz import rows
-from tests.fuzz.runs import SEED, WHOLE, Caller, run
+from tests.fuzz.runs import EXAMPLES, SEED, WHOLE, Caller, run
 from tests.start.services import Service
 from tests.support.actors import Actor, Tenancy, new_tenancy
 from tests.support.places import Place, furnish
@@ -65,6 +65,7 @@ async def scene(owner: AsyncEngine, app: FastAPI, http: httpx.AsyncClient) -> Sc
             places=places,
             beyond=await furnish(theirs, theirs.root_id),
             phases=PHASES,
+            examples=EXAMPLES,
             profile=await profile_of(mine.admin),
         ),
         Caller(
@@ -74,6 +75,7 @@ async def scene(owner: AsyncEngine, app: FastAPI, http: httpx.AsyncClient) -> Sc
             places=[branch, *await below(shared, branch.organization, 2)],
             beyond=sibling,
             phases="fuzzing,stateful",
+            examples=EXAMPLES * 2,
             profile=await profile_of(shared.admin),
         ),
     ]
