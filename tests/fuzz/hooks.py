@@ -34,7 +34,8 @@ BEYOND_A_SCHEMA = {
     *("kind_not_listed", "not_consecutive", "one_parent", "only_respondents_vote", "ratio_parts", "repeated"),
     *("repeated_external_id", "repeated_item", "repeated_respondent", "repeated_seat", "repeated_vote"),
     *("respondent_missing", "reversed_range", "signal_kind", "uneven_stages", "unknown_item", "unknown_respondent"),
-    *("unknown_timezone", "url_parsing"),
+    *("repeated_practice", "unknown_practice", "unknown_reference", "unknown_timezone", "url_parsing"),
+    "window_reversed",
     # To JSON Schema 1.0 is an integer; here an integer is written as one.
     "int_type",
     # PostgreSQL keeps no NUL in any text; a pattern on each of them would say little more.
