@@ -71,7 +71,7 @@ class Principal:
 
     def reads(self, path: str) -> bool:
         """Whether the organization at ``path`` lies in this caller's sight."""
-        return any(path.startswith(start) for start in self.reach)
+        return path.startswith(self.reach)
 
 
 def _outermost(paths: Iterable[str]) -> tuple[str, ...]:

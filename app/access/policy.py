@@ -14,7 +14,8 @@ from app.tree.paths import is_root, ranges
 
 def may(principal: Principal, operation: str, path: str) -> bool:
     """Whether a role of this caller on the organization at ``path`` allows the operation."""
-    return not OPERATIONS[operation].roles.isdisjoint(principal.roles_on(path))
+    roles = OPERATIONS[operation].roles
+    return any(grant.role in roles and path.startswith(grant.path) for grant in principal.grants)
 
 
 def allowed_below(principal: Principal, operation: str) -> list[str]:

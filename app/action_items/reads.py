@@ -11,7 +11,6 @@ from sqlalchemy import (
     DateTime,
     Text,
     Uuid,
-    all_,
     and_,
     any_,
     bindparam,
@@ -61,7 +60,8 @@ _BY_ID = Read(_ROWS.where(col(ActionItem.id) == bindparam("id", type_=Uuid())))
 _NOW = bindparam("now", type_=DateTime(timezone=True))
 _AS_OF = bindparam("as_of", type_=Date())
 _TODAY = func.coalesce(_AS_OF, cast(func.timezone(col(Organization.timezone), _NOW), Date))
-_UNSETTLED = col(ActionItem.status) != all_(bindparam("settled", sorted(SETTLED), type_=ARRAY(Text())))
+# Written out: a constant that is bound is sent with every request.
+_UNSETTLED = col(ActionItem.status).not_in([literal_column(f"'{status}'", Text) for status in sorted(SETTLED)])
 # The first condition holds wherever the organization is (nowhere is it later than at UTC+14): an index can serve it.
 _OVERDUE = and_(
     col(ActionItem.due_sort) < func.coalesce(_AS_OF, cast(func.timezone(literal_column("'Etc/GMT-14'"), _NOW), Date)),

@@ -97,7 +97,9 @@ class _Connection:
             if len(self._prepared) >= _MOST_PREPARED:
                 self._prepared.clear()
             statement = self._prepared[read.sql] = await self.raw.prepare(read.sql)
-        return await (statement.fetchrow if one else statement.fetch)(*arguments)
+        # What the statement's own methods come to, without their checks: the pool sees to what they look for.
+        rows = await self.raw._protocol.bind_execute(statement._state, arguments, "", int(one), False, None)
+        return (rows[0] if rows else None) if one else rows
 
     def forget(self) -> None:
         self._prepared.clear()

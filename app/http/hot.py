@@ -10,7 +10,6 @@ import re
 import secrets
 from collections.abc import Iterable
 from itertools import count
-from typing import Any
 
 from fastapi import Response
 from starlette.types import Send
@@ -59,11 +58,11 @@ def completed(headers: RawHeaders, request_id: str) -> RawHeaders:
 
 async def deliver(response: Response, request_id: str, send: Send) -> None:
     """Send a response that has its whole body, to a GET."""
-    headers = completed(response.raw_headers, request_id)
     cycle = getattr(send, "__self__", None)
     if type(cycle) is RequestResponseCycle and _is_free(cycle):
-        _write_whole(cycle, response.status_code, headers, response.body)
+        _write_whole(cycle, response, request_id)
         return
+    headers = completed(response.raw_headers, request_id)
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
 
@@ -79,11 +78,23 @@ def _is_free(cycle: RequestResponseCycle) -> bool:
     )
 
 
-def _write_whole(cycle: RequestResponseCycle, status: int, headers: RawHeaders, body: Any) -> None:
-    lines = [b"%b: %b\r\n" % pair for pair in (*cycle.default_headers, *headers)]
+def _lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    return b"".join([b"%b: %b\r\n" % pair for pair in headers])
+
+
+_SECURITY_LINES = _lines(SECURITY)
+
+
+def _write_whole(cycle: RequestResponseCycle, response: Response, request_id: str) -> None:
+    if type(response) is Answer:
+        own = b"%bx-request-id: %b\r\n%b" % (_lines(response.raw_headers), request_id.encode("ascii"), _SECURITY_LINES)
+    else:
+        own = _lines(completed(response.raw_headers, request_id))
     cycle.response_started = True
     cycle.chunked_encoding = False
-    cycle.transport.write(b"".join((STATUS_LINE[status], *lines, b"\r\n", body)))
+    cycle.transport.write(
+        b"".join((STATUS_LINE[response.status_code], _lines(cycle.default_headers), own, b"\r\n", response.body))
+    )
     cycle.response_complete = True
     cycle.message_event.set()
     cycle.on_response()

@@ -38,6 +38,8 @@ class _Plan:
         self.route = route
         self.steps = tuple(route.path.split("/"))
         self.names = tuple(step[1:-1] if step.startswith("{") else None for step in self.steps)
+        self._literal = [(at, step) for at, step in enumerate(self.steps) if self.names[at] is None]
+        self._named = [at for at, name in enumerate(self.names) if name is not None]
         self._function: Callable[..., Awaitable[Response]] = route.endpoint
         self._path: list[tuple[str, int, Any]] = []
         self._query: list[tuple[str, Any, Any]] = []
@@ -62,10 +64,10 @@ class _Plan:
 
     def fits(self, steps: list[str]) -> bool:
         """Whether a path of as many steps is this route's."""
-        return all(
-            found == wanted if name is None else found
-            for found, wanted, name in zip(steps, self.steps, self.names, strict=True)
-        )
+        for at, wanted in self._literal:
+            if steps[at] != wanted:
+                return False
+        return all(map(steps.__getitem__, self._named))
 
     async def answer(self, call: Call, steps: list[str]) -> Response:
         """Bind the parameters and run the function.
