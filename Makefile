@@ -16,7 +16,7 @@ RUNTIME := $(if $(OWN),$(VENV)/.runtime)
 DEV := $(if $(OWN),$(VENV)/.dev)
 
 .DELETE_ON_ERROR:
-.PHONY: help run demo test test-postgres-15 test-serializable test-pgbouncer check fix migrate openapi released lock migration clean
+.PHONY: help run demo test test-postgres-15 test-serializable test-pgbouncer check fix migrate openapi released lock migration bench clean
 
 help:
 	@echo 'make run         start the service, with a PostgreSQL of its own unless FA_DATABASE_URL names another'
@@ -32,6 +32,7 @@ help:
 	@echo 'make openapi     write openapi/openapi.json'
 	@echo 'make released    hold later documents against the present one: part of making a release'
 	@echo 'make lock        write the lock files (LOCK_ARGS=--upgrade for newer versions)'
+	@echo 'make bench       measure it against its framework and its database (BENCH_ARGS="--json figures.json")'
 	@echo 'make clean       remove the environment and caches, never the data'
 
 run: $(RUNTIME)
@@ -93,6 +94,9 @@ lock: $(DEV)
 	printf 'hatchling\neditables\n' | $(LOCK) --extra dev --constraints constraints.lock --output-file constraints-dev.lock
 	printf 'openapi-python-client>=0.29,<0.30\nmypy>=2.4\n' | $(LOCK_ALONE) --output-file $(CLIENTS)/python-client.lock
 	npm install --prefix $(CLIENTS) --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
+
+bench: $(RUNTIME)
+	@$(PY) -m tests.bench $(BENCH_ARGS)
 
 clean:
 	rm -rf build dist *.egg-info .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,61 @@
+"""`make bench`: the service against its framework's ceiling and against PostgreSQL alone, as ratios of one run."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.bench.data import Sizes
+from tests.bench.figures import measure
+from tests.bench.place import CHECKOUT, folder, placed, tell
+from tests.bench.processes import Generator, Load, seconds_to_ready
+from tests.bench.rounds import HEAD, Line, busiest, lines, markdown, spread, told
+
+
+def bench(
+    data_dir: Path, sizes: Sizes, load: Load, *, rounds: int, starts: int = 5, transactions: int = 0
+) -> tuple[str, dict[str, Any]]:
+    """Make the data where they are missing, and measure: a table and the same for scripts."""
+    with placed(data_dir, sizes) as place, Generator(load) as generator:
+        figures, memory = measure(place, generator, rounds=rounds, transactions=transactions)
+    ready = spread([seconds_to_ready(data_dir) for _ in range(starts)])
+    about = f"{ready[0]:.2f}", f"{ready[1]:.2f} - {ready[2]:.2f}"
+    more: list[Line] = [
+        ("memory of the process, MB PSS", "<= 90", "<= 70", f"{memory.loaded:.0f}"),
+        ("ready after start with data there, s", "<= 3", "<= 2", *about),
+    ]
+    found = {
+        "figures": told(figures),
+        "pss_mb": {"goals": (90, 70), "warm": memory.warm, "loaded": memory.loaded},
+        "ready_s": {"goals": (3, 2), "spread": ready},
+        "generator_busiest": busiest(figures),
+    }
+    return markdown([HEAD, *lines(figures), *more]) + _note(found, load), found
+
+
+def _note(found: dict[str, Any], load: Load) -> str:
+    return (
+        f"\nOne worker, {load.connections} connections; the load generator was busy at most "
+        f"{found['generator_busiest']:.0%} of the time.\n"
+    )
+
+
+def main() -> None:
+    """Read the command line and do what it says."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--dir", type=Path, default=CHECKOUT / ".fa-bench", help="where the data are kept")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement in a round")
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    asked = parser.parse_args()
+    load = Load(seconds=asked.seconds)
+    table, found = bench(folder(asked.dir) / "data", Sizes(), load, rounds=asked.rounds)
+    sys.stdout.write(table)
+    if asked.json:
+        asked.json.write_text(json.dumps(found, indent=2) + "\n")
+        tell(f"wrote {asked.json}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""What is measured: each read against the framework's ceiling and against pgbench, a write, more routes, memory."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from statistics import median
+from uuid import UUID
+
+import asyncpg
+
+from tests.bench.data import CYCLE, IN_CONSENSUS, id_in_sql, id_of
+from tests.bench.place import Place
+from tests.bench.processes import Generator, Server, Target, service, worker
+from tests.bench.rounds import PGBENCH, Figure, run
+from tests.bench.statements import Statement, observed, pgbench, script
+
+MORE_ROUTES = 65
+_MOST_IDS = 4_000
+_SAMPLED = 20
+_TITLE = "Made by the benchmark and removed after it"
+
+
+@dataclass(frozen=True)
+class Read:
+    """One read that is measured.
+
+    Args:
+        path: with `{}` where an id goes.
+        goals: least ratio to the constant answer, first and then.
+        ids: of the things to read, in the order they are asked for.
+        number: a pgbench expression of the number of one of them, in `table`.
+    """
+
+    name: str
+    path: str
+    goals: tuple[float, float]
+    table: str = ""
+    ids: Sequence[UUID] = ()
+    number: str = ""
+
+    @property
+    def paths(self) -> list[str]:
+        """What to ask for."""
+        return [self.path.format(one) for one in self.ids] or [self.path]
+
+
+@dataclass
+class Known:
+    """What was found out of a read before it is measured: the size of its answer, and pgbench's script of its SQL."""
+
+    body_bytes: int
+    script: str
+
+
+def reads(place: Place) -> list[Read]:
+    """All reads that are measured."""
+    sizes = place.data.sizes
+    chance = Random(1)  # noqa: S311  # the same ids every time
+    items = [id_of("action_items", chance.randrange(sizes.items)) for _ in range(_MOST_IDS)]
+    cycles = max(1, sizes.assessments // CYCLE)
+    chosen = [chance.randrange(cycles) * CYCLE for _ in range(_MOST_IDS)]
+    waiting = [id_of("assessments", number + IN_CONSENSUS[0]) for number in chosen]
+    final = [id_of("assessments", number) for number in chosen]
+    in_cycles = f"{CYCLE} * random(0, {cycles - 1})"
+    readiness = "/v1/assessments/{}/readiness"
+    page = f"page of 50 of {sizes.items:,}"
+    return [
+        Read("action item by id", "/v1/action-items/{}", (0.6, 0.9), "action_items", items,
+             f"random(0, {sizes.items - 1})"),
+        Read(f"{page} action items", "/v1/action-items?limit=50", (0.4, 0.65)),
+        Read(f"{page} action items, sort=due_on", "/v1/action-items?limit=50&sort=due_on", (0.4, 0.65)),
+        Read("assessment by id", "/v1/assessments/{}", (0.6, 0.9), "assessments", final, in_cycles),
+        Read("readiness of 9 x 5 votes, provisional", readiness, (0.5, 0.8), "assessments", waiting,
+             f"{in_cycles} + {IN_CONSENSUS[0]}"),
+        Read("readiness of 9 x 5 votes, final", readiness, (0.5, 0.8), "assessments", final, in_cycles),
+    ]  # fmt: skip
+
+
+def new_item(place: Place) -> str:
+    """The body of the measured POST."""
+    return json.dumps(
+        {
+            "organization_id": str(place.data.county.id),
+            "practices": ["P1", "P4"],
+            "title": _TITLE,
+            "owner_id": str(id_of("people", 0)),
+            "due_on": "2030-01-31",
+            "effort": "medium",
+        }
+    )
+
+
+async def know(place: Place, chosen: Sequence[Read]) -> tuple[list[Known], str]:
+    """Ask everything once: what is known of the reads, and pgbench's script of the INSERT behind the POST."""
+    found = []
+    async with observed(place) as observer:
+        for read in chosen:
+            sizes = [len((await observer.ask(path, key=place.keys.admin))[0]) for path in read.paths[:_SAMPLED]]
+            _, statements = await observer.ask(read.paths[0], key=place.keys.admin)
+            found.append(Known(int(median(sizes)), _script_of(read, statements)))
+        written = await observer.post("/v1/action-items", new_item(place), key=place.keys.admin)
+    [insert] = [one for one in written if one.sql.lower().startswith("insert into action_items ")]
+    return found, await _insert_script(place, insert)
+
+
+def _script_of(read: Read, statements: Sequence[Statement]) -> str:
+    if not read.ids:
+        return script(statements, {})
+    new = {str(read.ids[0]): id_in_sql(read.table, ":number")}
+    return f"\\set number {read.number}\n{script(statements, new)}"
+
+
+async def _insert_script(place: Place, insert: Statement) -> str:
+    connection = await asyncpg.connect(place.superuser_url)
+    try:
+        made = await connection.fetchval(
+            "select id from action_items where title = $1 order by id desc limit 1", _TITLE
+        )
+    finally:
+        await connection.close()
+    return script([insert], {str(made): "gen_random_uuid()"})
+
+
+async def remove_made(place: Place) -> None:
+    """Remove what the POSTs and INSERTs of a run left behind."""
+    mine = "in (select id from action_items where title = $1)"
+    below = {"action_item_changes": "action_item_id", "outbox_events": "subject_id", "audit_events": "subject_id"}
+    connection = await asyncpg.connect(place.superuser_url)
+    try:
+        await connection.execute("set session_replication_role = replica")
+        for table, column in below.items():
+            await connection.execute(f"delete from {table} where {column} {mine}", _TITLE)  # noqa: S608
+        await connection.execute("delete from action_items where title = $1", _TITLE)
+        await connection.execute("delete from idempotency_keys")
+        for table in ("action_items", "idempotency_keys", *below):
+            await connection.execute(f"vacuum (analyze) {table}")
+        await connection.execute("checkpoint")
+    finally:
+        await connection.close()
+
+
+@dataclass
+class Memory:
+    """Proportional set size of the service in megabytes, before the rounds and after them."""
+
+    warm: float
+    loaded: float
+
+
+def measure(place: Place, generator: Generator, *, rounds: int, transactions: int = 0) -> tuple[list[Figure], Memory]:
+    """Measure everything but the start.
+
+    Args:
+        transactions: of each of pgbench's connections; 0: as many as the load's seconds allow.
+    """
+    chosen = reads(place)
+    known, insert = asyncio.run(know(place, chosen))
+    bench = partial(pgbench, place, load=generator.load, transactions=transactions)
+    try:
+        with ExitStack() as stack:
+            ours = stack.enter_context(service(**place.settings))
+            figures = []
+            for read, facts in zip(chosen, known, strict=True):
+                constant = stack.enter_context(worker("constant", facts.body_bytes))
+                sides = {
+                    "ours": generator.at(asked(place, ours, read.paths)),
+                    "constant": generator.at(Target(constant, ["/"])),
+                    PGBENCH: partial(bench, facts.script),
+                }
+                figures.append(Figure(read.name, sides, {"constant": read.goals}, facts.body_bytes))
+            figures.append(_post(place, generator, ours, partial(bench, insert)))
+            servers = [stack.enter_context(worker("routes", count, **place.settings)) for count in (MORE_ROUTES, 0)]
+            figures += _more_routes(place, generator, chosen[0], *servers)
+            for figure in figures:
+                next(iter(figure.sides.values()))()
+            warm = ours.pss()
+            run(figures, rounds)
+            return figures, Memory(warm, ours.pss())
+    finally:
+        asyncio.run(remove_made(place))
+
+
+def asked(place: Place, server: Server, paths: Sequence[str]) -> Target:
+    """These reads, as the tenant's admin."""
+    return Target(server, paths, {"Authorization": f"Bearer {place.keys.admin}"})
+
+
+def _post(place: Place, generator: Generator, ours: Server, insert: partial) -> Figure:
+    headers = {"Authorization": f"Bearer {place.keys.admin}", "Idempotency-Key": "{unique}"}
+    post = Target(ours, ["/v1/action-items"], headers, new_item(place), status=201)
+    bare = "bare INSERT by pgbench"
+    return Figure("POST of an action item with a key", {"ours": generator.at(post), bare: insert}, {bare: (0.1, 0.2)})
+
+
+def _more_routes(place: Place, generator: Generator, read: Read, crowded: Server, plain: Server) -> list[Figure]:
+    names = f"with {MORE_ROUTES} more routes", "without"
+    # The index of plain reads takes no notice of more routes; a write goes through the framework's own search, and
+    # one that is refused for want of a key does little else.
+    refused = [Target(server, ["/v1/action-items"], {}, new_item(place), status=401) for server in (crowded, plain)]
+    read_twice = [asked(place, server, read.paths) for server in (crowded, plain)]
+    goals = {names[1]: (0.8, 0.9)}
+    return [
+        Figure(f"{what}, {names[0]}", dict(zip(names, map(generator.at, targets), strict=True)), goals)
+        for what, targets in ((read.name, read_twice), ("POST refused", refused))
+    ]

@@ -1,0 +1,177 @@
+"""The SQL the service really runs, read from PostgreSQL's own log, and the same SQL run by pgbench."""
+
+import asyncio
+import re
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import httpx
+
+from app import log
+from app.db.embedded_cluster import APP
+from app.db.embedded_host import find_programs
+from app.main import create_app
+from app.settings import Settings
+from tests.bench.place import Place
+from tests.bench.processes import Load, Sample
+
+_ENTRY = re.compile(r"^[\d-]+ [\d:.]+ UTC \[\d+\] ", re.MULTILINE)
+_LOGGED = {"log_statement": "all"}
+#: The plans PostgreSQL really chose in the service's own sessions, with what each step took.
+_EXPLAINED = {
+    "session_preload_libraries": "auto_explain",
+    "auto_explain.log_min_duration": "0",
+    "auto_explain.log_analyze": "on",
+    "auto_explain.log_buffers": "on",
+}
+_PLAN = re.compile(r"LOG:  duration: ([\d.]+) ms  plan:\n(.*)", re.DOTALL)
+_STATEMENT = re.compile(r"LOG:  execute [^:]+: (.*)", re.DOTALL)
+_PARAMETER = re.compile(r"\$(\d+) = ('(?:[^']|'')*'|NULL)")
+_PLACE = re.compile(r"\$(\d+)")
+_LITERAL = re.compile(r"'(?:[^']|'')*'")
+_LOOKS_LIKE_A_VARIABLE = re.compile(r":(?=[A-Za-z_])")
+_RATE = re.compile(r"tps = ([\d.]+)")
+_LATENCY = re.compile(r"latency average = ([\d.]+) ms")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement and the literals it ran with, by position from 1."""
+
+    sql: str
+    literals: Mapping[int, str]
+
+    def filled(self, values: Mapping[str, str]) -> str:
+        """The text without parameters: literals, or the expression given for a literal."""
+
+        def literal(found: re.Match[str]) -> str:
+            told = self.literals[int(found[1])]
+            return values.get(told.strip("'"), told)
+
+        return _PLACE.sub(literal, _LITERAL.sub(_without_variables, self.sql))
+
+
+def _without_variables(found: re.Match[str]) -> str:
+    """A string constant in which pgbench sees no variable of its own."""
+    text = found[0]
+    if not _LOOKS_LIKE_A_VARIABLE.search(text):
+        return text
+    return "E" + _LOOKS_LIKE_A_VARIABLE.sub(r"\\x3a", text.replace("\\", "\\\\"))
+
+
+@asynccontextmanager
+async def observed(place: Place, *, plans: bool = False) -> AsyncIterator["Observer"]:
+    """An app, in this process, whose statements PostgreSQL logs; or, where asked for, their plans."""
+    above = await asyncpg.connect(place.superuser_url)
+    for name, value in (_EXPLAINED if plans else _LOGGED).items():
+        await above.execute(f"alter role {APP} set {name} = '{value}'")
+    try:
+        settings = Settings(
+            database_url=place.server.app_url, owner_database_url=place.server.owner_url, log_level="error"
+        )
+        log.configure(settings)
+        app = create_app(settings)
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://bench") as client:
+            yield Observer(client, place.data_dir / "postgres.log")
+        await app.state.service.database.close()
+    finally:
+        await above.execute(f"alter role {APP} reset all")
+        await above.close()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One execution's plan, as EXPLAIN (ANALYZE, BUFFERS) writes it.
+
+    Args:
+        milliseconds: what the execution took, its being watched included.
+    """
+
+    milliseconds: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Asks, and tells what was asked of the database."""
+
+    client: httpx.AsyncClient
+    log: Path
+
+    async def ask(self, path: str, *, key: str) -> tuple[bytes, list[Statement]]:
+        """Read, twice: the answer's body, and the statements of the second time, when it is known who asks."""
+        await self._send("GET", path, key)
+        body, entries = await self._watch("GET", path, key)
+        return body, _statements(entries)
+
+    async def post(self, path: str, body: str, *, key: str) -> list[Statement]:
+        """Write: the statements, but not those of finding out who asks."""
+        await self._send("GET", "/v1/me", key)
+        return _statements((await self._watch("POST", path, key, body))[1])
+
+    async def plans(self, path: str, *, key: str, times: int = 8) -> list[Plan]:
+        """Read, often enough for PostgreSQL to settle on a plan: the plans of the last time."""
+        for _ in range(times):
+            await self._send("GET", path, key)
+        _, entries = await self._watch("GET", path, key)
+        return [Plan(float(plan[1]), plan[2]) for plan in map(_PLAN.match, entries) if plan]
+
+    async def _watch(self, method: str, path: str, key: str, body: str | None = None) -> tuple[bytes, list[str]]:
+        begin = self.log.stat().st_size
+        answer = await self._send(method, path, key, body)
+        await asyncio.sleep(0.05)
+        with self.log.open("rb") as file:
+            file.seek(begin)
+            return answer, _ENTRY.split(file.read().decode())
+
+    async def _send(self, method: str, path: str, key: str, body: str | None = None) -> bytes:
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        answer = await self.client.request(method, path, headers=headers, content=body)
+        if answer.status_code not in {200, 201}:
+            raise RuntimeError(f"{path}: {answer.status_code} {answer.text}")
+        return answer.content
+
+
+def _statements(entries: Sequence[str]) -> list[Statement]:
+    found: list[tuple[str, dict[int, str]]] = []
+    for entry in entries:
+        statement = _STATEMENT.match(entry)
+        if statement:
+            found.append((statement[1].replace("\n\t", "\n").strip(), {}))
+        elif found and entry.lower().startswith("detail:  parameters:"):
+            found[-1][1].update({int(number): text for number, text in _PARAMETER.findall(entry)})
+    return [Statement(sql, literals) for sql, literals in found]
+
+
+def pgbench(place: Place, text: str, *, load: Load, transactions: int = 0) -> Sample:
+    """Run a pgbench script as the service's role, with prepared statements.
+
+    Args:
+        transactions: of each connection; 0: as many as the load's seconds allow.
+    """
+    address = place.server.address
+    seconds = max(1, round(load.seconds))
+    amount = ["-t", str(transactions)] if transactions else ["-T", str(seconds)]
+    with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
+        file.write(text)
+        file.flush()
+        command = [str(find_programs(None) / "pgbench"), "-n", "-M", "prepared", "-c", str(load.connections), "-j", "1"]
+        command += [*amount, "-f", file.name, "-h", str(address.socket_dir), "-p", str(address.port), "-U", APP]
+        done = subprocess.run(  # noqa: S603 - our own command
+            [*command, address.database], capture_output=True, text=True, check=False, cwd="/", timeout=seconds + 60
+        )
+    rate, latency = _RATE.search(done.stdout), _LATENCY.search(done.stdout)
+    if rate is None or latency is None or "ERROR" in done.stderr:
+        raise RuntimeError(f"pgbench: {done.stderr or done.stdout}")
+    return Sample(float(rate[1]), float(latency[1]))
+
+
+def script(statements: Sequence[Statement], values: Mapping[str, str]) -> str:
+    """A pgbench script of these statements, with these expressions in the place of literals."""
+    return "".join(f"{statement.filled(values).rstrip(';')};\n" for statement in statements)

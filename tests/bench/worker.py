@@ -1,0 +1,73 @@
+"""The servers measured beside the service, each in a process of its own: `python -m tests.bench.worker KIND NUMBER`.
+
+`constant` is the framework's ceiling: a FastAPI app of one route that answers so many constant bytes and is served as
+the service is. `routes` is the service with so many more routes registered before its own.
+"""
+
+import sys
+from socket import socket
+from typing import Any
+
+import uvicorn
+from fastapi import APIRouter, FastAPI, Response
+
+from app import log, main
+from app.serve import address_of, listen, server_config
+from app.settings import load_settings
+
+
+def constant(size: int) -> FastAPI:
+    """An app whose only route takes no parameter and answers that many constant bytes."""
+    app = FastAPI(openapi_url=None, telemetry={"tracing": False, "metrics": False})
+    body = b'"' + b"x" * (size - 2) + b'"'
+
+    @app.get("/")
+    async def answer() -> Response:
+        return Response(body, media_type="application/json")
+
+    return app
+
+
+def with_more_routes(count: int) -> Any:
+    """The service's app behind `count` more routes of ordinary shapes."""
+    more = APIRouter(prefix="/v1", tags=["health"])
+
+    async def nothing() -> Response:
+        return Response(b"null", media_type="application/json")
+
+    shapes = [
+        ("", "GET"),
+        ("", "POST"),
+        ("/{thing_id}", "GET"),
+        ("/{thing_id}", "PATCH"),
+        ("/{thing_id}/moves", "POST"),
+    ]
+    for number in range(count):
+        resource, shape = divmod(number, len(shapes))
+        rest, method = shapes[shape]
+        more.add_api_route(f"/bench-{resource}{rest}", nothing, methods=[method], name=f"bench_{number}")
+    main._ROUTERS = (more, *main._ROUTERS)
+    settings = load_settings()
+    log.configure(settings)
+    return main.create_app(settings)
+
+
+class _Server(uvicorn.Server):
+    address = ""
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        sys.stderr.write(f"{self.address}\n")
+        sys.stderr.flush()
+
+
+def run(app: Any) -> None:
+    """Serve until ended."""
+    with listen("127.0.0.1", 0) as listener:
+        server = _Server(server_config(app))
+        server.address = address_of(listener)
+        server.run([listener])
+
+
+if __name__ == "__main__":
+    run({"constant": constant, "routes": with_more_routes}[sys.argv[1]](int(sys.argv[2])))
