@@ -8,8 +8,9 @@ from typing import Any
 
 from tests.bench.data import Sizes
 from tests.bench.figures import measure
-from tests.bench.place import CHECKOUT, folder, placed, tell
-from tests.bench.processes import Generator, Load, seconds_to_ready
+from tests.bench.load import Load
+from tests.bench.place import CHECKOUT, placed, tell
+from tests.bench.processes import seconds_to_ready
 from tests.bench.rounds import HEAD, Line, busiest, lines, markdown, spread, told
 
 
@@ -17,8 +18,8 @@ def bench(
     data_dir: Path, sizes: Sizes, load: Load, *, rounds: int, starts: int = 5, transactions: int = 0
 ) -> tuple[str, dict[str, Any]]:
     """Make the data where they are missing, and measure: a table and the same for scripts."""
-    with placed(data_dir, sizes) as place, Generator(load) as generator:
-        figures, memory = measure(place, generator, rounds=rounds, transactions=transactions)
+    with placed(data_dir, sizes) as place:
+        figures, memory = measure(place, load, rounds=rounds, transactions=transactions)
     ready = spread([seconds_to_ready(data_dir) for _ in range(starts)])
     about = f"{ready[0]:.2f}", f"{ready[1]:.2f} - {ready[2]:.2f}"
     more: list[Line] = [
@@ -29,15 +30,14 @@ def bench(
         "figures": told(figures),
         "pss_mb": {"goals": (90, 70), "warm": memory.warm, "loaded": memory.loaded},
         "ready_s": {"goals": (3, 2), "spread": ready},
-        "generator_busiest": busiest(figures),
+        "busiest": busiest(figures),
     }
     return markdown([HEAD, *lines(figures), *more]) + _note(found, load), found
 
 
 def _note(found: dict[str, Any], load: Load) -> str:
     return (
-        f"\nOne worker, {load.connections} connections; the load generator was busy at most "
-        f"{found['generator_busiest']:.0%} of the time.\n"
+        f"\nOne worker, {load.connections} connections; the load was busy at most {found['busiest']:.0%} of the time.\n"
     )
 
 
@@ -49,8 +49,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement in a round")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     asked = parser.parse_args()
+    asked.dir.mkdir(mode=0o755, parents=True, exist_ok=True)
     load = Load(seconds=asked.seconds)
-    table, found = bench(folder(asked.dir) / "data", Sizes(), load, rounds=asked.rounds)
+    table, found = bench(asked.dir / "data", Sizes(), load, rounds=asked.rounds)
     sys.stdout.write(table)
     if asked.json:
         asked.json.write_text(json.dumps(found, indent=2) + "\n")

@@ -34,12 +34,10 @@ PERSPECTIVES = ("executive", "manager", "supervisor", "practitioner", "hr")
 CYCLE, IN_CONSENSUS = 5, (1, 3)
 
 # Regions, counties a region, sites a county; whatever is left are teams, spread over the sites.
-_FAN_OUT = (12, 20, 8)
-_KINDS = ("region", "county", "site", "team")
+_LEVELS = {"region": 12, "county": 20, "site": 8, "team": 1_000_000}
 _PROGRAMS = 20
 _BEGIN = datetime(2025, 1, 6, 9, tzinfo=UTC)
 _SPAN = timedelta(days=500)
-_NAMES = ("Cedar", "Harbor", "Prairie", "Summit", "Willow", "Granite", "Juniper", "Lakeside", "Mesa", "Northgate")
 _TITLES = (
     "Fund coaching for all affected roles in this fiscal year",
     "Write protected coaching time into the posted job descriptions",
@@ -56,7 +54,6 @@ _PROSE = (
 )
 _STATUSES = {"proposed": 15, "open": 20, "in_progress": 30, "blocked": 5, "done": 15, "verified": 10, "dismissed": 5}
 _VALUES = {"0": 24, "1": 40, "2": 31, "dont_know": 5}
-_EFFORTS = ("small", "medium", "large", None)
 _ROLES = json.dumps([{"seat": "administrator", "count": 1}, {"seat": "respondent", "count": len(PERSPECTIVES)}])
 
 
@@ -65,7 +62,7 @@ class Sizes:
     """How much of everything.
 
     Args:
-        chain: organizations in one line below the root, each the only child of the one above.
+        chain: more organizations in one line below the root, each the only child of the one above.
         siblings: more organizations below one region, beside its counties.
     """
 
@@ -88,7 +85,7 @@ class Ground:
 
 
 @dataclass(frozen=True)
-class Place:
+class Node:
     """One organization of the tree."""
 
     id: UUID
@@ -96,6 +93,11 @@ class Place:
     kind: str
     path: str
     depth: int
+
+    def child(self, number: int, kind: str) -> "Node":
+        """The organization with this number, below this one."""
+        made = id_of("organizations", number)
+        return Node(made, self.id, kind, self.path + segment(made), self.depth + 1)
 
 
 _FIRST = {
@@ -113,118 +115,93 @@ def id_in_sql(table: str, number: str) -> str:
     return f"('{id_of(table, 0).hex[:20]}' || lpad(to_hex(({number})::bigint), 12, '0'))::uuid"
 
 
-def in_consensus(number: int) -> bool:
-    """Whether the assessment with this number still waits for its consensus."""
-    return number % CYCLE in IN_CONSENSUS
-
-
 class Data:
     """All rows; a method a table."""
 
     def __init__(self, sizes: Sizes, ground: Ground) -> None:
         self.sizes = sizes
         self.ground = ground
-        self._root = Place(ground.root_id, None, "state", segment(ground.root_id), 0)
-        self._number_of_people = max(1, sizes.organizations // 2)
-        self._number_of_uses = max(1, sizes.assessments // 2)
+        self._root = Node(ground.root_id, None, "state", segment(ground.root_id), 0)
+        self._people = max(1, sizes.organizations // 2)
+        self._uses = max(1, sizes.assessments // 2)
 
     @cached_property
-    def tree(self) -> list[Place]:
+    def tree(self) -> list[Node]:
         """The tree without its root, each level spread evenly over the one above."""
-        made: list[Place] = []
+        made: list[Node] = []
         level = [self._root]
-        for kind, fan_out in zip(_KINDS, (*_FAN_OUT, self.sizes.organizations), strict=True):
+        for kind, fan_out in _LEVELS.items():
             count = min(self.sizes.organizations - 1 - len(made), fan_out * len(level))
-            if not count:
-                break
-            level = [_below(level[n % len(level)], len(made) + n, kind) for n in range(count)]
+            above, level = level, []
+            level += [above[n % len(above)].child(len(made) + n, kind) for n in range(count)]
             made += level
         return made
 
     @cached_property
-    def chain(self) -> list[Place]:
+    def chain(self) -> list[Node]:
         """The line of organizations, topmost first."""
-        made: list[Place] = []
+        made = [self._root]
         for n in range(self.sizes.chain):
-            made.append(_below(made[-1] if made else self._root, len(self.tree) + n, "team"))
-        return made
+            made.append(made[-1].child(len(self.tree) + n, "team"))
+        return made[1:]
 
     @property
-    def regions(self) -> list[Place]:
+    def regions(self) -> list[Node]:
         """The organizations directly below the root, without the chain."""
-        return [place for place in self.tree if place.depth == 1]
+        return self.tree[: _LEVELS["region"]]
 
     @property
-    def county(self) -> Place:
-        """One county, or in a tiny tree what comes closest."""
-        return next((place for place in self.tree if place.kind == "county"), self.tree[-1])
+    def county(self) -> Node:
+        """One county."""
+        return next(node for node in self.tree if node.kind == "county")
+
+    def _node_of_use(self, number: int) -> Node:
+        return self.tree[number % self._uses % len(self.tree)]
 
     def organizations(self) -> Rows:
         """The tree, the chain and the siblings."""
-        for number, place in enumerate(self._places()):
-            name = f"{_NAMES[number % len(_NAMES)]} {place.kind} {number}"
-            yield self._versioned(place.id, _BEGIN) | {
-                "parent_id": place.parent_id,
-                "kind": place.kind,
-                "name": name,
-                "name_key": name.casefold(),
-                "path": place.path,
-                "depth": place.depth,
-                "staff_count": 5 + number % 90,
-                "timezone": "America/Chicago",
-            }
-
-    def _places(self) -> Iterator[Place]:
-        yield from self.tree
-        yield from self.chain
-        begin = len(self.tree) + len(self.chain)
-        for number in range(begin, begin + self.sizes.siblings):
-            yield _below(self.tree[0], number, "site")
+        begin = len(self.tree) + self.sizes.chain
+        siblings = (self.tree[0].child(number, "site") for number in range(begin, begin + self.sizes.siblings))
+        for number, node in enumerate([*self.tree, *self.chain, *siblings]):
+            name = _named(f"{node.kind.title()} {number}")
+            yield (
+                self._versioned(node.id)
+                | vars(node)
+                | name
+                | {"staff_count": 5 + number % 90, "timezone": "America/Chicago"}
+            )
 
     def people(self) -> Rows:
         """Half as many as organizations."""
-        for number in range(self._number_of_people):
-            name = f"Supervisor {number}"
-            yield self._versioned(id_of("people", number), _BEGIN) | {
-                "organization_id": self.tree[number % len(self.tree)].id,
-                "name": name,
-                "name_key": name.casefold(),
-                "active": True,
-            }
+        for number in range(self._people):
+            home = {"organization_id": self.tree[number % len(self.tree)].id, "active": True}
+            yield self._versioned(id_of("people", number)) | home | _named(f"Supervisor {number}")
 
     def programs(self) -> Rows:
         """A few, all of the root."""
         for number in range(_PROGRAMS):
-            name = f"Family Connections {number}"
-            yield self._versioned(id_of("programs", number), _BEGIN) | {
-                "organization_id": self.ground.root_id,
-                "name": name,
-                "name_key": name.casefold(),
-                "description": _PROSE,
-            }
+            home = {"organization_id": self.ground.root_id, "description": _PROSE}
+            yield self._versioned(id_of("programs", number)) | home | _named(f"Family Connections {number}")
 
     def implementations(self) -> Rows:
         """One for two assessments, spread over the organizations."""
-        for number in range(self._number_of_uses):
-            yield self._versioned(id_of("implementations", number), _BEGIN) | {
-                "organization_id": self._user(number).id,
+        for number in range(self._uses):
+            yield self._versioned(id_of("implementations", number)) | {
+                "organization_id": self._node_of_use(number).id,
                 "program_id": id_of("programs", number // len(self.tree) % _PROGRAMS),
                 "stage": "initial_implementation",
             }
 
-    def _user(self, implementation: int) -> Place:
-        return self.tree[implementation % len(self.tree)]
-
     def assessments(self) -> Rows:
         """Final, or in consensus."""
-        for number, at in self._instants(self.sizes.assessments):
-            use, final = number % self._number_of_uses, not in_consensus(number)
+        for number, at in _instants(self.sizes.assessments):
+            final = number % CYCLE not in IN_CONSENSUS
             yield self._versioned(id_of("assessments", number), at) | {
-                "organization_id": self._user(use).id,
-                "implementation_id": id_of("implementations", use),
+                "organization_id": self._node_of_use(number).id,
+                "implementation_id": id_of("implementations", number % self._uses),
                 "instrument_version_id": self.ground.instrument_version_id,
                 "scoring_profile_id": self.ground.scoring_profile_id,
-                "title": f"Session {1 + number // self._number_of_uses}",
+                "title": f"Session {1 + number // self._uses}",
                 "mode": "open",
                 "state": "final" if final else "consensus",
                 "stage": "initial_implementation",
@@ -238,73 +215,51 @@ class Data:
 
     def participants(self) -> Rows:
         """Five respondents and an administrator an assessment."""
-        for number, at in self._instants(self.sizes.assessments):
+        for number, at in _instants(self.sizes.assessments):
             for place, perspective in enumerate((*PERSPECTIVES, None)):
                 yield self._versioned(_seat(number, place), at) | {
                     "assessment_id": id_of("assessments", number),
-                    "seat": "administrator" if perspective is None else "respondent",
+                    "seat": "respondent" if perspective else "administrator",
                     "perspective": perspective,
-                    "label": None if perspective is None else f"Seat {place + 1}",
+                    "label": f"Seat {place + 1}" if perspective else None,
                 }
 
     def votes(self) -> Rows:
         """Every respondent on every practice."""
-        for number, at in self._instants(self.sizes.assessments):
-            assessment_id, values = id_of("assessments", number), self._votes_on(number)
-            for place in range(len(PERSPECTIVES)):
-                seat, first = _seat(number, place), place * len(PRACTICES)
-                for practice, code in enumerate(PRACTICES, first):
-                    yield self._versioned(id_of("votes", number * len(values) + practice), at) | {
-                        "assessment_id": assessment_id,
-                        "participant_id": seat,
-                        "practice": code,
-                        "round": 1,
-                        "value": values[practice],
-                    }
-
-    @staticmethod
-    def _votes_on(assessment: int) -> list[str]:
-        chance = Random(assessment)  # noqa: S311  # the same rows every time
-        return chance.choices(list(_VALUES), list(_VALUES.values()), k=len(PERSPECTIVES) * len(PRACTICES))
+        for number, at in _instants(self.sizes.assessments):
+            for vote, value in enumerate(_votes(number)):
+                place, practice = divmod(vote, len(PRACTICES))
+                yield self._versioned(id_of("votes", number * len(PERSPECTIVES) * len(PRACTICES) + vote), at) | {
+                    "assessment_id": id_of("assessments", number),
+                    "participant_id": _seat(number, place),
+                    "practice": PRACTICES[practice],
+                    "round": 1,
+                    "value": value,
+                }
 
     def consensus(self) -> Rows:
-        """On every practice of a final assessment: the lower median."""
-        for number, at in self._instants(self.sizes.assessments):
-            if in_consensus(number):
-                continue
-            values = self._votes_on(number)
-            for practice, code in enumerate(PRACTICES):
-                votes = sorted(value for value in values[practice :: len(PRACTICES)] if value != "dont_know")
-                agreed = votes[(len(votes) - 1) // 2] if votes else "1"
-                yield self._versioned(id_of("consensus", number * len(PRACTICES) + practice), at) | {
-                    "assessment_id": id_of("assessments", number),
-                    "practice": code,
-                    "value": agreed,
-                    "note": None if set(votes) == {agreed} else "The team went through the examples of both levels.",
-                    "method": "discussion",
-                    "recorded_by": self.ground.principal_id,
-                }
+        """On every practice of a final assessment: the lower median, with a note where not all agreed before."""
+        for number, practice, row in self._of_final("consensus", PRACTICES):
+            votes = sorted(value for value in _votes(number)[practice :: len(PRACTICES)] if value != "dont_know")
+            agreed = votes[(len(votes) - 1) // 2] if votes else "1"
+            yield row | {
+                "practice": PRACTICES[practice],
+                "value": agreed,
+                "note": None if set(votes) == {agreed} else "The team went through the examples of both levels.",
+                "method": "discussion",
+                "recorded_by": self.ground.principal_id,
+            }
 
     def practice_ratings(self) -> Rows:
         """How important and how feasible: on every practice of a final assessment."""
-        for number, at in self._instants(self.sizes.assessments):
-            if in_consensus(number):
-                continue
-            for practice, code in enumerate(PRACTICES):
-                yield self._versioned(id_of("practice_ratings", number * len(PRACTICES) + practice), at) | {
-                    "assessment_id": id_of("assessments", number),
-                    "practice": code,
-                    "importance": 1 + (number + practice) % 5,
-                    "feasibility": 1 + (number + 2 * practice) % 5,
-                }
+        for number, practice, row in self._of_final("practice_ratings", PRACTICES):
+            rating = {"importance": 1 + (number + practice) % 5, "feasibility": 1 + (number + 2 * practice) % 5}
+            yield row | {"practice": PRACTICES[practice]} | rating
 
     def administration_records(self) -> Rows:
         """How each final assessment was run."""
-        for number, at in self._instants(self.sizes.assessments):
-            if in_consensus(number):
-                continue
-            yield self._versioned(id_of("administration_records", number), at) | {
-                "assessment_id": id_of("assessments", number),
+        for _, _, row in self._of_final("administration_records", ("record",)):
+            yield row | {
                 "roles_present": _ROLES,
                 "checklist": "[]",
                 "evidence_reviewed": True,
@@ -315,52 +270,54 @@ class Data:
     def action_items(self) -> Rows:
         """Most from a gap, most with an owner and a due date."""
         chance = Random(9)  # noqa: S311  # the same rows every time
-        for number, at in self._instants(self.sizes.items):
+        for number, at in _instants(self.sizes.items):
             gap = chance.random() < 0.7
-            assessment = chance.randrange(self.sizes.assessments) if gap else None
-            user = chance.randrange(len(self.tree)) if assessment is None else assessment % self._number_of_uses
+            assessment = chance.randrange(self.sizes.assessments)
             status = chance.choices(list(_STATUSES), list(_STATUSES.values()))[0]
+            owner, verifier = (id_of("people", chance.randrange(self._people)) for _ in range(2))
             title = f"{_TITLES[number % len(_TITLES)]} ({number})"
-            done = status in {"done", "verified"}
-            owner = chance.randrange(self._number_of_people) if chance.random() < 0.8 else None
-            due = date(2026, 1, 1) + timedelta(days=chance.randrange(-200, 500))
-            verifier = chance.randrange(self._number_of_people)
             yield self._versioned(id_of("action_items", number), at) | {
-                "organization_id": self._user(user).id,
-                "assessment_id": None if assessment is None else id_of("assessments", assessment),
+                "organization_id": self._node_of_use(assessment).id,
+                "assessment_id": id_of("assessments", assessment) if gap else None,
                 "practices": sorted(chance.sample(PRACTICES, chance.choice((1, 1, 2, 3)))),
                 "title": title,
                 "title_key": title.casefold(),
                 "description": _PROSE if chance.random() < 0.5 else None,
                 "status": status,
-                "owner_id": None if owner is None else id_of("people", owner),
-                "due_on": due if chance.random() < 0.85 else None,
-                "effort": chance.choice(_EFFORTS),
+                "owner_id": owner if chance.random() < 0.8 else None,
+                "due_on": date(2026, 1, 1) + timedelta(chance.randrange(-200, 500)) if chance.random() < 0.85 else None,
+                "effort": chance.choice(("small", "medium", "large", None)),
                 "expected_level": chance.choice((1, 2)) if gap else None,
                 "gap_score": chance.choice((0, 1)) if gap else None,
-                "verified_by": id_of("people", verifier) if status == "verified" else None,
-                "done_at": at + timedelta(days=40) if done else None,
+                "verified_by": verifier if status == "verified" else None,
+                "done_at": at + timedelta(days=40) if status in {"done", "verified"} else None,
             }
 
-    def _versioned(self, row_id: UUID, at: datetime) -> dict[str, Any]:
-        return {
-            "tenant_id": self.ground.tenant_id,
-            "id": row_id,
-            "created_at": at,
-            "updated_at": at + timedelta(hours=1),
-            "version": 1,
-        }
+    def _of_final(self, table: str, parts: tuple[str, ...]) -> Iterator[tuple[int, int, dict[str, Any]]]:
+        for number, at in _instants(self.sizes.assessments):
+            if number % CYCLE not in IN_CONSENSUS:
+                for part in range(len(parts)):
+                    row = self._versioned(id_of(table, number * len(parts) + part), at)
+                    yield number, part, row | {"assessment_id": id_of("assessments", number)}
 
-    @staticmethod
-    def _instants(count: int) -> Iterator[tuple[int, datetime]]:
-        for number in range(count):
-            yield number, _BEGIN + _SPAN * number / count
+    def _versioned(self, row_id: UUID, at: datetime = _BEGIN) -> dict[str, Any]:
+        times = {"created_at": at, "updated_at": at + timedelta(hours=1)}
+        return {"tenant_id": self.ground.tenant_id, "id": row_id, "version": 1, **times}
 
 
-def _below(parent: Place, number: int, kind: str) -> Place:
-    made = id_of("organizations", number)
-    return Place(made, parent.id, kind, parent.path + segment(made), parent.depth + 1)
+def _named(name: str) -> dict[str, str]:
+    return {"name": name, "name_key": name.casefold()}
+
+
+def _votes(assessment: int) -> list[str]:
+    chance = Random(assessment)  # noqa: S311  # the same rows every time
+    return chance.choices(list(_VALUES), list(_VALUES.values()), k=len(PERSPECTIVES) * len(PRACTICES))
 
 
 def _seat(assessment: int, place: int) -> UUID:
     return id_of("participants", assessment * (len(PERSPECTIVES) + 1) + place)
+
+
+def _instants(count: int) -> Iterator[tuple[int, datetime]]:
+    for number in range(count):
+        yield number, _BEGIN + _SPAN * number / count

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -10,13 +10,12 @@ from random import Random
 from statistics import median
 from uuid import UUID
 
-import asyncpg
-
 from tests.bench.data import CYCLE, IN_CONSENSUS, id_in_sql, id_of
+from tests.bench.load import Load, Sample, Target, drive
 from tests.bench.place import Place
-from tests.bench.processes import Generator, Server, Target, service, worker
+from tests.bench.processes import Server, service, worker
 from tests.bench.rounds import PGBENCH, Figure, run
-from tests.bench.statements import Statement, observed, pgbench, script
+from tests.bench.statements import STATEMENTS, Statement, observed, pgbench, script, statements
 
 MORE_ROUTES = 65
 _MOST_IDS = 4_000
@@ -96,41 +95,30 @@ def new_item(place: Place) -> str:
 
 async def know(place: Place, chosen: Sequence[Read]) -> tuple[list[Known], str]:
     """Ask everything once: what is known of the reads, and pgbench's script of the INSERT behind the POST."""
-    found = []
-    async with observed(place) as observer:
+    found, key = [], place.keys.admin
+    async with observed(place, STATEMENTS) as observer:
+        await observer.ask("/v1/me", key=key)
         for read in chosen:
-            sizes = [len((await observer.ask(path, key=place.keys.admin))[0]) for path in read.paths[:_SAMPLED]]
-            _, statements = await observer.ask(read.paths[0], key=place.keys.admin)
-            found.append(Known(int(median(sizes)), _script_of(read, statements)))
-        written = await observer.post("/v1/action-items", new_item(place), key=place.keys.admin)
-    [insert] = [one for one in written if one.sql.lower().startswith("insert into action_items ")]
-    return found, await _insert_script(place, insert)
+            sizes = [len(await observer.ask(path, key=key)) for path in read.paths[:_SAMPLED]]
+            _, entries = await observer.watch(read.paths[0], key=key)
+            found.append(Known(int(median(sizes)), _script_of(read, statements(entries))))
+        made, entries = await observer.watch("/v1/action-items", key=key, body=new_item(place))
+    [insert] = [one for one in statements(entries) if one.sql.lower().startswith("insert into action_items ")]
+    return found, script([insert], {json.loads(made)["id"]: "gen_random_uuid()"})
 
 
-def _script_of(read: Read, statements: Sequence[Statement]) -> str:
+def _script_of(read: Read, found: Sequence[Statement]) -> str:
     if not read.ids:
-        return script(statements, {})
+        return script(found, {})
     new = {str(read.ids[0]): id_in_sql(read.table, ":number")}
-    return f"\\set number {read.number}\n{script(statements, new)}"
-
-
-async def _insert_script(place: Place, insert: Statement) -> str:
-    connection = await asyncpg.connect(place.superuser_url)
-    try:
-        made = await connection.fetchval(
-            "select id from action_items where title = $1 order by id desc limit 1", _TITLE
-        )
-    finally:
-        await connection.close()
-    return script([insert], {str(made): "gen_random_uuid()"})
+    return f"\\set number {read.number}\n{script(found, new)}"
 
 
 async def remove_made(place: Place) -> None:
     """Remove what the POSTs and INSERTs of a run left behind."""
     mine = "in (select id from action_items where title = $1)"
     below = {"action_item_changes": "action_item_id", "outbox_events": "subject_id", "audit_events": "subject_id"}
-    connection = await asyncpg.connect(place.superuser_url)
-    try:
+    async with place.superuser() as connection:
         await connection.execute("set session_replication_role = replica")
         for table, column in below.items():
             await connection.execute(f"delete from {table} where {column} {mine}", _TITLE)  # noqa: S608
@@ -139,8 +127,6 @@ async def remove_made(place: Place) -> None:
         for table in ("action_items", "idempotency_keys", *below):
             await connection.execute(f"vacuum (analyze) {table}")
         await connection.execute("checkpoint")
-    finally:
-        await connection.close()
 
 
 @dataclass
@@ -151,7 +137,7 @@ class Memory:
     loaded: float
 
 
-def measure(place: Place, generator: Generator, *, rounds: int, transactions: int = 0) -> tuple[list[Figure], Memory]:
+def measure(place: Place, load: Load, *, rounds: int, transactions: int = 0) -> tuple[list[Figure], Memory]:
     """Measure everything but the start.
 
     Args:
@@ -159,22 +145,22 @@ def measure(place: Place, generator: Generator, *, rounds: int, transactions: in
     """
     chosen = reads(place)
     known, insert = asyncio.run(know(place, chosen))
-    bench = partial(pgbench, place, load=generator.load, transactions=transactions)
+    bare = partial(pgbench, place, load=load, transactions=transactions)
     try:
         with ExitStack() as stack:
             ours = stack.enter_context(service(**place.settings))
+            constants = stack.enter_context(worker("constants", *(facts.body_bytes for facts in known)))
+            crowded = stack.enter_context(worker("routes", MORE_ROUTES, **place.settings))
             figures = []
-            for read, facts in zip(chosen, known, strict=True):
-                constant = stack.enter_context(worker("constant", facts.body_bytes))
+            for number, (read, facts) in enumerate(zip(chosen, known, strict=True)):
                 sides = {
-                    "ours": generator.at(asked(place, ours, read.paths)),
-                    "constant": generator.at(Target(constant, ["/"])),
-                    PGBENCH: partial(bench, facts.script),
+                    "ours": partial(drive, asked(place, ours, read.paths), load),
+                    "constant": partial(drive, Target(constants, [f"/{number}"]), load),
+                    PGBENCH: partial(bare, facts.script),
                 }
                 figures.append(Figure(read.name, sides, {"constant": read.goals}, facts.body_bytes))
-            figures.append(_post(place, generator, ours, partial(bench, insert)))
-            servers = [stack.enter_context(worker("routes", count, **place.settings)) for count in (MORE_ROUTES, 0)]
-            figures += _more_routes(place, generator, chosen[0], *servers)
+            figures.append(_post(place, load, ours, partial(bare, insert)))
+            figures += _more_routes(place, load, chosen[0], crowded, ours)
             for figure in figures:
                 next(iter(figure.sides.values()))()
             warm = ours.pss()
@@ -189,21 +175,28 @@ def asked(place: Place, server: Server, paths: Sequence[str]) -> Target:
     return Target(server, paths, {"Authorization": f"Bearer {place.keys.admin}"})
 
 
-def _post(place: Place, generator: Generator, ours: Server, insert: partial) -> Figure:
+def _post(place: Place, load: Load, ours: Server, insert: Callable[[], Sample]) -> Figure:
     headers = {"Authorization": f"Bearer {place.keys.admin}", "Idempotency-Key": "{unique}"}
     post = Target(ours, ["/v1/action-items"], headers, new_item(place), status=201)
     bare = "bare INSERT by pgbench"
-    return Figure("POST of an action item with a key", {"ours": generator.at(post), bare: insert}, {bare: (0.1, 0.2)})
+    return Figure(
+        "keyed POST of an action item", {"ours": partial(drive, post, load), bare: insert}, {bare: (0.1, 0.2)}
+    )
 
 
-def _more_routes(place: Place, generator: Generator, read: Read, crowded: Server, plain: Server) -> list[Figure]:
+def _more_routes(place: Place, load: Load, read: Read, crowded: Server, ours: Server) -> list[Figure]:
     names = f"with {MORE_ROUTES} more routes", "without"
     # The index of plain reads takes no notice of more routes; a write goes through the framework's own search, and
     # one that is refused for want of a key does little else.
-    refused = [Target(server, ["/v1/action-items"], {}, new_item(place), status=401) for server in (crowded, plain)]
-    read_twice = [asked(place, server, read.paths) for server in (crowded, plain)]
-    goals = {names[1]: (0.8, 0.9)}
+    targets = {
+        read.name: [asked(place, server, read.paths) for server in (crowded, ours)],
+        "POST refused": [Target(server, ["/v1/action-items"], {}, new_item(place), 401) for server in (crowded, ours)],
+    }
     return [
-        Figure(f"{what}, {names[0]}", dict(zip(names, map(generator.at, targets), strict=True)), goals)
-        for what, targets in ((read.name, read_twice), ("POST refused", refused))
+        Figure(
+            f"{what} {names[0]}",
+            {name: partial(drive, target, load) for name, target in zip(names, both, strict=True)},
+            {names[1]: (0.8, 0.9)},
+        )
+        for what, both in targets.items()
     ]

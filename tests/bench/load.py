@@ -1,158 +1,151 @@
-"""The load generator: a few keep-alive connections in one thread, and nothing but sockets.
+"""The load: a few keep-alive connections, each with one request on its way. It runs in the benchmark's own process."""
 
-It runs in a process of its own, takes one job a line on its standard input and answers one line each. It is written to
-cost little a request, and it tells how busy it was: a generator that is busy all the time measures itself.
-"""
-
-import json
-import select
-import socket
-import sys
+import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import count, cycle
-from typing import Any
+from uuid import uuid4
 
-CHUNK = 262_144
-DRAIN_SECONDS = 10.0
-_END_OF_CHUNKS = b"0\r\n\r\n"
+import httptools
+import uvloop
 
+from tests.bench.processes import Server
 
-class Connection:
-    """One connection with at most one request on its way."""
-
-    __slots__ = ("_chunked", "_left", "_tail", "recv", "sendall", "sent_at", "socket", "status")
-
-    def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.recv, self.sendall = self.socket.recv, self.socket.sendall
-        self.sent_at = 0.0
-        self.status = b""
-        self._left = 0
-        self._chunked = False
-        self._tail = b""
-
-    def receive(self) -> bool:
-        """Take what has come; whether the answer is whole."""
-        data = self.recv(CHUNK)
-        if not data:
-            raise ConnectionError("the server closed a connection")
-        if self._left:
-            self._left -= len(data)
-            return self._left <= 0
-        if self._chunked:
-            self._tail = (self._tail + data)[-5:]
-            self._chunked = self._tail != _END_OF_CHUNKS
-            return not self._chunked
-        return self._begin(self._tail + data)
-
-    def _begin(self, data: bytes) -> bool:
-        end = data.find(b"\r\n\r\n")
-        if end < 0:
-            self._tail = data
-            return False
-        head = data[:end].lower()
-        self.status = head[9:12]
-        at = head.find(b"content-length:")
-        if at < 0:
-            self._tail = data[-5:]
-            self._chunked = b"chunked" in head and self._tail != _END_OF_CHUNKS
-            return not self._chunked
-        self._tail = b""
-        self._left = max(0, end + 4 + int(head[at + 15 :].partition(b"\r")[0]) - len(data))
-        return self._left == 0
+_DRAIN_SECONDS = 20.0
 
 
-def requests_of(job: dict[str, Any]) -> Iterator[bytes]:
-    """The requests to send, over and over; each with a name of its own where the job says so."""
-    head = "".join(f"{name}: {value}\r\n" for name, value in job["headers"].items())
-    body = job["body"]
-    if job["method"] != "GET":
-        head += f"Content-Type: application/json\r\nContent-Length: {len(body.encode())}\r\n"
-    texts = [f"{job['method']} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}\r\n{body}" for path in job["paths"]]
-    before, unique, after = texts[0].encode().partition(b"{unique}")
-    if not unique:
-        yield from cycle([text.encode() for text in texts])
-    for number in count():
-        yield before + f"{job['unique']}-{number:08d}".encode() + after
+@dataclass(frozen=True)
+class Load:
+    """How hard a server is asked; the seconds to warm up do not count."""
+
+    connections: int = 8
+    seconds: float = 1.0
+    warm: float = 0.3
 
 
-def run(job: dict[str, Any]) -> dict[str, Any]:
-    """Do one job: some seconds to warm up, and some that count."""
-    next_request = requests_of(job).__next__
-    connections = [Connection(job["port"]) for _ in range(job["connections"])]
-    poller = select.epoll()
-    by_descriptor = {one.socket.fileno(): one for one in connections}
-    for descriptor in by_descriptor:
-        poller.register(descriptor, select.EPOLLIN)
-    try:
-        return _measure(job, by_descriptor, poller.poll, next_request)
-    finally:
-        poller.close()
-        for one in connections:
-            one.socket.close()
+@dataclass(frozen=True)
+class Target:
+    """Requests to one server, taken in turn.
+
+    Args:
+        body: of a POST; `{unique}` in the headers becomes another text with every request.
+        status: of every answer, or the measurement is void.
+    """
+
+    server: Server
+    paths: Sequence[str]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+    status: int = 200
+
+    def requests(self) -> Iterator[bytes]:
+        """What is sent, without end."""
+        head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "127.0.0.1", **self.headers}.items())
+        method, body = "GET", self.body or ""
+        if self.body is not None:
+            method, head = "POST", f"{head}Content-Type: application/json\r\nContent-Length: {len(body.encode())}\r\n"
+        texts = [f"{method} {path} HTTP/1.1\r\n{head}\r\n{body}".encode() for path in self.paths]
+        before, unique, after = texts[0].partition(b"{unique}")
+        if not unique:
+            return cycle(texts)
+        run = uuid4().hex
+        return (before + f"{run}-{number:08d}".encode() + after for number in count())
 
 
-def _measure(
-    job: dict[str, Any],
-    connections: dict[int, Connection],
-    poll: Callable[[float], list[tuple[int, int]]],
-    next_request: Callable[[], bytes],
-) -> dict[str, Any]:
-    clock = time.perf_counter
-    expected = str(job["status"]).encode()
-    taken: list[float] = []
-    failures: list[str] = []
-    begun = clock() + job["warm"]
-    ended = begun + job["seconds"]
-    requests, waiting, cpu = 0, len(connections), 0.0
-    for one in connections.values():
-        one.sent_at = clock()
-        one.sendall(next_request())
-    measuring = False
-    while waiting:
-        if clock() > ended + DRAIN_SECONDS:
-            raise TimeoutError("too few answers came in time")
-        for descriptor, _ in poll(0.2):
-            one = connections[descriptor]
-            if not one.receive():
-                continue
-            now = clock()
-            requests += 1
-            if one.status != expected:
-                failures.append(one.status.decode())
-            if measuring and (now < ended or not taken):
-                taken.append(now - one.sent_at)
-            elif not measuring and now >= begun:
-                # On a machine too busy to answer anything in time the measurement begins late, and is as long.
-                measuring, begun, ended, cpu = True, now, now + job["seconds"], time.process_time()
-            if now < ended or not taken:
-                one.sent_at = now
-                one.sendall(next_request())
-            else:
-                waiting -= 1
-    taken.sort()
-    return {
-        "rate": len(taken) / (ended - begun),
-        "requests": requests,
-        "p50_ms": taken[len(taken) // 2] * 1000 if taken else None,
-        "p99_ms": taken[len(taken) * 99 // 100] * 1000 if taken else None,
-        "busy": (time.process_time() - cpu) / (ended - begun) if measuring else None,
-        "failures": failures[:5],
-    }
+@dataclass(frozen=True)
+class Sample:
+    """What one measurement told.
+
+    Args:
+        rate: answers a second.
+        cpu_us: the server's CPU microseconds an answer; not known of pgbench.
+        busy: the share of the time the load was busy: at 1 it would have measured itself.
+    """
+
+    rate: float
+    p50_ms: float
+    p99_ms: float | None = None
+    cpu_us: float | None = None
+    busy: float = 0
 
 
-def main() -> None:
-    """Serve jobs until the input ends."""
-    for line in sys.stdin:
-        try:
-            answer = run(json.loads(line))
-        except (OSError, TimeoutError) as failed:
-            answer = {"error": f"{type(failed).__name__}: {failed}"}
-        sys.stdout.write(json.dumps(answer) + "\n")
-        sys.stdout.flush()
+class _Run:
+    """What all connections of one measurement share: its time, and what they saw."""
+
+    def __init__(self, target: Target, load: Load) -> None:
+        self.next_request = target.requests().__next__
+        self.status = target.status
+        self.load = load
+        self.begin = time.perf_counter() + load.warm
+        self.end = self.begin + load.seconds
+        self.answers = 0
+        self.taken: list[float] = []
+        self.failures: set[int] = set()
+
+    def note(self, status: int, sent: float, now: float) -> bool:
+        """Count an answer; whether there is time for another request."""
+        self.answers += 1
+        if status != self.status:
+            self.failures.add(status)
+        if sent >= self.begin:
+            self.taken.append(now - sent)
+        if now >= self.end and not self.taken:
+            # On a machine too busy to answer anything in time the measurement begins late, and is as long.
+            self.begin, self.end = now, now + self.load.seconds
+        return now < self.end
 
 
-if __name__ == "__main__":
-    main()
+class _Connection(asyncio.Protocol):
+    def __init__(self, run: _Run) -> None:
+        self._run = run
+        self._parser = httptools.HttpResponseParser(self)
+        self.data_received = self._parser.feed_data
+        self.done = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._write = transport.write  # type: ignore[attr-defined]
+        self._send(time.perf_counter())
+
+    def _send(self, now: float) -> None:
+        self._sent = now
+        self._write(self._run.next_request())
+
+    def on_message_complete(self) -> None:
+        now = time.perf_counter()
+        if self._run.note(self._parser.get_status_code(), self._sent, now):
+            self._send(now)
+        else:
+            self.done.set_result(None)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_exception(ConnectionError("the server closed a connection"))
+
+
+async def _ask(run: _Run, port: int) -> None:
+    loop = asyncio.get_running_loop()
+    made = [
+        await loop.create_connection(lambda: _Connection(run), "127.0.0.1", port) for _ in range(run.load.connections)
+    ]
+    async with asyncio.timeout(run.load.warm + run.load.seconds + _DRAIN_SECONDS):
+        await asyncio.gather(*(connection.done for _, connection in made))
+    for transport, _ in made:
+        transport.abort()
+
+
+def drive(target: Target, load: Load) -> Sample:
+    """Ask a server for a while.
+
+    Raises:
+        RuntimeError: an answer was not what it should be.
+    """
+    run, before, own, begun = _Run(target, load), target.server.cpu(), time.process_time(), time.perf_counter()
+    uvloop.run(_ask(run, target.server.port))
+    busy = (time.process_time() - own) / (time.perf_counter() - begun)
+    cpu_us = (target.server.cpu() - before) / run.answers * 1e6
+    if run.failures or not run.taken:
+        raise RuntimeError(f"{target.paths[0]}: {sorted(run.failures)}")
+    taken = sorted(one * 1000 for one in run.taken)
+    rate = len(taken) / load.seconds
+    return Sample(rate, taken[len(taken) // 2], taken[len(taken) * 99 // 100], cpu_us, busy)

@@ -6,8 +6,8 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
@@ -29,25 +29,23 @@ from app.tree.models import OrganizationKind
 from tests.bench.data import TABLES, Data, Ground, Sizes
 
 CHECKOUT = Path(app.__file__).parents[1]
-_BULK = "set session_replication_role = replica"
+# With more items than this the foreign keys are not checked: that takes most of the time, and fewer showed them right.
+_MOST_CHECKED = 200_000
 
 
 @dataclass(frozen=True)
 class Keys:
-    """Whose eyes the data are seen with."""
+    """Whose eyes the data are seen with: all of it, a county, a region (about a twelfth), a third of the regions."""
 
     admin: str
     county: str
+    region: str
     third: str
 
 
 @dataclass(frozen=True)
 class Place:
-    """The running database with the data in it.
-
-    Args:
-        data_dir: of the embedded server.
-    """
+    """The running database with the data in it."""
 
     data_dir: Path
     server: EmbeddedServer
@@ -59,23 +57,20 @@ class Place:
         """What a service that works on it is started with."""
         return {"FA_DATABASE_URL": self.server.app_url, "FA_OWNER_DATABASE_URL": self.server.owner_url}
 
-    @property
-    def superuser_url(self) -> str:
-        """Address for what neither the owner nor the service may do."""
-        return self.server.address.url(SUPERUSER)
+    @asynccontextmanager
+    async def superuser(self) -> AsyncIterator[Any]:
+        """A connection for what neither the owner nor the service may do."""
+        connection = await asyncpg.connect(self.server.address.url(SUPERUSER))
+        try:
+            yield connection
+        finally:
+            await connection.close()
 
 
 def tell(line: str) -> None:
     """Say what is going on."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
-
-
-def folder(path: Path) -> Path:
-    """The benchmark's folder, made if missing; version control passes it over."""
-    path.mkdir(mode=0o755, parents=True, exist_ok=True)
-    (path / ".gitignore").write_text("*\n")
-    return path
 
 
 @contextmanager
@@ -85,7 +80,7 @@ def placed(data_dir: Path, sizes: Sizes) -> Iterator[Place]:
     wanted = {"made_from": _made_from(), **asdict(sizes)}
     known = json.loads(marker.read_text()) if marker.exists() else {}
     if data_dir.exists() and {name: known.get(name) for name in wanted} != wanted:
-        _remove(data_dir)
+        remove(data_dir)
     with EmbeddedServer(data_dir) as server:
         if not marker.exists():
             begun = time.monotonic()
@@ -100,18 +95,13 @@ def placed(data_dir: Path, sizes: Sizes) -> Iterator[Place]:
 
 def _made_from() -> str:
     """A hash of what decides on the rows and on their tables."""
-    sources = [
-        Path(__file__),
-        Path(__file__).with_name("data.py"),
-        *(CHECKOUT / "migrations" / "versions").glob("*.py"),
-    ]
-    told = hashlib.sha256()
-    for source in sorted(sources):
-        told.update(source.read_bytes())
-    return told.hexdigest()
+    here = Path(__file__)
+    sources = [here, here.with_name("data.py"), *(CHECKOUT / "migrations" / "versions").glob("*.py")]
+    return hashlib.sha256(b"".join(source.read_bytes() for source in sorted(sources))).hexdigest()
 
 
-def _remove(data_dir: Path) -> None:
+def remove(data_dir: Path) -> None:
+    """Remove an embedded server's folder, and its files where they lie elsewhere."""
     pointer = data_dir / "postgres.location"
     if pointer.exists():
         shutil.rmtree(pointer.read_text().strip(), ignore_errors=True)
@@ -121,70 +111,44 @@ def _remove(data_dir: Path) -> None:
 async def _make(server: EmbeddedServer, sizes: Sizes) -> dict[str, Any]:
     await migrate(server.owner_url, "fa_app", login_is_separate=True)
     load_models()
-    ground, admin = await _tenant(server.owner_url)
-    data = Data(sizes, ground)
-    await _copy(server, data)
+    engine = create_async_engine(
+        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(server.owner_url), poolclass=NullPool
+    )
+    tenant, root, admin = await create_tenant(
+        engine, slug="bench", name="Department of Family Services", root_kind=OrganizationKind.STATE
+    )
+    connection = await asyncpg.connect(server.address.url(SUPERUSER))
+    try:
+        ground = await _ground(connection, tenant.id, root.id)
+        data = Data(sizes, ground)
+        await _copy(connection, data)
+    finally:
+        await connection.close()
     regions = data.regions
-    keys = {
-        "admin": admin,
-        "county": await _key(server.owner_url, ground, [data.county.id]),
-        "third": await _key(server.owner_url, ground, [place.id for place in regions[: max(1, len(regions) // 3)]]),
-    }
+    keys = {"admin": admin}
+    for name, nodes in {"county": [data.county], "region": regions[:1], "third": regions[: len(regions) // 3]}.items():
+        async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+            grants = [(Role.VIEWER, node.id) for node in nodes]
+            _, keys[name] = await create_key(operators_transaction(session, tenant.id), name=name, grants=grants)
     return {"ground": {name: str(value) for name, value in asdict(ground).items()}, "keys": keys}
 
 
-def _engine(url: str) -> Any:
-    return create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=NullPool)
+async def _ground(connection: Any, tenant_id: UUID, root_id: UUID) -> Ground:
+    tables = ("instrument_versions", "scoring_profiles", "principals")
+    found = [
+        await connection.fetchval(f"select id from {table} where tenant_id = $1 order by id desc", tenant_id)  # noqa: S608
+        for table in tables
+    ]
+    return Ground(tenant_id, root_id, *found)
 
 
-async def _tenant(url: str) -> tuple[Ground, str]:
-    tenant, root, key = await create_tenant(
-        _engine(url), slug="bench", name="Department of Family Services", root_kind=OrganizationKind.STATE
-    )
-    connection = await asyncpg.connect(url)
-    try:
-        found = {
-            name: await connection.fetchval(f"select id from {table} where tenant_id = $1 order by id desc", tenant.id)  # noqa: S608
-            for name, table in (
-                ("instrument_version_id", "instrument_versions"),
-                ("scoring_profile_id", "scoring_profiles"),
-                ("principal_id", "principals"),
-            )
-        }
-    finally:
-        await connection.close()
-    return Ground(tenant_id=tenant.id, root_id=root.id, **found), key
-
-
-async def _key(url: str, ground: Ground, organizations: list[UUID]) -> str:
-    async with AsyncSession(_engine(url), expire_on_commit=False) as session, session.begin():
-        tx = operators_transaction(session, ground.tenant_id)
-        _, key = await create_key(tx, name="bench", grants=[(Role.VIEWER, one) for one in organizations])
-    return key
-
-
-async def _copy(server: EmbeddedServer, data: Data) -> None:
-    # The owner's COPY has every foreign key checked. Of the millions of rows for the growth check the small run has
-    # shown that the keys are right, and checking them again would take most of the time.
-    checked = data.sizes.assessments <= Sizes().assessments
-    connection = await asyncpg.connect(server.owner_url if checked else server.address.url(SUPERUSER))
-    try:
-        if not checked:
-            await connection.execute(_BULK)
-        for table in TABLES:
-            rows = getattr(data, table)()
-            first = next(rows, None)
-            if first is not None:
-                records = (tuple(row.values()) for row in chain([first], rows))
-                await connection.copy_records_to_table(table, records=records, columns=list(first), timeout=1800)
-        await connection.execute("vacuum (analyze)" if not checked else "analyze", timeout=600)
-        if checked:
-            for table in TABLES:
-                await connection.execute(f"vacuum {table}")
-    finally:
-        await connection.close()
-    above = await asyncpg.connect(server.address.url(SUPERUSER))
-    try:
-        await above.execute("checkpoint", timeout=600)
-    finally:
-        await above.close()
+async def _copy(connection: Any, data: Data) -> None:
+    if data.sizes.items > _MOST_CHECKED:
+        await connection.execute("set session_replication_role = replica")
+    for table in TABLES:
+        rows = getattr(data, table)()
+        first = next(rows)
+        records = (tuple(row.values()) for row in chain([first], rows))
+        await connection.copy_records_to_table(table, records=records, columns=list(first), timeout=1800)
+    await connection.execute("vacuum (analyze)", timeout=600)
+    await connection.execute("checkpoint", timeout=600)

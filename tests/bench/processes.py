@@ -1,17 +1,15 @@
 """The processes of the benchmark: started here, watched by their ids, ended by their ids."""
 
-import json
 import os
 import re
-import secrets
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -107,9 +105,9 @@ def service(**settings: str | Path) -> Any:
     return started(command("serve", "--port", "0"), **QUIET, **settings)
 
 
-def worker(kind: str, argument: int, **settings: str | Path) -> Any:
+def worker(kind: str, *numbers: int, **settings: str | Path) -> Any:
     """One of the servers of `tests.bench.worker`."""
-    return started([sys.executable, "-m", "tests.bench.worker", kind, str(argument)], **QUIET, **settings)
+    return started([sys.executable, "-m", "tests.bench.worker", kind, *map(str, numbers)], **QUIET, **settings)
 
 
 def seconds_to_ready(data_dir: Path) -> float:
@@ -120,104 +118,3 @@ def seconds_to_ready(data_dir: Path) -> float:
         with urllib.request.urlopen(url, timeout=START_SECONDS) as answer:
             assert answer.status == 200
         return time.perf_counter() - begun
-
-
-@dataclass(frozen=True)
-class Target:
-    """Requests to one server, taken in turn.
-
-    Args:
-        body: of a POST; `{unique}` in the headers becomes another text with every request.
-        status: of every answer, or the measurement is void.
-    """
-
-    server: Server
-    paths: Sequence[str]
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: str | None = None
-    status: int = 200
-
-    def job(self) -> dict[str, Any]:
-        """The job for the load generator."""
-        return {
-            "port": self.server.port,
-            "method": "GET" if self.body is None else "POST",
-            "paths": list(self.paths),
-            "headers": dict(self.headers),
-            "body": self.body or "",
-            "status": self.status,
-            "unique": secrets.token_hex(8),
-        }
-
-
-@dataclass(frozen=True)
-class Load:
-    """How hard a server is asked."""
-
-    connections: int = 8
-    seconds: float = 1.0
-    warm: float = 0.3
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What one measurement told.
-
-    Args:
-        rate: answers a second.
-        cpu_us: the server's CPU microseconds an answer; not known of pgbench.
-        busy: the share of the time the load generator was busy.
-    """
-
-    rate: float
-    p50_ms: float
-    p99_ms: float | None = None
-    cpu_us: float | None = None
-    busy: float = 0
-
-
-class Generator:
-    """The load generator's process."""
-
-    def __init__(self, load: Load) -> None:
-        self.load = load
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.bench.load"],
-            cwd=CHECKOUT,
-            env=environment(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def __enter__(self) -> "Generator":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        end(self._process)
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            pipe.close()
-
-    def at(self, target: Target) -> Callable[[], Sample]:
-        """What asks this target for a while."""
-        return lambda: self.drive(target)
-
-    def drive(self, target: Target) -> Sample:
-        """Ask a server for a while.
-
-        Raises:
-            RuntimeError: an answer was not what it should be.
-        """
-        load = self.load
-        job = target.job() | {"connections": load.connections, "seconds": load.seconds, "warm": load.warm}
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        before = target.server.cpu()
-        self._process.stdin.write(json.dumps(job) + "\n")
-        self._process.stdin.flush()
-        told = json.loads(self._process.stdout.readline())
-        if told.get("error") or told["failures"] or not told["rate"]:
-            raise RuntimeError(f"{target.paths[0]}: {told}")
-        cpu = (target.server.cpu() - before) / told["requests"] * 1e6
-        return Sample(told["rate"], told["p50_ms"], told["p99_ms"], cpu, told["busy"])

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from tests.bench.load import Sample
 from tests.bench.place import tell
-from tests.bench.processes import Sample
 
 Line = tuple[str, ...]
 HEAD: Line = ("figure", "goal", "then", "measured", "least - most", "by CPU", "to pgbench", "p50 ms", "bytes")
@@ -119,7 +119,7 @@ def told(figures: Sequence[Figure]) -> list[dict[str, Any]]:
 
 
 def busiest(figures: Sequence[Figure]) -> float:
-    """The largest share of the time the load generator was busy: at 1 it would have measured itself."""
+    """The largest share of the time the load was busy: at 1 it would have measured itself."""
     return max(one.busy for figure in figures for samples in figure.samples.values() for one in samples)
 
 

@@ -1,4 +1,4 @@
-"""The SQL the service really runs, read from PostgreSQL's own log, and the same SQL run by pgbench."""
+"""The SQL the service really runs and the plans PostgreSQL chose for it, read from its log; and pgbench."""
 
 import asyncio
 import re
@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import asyncpg
 import httpx
 
 from app import log
@@ -17,18 +16,18 @@ from app.db.embedded_cluster import APP
 from app.db.embedded_host import find_programs
 from app.main import create_app
 from app.settings import Settings
+from tests.bench.load import Load, Sample
 from tests.bench.place import Place
-from tests.bench.processes import Load, Sample
 
-_ENTRY = re.compile(r"^[\d-]+ [\d:.]+ UTC \[\d+\] ", re.MULTILINE)
-_LOGGED = {"log_statement": "all"}
-#: The plans PostgreSQL really chose in the service's own sessions, with what each step took.
-_EXPLAINED = {
+STATEMENTS = {"log_statement": "all"}
+#: What EXPLAIN (ANALYZE, BUFFERS) says, of the very executions in the service's own sessions.
+PLANS = {
     "session_preload_libraries": "auto_explain",
     "auto_explain.log_min_duration": "0",
     "auto_explain.log_analyze": "on",
     "auto_explain.log_buffers": "on",
 }
+_ENTRY = re.compile(r"^[\d-]+ [\d:.]+ UTC \[\d+\] ", re.MULTILINE)
 _PLAN = re.compile(r"LOG:  duration: ([\d.]+) ms  plan:\n(.*)", re.DOTALL)
 _STATEMENT = re.compile(r"LOG:  execute [^:]+: (.*)", re.DOTALL)
 _PARAMETER = re.compile(r"\$(\d+) = ('(?:[^']|'')*'|NULL)")
@@ -53,7 +52,7 @@ class Statement:
             told = self.literals[int(found[1])]
             return values.get(told.strip("'"), told)
 
-        return _PLACE.sub(literal, _LITERAL.sub(_without_variables, self.sql))
+        return _PLACE.sub(literal, _LITERAL.sub(_without_variables, self.sql)).rstrip(";")
 
 
 def _without_variables(found: re.Match[str]) -> str:
@@ -64,34 +63,9 @@ def _without_variables(found: re.Match[str]) -> str:
     return "E" + _LOOKS_LIKE_A_VARIABLE.sub(r"\\x3a", text.replace("\\", "\\\\"))
 
 
-@asynccontextmanager
-async def observed(place: Place, *, plans: bool = False) -> AsyncIterator["Observer"]:
-    """An app, in this process, whose statements PostgreSQL logs; or, where asked for, their plans."""
-    above = await asyncpg.connect(place.superuser_url)
-    for name, value in (_EXPLAINED if plans else _LOGGED).items():
-        await above.execute(f"alter role {APP} set {name} = '{value}'")
-    try:
-        settings = Settings(
-            database_url=place.server.app_url, owner_database_url=place.server.owner_url, log_level="error"
-        )
-        log.configure(settings)
-        app = create_app(settings)
-        transport = httpx.ASGITransport(app=app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://bench") as client:
-            yield Observer(client, place.data_dir / "postgres.log")
-        await app.state.service.database.close()
-    finally:
-        await above.execute(f"alter role {APP} reset all")
-        await above.close()
-
-
 @dataclass(frozen=True)
 class Plan:
-    """One execution's plan, as EXPLAIN (ANALYZE, BUFFERS) writes it.
-
-    Args:
-        milliseconds: what the execution took, its being watched included.
-    """
+    """One execution's plan, and the milliseconds it took, its being watched included."""
 
     milliseconds: float
     text: str
@@ -99,46 +73,51 @@ class Plan:
 
 @dataclass(frozen=True)
 class Observer:
-    """Asks, and tells what was asked of the database."""
+    """Asks the service, and tells what it asked of the database."""
 
     client: httpx.AsyncClient
     log: Path
 
-    async def ask(self, path: str, *, key: str) -> tuple[bytes, list[Statement]]:
-        """Read, twice: the answer's body, and the statements of the second time, when it is known who asks."""
-        await self._send("GET", path, key)
-        body, entries = await self._watch("GET", path, key)
-        return body, _statements(entries)
-
-    async def post(self, path: str, body: str, *, key: str) -> list[Statement]:
-        """Write: the statements, but not those of finding out who asks."""
-        await self._send("GET", "/v1/me", key)
-        return _statements((await self._watch("POST", path, key, body))[1])
-
-    async def plans(self, path: str, *, key: str, times: int = 8) -> list[Plan]:
-        """Read, often enough for PostgreSQL to settle on a plan: the plans of the last time."""
-        for _ in range(times):
-            await self._send("GET", path, key)
-        _, entries = await self._watch("GET", path, key)
-        return [Plan(float(plan[1]), plan[2]) for plan in map(_PLAN.match, entries) if plan]
-
-    async def _watch(self, method: str, path: str, key: str, body: str | None = None) -> tuple[bytes, list[str]]:
+    async def watch(self, path: str, *, key: str, body: str | None = None) -> tuple[bytes, list[str]]:
+        """A GET's or POST's answer, and what PostgreSQL logged meanwhile."""
         begin = self.log.stat().st_size
-        answer = await self._send(method, path, key, body)
-        await asyncio.sleep(0.05)
+        answer = await self.ask(path, key=key, body=body)
+        await asyncio.sleep(0.03)
         with self.log.open("rb") as file:
             file.seek(begin)
             return answer, _ENTRY.split(file.read().decode())
 
-    async def _send(self, method: str, path: str, key: str, body: str | None = None) -> bytes:
+    async def ask(self, path: str, *, key: str, body: str | None = None) -> bytes:
+        """A GET's or POST's answer."""
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-        answer = await self.client.request(method, path, headers=headers, content=body)
+        answer = await self.client.request("POST" if body else "GET", path, headers=headers, content=body)
         if answer.status_code not in {200, 201}:
             raise RuntimeError(f"{path}: {answer.status_code} {answer.text}")
         return answer.content
 
 
-def _statements(entries: Sequence[str]) -> list[Statement]:
+@asynccontextmanager
+async def observed(place: Place, settings: Mapping[str, str]) -> AsyncIterator[Observer]:
+    """An app, in this process, of whose sessions PostgreSQL logs `STATEMENTS` or `PLANS`."""
+    async with place.superuser() as superuser:
+        for name, value in settings.items():
+            await superuser.execute(f"alter role {APP} set {name} = '{value}'")
+        app_settings = Settings(
+            database_url=place.server.app_url, owner_database_url=place.server.owner_url, log_level="error"
+        )
+        log.configure(app_settings)
+        app = create_app(app_settings)
+        transport = httpx.ASGITransport(app=app)
+        try:
+            async with httpx.AsyncClient(transport=transport, base_url="http://bench") as client:
+                yield Observer(client, place.data_dir / "postgres.log")
+        finally:
+            await app.state.service.database.close()
+            await superuser.execute(f"alter role {APP} reset all")
+
+
+def statements(entries: Sequence[str]) -> list[Statement]:
+    """The statements among a log's entries."""
     found: list[tuple[str, dict[int, str]]] = []
     for entry in entries:
         statement = _STATEMENT.match(entry)
@@ -149,14 +128,23 @@ def _statements(entries: Sequence[str]) -> list[Statement]:
     return [Statement(sql, literals) for sql, literals in found]
 
 
+def plans(entries: Sequence[str]) -> list[Plan]:
+    """The plans among a log's entries."""
+    return [Plan(float(plan[1]), plan[2]) for plan in map(_PLAN.match, entries) if plan]
+
+
+def script(found: Sequence[Statement], values: Mapping[str, str]) -> str:
+    """A pgbench script of these statements, with these expressions in the place of literals."""
+    return "".join(f"{statement.filled(values)};\n" for statement in found)
+
+
 def pgbench(place: Place, text: str, *, load: Load, transactions: int = 0) -> Sample:
     """Run a pgbench script as the service's role, with prepared statements.
 
     Args:
         transactions: of each connection; 0: as many as the load's seconds allow.
     """
-    address = place.server.address
-    seconds = max(1, round(load.seconds))
+    address, seconds = place.server.address, max(1, round(load.seconds))
     amount = ["-t", str(transactions)] if transactions else ["-T", str(seconds)]
     with tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
         file.write(text)
@@ -170,8 +158,3 @@ def pgbench(place: Place, text: str, *, load: Load, transactions: int = 0) -> Sa
     if rate is None or latency is None or "ERROR" in done.stderr:
         raise RuntimeError(f"pgbench: {done.stderr or done.stdout}")
     return Sample(float(rate[1]), float(latency[1]))
-
-
-def script(statements: Sequence[Statement], values: Mapping[str, str]) -> str:
-    """A pgbench script of these statements, with these expressions in the place of literals."""
-    return "".join(f"{statement.filled(values).rstrip(';')};\n" for statement in statements)

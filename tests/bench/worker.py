@@ -1,7 +1,7 @@
-"""The servers measured beside the service, each in a process of its own: `python -m tests.bench.worker KIND NUMBER`.
+"""The servers measured beside the service, each in a process of its own: `python -m tests.bench.worker KIND NUMBER…`.
 
-`constant` is the framework's ceiling: a FastAPI app of one route that answers so many constant bytes and is served as
-the service is. `routes` is the service with so many more routes registered before its own.
+`constants` is the framework's ceiling: FastAPI apps of one route each that answer so many constant bytes and are served
+as the service is. `routes` is the service with so many more routes registered before its own.
 """
 
 import sys
@@ -10,18 +10,28 @@ from typing import Any
 
 import uvicorn
 from fastapi import APIRouter, FastAPI, Response
+from starlette.types import Receive, Scope, Send
 
 from app import log, main
 from app.serve import address_of, listen, server_config
 from app.settings import load_settings
 
 
-def constant(size: int) -> FastAPI:
-    """An app whose only route takes no parameter and answers that many constant bytes."""
+def constants(*sizes: int) -> Any:
+    """Apps whose only route takes no parameter and answers constant bytes, so many at `/0`, `/1` and so on."""
+    apps = {f"/{place}": _constant(f"/{place}", size) for place, size in enumerate(sizes)}
+
+    async def by_path(scope: Scope, receive: Receive, send: Send) -> None:
+        await apps[scope.get("path", "/0")](scope, receive, send)
+
+    return by_path
+
+
+def _constant(path: str, size: int) -> FastAPI:
     app = FastAPI(openapi_url=None, telemetry={"tracing": False, "metrics": False})
     body = b'"' + b"x" * (size - 2) + b'"'
 
-    @app.get("/")
+    @app.get(path)
     async def answer() -> Response:
         return Response(body, media_type="application/json")
 
@@ -70,4 +80,4 @@ def run(app: Any) -> None:
 
 
 if __name__ == "__main__":
-    run({"constant": constant, "routes": with_more_routes}[sys.argv[1]](int(sys.argv[2])))
+    run({"constants": constants, "routes": with_more_routes}[sys.argv[1]](*map(int, sys.argv[2:])))
