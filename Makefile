@@ -7,8 +7,10 @@ LOCK_ALONE = $(PY) -m uv pip compile --quiet --universal --generate-hashes --no-
 	--no-annotate --python-version 3.11 $(LOCK_ARGS) -
 LOCK = $(LOCK_ALONE) pyproject.toml
 
-# What the tests of the contract use, each with its own lock: generators of clients, which would not go with the service.
+# Each with its own lock, as they would not go with the service: what the tests of the contract generate clients with,
+# and what the benchmark compares with.
 CLIENTS := tests/contract
+PEERS := tests/bench/peers/peers
 
 # A .venv that is a link was made by other means: it is used as it is.
 OWN := $(shell test -L $(VENV) || echo yes)
@@ -16,7 +18,7 @@ RUNTIME := $(if $(OWN),$(VENV)/.runtime)
 DEV := $(if $(OWN),$(VENV)/.dev)
 
 .DELETE_ON_ERROR:
-.PHONY: help run demo test test-postgres-15 test-serializable test-pgbouncer check fix migrate openapi released lock migration bench clean
+.PHONY: help run demo test test-postgres-15 test-serializable test-pgbouncer check fix migrate openapi released lock migration bench bench-peers bench-growth clean
 
 help:
 	@echo 'make run         start the service, with a PostgreSQL of its own unless FA_DATABASE_URL names another'
@@ -33,6 +35,8 @@ help:
 	@echo 'make released    hold later documents against the present one: part of making a release'
 	@echo 'make lock        write the lock files (LOCK_ARGS=--upgrade for newer versions)'
 	@echo 'make bench       measure it against its framework and its database (BENCH_ARGS="--json figures.json")'
+	@echo 'make bench-peers   measure it against PocketBase and a django-ninja app with the same rows'
+	@echo 'make bench-growth  measure what ten times the rows cost, and show the plans of the queries'
 	@echo 'make clean       remove the environment and caches, never the data'
 
 run: $(RUNTIME)
@@ -94,9 +98,24 @@ lock: $(DEV)
 	printf 'hatchling\neditables\n' | $(LOCK) --extra dev --constraints constraints.lock --output-file constraints-dev.lock
 	printf 'openapi-python-client>=0.29,<0.30\nmypy>=2.4\n' | $(LOCK_ALONE) --output-file $(CLIENTS)/python-client.lock
 	npm install --prefix $(CLIENTS) --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
+	printf 'django\ndjango-ninja\ngunicorn\npocketbase-bin\npsycopg[binary]\n' | $(LOCK_ALONE) --output-file $(PEERS).lock
 
 bench: $(RUNTIME)
 	@$(PY) -m tests.bench $(BENCH_ARGS)
+
+bench-growth: $(RUNTIME)
+	@$(PY) -m tests.bench --growth $(BENCH_ARGS)
+
+bench-peers: $(RUNTIME) .fa-bench/peers/.made
+	@$(PY) -m tests.bench --peers .fa-bench/peers/bin $(BENCH_ARGS)
+
+# What the service is compared with, in an environment of its own.
+.fa-bench/peers/.made: $(PEERS).lock | $(VENV)/.made
+	@echo 'Installing what the service is compared with …'
+	@$(PY) -m venv --clear $(@D)
+	@$(@D)/bin/python -m pip --disable-pip-version-check install --quiet --no-warn-script-location \
+		--require-hashes --no-deps --requirement $<
+	@touch $@
 
 clean:
 	rm -rf build dist *.egg-info .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -9,6 +9,7 @@ from typing import Any
 from tests.bench.data import Sizes
 from tests.bench.figures import measure
 from tests.bench.load import Load
+from tests.bench.peers import compare
 from tests.bench.place import CHECKOUT, placed, tell
 from tests.bench.processes import seconds_to_ready
 from tests.bench.rounds import HEAD, Line, busiest, lines, markdown, spread, told
@@ -32,7 +33,7 @@ def bench(
         "ready_s": {"goals": (3, 2), "spread": ready},
         "busiest": busiest(figures),
     }
-    return markdown([HEAD, *lines(figures), *more]) + _note(found, load), found
+    return markdown(HEAD, [*lines(figures), *more]) + _note(found, load), found
 
 
 def _note(found: dict[str, Any], load: Load) -> str:
@@ -41,17 +42,29 @@ def _note(found: dict[str, Any], load: Load) -> str:
     )
 
 
+def peers(data_dir: Path, programs: Path, load: Load, *, rounds: int) -> tuple[str, dict[str, Any]]:
+    """The same beside PocketBase and django-ninja."""
+    with placed(data_dir, Sizes()) as place:
+        figures = compare.measure(place, programs, load, rounds=rounds)
+    found = {"figures": told(figures), "busiest": busiest(figures)}
+    return markdown(HEAD, lines(figures)) + _note(found, load), found
+
+
 def main() -> None:
     """Read the command line and do what it says."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("--dir", type=Path, default=CHECKOUT / ".fa-bench", help="where the data are kept")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement in a round")
+    parser.add_argument("--peers", type=Path, help="compare with those in this `bin` folder instead")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     asked = parser.parse_args()
     asked.dir.mkdir(mode=0o755, parents=True, exist_ok=True)
     load = Load(seconds=asked.seconds)
-    table, found = bench(asked.dir / "data", Sizes(), load, rounds=asked.rounds)
+    if asked.peers:
+        table, found = peers(asked.dir / "data", asked.peers.absolute(), load, rounds=asked.rounds)
+    else:
+        table, found = bench(asked.dir / "data", Sizes(), load, rounds=asked.rounds)
     sys.stdout.write(table)
     if asked.json:
         asked.json.write_text(json.dumps(found, indent=2) + "\n")

@@ -158,7 +158,7 @@ def measure(place: Place, load: Load, *, rounds: int, transactions: int = 0) -> 
                     "constant": partial(drive, Target(constants, [f"/{number}"]), load),
                     PGBENCH: partial(bare, facts.script),
                 }
-                figures.append(Figure(read.name, sides, {"constant": read.goals}, facts.body_bytes))
+                figures.append(Figure(read.name, sides, {"constant": read.goals}, {"ours": facts.body_bytes}))
             figures.append(_post(place, load, ours, partial(bare, insert)))
             figures += _more_routes(place, load, chosen[0], crowded, ours)
             for figure in figures:

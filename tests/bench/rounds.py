@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from statistics import median
 from typing import Any
 
@@ -21,13 +22,13 @@ class Figure:
     Args:
         sides: what measures each, by its name; the first is judged against the others.
         goals: the least ratio to a side, first and then.
-        body_bytes: of an answer.
+        body_bytes: of an answer, by side; a side without answers just like the judged one.
     """
 
     name: str
     sides: Mapping[str, Callable[[], Sample]]
     goals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    body_bytes: int | None = None
+    body_bytes: Mapping[str, int] = field(default_factory=dict)
     samples: dict[str, list[Sample]] = field(default_factory=dict)
 
     @property
@@ -78,7 +79,6 @@ def lines(figures: Sequence[Figure]) -> list[Line]:
     """A line a comparison."""
     made: list[Line] = []
     for figure in figures:
-        size = f"{figure.body_bytes:,}" if figure.body_bytes else ""
         bare = f"{median(figure.ratios(PGBENCH)):.2f}" if PGBENCH in figure.samples else ""
         for other in figure.others:
             if other == PGBENCH:
@@ -86,6 +86,7 @@ def lines(figures: Sequence[Figure]) -> list[Line]:
             first, then = (f">= {one:g}" for one in figure.goals[other]) if other in figure.goals else ("", "")
             middle, least, most = spread(figure.ratios(other))
             cpu = f"{median(found):.2f}" if (found := figure.by_cpu(other)) else ""
+            size = " / ".join(f"{figure.body_bytes[side]:,}" for side in ("ours", other) if side in figure.body_bytes)
             about = f"{middle:.2f}", f"{least:.2f} - {most:.2f}", cpu, bare, f"{figure.p50():.2f}", size
             made.append((f"{figure.name} / {other}", first, then, *about))
     return made
@@ -123,11 +124,13 @@ def busiest(figures: Sequence[Figure]) -> float:
     return max(one.busy for figure in figures for samples in figure.samples.values() for one in samples)
 
 
-def markdown(rows: Sequence[Line]) -> str:
-    """A Markdown table, its columns as wide as they need to be: the first to the left, the others to the right."""
-    columns = max(map(len, rows))
-    full = [(*row, *[""] * (columns - len(row))) for row in rows]
-    widths = [max(len(row[place]) for row in full) for place in range(columns)]
+def markdown(head: Line, rows: Sequence[Line]) -> str:
+    """A Markdown table of the columns that hold something: the first to the left, the others to the right."""
+    columns = list(zip_longest(head, *rows, fillvalue=""))
+    filled = [column for column in columns if any(column[1:])]
+    widths = [max(map(len, column)) for column in filled]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
-    head, *rest = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in full]
-    return "".join(f"| {' | '.join(row)} |\n" for row in [head, rule, *rest])
+    first, *rest = (
+        [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in zip(*filled, strict=True)
+    )
+    return "".join(f"| {' | '.join(row)} |\n" for row in [first, rule, *rest])
