@@ -3,9 +3,11 @@
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from tests.bench import growth
 from tests.bench.data import Sizes
 from tests.bench.figures import measure
 from tests.bench.load import Load
@@ -50,6 +52,18 @@ def peers(data_dir: Path, programs: Path, load: Load, *, rounds: int) -> tuple[s
     return markdown(HEAD, lines(figures)) + _note(found, load), found
 
 
+def growth_of(base: Path, load: Load, *, rounds: int) -> tuple[str, dict[str, Any]]:
+    """The same reads with ten times the rows."""
+    with placed(base / "data", Sizes()) as small, placed(base / "growth", growth.LARGE) as large:
+        rows, plans = growth.measure({"small": small, "large": large}, load, rounds=rounds)
+    file = base / "growth-plans.txt"
+    file.write_text(plans)
+    return f"{markdown(growth.HEAD, rows)}\nOne connection. The plans are in {file}.\n", {
+        "head": growth.HEAD,
+        "rows": rows,
+    }
+
+
 def main() -> None:
     """Read the command line and do what it says."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
@@ -57,12 +71,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement in a round")
     parser.add_argument("--peers", type=Path, help="compare with those in this `bin` folder instead")
+    parser.add_argument("--growth", action="store_true", help="compare with ten times the rows instead")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     asked = parser.parse_args()
     asked.dir.mkdir(mode=0o755, parents=True, exist_ok=True)
     load = Load(seconds=asked.seconds)
     if asked.peers:
         table, found = peers(asked.dir / "data", asked.peers.absolute(), load, rounds=asked.rounds)
+    elif asked.growth:
+        table, found = growth_of(asked.dir, replace(load, connections=1), rounds=asked.rounds)
     else:
         table, found = bench(asked.dir / "data", Sizes(), load, rounds=asked.rounds)
     sys.stdout.write(table)
