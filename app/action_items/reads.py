@@ -19,6 +19,7 @@ from sqlalchemy import (
     literal_column,
     not_,
     select,
+    true,
     type_coerce,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -29,13 +30,12 @@ from app.action_items.course import MOVES, SETTLED
 from app.action_items.models import ActionItem, ActionItemChange, ActionItemNote, ActionStatus, Effort
 from app.action_items.schemas import ActionItemChangeRead, ActionItemNoteRead, ActionItemRead, ActionSource
 from app.db.json_rows import json_choice, json_constant, json_if, json_row
-from app.db.listing import Listing
+from app.db.listing import Homes, Listing
 from app.db.reads import Read, Reader, Row
 from app.errors import NotFound
-from app.organizations import reads as organizations
 from app.principal import Principal
 from app.tree.models import Organization
-from app.tree.paths import after, below_any, within
+from app.tree.paths import below_any, ids_within, within
 
 _COMPUTED = frozenset({"source", "overdue", "allowed_transitions"})
 _TENANT = bindparam("tenant_id", type_=Uuid())
@@ -97,10 +97,7 @@ LIST = Listing(
     },
     filters={
         "organization_id": col(ActionItem.organization_id) == bindparam("organization_id", type_=Uuid()),
-        "subtree": and_(
-            col(Organization.path) >= bindparam("subtree_from", type_=Text()),
-            col(Organization.path) < bindparam("subtree_to", type_=Text()),
-        ),
+        "subtree": true(),  # by its scope: see `organizations.sight`
         "owner_id": col(ActionItem.owner_id) == bindparam("owner_id", type_=Uuid()),
         "status": col(ActionItem.status) == any_(bindparam("status", type_=ARRAY(Text()))),
         "practice": bindparam("practice", type_=Text()) == any_(col(ActionItem.practices)),
@@ -116,6 +113,7 @@ LIST = Listing(
         "q": func.strpos(col(ActionItem.title_key), bindparam("q", type_=Text())) > 0,
     },
     scope=within,
+    homes=Homes(col(ActionItem.organization_id), ids_within, pinned=("organization_id", "owner_id", "assessment_id")),
 )
 NOTES = Listing(
     "action-item-notes",
@@ -250,15 +248,3 @@ async def get_rendered(
         raise NotFound
     require(principal, "getActionItem", row["path"])
     return row["version"], row["rendered"].encode()
-
-
-async def subtree(reader: Reader, principal: Principal, organization_id: UUID | None) -> dict[str, Any]:
-    """The parameters of the filter by subtree; none without one.
-
-    Raises:
-        NotFound: no such organization in the caller's sight.
-    """
-    if organization_id is None:
-        return {}
-    path: str = (await organizations.row_of(reader, principal, organization_id))["path"]
-    return {"subtree_from": path, "subtree_to": after(path)}

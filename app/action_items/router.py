@@ -5,7 +5,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.access.policy import scopes
 from app.action_items import batch_service, reads, service
 from app.action_items.errors import (
     InactiveOwner,
@@ -43,6 +42,7 @@ from app.http.pages import page
 from app.http.problems import problems
 from app.http.respond import tagged
 from app.http.write import write
+from app.organizations.reads import sight
 from app.organizations.service import OrganizationArchived
 from app.schemas import Day, Page
 
@@ -55,10 +55,9 @@ AsOf = Annotated[
 @router.get("", response_model=Page[ActionItemRead], responses=problems(NotFound))
 async def list_action_items(call: CallDep, query: Annotated[ActionItemQuery, Query()]) -> Response:
     """List the action items in sight."""
-    within = scopes(call.principal)
-    below = await reads.subtree(call, call.principal, query.subtree)
+    within = await sight(call, call.principal, query.subtree)
     caller = reads.caller(call.principal, call.now)
-    return await page(call, reads.LIST, query, scopes=within, caller=caller, as_of=query.as_of, **below)
+    return await page(call, reads.LIST, query, scopes=within, caller=caller, as_of=query.as_of)
 
 
 @router.post(

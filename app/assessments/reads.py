@@ -3,7 +3,21 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Date, DateTime, LargeBinary, Text, Uuid, and_, any_, bindparam, exists, or_, select
+from sqlalchemy import (
+    Boolean,
+    Date,
+    DateTime,
+    LargeBinary,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    exists,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -13,13 +27,13 @@ from app.assessments.course import MOVES
 from app.assessments.models import Assessment, AssessmentChange, AssessmentState, Participant
 from app.assessments.schemas import AssessmentChangeRead, AssessmentRead
 from app.db.json_rows import json_choice, json_constant, json_if, json_row
-from app.db.listing import Listing
+from app.db.listing import Homes, Listing
 from app.db.reads import Read, Reader, Row
 from app.errors import NotFound
 from app.principal import Principal
 from app.programs.models import Implementation
 from app.tree.models import Organization, Tenant
-from app.tree.paths import below_any, within
+from app.tree.paths import below_any, ids_within, within
 
 SEAT_BY_TOKEN = Read(
     select(
@@ -83,10 +97,7 @@ LIST = Listing(
     orders={"id": col(Assessment.id), "updated_at": col(Assessment.updated_at)},
     filters={
         "organization_id": col(Assessment.organization_id) == bindparam("organization_id", type_=Uuid()),
-        "subtree": and_(
-            col(Organization.path) >= bindparam("subtree_from", type_=Text()),
-            col(Organization.path) < bindparam("subtree_to", type_=Text()),
-        ),
+        "subtree": true(),  # by its scope: see `organizations.sight`
         "implementation_id": col(Assessment.implementation_id) == bindparam("implementation_id", type_=Uuid()),
         "program_id": exists().where(
             col(Implementation.tenant_id) == col(Assessment.tenant_id),
@@ -101,6 +112,7 @@ LIST = Listing(
         "updated_since": col(Assessment.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),
     },
     scope=within,
+    homes=Homes(col(Assessment.organization_id), ids_within, pinned=("organization_id", "implementation_id")),
 )
 HISTORY = Listing(
     "assessment-history",

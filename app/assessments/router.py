@@ -1,11 +1,10 @@
 """The assessments' own routes; moves are in `app.readiness.router`, where finalizing meets scoring."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.access.policy import scopes
 from app.assessments import reads, revision_service, service
 from app.assessments.errors import (
     ConfidentialUnavailable,
@@ -33,10 +32,9 @@ from app.http.pages import page
 from app.http.problems import problems
 from app.http.respond import tagged
 from app.http.write import InUse, write
-from app.organizations.reads import row_of as organization_row
+from app.organizations.reads import sight
 from app.organizations.service import OrganizationArchived
 from app.schemas import Page
-from app.tree.paths import after
 
 router = APIRouter(prefix="/v1/assessments", tags=["assessments"])
 
@@ -44,12 +42,8 @@ router = APIRouter(prefix="/v1/assessments", tags=["assessments"])
 @router.get("", response_model=Page[AssessmentRead], responses=problems(NotFound))
 async def list_assessments(call: CallDep, query: Annotated[AssessmentQuery, Query()]) -> Response:
     """List the assessments in sight."""
-    within: dict[str, Any] = scopes(call.principal)
-    extra: dict[str, Any] = {}
-    if query.subtree is not None:
-        path = (await organization_row(call, call.principal, query.subtree))["path"]
-        extra = {"subtree_from": path, "subtree_to": after(path)}
-    return await page(call, reads.LIST, query, scopes=within, caller=reads.caller(call.principal), **extra)
+    within = await sight(call, call.principal, query.subtree)
+    return await page(call, reads.LIST, query, scopes=within, caller=reads.caller(call.principal))
 
 
 @router.post(

@@ -1,12 +1,61 @@
 """Keyset lists: which columns, filters and orders a list offers, and the statement for those in use."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Integer, Select, SQLColumnExpression, bindparam, func, select, tuple_
+from sqlalchemy import (
+    Integer,
+    Select,
+    SQLColumnExpression,
+    bindparam,
+    func,
+    not_,
+    select,
+    true,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
 from app.db.reads import Read, ReadCache
+
+_LIMIT = bindparam("row_limit", type_=Integer())
+
+
+@dataclass(frozen=True)
+class Homes:
+    """The organizations that rows live in.
+
+    A caller who sees a county of a large tenant would wait while the list's order is followed past everybody else's
+    rows. Where it sees few organizations, the first rows of each are gathered instead and the page taken from these.
+
+    Args:
+        column: the one that names a row's organization.
+        ids: a statement for the ids of the organizations in so many bound subtrees, at most so many of each.
+        few: the most organizations whose rows are gathered.
+        pinned: filters that leave few rows by themselves; with one of them nothing needs gathering.
+    """
+
+    column: Any
+    ids: Callable[[int, int], Any]
+    few: int = 200
+    pinned: Collection[str] = ()
+
+    def gathered_or(self, met: Select[Any], rows: Select[Any], scopes: int, *, key: Any, descending: bool) -> Any:
+        """The first rows of each home where there are few, else what is met along the order; only one of them is run.
+
+        Args:
+            rows: what a page is made of, with ``order_value``.
+        """
+        seen = self.ids(scopes, self.few + 1).cte("seen")
+        are_few = select(func.count() <= self.few).select_from(seen).scalar_subquery()
+        value = rows.selected_columns.order_value
+        first = rows.with_only_columns(key.label("key"), value).where(self.column == seen.c.id)
+        near = first.order_by(*_by(value, key, descending)).limit(_LIMIT).lateral("near")
+        gathered = select(near.c.key, near.c.order_value).select_from(seen.join(near, true())).where(are_few)
+        page = gathered.order_by(*_by(near.c.order_value, near.c.key, descending)).limit(_LIMIT).subquery("gathered")
+        return union_all(rows.where(key == page.c.key), met.where(not_(are_few)))
 
 
 class Listing:
@@ -21,6 +70,8 @@ class Listing:
         key: the id column, last in every order.
         orders: column by its public name; all not null.
         filters: condition by parameter name; each binds a parameter of that name.
+        scope: the condition that a row is in one of so many bound subtrees.
+        homes: where rows live in organizations.
     """
 
     def __init__(
@@ -32,6 +83,7 @@ class Listing:
         orders: Mapping[str, Any],
         filters: Mapping[str, SQLColumnExpression[bool]],
         scope: Any = None,
+        homes: Homes | None = None,
     ) -> None:
         self.name = name
         self.orders = orders
@@ -40,6 +92,7 @@ class Listing:
         self._key = key
         self._filters = filters
         self._scope = scope
+        self._homes = homes
         self._cache = ReadCache(self._build)
 
     def read(self, *, filters: Iterable[str], order: str, descending: bool, after: bool, scopes: int) -> Read:
@@ -51,26 +104,36 @@ class Listing:
         """
         return self._cache.get(tuple(sorted(filters)), order, descending, after, scopes)
 
-    def _build(
-        self, filters: Sequence[str], order: str, descending: bool, after: bool, scopes: int
-    ) -> Select[*tuple[Any, ...]]:
+    def _build(self, filters: Sequence[str], order: str, descending: bool, after: bool, scopes: int) -> Any:
         column, key = self.orders[order], self._key
         statement = self._statement.where(*(self._filters[name] for name in filters))
-        if scopes:
-            statement = statement.where(self._scope(scopes))
         if after:
             place = tuple_(bindparam("after_value", type_=column.type), bindparam("after_id", type_=key.type))
             here = tuple_(column, key)
             statement = statement.where(here < place if descending else here > place)
-        by = (column.desc(), key.desc()) if descending else (column, key)
-        rows = statement.add_columns(column.label("order_value")).order_by(*by).limit(bindparam("row_limit"))
-        return _as_one_row(rows, key.name, descending) if self.is_rendered else rows
+        rows = statement.add_columns(column.label("order_value"))
+        met = rows.where(self._scope(scopes)) if scopes else rows
+        met = met.order_by(*_by(column, key, descending)).limit(_LIMIT)
+        if scopes and self._homes is not None and not set(self._homes.pinned).intersection(filters):
+            met = self._homes.gathered_or(met, rows, scopes, key=key, descending=descending)
+        return _as_one_row(met, key.name, descending) if self.is_rendered else _in_order(met, key.name, descending)
 
 
-def _as_one_row(rows: Select[*tuple[Any, ...]], key: str, descending: bool) -> Select[*tuple[Any, ...]]:
+def _by(value: Any, key: Any, descending: bool) -> tuple[Any, Any]:
+    return (value.desc(), key.desc()) if descending else (value, key)
+
+
+def _in_order(met: Any, key: str, descending: bool) -> Any:
+    if isinstance(met, Select):
+        return met
+    page = met.subquery("page")
+    return select(page).order_by(*_by(page.c.order_value, page.c[key], descending))
+
+
+def _as_one_row(rows: Any, key: str, descending: bool) -> Select[*tuple[Any, ...]]:
     page = rows.subquery("page")
     value, row_key = page.c.order_value, page.c[key]
-    by = (value.desc(), row_key.desc()) if descending else (value, row_key)
+    by = _by(value, row_key, descending)
     shown = bindparam("shown", type_=Integer())
 
     def of_page(column: Any) -> Any:

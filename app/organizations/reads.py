@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import DateTime, Integer, Text, Uuid, and_, bindparam, column, exists, func, not_, select, table
 from sqlmodel import col
 
-from app.access.policy import allowed_below, may, require
+from app.access.policy import allowed_below, may, require, scopes
 from app.db.json_rows import json_array, json_constant, json_if, json_row
 from app.db.listing import Listing
 from app.db.reads import Read, Reader, Row, from_json
@@ -14,7 +14,7 @@ from app.errors import NotFound
 from app.organizations.schemas import ExternalId, OrganizationMoveRead, OrganizationRead, OrganizationStatus
 from app.principal import Principal
 from app.tree.models import Organization, OrganizationExternalId, OrganizationMove
-from app.tree.paths import after, below_any, within
+from app.tree.paths import after, below_any, is_root, ranges, within
 
 _EXTERNAL_IDS = (
     select(
@@ -180,6 +180,20 @@ async def row_of(reader: Reader, principal: Principal, organization_id: UUID) ->
         raise NotFound
     require(principal, "getOrganization", row["path"])
     return row
+
+
+async def sight(reader: Reader, principal: Principal, subtree: UUID | None) -> dict[str, Any]:
+    """The caller's sight as bound ranges for a list, or, where one is asked for, a subtree in it.
+
+    Raises:
+        Forbidden: the caller sees no organization at all.
+        NotFound: no such organization in the caller's sight.
+    """
+    seen = scopes(principal)
+    if subtree is None:
+        return seen
+    path: str = (await row_of(reader, principal, subtree))["path"]
+    return {} if is_root(path) else ranges([path])
 
 
 async def get_rendered(reader: Reader, principal: Principal, organization_id: UUID) -> tuple[int, bytes]:

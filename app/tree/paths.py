@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, and_, any_, bindparam, or_
+from sqlalchemy import ColumnElement, Text, Uuid, and_, any_, bindparam, or_, select, union_all
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
@@ -37,13 +37,21 @@ def after(path: str) -> str:
 
 def within(count: int) -> ColumnElement[bool]:
     """The condition that an organization lies in one of ``count`` subtrees, as bound ranges (see `ranges`)."""
+    return or_(*map(_between, range(count)))
+
+
+def _between(i: int) -> ColumnElement[bool]:
     path = col(Organization.path)
-    return or_(
-        *(
-            and_(path >= bindparam(f"from_{i}", type_=Text()), path < bindparam(f"to_{i}", type_=Text()))
-            for i in range(count)
-        )
-    )
+    return and_(path >= bindparam(f"from_{i}", type_=Text()), path < bindparam(f"to_{i}", type_=Text()))
+
+
+def ids_within(count: int, most: int) -> Any:
+    """A statement for the ids of the tenant's organizations in ``count`` bound subtrees, at most ``most`` of each."""
+    organization, tenant = col(Organization.id), bindparam("tenant_id", type_=Uuid())
+    ids = [
+        select(organization).where(col(Organization.tenant_id) == tenant, _between(i)).limit(most) for i in range(count)
+    ]
+    return union_all(*ids) if count > 1 else ids[0]
 
 
 def below_any(parameter: str) -> ColumnElement[bool]:

@@ -122,7 +122,7 @@ class Data:
         self.sizes = sizes
         self.ground = ground
         self._root = Node(ground.root_id, None, "state", segment(ground.root_id), 0)
-        self._people = max(1, sizes.organizations // 2)
+        self._people = max(1, sizes.items // 10)
         self._uses = max(1, sizes.assessments // 2)
 
     @cached_property
@@ -172,7 +172,7 @@ class Data:
             )
 
     def people(self) -> Rows:
-        """Half as many as organizations."""
+        """One for ten action items."""
         for number in range(self._people):
             home = {"organization_id": self.tree[number % len(self.tree)].id, "active": True}
             yield self._versioned(id_of("people", number)) | home | _named(f"Supervisor {number}")
