@@ -30,12 +30,12 @@ from app.action_items.course import MOVES, SETTLED
 from app.action_items.models import ActionItem, ActionItemChange, ActionItemNote, ActionStatus, Effort
 from app.action_items.schemas import ActionItemChangeRead, ActionItemNoteRead, ActionItemRead, ActionSource
 from app.db.json_rows import json_choice, json_constant, json_if, json_row
-from app.db.listing import Homes, Listing
+from app.db.listing import Listing
 from app.db.reads import Read, Reader, Row
 from app.errors import NotFound
 from app.principal import Principal
 from app.tree.models import Organization
-from app.tree.paths import below_any, ids_within, within
+from app.tree.paths import below_any, homes, within
 
 _COMPUTED = frozenset({"source", "overdue", "allowed_transitions"})
 _TENANT = bindparam("tenant_id", type_=Uuid())
@@ -113,7 +113,7 @@ LIST = Listing(
         "q": func.strpos(col(ActionItem.title_key), bindparam("q", type_=Text())) > 0,
     },
     scope=within,
-    homes=Homes(col(ActionItem.organization_id), ids_within, pinned=("organization_id", "owner_id", "assessment_id")),
+    homes=homes(col(ActionItem.organization_id), pinned=("organization_id", "owner_id", "assessment_id")),
 )
 NOTES = Listing(
     "action-item-notes",

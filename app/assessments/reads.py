@@ -27,13 +27,13 @@ from app.assessments.course import MOVES
 from app.assessments.models import Assessment, AssessmentChange, AssessmentState, Participant
 from app.assessments.schemas import AssessmentChangeRead, AssessmentRead
 from app.db.json_rows import json_choice, json_constant, json_if, json_row
-from app.db.listing import Homes, Listing
+from app.db.listing import Listing
 from app.db.reads import Read, Reader, Row
 from app.errors import NotFound
 from app.principal import Principal
 from app.programs.models import Implementation
 from app.tree.models import Organization, Tenant
-from app.tree.paths import below_any, ids_within, within
+from app.tree.paths import below_any, homes, within
 
 SEAT_BY_TOKEN = Read(
     select(
@@ -112,7 +112,7 @@ LIST = Listing(
         "updated_since": col(Assessment.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),
     },
     scope=within,
-    homes=Homes(col(Assessment.organization_id), ids_within, pinned=("organization_id", "implementation_id")),
+    homes=homes(col(Assessment.organization_id), pinned=("organization_id", "implementation_id")),
 )
 HISTORY = Listing(
     "assessment-history",

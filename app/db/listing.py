@@ -10,6 +10,7 @@ from sqlalchemy import (
     SQLColumnExpression,
     bindparam,
     func,
+    literal_column,
     not_,
     select,
     true,
@@ -21,6 +22,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 from app.db.reads import Read, ReadCache
 
 _LIMIT = bindparam("row_limit", type_=Integer())
+#: The largest page, and the row that tells that more follow.
+_MOST = literal_column("201", Integer())
 
 
 @dataclass(frozen=True)
@@ -33,29 +36,34 @@ class Homes:
     Args:
         column: the one that names a row's organization.
         ids: a statement for the ids of the organizations in so many bound subtrees, at most so many of each.
+        holds: the condition, of a column that names one, that an organization lies in one of so many bound subtrees, in
+            a form in which PostgreSQL asks row by row: it takes any range to hold very little, and would rather sort
+            all of what it thinks is little than meet the first rows along the order.
         few: the most organizations whose rows are gathered.
         pinned: filters that leave few rows by themselves; with one of them nothing needs gathering.
     """
 
     column: Any
     ids: Callable[[int, int], Any]
+    holds: Callable[[Any, int], Any]
     few: int = 200
     pinned: Collection[str] = ()
 
-    def gathered_or(self, met: Select[Any], rows: Select[Any], scopes: int, *, key: Any, descending: bool) -> Any:
-        """The first rows of each home where there are few, else what is met along the order; only one of them is run.
+    def page(self, rows: Select[Any], scopes: int, *, key: Any, descending: bool) -> Any:
+        """The first rows of each home where there are few, else those met along the order; only one of them is run.
 
         Args:
             rows: what a page is made of, with ``order_value``.
         """
+        value = rows.selected_columns.order_value
         seen = self.ids(scopes, self.few + 1).cte("seen")
         are_few = select(func.count() <= self.few).select_from(seen).scalar_subquery()
-        value = rows.selected_columns.order_value
         first = rows.with_only_columns(key.label("key"), value).where(self.column == seen.c.id)
         near = first.order_by(*_by(value, key, descending)).limit(_LIMIT).lateral("near")
         gathered = select(near.c.key, near.c.order_value).select_from(seen.join(near, true())).where(are_few)
         page = gathered.order_by(*_by(near.c.order_value, near.c.key, descending)).limit(_LIMIT).subquery("gathered")
-        return union_all(rows.where(key == page.c.key), met.where(not_(are_few)))
+        met = rows.where(self.holds(self.column, scopes), not_(are_few)).order_by(*_by(value, key, descending))
+        return union_all(rows.where(key == page.c.key), met.limit(_MOST))
 
 
 class Listing:
@@ -112,22 +120,19 @@ class Listing:
             here = tuple_(column, key)
             statement = statement.where(here < place if descending else here > place)
         rows = statement.add_columns(column.label("order_value"))
-        met = rows.where(self._scope(scopes)) if scopes else rows
-        met = met.order_by(*_by(column, key, descending)).limit(_LIMIT)
         if scopes and self._homes is not None and not set(self._homes.pinned).intersection(filters):
-            met = self._homes.gathered_or(met, rows, scopes, key=key, descending=descending)
-        return _as_one_row(met, key.name, descending) if self.is_rendered else _in_order(met, key.name, descending)
+            page = self._homes.page(rows, scopes, key=key, descending=descending)
+        else:
+            seen = rows.where(self._scope(scopes)) if scopes else rows
+            page = seen.order_by(*_by(column, key, descending)).limit(_MOST)
+        # With a parameter as its only limit PostgreSQL plans for a tenth of the table, so the largest page is told too.
+        page = page.subquery("most")
+        met = select(page).order_by(*_by(page.c.order_value, page.c[key.name], descending)).limit(_LIMIT)
+        return _as_one_row(met, key.name, descending) if self.is_rendered else met
 
 
 def _by(value: Any, key: Any, descending: bool) -> tuple[Any, Any]:
     return (value.desc(), key.desc()) if descending else (value, key)
-
-
-def _in_order(met: Any, key: str, descending: bool) -> Any:
-    if isinstance(met, Select):
-        return met
-    page = met.subquery("page")
-    return select(page).order_by(*_by(page.c.order_value, page.c[key], descending))
 
 
 def _as_one_row(rows: Any, key: str, descending: bool) -> Select[*tuple[Any, ...]]:

@@ -7,14 +7,14 @@ from sqlmodel import col
 
 from app.access.policy import require
 from app.db.json_rows import json_row
-from app.db.listing import Homes, Listing
+from app.db.listing import Listing
 from app.db.reads import Read, Reader, Row
 from app.errors import NotFound
 from app.people.models import Person
 from app.people.schemas import PersonRead
 from app.principal import Principal
 from app.tree.models import Organization
-from app.tree.paths import ids_within, within
+from app.tree.paths import homes, within
 
 _ROWS = (
     select(*(getattr(Person, name) for name in PersonRead.model_fields), col(Organization.path))
@@ -37,7 +37,7 @@ LIST = Listing(
         "updated_since": col(Person.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),
     },
     scope=within,
-    homes=Homes(col(Person.organization_id), ids_within, pinned=("organization_id",)),
+    homes=homes(col(Person.organization_id), pinned=("organization_id",)),
 )
 
 

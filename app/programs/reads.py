@@ -10,14 +10,14 @@ from sqlmodel import col
 
 from app.access.policy import allowed_below, may, require
 from app.db.json_rows import json_choice, json_constant, json_if, json_row
-from app.db.listing import Homes, Listing
+from app.db.listing import Listing
 from app.db.reads import Read, Reader, Row
 from app.errors import NotFound
 from app.principal import Principal
 from app.programs.models import Implementation, Program, Stage, StageChange
 from app.programs.schemas import ImplementationRead, ProgramRead, StageChangeRead
 from app.tree.models import Organization
-from app.tree.paths import below_any, ids_within, within
+from app.tree.paths import below_any, homes, within
 
 _TENANT = bindparam("tenant_id", type_=Uuid())
 _ID = bindparam("id", type_=Uuid())
@@ -102,7 +102,7 @@ IMPLEMENTATIONS = Listing(
         "updated_since": col(Implementation.updated_at) >= _UPDATED_SINCE,
     },
     scope=within,
-    homes=Homes(col(Implementation.organization_id), ids_within, pinned=("organization_id",)),
+    homes=homes(col(Implementation.organization_id), pinned=("organization_id",)),
 )
 STAGES = Listing(
     "implementation-stages",

@@ -1,13 +1,15 @@
 """Paths in the organization tree: pure text, one segment a level."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, Uuid, and_, any_, bindparam, or_, select, union_all
+from sqlalchemy import ColumnElement, Text, Uuid, and_, any_, bindparam, or_, select, true, union_all
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
+from app.db.listing import Homes
 from app.tree.models import Organization
 
 #: The deepest level below the root; keeps a path well inside what a B-tree entry may hold.
@@ -37,21 +39,35 @@ def after(path: str) -> str:
 
 def within(count: int) -> ColumnElement[bool]:
     """The condition that an organization lies in one of ``count`` subtrees, as bound ranges (see `ranges`)."""
-    return or_(*map(_between, range(count)))
+    return _in_any(Organization, count)
 
 
-def _between(i: int) -> ColumnElement[bool]:
-    path = col(Organization.path)
+def _in_any(organization: Any, count: int) -> ColumnElement[bool]:
+    return or_(*(_between(organization.path, i) for i in range(count)))
+
+
+def _between(path: Any, i: int) -> ColumnElement[bool]:
     return and_(path >= bindparam(f"from_{i}", type_=Text()), path < bindparam(f"to_{i}", type_=Text()))
 
 
-def ids_within(count: int, most: int) -> Any:
-    """A statement for the ids of the tenant's organizations in ``count`` bound subtrees, at most ``most`` of each."""
-    organization, tenant = col(Organization.id), bindparam("tenant_id", type_=Uuid())
+def homes(column: Any, *, pinned: Collection[str]) -> Homes:
+    """What a list of rows that live in organizations needs to know of them."""
+    return Homes(column, ids=_ids_within, holds=_holds, pinned=pinned)
+
+
+def _ids_within(count: int, most: int) -> Any:
+    path, tenant = col(Organization.path), bindparam("tenant_id", type_=Uuid())
     ids = [
-        select(organization).where(col(Organization.tenant_id) == tenant, _between(i)).limit(most) for i in range(count)
+        select(col(Organization.id)).where(col(Organization.tenant_id) == tenant, _between(path, i)).limit(most)
+        for i in range(count)
     ]
     return union_all(*ids) if count > 1 else ids[0]
+
+
+def _holds(column: Any, count: int) -> ColumnElement[bool]:
+    home = aliased(Organization, name="home")
+    found = select(true()).where(col(home.tenant_id) == bindparam("tenant_id", type_=Uuid()), col(home.id) == column)
+    return found.where(_in_any(home, count)).scalar_subquery()
 
 
 def below_any(parameter: str) -> ColumnElement[bool]:
