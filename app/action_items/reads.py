@@ -6,7 +6,6 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
-    Boolean,
     Date,
     DateTime,
     Text,
@@ -14,13 +13,13 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     cast,
     func,
     literal_column,
     not_,
     select,
     true,
-    type_coerce,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
@@ -29,7 +28,7 @@ from app.access.policy import allowed_below, may, require
 from app.action_items.course import MOVES, SETTLED
 from app.action_items.models import ActionItem, ActionItemChange, ActionItemNote, ActionStatus, Effort
 from app.action_items.schemas import ActionItemChangeRead, ActionItemNoteRead, ActionItemRead, ActionSource
-from app.db.json_rows import json_choice, json_constant, json_if, json_row
+from app.db.json_rows import json_choice, json_constant, json_if, render
 from app.db.listing import Listing
 from app.db.reads import Read, Reader, Row
 from app.errors import NotFound
@@ -69,21 +68,16 @@ _OVERDUE = and_(
     _UNSETTLED,
 )
 # What a caller gets, rendered by the server.
-_RENDERED = _ROWS.with_only_columns(
+_RENDERED = render(
+    _ROWS,
+    ActionItem,
+    ActionItemRead,
     col(ActionItem.id),
     col(ActionItem.version),
     col(Organization.path),
-    json_row(
-        ActionItem,
-        ActionItemRead,
-        source=json_if(
-            col(ActionItem.assessment_id).is_(None), json_constant(ActionSource.FREE), json_constant(ActionSource.GAP)
-        ),
-        overdue=type_coerce(and_(col(ActionItem.due_sort) < _TODAY, _UNSETTLED), Boolean()),
-        allowed_transitions=json_if(
-            below_any("movable"), json_choice(col(ActionItem.status), MOVES), json_constant([])
-        ),
-    ).label("rendered"),
+    source=case((col(ActionItem.assessment_id).is_(None), ActionSource.FREE.value), else_=ActionSource.GAP.value),
+    overdue=and_(_UNSETTLED, col(ActionItem.due_sort) < _TODAY),
+    allowed_transitions=json_if(below_any("movable"), json_choice(col(ActionItem.status), MOVES), json_constant([])),
 )
 _RENDERED_BY_ID = Read(_RENDERED.where(col(ActionItem.id) == bindparam("id", type_=Uuid())))
 LIST = Listing(
@@ -117,7 +111,7 @@ LIST = Listing(
 )
 NOTES = Listing(
     "action-item-notes",
-    select(col(ActionItemNote.id), json_row(ActionItemNote, ActionItemNoteRead).label("rendered")).where(
+    render(select(col(ActionItemNote.id)), ActionItemNote, ActionItemNoteRead, col(ActionItemNote.id)).where(
         col(ActionItemNote.tenant_id) == _TENANT,
         col(ActionItemNote.action_item_id) == bindparam("action_item_id", type_=Uuid()),
     ),
@@ -127,7 +121,7 @@ NOTES = Listing(
 )
 HISTORY = Listing(
     "action-item-history",
-    select(col(ActionItemChange.id), json_row(ActionItemChange, ActionItemChangeRead).label("rendered")).where(
+    render(select(col(ActionItemChange.id)), ActionItemChange, ActionItemChangeRead, col(ActionItemChange.id)).where(
         col(ActionItemChange.tenant_id) == _TENANT,
         col(ActionItemChange.action_item_id) == bindparam("action_item_id", type_=Uuid()),
     ),

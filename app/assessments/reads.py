@@ -26,7 +26,7 @@ from app.access.policy import allowed_below, may, require_for_assessment
 from app.assessments.course import MOVES
 from app.assessments.models import Assessment, AssessmentChange, AssessmentState, Participant
 from app.assessments.schemas import AssessmentChangeRead, AssessmentRead
-from app.db.json_rows import json_choice, json_constant, json_if, json_row
+from app.db.json_rows import json_choice, json_constant, json_if, render
 from app.db.listing import Listing
 from app.db.reads import Read, Reader, Row
 from app.errors import NotFound
@@ -78,16 +78,15 @@ _ROWS = (
     .where(col(Assessment.tenant_id) == bindparam("tenant_id", type_=Uuid()))
 )
 _BY_ID = Read(_ROWS.where(col(Assessment.id) == bindparam("id", type_=Uuid())))
-_RENDERED = _ROWS.with_only_columns(
+_RENDERED = render(
+    _ROWS,
+    Assessment,
+    AssessmentRead,
     col(Assessment.id),
     col(Assessment.version),
     col(Organization.path),
-    json_row(
-        Assessment,
-        AssessmentRead,
-        superseded_by_id=_SUCCESSOR,
-        allowed_transitions=json_if(below_any("movable"), json_choice(col(Assessment.state), MOVES), json_constant([])),
-    ).label("rendered"),
+    superseded_by_id=_SUCCESSOR,
+    allowed_transitions=json_if(below_any("movable"), json_choice(col(Assessment.state), MOVES), json_constant([])),
 )
 _RENDERED_BY_ID = Read(_RENDERED.where(col(Assessment.id) == bindparam("id", type_=Uuid())))
 LIST = Listing(
@@ -116,7 +115,7 @@ LIST = Listing(
 )
 HISTORY = Listing(
     "assessment-history",
-    select(col(AssessmentChange.id), json_row(AssessmentChange, AssessmentChangeRead).label("rendered")).where(
+    render(select(col(AssessmentChange.id)), AssessmentChange, AssessmentChangeRead, col(AssessmentChange.id)).where(
         col(AssessmentChange.tenant_id) == bindparam("tenant_id", type_=Uuid()),
         col(AssessmentChange.assessment_id) == bindparam("assessment_id", type_=Uuid()),
     ),

@@ -11,101 +11,80 @@ from pydantic import BaseModel
 from pydantic_core import to_json
 from sqlalchemy import (
     JSON,
-    Boolean,
-    Date,
     DateTime,
-    Integer,
-    String,
     Text,
     TypeDecorator,
-    Uuid,
     case,
     cast,
     func,
     literal_column,
+    select,
+    true,
     type_coerce,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import LateralFromClause
 
 _SECONDS = 'YYYY-MM-DD"T"HH24:MI:SS'
-_NULL = literal_column("'null'", Text)
-_QUOTE = literal_column("'\"'", Text)
 
 
-def json_object(fields: Mapping[str, Any]) -> ColumnElement[str]:
-    """An expression for ``{"name":value,…}`` with these columns as values, in this order.
+def render(statement: Any, table: Any, model: type[BaseModel], *columns: Any, **computed: Any) -> Any:
+    """A statement for these columns and ``rendered``, each row as a response model has it.
 
-    Raises:
-        TypeError: a column is of a type this cannot render.
+    Args:
+        statement: selects from the table, joined and limited as it will be.
+        computed: expressions for the model's fields that are no columns of the table.
     """
-    parts: list[ColumnElement[str]] = []
-    for name, column in fields.items():
-        before = "," if parts else "{"
-        parts += [literal_column(f"'{before}\"{name}\":'", Text), func.coalesce(_value(column), _NULL)]
-    text: ColumnElement[str] = func.concat(*parts, literal_column("'}'", Text))
-    return text
+    row = _row({name: computed[name] if name in computed else getattr(table, name) for name in model.model_fields})
+    return statement.with_only_columns(*columns, _as_text(row).label("rendered")).join(row, true())
 
 
-def json_row(table: Any, model: type[BaseModel], **computed: Any) -> ColumnElement[str]:
-    """A row of a table as a response model has it; what is no column of the table is computed."""
-    return json_object(
-        {name: computed[name] if name in computed else getattr(table, name) for name in model.model_fields}
-    )
+def json_array(table: Any, model: type[BaseModel], condition: Any, *order: Any, within: Any) -> ColumnElement[Any]:
+    """The rows of another table that belong to a row, as one array, empty where there are none.
+
+    Args:
+        within: the table of the row they belong to, which the condition names.
+    """
+    row = _row({name: getattr(table, name) for name in model.model_fields})
+    text = func.string_agg(_as_text(row), aggregate_order_by(literal_column("','", Text), *order))
+    whole = cast(func.concat(literal_column("'['", Text), text, literal_column("']'", Text)), JSON)
+    found = select(whole).select_from(table).join(row, true()).where(condition).correlate(within)
+    array: ColumnElement[Any] = found.scalar_subquery()
+    return array
 
 
-def json_array(text: ColumnElement[str], *order: Any) -> ColumnElement[Any]:
-    """An aggregate of rendered rows as one array, empty where there are none."""
-    inner = func.string_agg(text, aggregate_order_by(literal_column("','", Text), *order))
-    return is_json(func.concat(literal_column("'['", Text), inner, literal_column("']'", Text)))
+def _row(fields: Mapping[str, Any]) -> LateralFromClause:
+    row = select(*(_value(column).label(name) for name, column in fields.items()))
+    return row.correlate(*row.get_final_froms()).lateral("row_in_json")
 
 
-def is_json(text: Any) -> ColumnElement[Any]:
-    """A text that is JSON already."""
-    return type_coerce(text, JSON())
+def _as_text(row: LateralFromClause) -> ColumnElement[str]:
+    return cast(func.row_to_json(literal_column(row.name)), Text)
 
 
 def json_choice(column: Any, values: Mapping[Any, Any], *, otherwise: Any = None) -> ColumnElement[Any]:
     """What a column's value stands for: any JSON value each."""
-    branches = [(column == literal_column(f"'{key!s}'", Text), _constant(value)) for key, value in values.items()]
-    return is_json(case(*branches, else_=_constant(otherwise)))
+    branches = [(column == literal_column(f"'{key!s}'", Text), json_constant(value)) for key, value in values.items()]
+    return case(*branches, else_=json_constant(otherwise))
 
 
-def json_if(condition: Any, then: Any, otherwise: Any) -> ColumnElement[Any]:
+def json_if(condition: Any, then: ColumnElement[Any], otherwise: ColumnElement[Any]) -> ColumnElement[Any]:
     """One of two JSON expressions."""
-    return is_json(case((condition, type_coerce(then, Text())), else_=type_coerce(otherwise, Text())))
+    return case((condition, then), else_=otherwise)
 
 
 def json_constant(value: Any) -> ColumnElement[Any]:
     """Any JSON value."""
-    return is_json(_constant(value))
-
-
-def _constant(value: Any) -> ColumnElement[str]:
     text = to_json(value).decode().replace("'", "''")
-    return literal_column(f"'{text}'", Text)
+    return literal_column(f"'{text}'::json", JSON)
 
 
 def _value(column: Any) -> Any:
     kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
-    if isinstance(kind, JSON):
-        return type_coerce(column, Text())
-    if isinstance(kind, (Integer, Boolean)):
-        return cast(column, Text)
-    if isinstance(kind, Uuid):
-        return _quoted(cast(column, Text))
-    if isinstance(kind, DateTime):
-        instant = func.timezone(literal_column("'UTC'"), column)
-        whole = func.date_trunc(literal_column("'second'"), instant) == instant
-        form = case((whole, literal_column(f"'{_SECONDS}\"Z\"'")), else_=literal_column(f"'{_SECONDS}.US\"Z\"'"))
-        return _quoted(func.to_char(instant, form))
-    if isinstance(kind, Date):
-        return _quoted(func.to_char(column, literal_column("'YYYY-MM-DD'")))
-    if isinstance(kind, (String, ARRAY)):
-        return cast(func.to_json(column), Text)
-    raise TypeError(f"no JSON text for {kind!r}")
-
-
-def _quoted(text: ColumnElement[Any]) -> ColumnElement[str]:
-    # Null stays null: the caller writes it.
-    return _QUOTE.concat(text).concat(_QUOTE)
+    if not isinstance(kind, DateTime):
+        return column
+    instant = func.timezone(literal_column("'UTC'"), column)
+    whole = func.date_trunc(literal_column("'second'"), instant) == instant
+    form = case((whole, literal_column(f"'{_SECONDS}\"Z\"'")), else_=literal_column(f"'{_SECONDS}.US\"Z\"'"))
+    return type_coerce(func.to_char(instant, form), Text())

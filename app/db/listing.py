@@ -49,19 +49,21 @@ class Homes:
     few: int = 200
     pinned: Collection[str] = ()
 
-    def page(self, rows: Select[Any], scopes: int, *, key: Any, descending: bool) -> Any:
+    def page(self, rows: Select[Any], scopes: int, *, column: Any, key: Any, descending: bool) -> Any:
         """The first rows of each home where there are few, else those met along the order; only one of them is run.
 
         Args:
             rows: what a page is made of, with ``order_value``.
+            column: what they are ordered by, the key last.
         """
-        value = rows.selected_columns.order_value
+        value = key if column is key else rows.selected_columns.order_value
         seen = self.ids(scopes, self.few + 1).cte("seen")
         are_few = select(func.count() <= self.few).select_from(seen).scalar_subquery()
-        first = rows.with_only_columns(key.label("key"), value).where(self.column == seen.c.id)
+        first = rows.with_only_columns(key.label("key"), column.label("order_value")).where(self.column == seen.c.id)
         near = first.order_by(*_by(value, key, descending)).limit(_LIMIT).lateral("near")
         gathered = select(near.c.key, near.c.order_value).select_from(seen.join(near, true())).where(are_few)
-        page = gathered.order_by(*_by(near.c.order_value, near.c.key, descending)).limit(_LIMIT).subquery("gathered")
+        near_value = near.c.key if column is key else near.c.order_value
+        page = gathered.order_by(*_by(near_value, near.c.key, descending)).limit(_LIMIT).subquery("gathered")
         met = rows.where(self.holds(self.column, scopes), not_(are_few)).order_by(*_by(value, key, descending))
         return union_all(rows.where(key == page.c.key), met.limit(_MOST))
 
@@ -121,23 +123,28 @@ class Listing:
             statement = statement.where(here < place if descending else here > place)
         rows = statement.add_columns(column.label("order_value"))
         if scopes and self._homes is not None and not set(self._homes.pinned).intersection(filters):
-            page = self._homes.page(rows, scopes, key=key, descending=descending)
+            page = self._homes.page(rows, scopes, column=column, key=key, descending=descending)
         else:
             seen = rows.where(self._scope(scopes)) if scopes else rows
             page = seen.order_by(*_by(column, key, descending)).limit(_MOST)
         # With a parameter as its only limit PostgreSQL plans for a tenth of the table, so the largest page is told too.
         page = page.subquery("most")
-        met = select(page).order_by(*_by(page.c.order_value, page.c[key.name], descending)).limit(_LIMIT)
-        return _as_one_row(met, key.name, descending) if self.is_rendered else met
+        by_key = column is key
+        value = page.c[key.name] if by_key else page.c.order_value
+        met = select(page).order_by(*_by(value, page.c[key.name], descending)).limit(_LIMIT)
+        return _as_one_row(met, key.name, by_key=by_key, descending=descending) if self.is_rendered else met
 
 
-def _by(value: Any, key: Any, descending: bool) -> tuple[Any, Any]:
-    return (value.desc(), key.desc()) if descending else (value, key)
+def _by(value: Any, key: Any, descending: bool) -> tuple[Any, ...]:
+    # An order by the key alone names it once: named twice, it would be sorted anew at every step.
+    columns = (key,) if value is key else (value, key)
+    return tuple(column.desc() for column in columns) if descending else columns
 
 
-def _as_one_row(rows: Any, key: str, descending: bool) -> Select[*tuple[Any, ...]]:
+def _as_one_row(rows: Any, key: str, *, by_key: bool, descending: bool) -> Select[*tuple[Any, ...]]:
     page = rows.subquery("page")
-    value, row_key = page.c.order_value, page.c[key]
+    row_key = page.c[key]
+    value = row_key if by_key else page.c.order_value
     by = _by(value, row_key, descending)
     shown = bindparam("shown", type_=Integer())
 

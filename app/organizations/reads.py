@@ -3,11 +3,11 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Integer, Text, Uuid, and_, bindparam, column, exists, func, not_, select, table
+from sqlalchemy import DateTime, Integer, Text, Uuid, and_, bindparam, case, column, exists, func, not_, select, table
 from sqlmodel import col
 
 from app.access.policy import allowed_below, may, require, scopes
-from app.db.json_rows import json_array, json_constant, json_if, json_row
+from app.db.json_rows import json_array, json_constant, json_if, render
 from app.db.listing import Listing
 from app.db.reads import Read, Reader, Row, from_json
 from app.errors import NotFound
@@ -16,20 +16,16 @@ from app.principal import Principal
 from app.tree.models import Organization, OrganizationExternalId, OrganizationMove
 from app.tree.paths import after, below_any, is_root, ranges, within
 
-_EXTERNAL_IDS = (
-    select(
-        json_array(
-            json_row(OrganizationExternalId, ExternalId),
-            col(OrganizationExternalId.source),
-            col(OrganizationExternalId.external_id),
-        )
-    )
-    .where(
+_EXTERNAL_IDS = json_array(
+    OrganizationExternalId,
+    ExternalId,
+    and_(
         col(OrganizationExternalId.tenant_id) == col(Organization.tenant_id),
         col(OrganizationExternalId.organization_id) == col(Organization.id),
-    )
-    .correlate(Organization)
-    .scalar_subquery()
+    ),
+    col(OrganizationExternalId.source),
+    col(OrganizationExternalId.external_id),
+    within=Organization,
 )
 _MOST_NAMED = 20
 _TENANT = bindparam("tenant_id", type_=Uuid())
@@ -51,23 +47,20 @@ _ROWS = select(
 _BY_ID = Read(_ROWS.where(col(Organization.id) == bindparam("id", type_=Uuid())))
 
 _ARCHIVED = col(Organization.archived_at).is_not(None)
-_RENDERED = _ROWS.with_only_columns(
+_RENDERED = render(
+    _ROWS,
+    Organization,
+    OrganizationRead,
     col(Organization.id),
     col(Organization.version),
     col(Organization.path),
-    json_row(
-        Organization,
-        OrganizationRead,
-        status=json_if(_ARCHIVED, json_constant(OrganizationStatus.ARCHIVED), json_constant(OrganizationStatus.ACTIVE)),
-        external_ids=_EXTERNAL_IDS,
-        allowed_transitions=json_if(
-            and_(below_any("movable"), col(Organization.parent_id).is_not(None)),
-            json_if(
-                _ARCHIVED, json_constant([OrganizationStatus.ACTIVE]), json_constant([OrganizationStatus.ARCHIVED])
-            ),
-            json_constant([]),
-        ),
-    ).label("rendered"),
+    status=case((_ARCHIVED, OrganizationStatus.ARCHIVED.value), else_=OrganizationStatus.ACTIVE.value),
+    external_ids=_EXTERNAL_IDS,
+    allowed_transitions=json_if(
+        and_(below_any("movable"), col(Organization.parent_id).is_not(None)),
+        json_if(_ARCHIVED, json_constant([OrganizationStatus.ACTIVE]), json_constant([OrganizationStatus.ARCHIVED])),
+        json_constant([]),
+    ),
 )
 _RENDERED_BY_ID = Read(_RENDERED.where(col(Organization.id) == bindparam("id", type_=Uuid())))
 
@@ -117,7 +110,7 @@ DESCENDANTS = Listing(
 )
 MOVES = Listing(
     "organization-moves",
-    select(col(OrganizationMove.id), json_row(OrganizationMove, OrganizationMoveRead).label("rendered")).where(
+    render(select(col(OrganizationMove.id)), OrganizationMove, OrganizationMoveRead, col(OrganizationMove.id)).where(
         col(OrganizationMove.tenant_id) == _TENANT,
         col(OrganizationMove.organization_id) == bindparam("organization_id", type_=Uuid()),
     ),

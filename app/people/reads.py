@@ -6,7 +6,7 @@ from sqlalchemy import Boolean, DateTime, Text, Uuid, and_, bindparam, func, sel
 from sqlmodel import col
 
 from app.access.policy import require
-from app.db.json_rows import json_row
+from app.db.json_rows import render
 from app.db.listing import Listing
 from app.db.reads import Read, Reader, Row
 from app.errors import NotFound
@@ -27,7 +27,7 @@ _ROWS = (
 _BY_ID = Read(_ROWS.where(col(Person.id) == bindparam("id", type_=Uuid())))
 LIST = Listing(
     "people",
-    _ROWS.with_only_columns(col(Person.id), json_row(Person, PersonRead).label("rendered")),
+    render(_ROWS, Person, PersonRead, col(Person.id)),
     key=col(Person.id),
     orders={"id": col(Person.id), "name": col(Person.name_key), "updated_at": col(Person.updated_at)},
     filters={

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
 from app.access.policy import allowed_below, may, require
-from app.db.json_rows import json_choice, json_constant, json_if, json_row
+from app.db.json_rows import json_choice, json_constant, json_if, render
 from app.db.listing import Listing
 from app.db.reads import Read, Reader, Row
 from app.errors import NotFound
@@ -43,7 +43,7 @@ _PROGRAMS = (
 _PROGRAM = Read(_PROGRAMS.where(col(Program.id) == _ID))
 PROGRAMS = Listing(
     "programs",
-    _PROGRAMS.with_only_columns(col(Program.id), json_row(Program, ProgramRead).label("rendered")),
+    render(_PROGRAMS, Program, ProgramRead, col(Program.id)),
     key=col(Program.id),
     orders={"id": col(Program.id), "name": col(Program.name_key), "updated_at": col(Program.updated_at)},
     filters={
@@ -80,18 +80,17 @@ _IMPLEMENTATIONS = (
 _IMPLEMENTATION = Read(_IMPLEMENTATIONS.where(col(Implementation.id) == _ID))
 IMPLEMENTATIONS = Listing(
     "implementations",
-    _IMPLEMENTATIONS.with_only_columns(
+    render(
+        _IMPLEMENTATIONS,
+        Implementation,
+        ImplementationRead,
         col(Implementation.id),
-        json_row(
-            Implementation,
-            ImplementationRead,
-            program_name=col(Program.name),
-            allowed_transitions=json_if(
-                below_any("movable"),
-                json_choice(col(Implementation.stage), {at: [to for to in Stage if to is not at] for at in Stage}),
-                json_constant([]),
-            ),
-        ).label("rendered"),
+        program_name=col(Program.name),
+        allowed_transitions=json_if(
+            below_any("movable"),
+            json_choice(col(Implementation.stage), {at: [to for to in Stage if to is not at] for at in Stage}),
+            json_constant([]),
+        ),
     ),
     key=col(Implementation.id),
     orders={"id": col(Implementation.id), "updated_at": col(Implementation.updated_at)},
@@ -106,7 +105,7 @@ IMPLEMENTATIONS = Listing(
 )
 STAGES = Listing(
     "implementation-stages",
-    select(col(StageChange.id), json_row(StageChange, StageChangeRead).label("rendered")).where(
+    render(select(col(StageChange.id)), StageChange, StageChangeRead, col(StageChange.id)).where(
         col(StageChange.tenant_id) == _TENANT,
         col(StageChange.implementation_id) == bindparam("implementation_id", type_=Uuid()),
     ),
