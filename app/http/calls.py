@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -91,9 +92,14 @@ async def check_query(request: Request) -> None:
     check_names(query_pairs(request.scope), request.scope["route"])
 
 
-def query_pairs(scope: Scope) -> list[tuple[str, str]]:
+def query_pairs(scope: Scope) -> Sequence[tuple[str, str]]:
     """The query parameters in the order sent."""
-    return parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    return _pairs(scope["query_string"])
+
+
+@lru_cache(maxsize=1024)
+def _pairs(query_string: bytes) -> tuple[tuple[str, str], ...]:
+    return tuple(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
 
 
 def check_names(pairs: Iterable[tuple[str, str]], route: Any) -> None:

@@ -8,13 +8,13 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from enum import Enum
-from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic_core import to_json
 
 from app.db.listing import Listing
 from app.db.reads import Read, Row
@@ -26,6 +26,9 @@ from app.http.respond import to_bytes
 _SIGNATURE = 16
 _SENT_CURSOR = re.compile(r"(?:^|&)cursor=[^&]*")
 _Cursor = Annotated[str, StringConstraints(max_length=4000)]
+
+
+_NO_FILTERS = frozenset({"limit", "cursor", "sort"})
 
 
 class ListQuery(BaseModel):
@@ -40,7 +43,7 @@ class ListQuery(BaseModel):
 
     def filters(self) -> dict[str, Any]:
         """The filters in use, by name."""
-        return {name: value for name, value in self if value is not None and name not in {"limit", "cursor", "sort"}}
+        return {name: value for name, value in vars(self).items() if value is not None and name not in _NO_FILTERS}
 
     def order(self) -> tuple[str, bool]:
         """The order in use: its name, and whether it descends."""
@@ -48,30 +51,14 @@ class ListQuery(BaseModel):
         return sort.removeprefix("-"), sort.startswith("-")
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, (datetime, date)):
-        return value.isoformat()
-    if isinstance(value, UUID):
-        return str(value)
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, (list, tuple)):
-        return [_plain(part) for part in value]
-    return value
-
-
-@lru_cache(maxsize=1024)
-def _key(tenant_secret: bytes) -> bytes:
-    return hmac.digest(tenant_secret, b"cursor", hashlib.sha256)
-
-
 def _sign(call: Call, bound: Any, payload: bytes) -> bytes:
-    message = json.dumps(bound, sort_keys=True).encode() + b"\0" + payload
-    return hmac.digest(_key(call.principal.tenant_secret), message, hashlib.sha256)[:_SIGNATURE]
+    # BLAKE2 is a keyed hash by itself, and takes a tenth of the time of an HMAC.
+    key, message = call.principal.tenant_secret[:64], to_json(bound) + b"\0" + payload
+    return hashlib.blake2b(message, key=key, digest_size=_SIGNATURE, person=b"cursor").digest()
 
 
-def _seal(call: Call, bound: Any, place: list[Any]) -> str:
-    payload = json.dumps(place, separators=(",", ":")).encode()
+def _seal(call: Call, bound: Any, place: tuple[Any, Any]) -> str:
+    payload = to_json(place)
     return base64.urlsafe_b64encode(_sign(call, bound, payload) + payload).decode().rstrip("=")
 
 
@@ -125,8 +112,7 @@ async def page(
     }
 
     def bound() -> list[Any]:
-        fixed = {name: _plain(value) for name, value in values.items()}
-        return [listing.name, {name: _plain(value) for name, value in filters.items()}, order, descending, fixed]
+        return [listing.name, sorted(filters.items()), order, descending, sorted(values.items())]
 
     if query.cursor is not None:
         value, key = _open(call, bound(), query.cursor)
@@ -141,7 +127,7 @@ async def page(
         scopes=len(scopes or ()) // 2,
     )
     items, last = await (_rendered(call, read, parameters) if item is None else _made(call, read, parameters, item))
-    following = None if last is None else _seal(call, bound(), [_plain(last[0]), str(last[1])])
+    following = None if last is None else _seal(call, bound(), last)
     return _answer(call, items, following)
 
 

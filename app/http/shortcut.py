@@ -11,7 +11,7 @@ for, the read pool, has a deadline of its own.
 
 import inspect
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
 import structlog
@@ -93,7 +93,7 @@ class _Plan:
             raise problems.of_validation(faults)
         return await self._function(call, **arguments)
 
-    def _bind_query(self, pairs: list[tuple[str, str]], arguments: dict[str, Any], faults: _Faults) -> None:
+    def _bind_query(self, pairs: Sequence[tuple[str, str]], arguments: dict[str, Any], faults: _Faults) -> None:
         sent: dict[str, Any] = {}
         for name, value in pairs:
             if name in self.route.repeatable_names:  # type: ignore[attr-defined]
