@@ -1,11 +1,11 @@
 """From what is stored of an assessment to what it is scored from: one statement, and two cached documents."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Text, Uuid, and_, bindparam, cast, exists, func, select, true
+from sqlalchemy import ARRAY, Text, Uuid, and_, any_, bindparam, cast, exists, func, literal_column, select, true
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlmodel import col
 
@@ -33,7 +33,7 @@ def _of(table: Any) -> Any:
 
 
 _LIVE = and_(
-    col(Participant.seat) == SeatKind.RESPONDENT.value,
+    col(Participant.seat) == literal_column(f"'{SeatKind.RESPONDENT}'", Text),
     # Withdrawn before the close: out. Withdrawn after it: the votes were counted and stay. While a round is still
     # to be revealed, the close of the one before says nothing of it.
     col(Participant.withdrawn_at).is_(None)
@@ -44,6 +44,7 @@ _LIVE = and_(
 )
 _SEATS = (
     select(
+        func.array_agg(col(Participant.id), type_=ARRAY(Uuid())).label("keys"),
         func.array_agg(aggregate_order_by(cast(col(Participant.id), Text), col(Participant.id))).label("ids"),
         func.array_agg(aggregate_order_by(col(Participant.perspective), col(Participant.id))).label("perspectives"),
     )
@@ -51,16 +52,28 @@ _SEATS = (
     .correlate(Assessment)
     .lateral("seats")
 )
+# Where every seat voted on every practice, and once, the letters of the votes in order are all there is to know.
 _VOTES = (
     select(
-        func.array_agg(col(Vote.practice)).label("practices"),
-        func.array_agg(cast(col(Vote.participant_id), Text)).label("seats"),
-        func.array_agg(col(Vote.value)).label("answers"),
-        func.array_agg(col(Vote.round)).label("rounds"),
+        func.array_agg(aggregate_order_by(col(Vote.practice).distinct(), col(Vote.practice))).label("practices"),
+        func.string_agg(
+            func.left(col(Vote.value), literal_column("1")),
+            aggregate_order_by(literal_column("''", Text), col(Vote.practice), col(Vote.participant_id)),
+        ).label("letters"),
+        func.min(col(Vote.round)).label("first_round"),
+        func.max(col(Vote.round)).label("last_round"),
     )
-    .where(_of(Vote))
-    .correlate(Assessment)
+    .where(_of(Vote), col(Vote.participant_id) == any_(_SEATS.c["keys"]))
+    .correlate(Assessment, _SEATS)
     .lateral("ballots")
+)
+_ONE_BY_ONE = Read(
+    select(
+        col(Vote.practice), cast(col(Vote.participant_id), Text).label("seat"), col(Vote.value), col(Vote.round)
+    ).where(
+        col(Vote.tenant_id) == bindparam("tenant_id", type_=Uuid()),
+        col(Vote.assessment_id) == bindparam("id", type_=Uuid()),
+    )
 )
 _CONSENSUS = (
     select(func.json_agg(func.json_build_array(col(Consensus.practice), col(Consensus.value), col(Consensus.note))))
@@ -85,6 +98,7 @@ _RATINGS = (
 )
 _SCORED = Read(
     select(
+        col(Assessment.id),
         col(Assessment.version),
         col(Assessment.state),
         col(Assessment.stage),
@@ -98,9 +112,9 @@ _SCORED = Read(
         _SEATS.c.ids,
         _SEATS.c.perspectives,
         _VOTES.c.practices,
-        _VOTES.c.seats,
-        _VOTES.c.answers,
-        _VOTES.c.rounds,
+        _VOTES.c.letters,
+        _VOTES.c.first_round,
+        _VOTES.c.last_round,
         _CONSENSUS.label("consensus"),
         _RATINGS.label("ratings"),
         exists().where(_of(AdministrationRecord)).label("has_administration_record"),
@@ -154,7 +168,7 @@ async def input_of(
         instrument=instrument.scored,
         profile=frozen,
         seats=tuple(map(Seat, ids, row["perspectives"] or ())),
-        ballots=_ballots(row, ids, sealed=sealed),
+        ballots=await _ballots(reader, tenant_id, row, ids, sealed=sealed),
         consensus={
             practice: Agreed(on_wire(value), note) for practice, value, note in from_json(row["consensus"]) or ()
         },
@@ -172,24 +186,33 @@ async def input_of(
 _LETTER: Final = {str(vote): letter for vote, letter in LETTERS.items()}
 
 
-def _ballots(row: Row, ids: Sequence[str], *, sealed: bool) -> dict[str, Ballot]:
+async def _ballots(reader: Reader, tenant_id: UUID, row: Row, ids: Sequence[str], *, sealed: bool) -> dict[str, Ballot]:
     """The votes that count: of seats that count, each practice's latest round among those that may be looked at.
 
     While sealed only the present round is looked at, for who has voted; after the reveal, the revealed rounds.
     """
+    practices, letters, count = row["practices"], row["letters"], len(ids)
+    if not practices:
+        return {}
     last = row["round"] if sealed else row["revealed_round"]
     first = last if sealed else 1
+    if first <= row["first_round"] == row["last_round"] <= last and len(letters) == len(practices) * count:
+        return {practice: letters[at * count : (at + 1) * count] for at, practice in enumerate(practices)}
+    votes = await reader.fetch(_ONE_BY_ONE, tenant_id=tenant_id, id=row["id"])
+    return _latest(votes, ids, range(first, last + 1))
+
+
+def _latest(votes: Iterable[Row], ids: Sequence[str], rounds: range) -> dict[str, Ballot]:
     place = {seat: at for at, seat in enumerate(ids)}
     latest: dict[str, int] = {}
-    votes: dict[str, list[str]] = {}
-    ballots = zip(row["practices"] or (), row["seats"] or (), row["answers"] or (), row["rounds"] or (), strict=True)
-    for practice, seat, answer, round_ in ballots:
+    ballots: dict[str, list[str]] = {}
+    for practice, seat, answer, round_ in (tuple(vote.values()) for vote in votes):
         at = place.get(seat)
         known = latest.get(practice, 0)
-        if at is None or round_ < known or not first <= round_ <= last:
+        if at is None or round_ < known or round_ not in rounds:
             continue
         if round_ > known:
             latest[practice] = round_
-            votes[practice] = [NO_VOTE] * len(place)
-        votes[practice][at] = _LETTER[answer]
-    return {practice: "".join(letters) for practice, letters in votes.items()}
+            ballots[practice] = [NO_VOTE] * len(place)
+        ballots[practice][at] = _LETTER[answer]
+    return {practice: "".join(letters) for practice, letters in ballots.items()}
