@@ -2,16 +2,12 @@
 
 import asyncio
 import importlib
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, exc, pool
-from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy import exc
 
 from app.db.base import metadata
 from app.errors import OperatorError
@@ -57,22 +53,25 @@ def load_models() -> None:
         importlib.import_module(name)
 
 
-def configuration() -> Config:
-    """Alembic's configuration, wherever the migrations lie: beside `app` in a checkout, inside it in a wheel."""
+def folder() -> Path:
+    """Where the migrations lie: beside `app` in a checkout, inside it in a wheel."""
     package = Path(__file__).resolve().parent.parent
     beside, inside = package.parent / "migrations", package / "migrations"
-    config = Config()
-    config.set_main_option("script_location", str(inside if inside.is_dir() else beside).replace("%", "%%"))
-    config.set_main_option("path_separator", "os")
-    return config
+    return inside if inside.is_dir() else beside
+
+
+@cache
+def revisions() -> list[str]:
+    """The revisions this release knows, oldest first: a migration's file begins with its own."""
+    found = sorted(path.name.partition("_")[0] for path in folder().glob("versions/[0-9]*_*.py"))
+    if not found:
+        raise OperatorError("The migrations are missing from this installation.")
+    return found
 
 
 def head() -> str:
     """The newest revision this release knows."""
-    revision = ScriptDirectory.from_config(configuration()).get_current_head()
-    if revision is None:
-        raise OperatorError("The migrations are missing from this installation.")
-    return revision
+    return revisions()[-1]
 
 
 def _grants(role: str) -> list[str]:
@@ -139,37 +138,34 @@ async def migrate(url: str, role: str, *, login_is_separate: bool = False) -> st
             raise OperatorError("PostgreSQL 15 or newer is required.")
         if not login_is_separate:
             await _ensure_role(plain, role)
-        await _upgrade(connect, role)
+        await _upgrade(plain, connect, role)
     finally:
         await plain.close()
     return head()
 
 
-async def _upgrade(connect: Any, role: str) -> None:
-    config = configuration()
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=connect, poolclass=pool.NullPool)
+async def _upgrade(plain: Any, connect: Any, role: str) -> None:
+    for attempt in range(1, _TRIES + 1):
+        try:
+            current = await _current(plain)
+            if current is not None and current not in revisions():
+                raise OperatorError("The database was migrated by a newer release than this one.")
+            if current != head():
+                # Alembic is a tenth of the service's memory and of its start, and hardly ever needed.
+                await importlib.import_module("app.db.upgrade").upgrade(connect)
+            async with plain.transaction():
+                for line in _grants(role):
+                    await plain.execute(line)
+            return
+        except (exc.DBAPIError, asyncpg.PostgresError):
+            # Another process migrates at the same time, or a lock was not free: what it did is kept, try again.
+            if attempt == _TRIES:
+                raise
+            await asyncio.sleep(attempt * 0.5)
 
-    def run(connection: Connection) -> None:
-        config.attributes["connection"] = connection
-        current = MigrationContext.configure(connection).get_current_revision()
-        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-        if current is not None and current not in known:
-            raise OperatorError("The database was migrated by a newer release than this one.")
-        if current != head():
-            command.upgrade(config, "head")
-        for line in _grants(role):
-            connection.exec_driver_sql(line)
 
-    try:
-        for attempt in range(1, _TRIES + 1):
-            try:
-                async with engine.begin() as connection:
-                    await connection.run_sync(run)
-                return
-            except exc.DBAPIError:
-                # Another process migrates at the same time, or a lock was not free: what it did is kept, try again.
-                if attempt == _TRIES:
-                    raise
-                await asyncio.sleep(attempt * 0.5)
-    finally:
-        await engine.dispose()
+async def _current(plain: Any) -> str | None:
+    if not await plain.fetchval("select to_regclass('alembic_version') is not null"):
+        return None
+    revision: str | None = await plain.fetchval("select version_num from alembic_version")
+    return revision

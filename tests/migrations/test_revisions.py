@@ -9,8 +9,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection
 
+from app.db import migrate as migrations
 from app.db.base import metadata
-from app.db.migrate import configuration, head, load_models, migrate
+from app.db.migrate import head, load_models, migrate
+from app.db.upgrade import configuration
 from tests.migrations.databases import connected, fetch
 from tests.support.database import Urls
 
@@ -46,6 +48,7 @@ async def step(url: str, to: str) -> None:
 def test_there_is_one_chain_with_one_head() -> None:
     chain = revisions()
     assert [script.down_revision for script in chain] == [None, *(script.revision for script in chain[:-1])]
+    assert migrations.revisions() == [script.revision for script in chain]
     assert head() == chain[-1].revision
     for script in chain:
         assert re.fullmatch(rf"{script.revision}_[a-z0-9_]+\.py", script.path.rpartition("/")[2])
