@@ -78,7 +78,13 @@ async def run(caller: Caller, service: Service, folder: Path) -> Run:
             *("run", f"{service.address}/openapi.json", "--phases", caller.phases, "--seed", str(SEED)),
             *("--no-color", "--report", "json", "--report-json-path", "report.json"),
             cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(CHECKOUT), "FUZZ_SCENE": str(folder / "scene.json")},
+            # The order of sets decides some of what is drawn.
+            env={
+                **os.environ,
+                "FUZZ_SCENE": str(folder / "scene.json"),
+                "PYTHONHASHSEED": "0",
+                "PYTHONPATH": str(CHECKOUT),
+            },
             stdout=told,
             stderr=asyncio.subprocess.STDOUT,
         )
