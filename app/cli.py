@@ -14,8 +14,6 @@ from uuid import UUID
 import asyncpg
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
-from rich.table import Table
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -306,10 +304,10 @@ def _show_all(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
         for line in cells:
             typer.echo("\t".join(line))
         return
-    table = Table(*(name.replace("_", " ") for name in (rows[0] if rows else ())), box=None)
-    for line in cells:
-        table.add_row(*line)
-    Console(markup=False, highlight=False).print(table)
+    lines = [[name.replace("_", " ") for name in rows[0]], *cells] if rows else []
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def _cell(value: Any) -> str:
