@@ -18,12 +18,13 @@ RUNTIME := $(if $(OWN),$(VENV)/.runtime)
 DEV := $(if $(OWN),$(VENV)/.dev)
 
 .DELETE_ON_ERROR:
-.PHONY: help run demo test test-postgres-15 test-serializable test-pgbouncer check fix migrate openapi released lock migration bench bench-peers bench-growth clean
+.PHONY: help run demo test quick test-postgres-15 test-serializable test-pgbouncer check fix migrate openapi released lock migration bench bench-peers bench-growth clean
 
 help:
 	@echo 'make run         start the service, with a PostgreSQL of its own unless FA_DATABASE_URL names another'
 	@echo 'make demo        start the sandbox: made-up data, the same each time (FA_DEMO_DATE moves its today)'
 	@echo 'make test        run every test over all cores (PYTEST_ARGS="-k votes": some, in one process)'
+	@echo 'make quick       the everyday loop: all but what drives outside programs or starts servers again and again'
 	@echo 'make test-postgres-15, test-serializable, test-pgbouncer'
 	@echo '                 run what works on the database on Debian'"'"'s PostgreSQL 15, with every transaction'
 	@echo '                 serializable, or through a PgBouncer in transaction mode'
@@ -62,6 +63,10 @@ test: $(DEV)
 SPREAD := --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 # What works on the database; the rest starts servers of its own or needs none.
 ON_DATABASE := tests/api tests/migrations tests/races tests/state
+
+# What drives programs from outside, or starts servers again and again, is left for when a change is done.
+quick: $(DEV)
+	$(PY) -m pytest $(SPREAD) $(addprefix --ignore=tests/,bench clients demo docs embedded fuzz)
 
 test-postgres-15: export FA_TEST_POSTGRES := 15
 test-serializable: export FA_TEST_ISOLATION := serializable

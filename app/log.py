@@ -63,10 +63,10 @@ class _Lines:
         self._held.append(line)
 
     def write(self) -> None:
-        if self._held:
-            sys.stdout.write("".join(self._held))
+        lines, self._held = self._held, []
+        if lines:
+            sys.stdout.write("".join(lines))
             sys.stdout.flush()
-            self._held.clear()
 
 
 def configure(settings: Settings) -> None:

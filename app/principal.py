@@ -65,10 +65,6 @@ class Principal:
     def __post_init__(self) -> None:
         object.__setattr__(self, "reach", _outermost(g.path for g in self.grants if g.role in READERS))
 
-    def roles_on(self, path: str) -> frozenset[Role]:
-        """The roles this caller holds on the organization at ``path``, inherited ones included."""
-        return frozenset(grant.role for grant in self.grants if path.startswith(grant.path))
-
     def reads(self, path: str) -> bool:
         """Whether the organization at ``path`` lies in this caller's sight."""
         return path.startswith(self.reach)

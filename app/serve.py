@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import uvicorn
 from sqlalchemy.exc import IntegrityError
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app import __version__, log
 from app.db.attach import owner_engine, provided
@@ -50,6 +50,7 @@ class Protocol(HttpToolsProtocol):
     header_bytes = 65_536
 
     _deadline: asyncio.TimerHandle | None = None
+    _before: RequestResponseCycle | None = None
     _in_headers = False
     _in_body = False
     _header_size = 0
@@ -89,6 +90,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_headers = False
+        self._before = self.cycle
         self._end_deadline()
         version = self.parser.get_http_version()
         if version not in {"1.0", "1.1"}:
@@ -122,6 +124,10 @@ class Protocol(HttpToolsProtocol):
         self._refuse(self._reason or msg)
 
     def _refuse(self, detail: str) -> None:
+        if self._in_body and self.pipeline and self._before is not None:
+            # The request with the bad body waits behind another and has not begun: as if it had not come.
+            self.pipeline.popleft()
+            self._in_body, self.cycle = False, self._before
         if not self._in_body and self.cycle is not None and not self.cycle.response_complete:
             # Sent now, this would be read as the answer to an earlier request, which is served all the same. That one
             # is answered, and the connection then closed.

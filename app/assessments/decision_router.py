@@ -17,13 +17,14 @@ from app.assessments.decision_schemas import (
 )
 from app.assessments.errors import ConsensusNoteRequired, NotInConsensus
 from app.assessments.reads import row_of
+from app.db.failures import AlreadyExists
 from app.errors import Frozen
 from app.http.calls import CallDep
 from app.http.openapi import IF_MATCH, IF_MATCH_TO_REPLACE
 from app.http.pages import page
 from app.http.problems import problems
 from app.http.respond import show
-from app.http.write import AlreadyExists, write
+from app.http.write import write
 from app.schemas import Key, Page
 
 router = APIRouter(prefix="/v1/assessments/{assessment_id}", tags=["assessments"])

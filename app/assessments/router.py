@@ -24,6 +24,7 @@ from app.assessments.schemas import (
     AssessmentRead,
     RevisionCreate,
 )
+from app.db.failures import InUse
 from app.errors import Frozen, NotFound
 from app.http.calls import CallDep
 from app.http.etags import etag
@@ -31,7 +32,7 @@ from app.http.openapi import IF_MATCH
 from app.http.pages import page
 from app.http.problems import problems
 from app.http.respond import tagged
-from app.http.write import InUse, write
+from app.http.write import write
 from app.organizations.reads import sight
 from app.organizations.service import OrganizationArchived
 from app.schemas import Page

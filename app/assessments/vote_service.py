@@ -1,6 +1,7 @@
 """Casting votes. They are sealed from everyone but their owner until the close."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
@@ -57,24 +58,49 @@ async def cast_many(tx: Tx, assessment_id: UUID, body: VotesCast) -> Ballot:
 
     Raises:
         NotFound, Forbidden: as everywhere.
-        AppError: what `cast` raises, for the first vote that is refused; ``errors`` says which.
+        AppError: what `cast` raises; ``errors`` says of which vote, but to whoever enters paper ballots not where
+            that depends on who has voted.
         Invalid: a vote is named twice.
     """
     pairs = [(vote.participant_id, vote.practice) for vote in body.votes]
     if len(set(pairs)) != len(pairs):
         raise Invalid(errors=[FieldError("/body/votes", "repeated_vote", "A vote is named twice")])
     round_ = await _begin(tx, assessment_id, {seat for seat, _ in pairs}, {practice for _, practice in pairs})
-    votes = []
+    # First all that does not depend on who has voted: a refusal of one vote must tell nothing of another.
     for at, wanted in enumerate(body.votes):
-        try:
-            votes.append(round_.cast(wanted.participant_id, wanted.practice, wanted, _expected(wanted))[0])
-        except AppError as refused:
-            refused.errors = [FieldError(f"/body/votes/{at}", refused.code, refused.title)]
-            refused.headers.pop("ETag", None)
-            raise
+        with _refused_at(at):
+            round_.check(wanted.participant_id, wanted.practice)
+    votes = _put_all(tx, round_, body.votes)
     await _flush(tx)
     _tell(tx, round_.assessment, len(votes), replaced=False, on_paper=tx.principal.seat is None)
     return Ballot(items=[present_stored(vote) for vote in votes])
+
+
+def _put_all(tx: Tx, round_: "_Round", wanted: Sequence[BallotVote]) -> list[Vote]:
+    try:
+        votes = []
+        for at, vote in enumerate(wanted):
+            with _refused_at(at):
+                votes.append(round_.put(vote.participant_id, vote.practice, vote, _expected(vote))[0])
+    except AppError:
+        if tx.principal.seat is not None:
+            raise
+        # To whoever enters paper ballots nothing says which vote was in the way, not even the kind of the refusal:
+        # that follows from what was sent. Otherwise a ballot that is bound to fail would tell who has voted.
+        kind = VoteExists if all(vote.version is None for vote in wanted) else PreconditionFailed
+        raise kind(errors=[FieldError("/body/votes", kind.code, kind.title)]) from None
+    return votes
+
+
+@contextmanager
+def _refused_at(place: int) -> Iterator[None]:
+    """Say of a refusal which of the votes it is about."""
+    try:
+        yield
+    except AppError as refused:
+        refused.errors = [FieldError(f"/body/votes/{place}", refused.code, refused.title)]
+        refused.headers.pop("ETag", None)
+        raise
 
 
 def _expected(vote: BallotVote) -> Preconditions:
@@ -102,6 +128,11 @@ class _Round:
 
     def cast(self, participant_id: UUID, practice: str, body: VoteCast, expected: Preconditions) -> tuple[Vote, bool]:
         """Cast or replace one vote; the vote, and whether it is new."""
+        self.check(participant_id, practice)
+        return self.put(participant_id, practice, body, expected)
+
+    def check(self, participant_id: UUID, practice: str) -> None:
+        """Refuse a vote that nobody may cast, whoever has voted."""
         own = self.tx.principal.seat
         if own is not None and own.participant_id != participant_id:
             raise NotYourSeat
@@ -113,6 +144,9 @@ class _Round:
         if seat.withdrawn_at is not None:
             raise SeatWithdrawn
         self._check_open(by_seat=own is not None)
+
+    def put(self, participant_id: UUID, practice: str, body: VoteCast, expected: Preconditions) -> tuple[Vote, bool]:
+        """Cast or replace one vote that was checked; the vote, and whether it is new."""
         vote = self.votes.get((participant_id, practice))
         if vote is None:
             return self._insert(participant_id, practice, body, expected), True

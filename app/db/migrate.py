@@ -94,8 +94,8 @@ async def _ensure_role(connection: Any, role: str) -> None:
     if not known:
         try:
             await connection.execute(f'create role "{role}" nologin')
-        except asyncpg.DuplicateObjectError:
-            pass
+        except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
+            pass  # Another process made it at the same moment.
         except asyncpg.InsufficientPrivilegeError:
             raise OperatorError(
                 f'The role "{role}" is missing and this login may not create it. '

@@ -17,6 +17,7 @@ import asyncpg
 from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
 from sqlalchemy.sql import Executable
 
+from app.db.failures import OF_READS, of_database
 from app.errors import Unavailable
 
 _DIALECT = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
@@ -141,6 +142,15 @@ class ReadPool:
         return await self._run(read, read.arguments(values), one=True)  # type: ignore[no-any-return]
 
     async def _run(self, read: Read, arguments: Sequence[Any], *, one: bool) -> Any:
+        try:
+            return await self._try(read, arguments, one=one)
+        except OF_READS as failed:
+            known = of_database(failed)
+            if known is None:
+                raise
+            raise known from failed
+
+    async def _try(self, read: Read, arguments: Sequence[Any], *, one: bool) -> Any:
         self.statements += 1
         await self._acquire()
         try:

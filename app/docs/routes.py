@@ -52,7 +52,7 @@ def install(app: FastAPI) -> None:
 def _document() -> Path:
     """The document as it was generated: beside `app` in a checkout, inside this package in a wheel.
 
-    Building it anew would cost every process a second; that the two are the same is checked before each commit.
+    Building it anew would cost every process a second; that the two are the same `make check` sees to.
     """
     here = Path(__file__).resolve().parent
     for path in (here / "openapi.json", here.parents[1] / "openapi" / "openapi.json"):

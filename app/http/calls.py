@@ -94,12 +94,17 @@ async def check_query(request: Request) -> None:
 
 def query_pairs(scope: Scope) -> Sequence[tuple[str, str]]:
     """The query parameters in the order sent."""
-    return _pairs(scope["query_string"])
+    query_string: bytes = scope["query_string"]
+    # What is kept is bounded: anybody may send anything of any length.
+    return _kept(query_string) if len(query_string) <= _SHORT else _parse(query_string)
 
 
-@lru_cache(maxsize=1024)
-def _pairs(query_string: bytes) -> tuple[tuple[str, str], ...]:
+def _parse(query_string: bytes) -> tuple[tuple[str, str], ...]:
     return tuple(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
+
+
+_SHORT = 256
+_kept = lru_cache(maxsize=1024)(_parse)
 
 
 def check_names(pairs: Iterable[tuple[str, str]], route: Any) -> None:

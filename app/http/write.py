@@ -11,8 +11,9 @@ from pydantic import BaseModel
 from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.db.failures import AGAIN, of_database, sqlstate
 from app.db.transaction import Tx
-from app.errors import AppError, Conflict, Invalid, Unavailable
+from app.errors import Unavailable
 from app.http.calls import Call
 from app.http.etags import preconditions
 from app.http.idempotency import IdempotencyRunning, Keyed, keyed
@@ -22,47 +23,14 @@ from app.schemas import WithheldReason, WithToken
 Args = ParamSpec("Args")
 Do = Callable[[Tx], Awaitable[BaseModel | None]]
 _ATTEMPTS = 6
-_AGAIN = frozenset({"40001", "40P01"})
-_BUSY_CODES = frozenset({"57014", "55P03"})
-_DATA_CLASS = "22"
-_BUSY_CLASSES = frozenset({"08", "53", "57"})
 _TENANT = text("select set_config('app.tenant', :tenant, true)")
 _CHECK = text("set constraints all immediate")
-
-
-class AlreadyExists(Conflict):
-    code = "already_exists"
-    title = "There is one already"
-
-
-class InUse(Conflict):
-    code = "in_use"
-    title = "Other records refer to this one, or one it refers to is gone"
 
 
 class Created(BaseModel):
     """Wraps what a PUT made, where it might as well have replaced something: 201 instead of 200."""
 
     value: BaseModel
-
-
-def sqlstate(error: Exception) -> str:
-    """PostgreSQL's code of a failure, or an empty string; whether SQLAlchemy or the driver raised it."""
-    return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
-
-
-def of_database(error: Exception) -> AppError | None:
-    """What a database failure means to the caller; None where it is a fault of ours."""
-    state = sqlstate(error)
-    if state == "23505":
-        return AlreadyExists()
-    if state in {"23503", "23001"}:
-        return InUse()
-    if state[:2] == _DATA_CLASS:
-        return Invalid("A value cannot be stored as it was sent.")
-    if state in _AGAIN | _BUSY_CODES or state[:2] in _BUSY_CLASSES or not state:
-        return Unavailable("The database is busy or restarting; nothing was changed by this request.")
-    return None
 
 
 async def write(
@@ -99,7 +67,7 @@ async def _run(call: Call, asked: Keyed | None, do: Do) -> Response:
             raise Unavailable("No database connection became free in time.") from None
         except (exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             # Statements of the transaction's own reads (`Tx.fetch`) fail with the driver's errors, not SQLAlchemy's.
-            if sqlstate(error) in _AGAIN and attempt < _ATTEMPTS:
+            if sqlstate(error) in AGAIN and attempt < _ATTEMPTS:
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  # jitter, not a secret
                 continue
             known = of_database(error)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from app.access.authenticate import ForgetDep
 from app.access.policy import scopes
+from app.db.failures import AlreadyExists, InUse
 from app.errors import InvalidTransition, NotFound
 from app.http.calls import CallDep
 from app.http.etags import etag
@@ -14,7 +15,7 @@ from app.http.openapi import IF_MATCH
 from app.http.pages import page
 from app.http.problems import problems
 from app.http.respond import tagged
-from app.http.write import AlreadyExists, InUse, write
+from app.http.write import write
 from app.organizations import move_service, reads, service, upsert_service
 from app.organizations.move_service import (
     AlreadyThere,

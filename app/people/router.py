@@ -6,13 +6,14 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from app.access.policy import scopes
+from app.db.failures import InUse
 from app.errors import NotFound
 from app.http.calls import CallDep
 from app.http.openapi import IF_MATCH
 from app.http.pages import page
 from app.http.problems import problems
 from app.http.respond import show
-from app.http.write import InUse, write
+from app.http.write import write
 from app.organizations.service import OrganizationArchived, UnknownOrganization
 from app.people import reads, service
 from app.people.schemas import PersonCreate, PersonPatch, PersonQuery, PersonRead

@@ -98,3 +98,24 @@ async def test_one_refused_action_item_refuses_all(tenancy: Tenancy, admin: Acto
     rehearsed = await admin.post("/v1/action-items/bulk?dry_run=true", {"items": [good]})
     assert (rehearsed.status_code, len(rehearsed.json()["items"])) == (200, 1)
     assert len((await admin.get("/v1/action-items")).json()["items"]) == 2
+
+
+async def test_a_stack_that_is_bound_to_fail_does_not_tell_who_has_voted(tenancy: Tenancy, admin: Actor) -> None:
+    team = await collecting(tenancy)
+    await team.seat("watching", seat="observer", perspective=None)
+    voted = ballot(team, "A")
+    assert (await team.seats["A"].patch(f"{team.path}/votes", {"votes": voted}, if_match=None)).status_code == 200
+    entered = await admin.patch(f"{team.path}/votes", {"votes": ballot(team, "B")[:1]}, if_match=None)
+    assert entered.status_code == 200
+
+    async def told(*votes: dict[str, object]) -> dict[str, object]:
+        problem = (await admin.patch(f"{team.path}/votes", {"votes": list(votes)}, if_match=None)).json()
+        problem.pop("request_id")
+        return problem
+
+    on_paper, not_yet = ballot(team, "B")[0], ballot(team, "B")[1]
+    for bound_to_fail in (ballot(team, "watching")[0], on_paper, {**on_paper, "version": 7}):
+        whoever = [await told(vote, bound_to_fail) for vote in (voted[1], not_yet)]
+        assert whoever[0] == whoever[1]
+        assert "errors" in whoever[0]
+    assert (await team.readiness())["voting"]["voted"] == 2

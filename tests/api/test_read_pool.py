@@ -109,3 +109,21 @@ async def test_a_lost_connection_is_replaced_unseen(pool: ReadPool, gate: Gate) 
     await pool.fetch_one(ONE)
     await gate.cut()
     assert (await pool.fetch_one(ONE)) is not None
+
+
+async def test_what_the_database_refuses_is_told_as_busy(pool: ReadPool, urls: Urls) -> None:
+    slow = Read(select(func.pg_sleep(1).label("slept")))
+    await pool.fetch_one(ONE)
+    connection = pool._free[-1].raw
+    await connection.execute("set statement_timeout = '50ms'")
+    with pytest.raises(Unavailable):
+        await pool.fetch_one(slow)
+    assert (await pool.fetch_one(ONE)) is not None
+
+
+async def test_a_database_that_is_not_there_is_told_as_busy() -> None:
+    def connect() -> object:
+        return asyncpg.connect(host="127.0.0.1", port=1, user="nobody", ssl=False, timeout=1)
+
+    with pytest.raises(Unavailable):
+        await ReadPool(connect, size=1, wait=0.2, deadline=1).fetch_one(ONE)

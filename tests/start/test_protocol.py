@@ -171,3 +171,12 @@ def test_what_is_no_request_is_answered_as_a_problem(connection: socket.socket, 
     assert b"content-type: application/problem+json\r\n" in answer
     assert b"server:" not in answer.lower()
     assert b"not HTTP" not in answer
+
+
+def test_a_bad_body_behind_a_request_leaves_that_requests_answer_alone(connection: socket.socket) -> None:
+    bad = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nnot a size\r\n"
+    connection.sendall(REQUEST + bad)
+    answers = rest(connection)
+    assert answers.startswith(b"HTTP/1.1 200 ")
+    assert answers.count(b"HTTP/1.1 ") == 1
+    assert b"connection: close\r\n" in answers
