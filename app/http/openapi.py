@@ -145,8 +145,9 @@ def _document(app: FastAPI, roles: Callable[[str], list[str]]) -> dict[str, Any]
     _locate(made["paths"])
     _share_responses(made)
     told = str(made["paths"]) + str(made["components"]["responses"])
+    kinds = sorted(catalogue(), key=lambda kind: kind.code)
     made["components"]["examples"] = {
-        kind.code: {"summary": kind.title, "value": example(kind)} for kind in catalogue() if kind.code in told
+        kind.code: {"summary": kind.title, "value": example(kind)} for kind in kinds if kind.code in told
     }
     return made
 
