@@ -281,7 +281,7 @@ async def test_only_a_draft_and_what_is_void_can_be_deleted(tenancy: Tenancy, ad
     refused(await seat.get(team.path), 401, "unauthorized")
     owner = await asyncpg.connect(urls.owner)
     for table in ("assessment_changes", "participants", "votes", "consensus", "administration_records"):
-        left = f"select count(*) from {table} where tenant_id = $1 and assessment_id = $2"  # noqa: S608
+        left = f"select count(*) from {table} where tenant_id = $1 and assessment_id = $2"
         assert await owner.fetchval(left, tenancy.tenant_id, team.assessment["id"]) == 0, table
     await owner.close()
 

@@ -67,7 +67,7 @@ async def database(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
 @pytest.fixture
 def chance() -> random.Random:
     """The same choices in every run."""
-    return random.Random(SEED)  # noqa: S311  # choices, not secrets
+    return random.Random(SEED)  # choices, not secrets
 
 
 async def move(actor: Actor, at: str, to: str, *, if_match: str | None = "*", **body: Any) -> httpx.Response:

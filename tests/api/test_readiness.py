@@ -258,7 +258,7 @@ async def test_computing_writes_nothing(tenancy: Tenancy, admin: Actor, urls: Ur
             "practice_ratings",
         ]
         counts = [
-            await owner.fetchval(f"select count(*) from {table} where tenant_id = $1", tenancy.tenant_id)  # noqa: S608
+            await owner.fetchval(f"select count(*) from {table} where tenant_id = $1", tenancy.tenant_id)
             for table in tables
         ]
         return sum(counts)

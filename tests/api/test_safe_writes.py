@@ -15,7 +15,7 @@ from tests.support.team import new_team
 
 async def count(owner: AsyncEngine, tenancy: Tenancy, table: str) -> int:
     async with owner.connect() as connection:
-        query = text(f"select count(*) from {table} where tenant_id = :tenant_id")  # noqa: S608
+        query = text(f"select count(*) from {table} where tenant_id = :tenant_id")
         return int((await connection.execute(query, {"tenant_id": tenancy.tenant_id})).scalar_one())
 
 

@@ -29,7 +29,7 @@ async def database(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
 @pytest.fixture
 def chance() -> random.Random:
     """The same delays in every run."""
-    return random.Random(SEED)  # noqa: S311  # delays, not secrets
+    return random.Random(SEED)  # delays, not secrets
 
 
 async def at_once(chance: random.Random, *requests: Awaitable[httpx.Response]) -> list[httpx.Response]:
@@ -72,7 +72,7 @@ async def copies(team: Team, database: asyncpg.Connection, number: int) -> list[
         ),
     ):
         await database.execute(
-            f"insert into {table} select (jsonb_populate_record(t, {replaced})).*"  # noqa: S608
+            f"insert into {table} select (jsonb_populate_record(t, {replaced})).*"
             f" from {table} t cross join unnest($3::uuid[]) made where t.tenant_id = $1 and t.{own} = $2",
             tenant,
             original,

@@ -269,7 +269,7 @@ class Data:
 
     def action_items(self) -> Rows:
         """Most from a gap, most with an owner and a due date."""
-        chance = Random(9)  # noqa: S311  # the same rows every time
+        chance = Random(9)  # the same rows every time
         for number, at in _instants(self.sizes.items):
             gap = chance.random() < 0.7
             assessment = chance.randrange(self.sizes.assessments)
@@ -310,7 +310,7 @@ def _named(name: str) -> dict[str, str]:
 
 
 def _votes(assessment: int) -> list[str]:
-    chance = Random(assessment)  # noqa: S311  # the same rows every time
+    chance = Random(assessment)  # the same rows every time
     return chance.choices(list(_VALUES), list(_VALUES.values()), k=len(PERSPECTIVES) * len(PRACTICES))
 
 

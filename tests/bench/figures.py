@@ -58,7 +58,7 @@ class Known:
 def reads(place: Place) -> list[Read]:
     """All reads that are measured."""
     sizes = place.data.sizes
-    chance = Random(1)  # noqa: S311  # the same ids every time
+    chance = Random(1)  # the same ids every time
     items = [id_of("action_items", chance.randrange(sizes.items)) for _ in range(_MOST_IDS)]
     cycles = max(1, sizes.assessments // CYCLE)
     chosen = [chance.randrange(cycles) * CYCLE for _ in range(_MOST_IDS)]
@@ -121,7 +121,7 @@ async def remove_made(place: Place) -> None:
     async with place.superuser() as connection:
         await connection.execute("set session_replication_role = replica")
         for table, column in below.items():
-            await connection.execute(f"delete from {table} where {column} {mine}", _TITLE)  # noqa: S608
+            await connection.execute(f"delete from {table} where {column} {mine}", _TITLE)
         await connection.execute("delete from action_items where title = $1", _TITLE)
         await connection.execute("delete from idempotency_keys")
         for table in ("action_items", "idempotency_keys", *below):

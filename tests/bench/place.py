@@ -136,7 +136,7 @@ async def _make(server: EmbeddedServer, sizes: Sizes) -> dict[str, Any]:
 async def _ground(connection: Any, tenant_id: UUID, root_id: UUID) -> Ground:
     tables = ("instrument_versions", "scoring_profiles", "principals")
     found = [
-        await connection.fetchval(f"select id from {table} where tenant_id = $1 order by id desc", tenant_id)  # noqa: S608
+        await connection.fetchval(f"select id from {table} where tenant_id = $1 order by id desc", tenant_id)
         for table in tables
     ]
     return Ground(tenant_id, root_id, *found)

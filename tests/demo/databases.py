@@ -34,7 +34,7 @@ def all_rows(urls: Urls) -> Rows:
             return {
                 table: [
                     dict(row)
-                    for row in await connection.fetch(f'select * from "{table}" order by {", ".join(columns)}')  # noqa: S608
+                    for row in await connection.fetch(f'select * from "{table}" order by {", ".join(columns)}')
                 ]
                 for table, columns in keys.items()
             }

@@ -39,7 +39,7 @@ async def test_sqlalchemy_connects_by_the_address(shared_server: EmbeddedServer)
 
 async def test_the_app_role_has_no_power(shared_server: EmbeddedServer) -> None:
     power = "rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication"
-    query = f"SELECT bool_or({power}) FROM pg_roles WHERE rolname IN ('fa_app', 'fa_owner')"  # noqa: S608 - constants
+    query = f"SELECT bool_or({power}) FROM pg_roles WHERE rolname IN ('fa_app', 'fa_owner')"
     assert await ask(shared_server.app_url, query) is False
     assert await ask(shared_server.app_url, "SELECT pg_has_role('fa_app', 'fa_owner', 'MEMBER')") is False
     for url in (shared_server.app_url, shared_server.owner_url):

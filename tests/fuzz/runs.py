@@ -169,5 +169,5 @@ def _configuration(caller: Caller) -> str:
 
 def _only_some_operations() -> list[str]:
     names = sorted(OPERATIONS)
-    left_out = set(names) - set(random.Random(f"{SEED} operations").sample(names, SOME_OPERATIONS))  # noqa: S311  # repeatable
+    left_out = set(names) - set(random.Random(f"{SEED} operations").sample(names, SOME_OPERATIONS))  # repeatable
     return ["[[operations]]", f"include-operation-id = {json.dumps(sorted(left_out))}", "enabled = false"]

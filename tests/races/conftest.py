@@ -29,7 +29,7 @@ class Meeting:
     database: asyncpg.Connection
     clients: list[httpx.AsyncClient]
     apps: list[FastAPI]
-    chance: random.Random = field(default_factory=lambda: random.Random(SEED))  # noqa: S311  # delays, not secrets
+    chance: random.Random = field(default_factory=lambda: random.Random(SEED))  # delays, not secrets
     answers: list[httpx.Response] = field(default_factory=list)
 
     def both(self, actor: Actor) -> tuple[Actor, Actor]:

@@ -25,7 +25,7 @@ async def whole(meeting: Meeting, assessment_id: str) -> dict[str, list[tuple[An
     """Every row of an assessment."""
     return {
         table: await meeting.fetch(
-            f"select t::text from {table} t where tenant_id = $1 and {column} = $2 order by id",  # noqa: S608
+            f"select t::text from {table} t where tenant_id = $1 and {column} = $2 order by id",
             UUID(assessment_id),
         )
         for table, column in _PARTS.items()

@@ -34,7 +34,7 @@ async def test_of_a_hundred_equal_keys_at_two_apps_one_does_it(meeting: Meeting,
     assert rows == [("once", 201, again[0].content)]
     table = what.partition("/")[0].replace("-", "_")
     name = "title" if table == "action_items" else "name"
-    assert await meeting.fetch(f"select count(*) from {table} where tenant_id = $1 and {name} = 'Once'") == [(1,)]  # noqa: S608
+    assert await meeting.fetch(f"select count(*) from {table} where tenant_id = $1 and {name} = 'Once'") == [(1,)]
 
 
 async def test_another_request_under_a_running_key_is_refused(meeting: Meeting) -> None:

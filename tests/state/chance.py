@@ -13,7 +13,7 @@ class Chance:
     """Choices by a seed. Hypothesis draws the seed only: it is the steps that are to be shrunk."""
 
     def __init__(self, seed: int) -> None:
-        self._random = Random(seed)  # noqa: S311  # choices, not secrets
+        self._random = Random(seed)  # choices, not secrets
 
     def below(self, number: int) -> int:
         return self._random.randrange(number)

@@ -48,7 +48,7 @@ async def _check(driver: Driver) -> None:
         for (seat_id, practice, round_), vote in one.votes.items()
     )
     for table, expected in _versions(world).items():
-        found = await database.fetch(f"select id::text, version from {table} where tenant_id = $1", tenant)  # noqa: S608
+        found = await database.fetch(f"select id::text, version from {table} where tenant_id = $1", tenant)
         assert {row["id"]: row["version"] for row in found} == expected, table
     await _check_told(driver)
     await _check_counts(driver)
@@ -94,7 +94,7 @@ async def _check_final(driver: Driver, one: Assessment) -> None:
     """Nothing of a final assessment changes."""
     database, tenant = driver.around.database, driver.tenancy.tenant_id
     parts = [
-        f"select '{table}' as name, md5(string_agg(t::text, ' ' order by id)) as sum from {table} t"  # noqa: S608
+        f"select '{table}' as name, md5(string_agg(t::text, ' ' order by id)) as sum from {table} t"
         f" where tenant_id = $1 and {column} = $2::text::uuid"
         for table, column in _OF_AN_ASSESSMENT.items()
     ]
@@ -105,7 +105,7 @@ async def _check_final(driver: Driver, one: Assessment) -> None:
 async def _check_counts(driver: Driver) -> None:
     database, tenant = driver.around.database, driver.tenancy.tenant_id
     tables = [row[0] for row in await database.fetch(_TABLES)]
-    query = " union all ".join(f"select '{one}', count(*) from {one} where tenant_id = $1" for one in tables)  # noqa: S608
+    query = " union all ".join(f"select '{one}', count(*) from {one} where tenant_id = $1" for one in tables)
     found = dict(await database.fetch(query, tenant))
     expected = _counts(driver)
     constant = {name: count for name, count in found.items() if name not in expected}

@@ -35,14 +35,14 @@ settings.configure(
 )
 django.setup()
 
-from django.contrib.postgres.fields import ArrayField  # noqa: E402  # after the settings
-from django.core.wsgi import get_wsgi_application  # noqa: E402
-from django.db import models  # noqa: E402
-from django.http import HttpRequest  # noqa: E402
-from django.shortcuts import get_object_or_404  # noqa: E402
-from django.urls import path  # noqa: E402
-from ninja import ModelSchema, NinjaAPI, Schema  # noqa: E402
-from ninja.security import HttpBearer  # noqa: E402
+from django.contrib.postgres.fields import ArrayField
+from django.core.wsgi import get_wsgi_application
+from django.db import models
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+from django.urls import path
+from ninja import ModelSchema, NinjaAPI, Schema
+from ninja.security import HttpBearer
 
 TENANT = UUID(os.environ["BENCH_TENANT"])
 _SETTLED = {"done", "verified", "dismissed"}

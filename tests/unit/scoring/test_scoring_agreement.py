@@ -27,7 +27,7 @@ LEVELS = st.lists(st.integers(0, 2), min_size=1, max_size=12)
 
 def vote_sets(count, seed):
     """Seeded sets of votes: practices by raters, None where a rater gave no level."""
-    source = random.Random(seed)  # noqa: S311
+    source = random.Random(seed)
     for _ in range(count):
         raters, practices = source.randint(1, 8), source.randint(1, 9)
         weights = [source.random() + 0.05 for _ in range(4)]

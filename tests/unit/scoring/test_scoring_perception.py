@@ -28,7 +28,7 @@ def test_quantiles_out_of_range_are_refused(df, percent):
 
 
 def test_intervals_are_those_of_scipy_clipped():
-    source = random.Random(5)  # noqa: S311
+    source = random.Random(5)
     clipped = 0
     for _ in range(3000):
         k = source.choice([3, 4, 5, 8, 20])
