@@ -11,7 +11,7 @@ from app.assessments.models import AssessmentState
 from app.assessments.scored import input_of, is_sealed, row_to_score
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
-from app.scoring import practice_results
+from app.scoring import results_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ async def gaps_of(tx: Tx, assessment_id: UUID, practices: Sequence[str]) -> list
     if is_sealed(row) or row["state"] == AssessmentState.DRAFT:
         raise SealedVotes("The gap is known once the votes were revealed.")
     given = await input_of(tx, tx.tenant_id, row, as_of=None)
-    scores = {result.code: result.score for result in practice_results(given)}
+    results = results_of(given)
+    scores = dict(zip(results.sheet.codes, [outcome.score for outcome in results.outcomes], strict=True))
     return [
         Gap(
             organization_id=row["organization_id"],

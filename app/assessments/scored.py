@@ -163,7 +163,14 @@ async def input_of(
         raise LookupError("an assessment's instrument and profile cannot be gone: foreign keys hold them")
     sealed = is_sealed(row)
     ids = row["ids"] or ()
-    ratings = from_json(row["ratings"]) or ()
+    left_unscored, importance, feasibility = {}, {}, {}
+    for practice, important, feasible, note in from_json(row["ratings"]) or ():
+        if important is not None:
+            importance[practice] = important
+        if feasible is not None:
+            feasibility[practice] = feasible
+        if note is not None:
+            left_unscored[practice] = note
     return AssessmentInput(
         instrument=instrument.scored,
         profile=frozen,
@@ -172,9 +179,9 @@ async def input_of(
         consensus={
             practice: Agreed(on_wire(value), note) for practice, value, note in from_json(row["consensus"]) or ()
         },
-        left_unscored={practice: note for practice, _, _, note in ratings if note is not None},
-        importance={practice: value for practice, value, _, _ in ratings if value is not None},
-        feasibility={practice: value for practice, _, value, _ in ratings if value is not None},
+        left_unscored=left_unscored,
+        importance=importance,
+        feasibility=feasibility,
         stage=row["stage"],
         as_of=as_of,
         has_administration_record=row["has_administration_record"],

@@ -17,18 +17,18 @@ from app.scoring.evaluation import (
     Evaluation,
     evaluate,
     path_to_established,
-    practice_results,
     respondent_readiness,
-    scores_of,
 )
 from app.scoring.finality import finality
 from app.scoring.inputs import AssessmentInput, canonical_input
-from app.scoring.path import Path, Step, cheapest_path
+from app.scoring.path import Path, cheapest_path
 from app.scoring.perception import Interval, OwnReadiness, mean_and_interval, own_readiness
 from app.scoring.priorities import Priority, Rating, priority, rank_priorities
 from app.scoring.profile import ScoringProfile
 from app.scoring.readiness import Readiness, band_of, readiness_of_scores
-from app.scoring.render import INTERVAL_STATEMENT, NOTICE, assess, assess_json, sealed_basis
+from app.scoring.render import NOTICE, assess, assess_json, sealed_basis
+from app.scoring.render_figures import INTERVAL_STATEMENT
+from app.scoring.results import Results, results_of
 from app.scoring.rounding import fraction_to_wire, to_wire
 from app.scoring.stages import StageAttainment, stage_attainment
 from app.scoring.types import (
@@ -49,14 +49,14 @@ from app.scoring.types import (
     Vote,
 )
 from app.scoring.votes import (
-    PracticeResult,
+    Outcome,
     VoteCounts,
     consensus_needs_note,
     count_letters,
     count_votes,
     lower_median,
     note_needed,
-    practice_result,
+    practice_outcome,
     tally,
 )
 
@@ -78,18 +78,18 @@ __all__ = [
     "Finding",
     "Instrument",
     "Interval",
+    "Outcome",
     "OwnReadiness",
     "Path",
     "Practice",
-    "PracticeResult",
     "Priority",
     "Rating",
     "Readiness",
+    "Results",
     "Score",
     "ScoringProfile",
     "Seat",
     "StageAttainment",
-    "Step",
     "Vote",
     "VoteCounts",
     "assess",
@@ -113,14 +113,13 @@ __all__ = [
     "own_readiness",
     "pairwise_exact",
     "path_to_established",
-    "practice_result",
-    "practice_results",
+    "practice_outcome",
     "priority",
     "r_star_wg_j",
     "rank_priorities",
     "readiness_of_scores",
     "respondent_readiness",
-    "scores_of",
+    "results_of",
     "sealed_basis",
     "stage_attainment",
     "tally",

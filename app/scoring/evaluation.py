@@ -2,40 +2,44 @@
 
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from itertools import compress
 from typing import NamedTuple
 
 from app.scoring.agreement import Agreement, discuss_first, ordinal_alpha, pairwise_exact, r_star_wg_j
 from app.scoring.finality import finality
 from app.scoring.inputs import AssessmentInput
-from app.scoring.path import Path, Step, cheapest_path
+from app.scoring.path import Path, cheapest_path
 from app.scoring.perception import Interval, OwnReadiness, mean_and_interval, own_readiness
-from app.scoring.priorities import Priority, Rating, given_rating, rank_priorities
-from app.scoring.profile import ScoringProfile
-from app.scoring.readiness import Readiness, readiness_of_scores
-from app.scoring.sheet import PracticeRules, rules_of
+from app.scoring.priorities import Priority, Rating, given_rating, priority_of, rank_priorities
+from app.scoring.readiness import Readiness, sum_up
+from app.scoring.results import Results, results_of
 from app.scoring.stages import StageAttainment, stage_attainment
-from app.scoring.types import NO_VOTE, NOT_APPLICABLE, Finding, Score
-from app.scoring.votes import PracticeResult, count_letters, score_practice
+from app.scoring.types import NO_VOTE, Finding
 
 
 class Evaluation(NamedTuple):
-    """The exact figures of one assessment; practices by number, respondents by seat.
+    """The exact figures of one assessment.
 
-    `own` holds respondents' own readiness and must not be rendered.
+    What is said of practices stands in order of number, and of respondents in order of seat. `own` holds respondents'
+    own readiness and must not be rendered.
     """
 
-    results: tuple[PracticeResult, ...]
+    results: Results
     readiness: Readiness
     path: Path
     r_star_wg_j: Agreement
     ordinal_alpha: Agreement
     pairwise_exact: Agreement
-    discuss_first: list[str]
+    discuss_first: list[int]
+    """Places of practices."""
     own: Sequence[OwnReadiness]
     perception: Interval | None
     importance: Sequence[Rating]
     feasibility: Sequence[Rating]
+    of_practices: Sequence[Priority | None]
+    """Priorities of the practices; None where one is not applicable."""
     priorities: list[Priority]
+    """The same, ranked."""
     stage: StageAttainment
     blockers: tuple[Finding, ...]
 
@@ -48,85 +52,63 @@ def evaluate(given: AssessmentInput) -> Evaluation:
     Returns:
         The figures of scoring spec 2 to 5, 7 and 8.
     """
-    profile = given.profile
-    rules = rules_of(given.instrument, profile, given.stage)
-    results = practice_results(given)
-    importance = _ratings(rules, given.importance, [rule.importance for rule in rules])
-    feasibility = _ratings(rules, given.feasibility, [rule.feasibility for rule in rules])
-    scores = scores_of(results)
-    readiness = readiness_of_scores(
-        scores, profile, provisional=[result.code for result in results if result.source == "provisional"]
-    )
-    counts = [result.counts for result in results if result.status != "not_applicable"]
-    own = _own(given, rules, results)
-    feasible = {result.code: rating.value for result, rating in zip(results, feasibility, strict=True)}
+    results = results_of(given)
+    sheet, outcomes = results.sheet, results.outcomes
+    scores = [outcome.score for outcome in outcomes]
+    readiness = sum_up(sheet.codes, sheet.weights, scores, sheet.profile, results.marks)
+    importance = _ratings(sheet.codes, given.importance, sheet.importance)
+    feasibility = _ratings(sheet.codes, given.feasibility, sheet.feasibility)
+    of_practices = [
+        None if outcome.status == "not_applicable" else priority_of(code, outcome.score, important, feasible)
+        for code, outcome, important, feasible in zip(sheet.codes, outcomes, importance, feasibility, strict=True)
+    ]
+    counts = [outcome.counts for outcome in outcomes if outcome.status != "not_applicable"]
+    own = _own(given, results)
     return Evaluation(
         results,
         readiness,
-        path_to_established(scores, feasible, profile, readiness),
+        path_to_established(results, feasibility, readiness),
         r_star_wg_j(counts),
         ordinal_alpha(counts),
         pairwise_exact(counts),
-        discuss_first(results),
+        discuss_first(outcomes),
         own,
         mean_and_interval([(50 * item.weighted_sum, item.weight) for item in own if item.reason is None]),
         importance,
         feasibility,
-        rank_priorities(results, importance, feasibility),
-        stage_attainment(results, given.stage, profile),
-        finality(results, profile, has_administration_record=given.has_administration_record),
+        of_practices,
+        rank_priorities(filter(None, of_practices)),
+        stage_attainment(results),
+        finality(results, has_administration_record=given.has_administration_record),
     )
 
 
-def _ratings(rules: Sequence[PracticeRules], given: Mapping[str, int], defaults: Sequence[Rating]) -> Sequence[Rating]:
+def _ratings(codes: Sequence[str], given: Mapping[str, int], defaults: Sequence[Rating]) -> Sequence[Rating]:
     if not given:
         return defaults
     return [
-        given_rating(given[rule.practice.code]) if rule.practice.code in given else default
-        for rule, default in zip(rules, defaults, strict=True)
+        given_rating(given[code]) if code in given else default for code, default in zip(codes, defaults, strict=True)
     ]
 
 
-def _own(
-    given: AssessmentInput, rules: Sequence[PracticeRules], results: Sequence[PracticeResult]
-) -> list[OwnReadiness]:
-    nobody = NO_VOTE * len(given.seats)
-    applicable = [rule for rule, result in zip(rules, results, strict=True) if result.status != "not_applicable"]
-    ballots = [given.ballots.get(rule.practice.code, nobody) for rule in applicable]
-    return own_readiness(ballots, [rule.weight for rule in applicable], len(given.seats), given.profile)
+def _own(given: AssessmentInput, results: Results) -> list[OwnReadiness]:
+    sheet, ballots = results.sheet, given.ballots
+    nobody = NO_VOTE * sheet.seats
+    cast: Sequence[str] = [ballots.get(code) or nobody for code in sheet.codes]
+    weights: Sequence[int] = sheet.weights
+    if results.marks.not_applicable:
+        applies = [outcome.status != "not_applicable" for outcome in results.outcomes]
+        cast, weights = list(compress(cast, applies)), list(compress(weights, applies))
+    return own_readiness(cast, weights, sheet.seats, sheet.profile)
 
 
-def practice_results(given: AssessmentInput) -> tuple[PracticeResult, ...]:
-    """The result of every practice of the instrument, in order of number."""
-    ballots, consensus, left = given.ballots, given.consensus, given.left_unscored
-    return tuple(
-        [
-            score_practice(
-                practice,
-                count_letters(ballots.get(practice.code, "")),
-                consensus.get(practice.code),
-                left_unscored=practice.code in left,
-            )
-            for practice in given.instrument.practices
-        ]
-    )
-
-
-def scores_of(results: Sequence[PracticeResult]) -> dict[str, Score]:
-    """Scores by practice code, as `readiness_of_scores` takes them."""
-    return {r.code: NOT_APPLICABLE if r.status == "not_applicable" else r.score for r in results}
-
-
-def path_to_established(
-    scores: Mapping[str, Score], feasibility: Mapping[str, int], profile: ScoringProfile, readiness: Readiness
-) -> Path:
+def path_to_established(results: Results, feasibility: Sequence[Rating], readiness: Readiness) -> Path:
     """The shortest way from practice scores to the gated band of the profile.
 
     Args:
-        scores: score by practice code, in order of practice number.
-        feasibility: 1 to 5 by practice code.
-        profile: weights, the band to reach and its gates.
-        readiness: `readiness_of_scores` of the same scores.
+        results: what the practices come to.
+        feasibility: theirs, in order of number.
+        readiness: of their scores.
     Returns:
         The practices to lift, or None with the reason `too_many_not_applicable`, `unscored` or `nothing_scored`.
         Gates on provisional scores are no moves: a path of none may still need a consensus.
@@ -135,14 +117,15 @@ def path_to_established(
     """
     if readiness.reason == "too_many_not_applicable":
         return Path(None, readiness.reason)
-    if readiness.scored < readiness.applicable:
+    if results.marks.unscored:
         return Path(None, "unscored")
+    sheet = results.sheet
     steps = [
-        Step(code, score, profile.weight(code), feasibility[code])
-        for code, score in scores.items()
-        if isinstance(score, int)
+        (code, outcome.score, weight, rating.value)
+        for code, outcome, weight, rating in zip(sheet.codes, results.outcomes, sheet.weights, feasibility, strict=True)
+        if outcome.score is not None
     ]
-    practices = cheapest_path(steps, profile.established_from, lift_zeros="practice_at_zero" in profile.gates)
+    practices = cheapest_path(steps, sheet.target, lift_zeros="practice_at_zero" in sheet.profile.gates)
     return Path(practices, readiness.reason)
 
 
@@ -156,6 +139,5 @@ def respondent_readiness(given: AssessmentInput) -> dict[str, Fraction | None]:
     Source:
         scoring spec 5.
     """
-    rules = rules_of(given.instrument, given.profile, given.stage)
-    own = _own(given, rules, practice_results(given))
+    own = _own(given, results_of(given))
     return {seat.id: item.value for seat, item in zip(given.seats, own, strict=True)}

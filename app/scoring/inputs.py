@@ -1,13 +1,15 @@
 """What one assessment is scored from, checked, and its canonical form (scoring spec 1.3 and 10)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from datetime import date
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 from app.scoring.canonical import encode_text
+from app.scoring.json_text import NULL, text, truth
 from app.scoring.profile import ScoringProfile
+from app.scoring.sheet import sheet_of
 from app.scoring.types import (
     DONT_KNOW,
     LETTERS,
@@ -123,7 +125,10 @@ def _is_level(value: int | str) -> bool:
 
 def respondents_voted(ballots: Iterable[Ballot]) -> int:
     """How many seats voted on anything."""
-    return sum(column.count(NO_VOTE) < len(column) for column in zip(*ballots, strict=True))
+    cast = list(ballots)
+    if cast and NO_VOTE not in "".join(cast):
+        return len(cast[0])
+    return sum(column.count(NO_VOTE) < len(column) for column in zip(*cast, strict=True))
 
 
 def canonical_input(given: AssessmentInput) -> bytes:
@@ -143,24 +148,24 @@ def canonical_input(given: AssessmentInput) -> bytes:
     Source:
         scoring spec 1.3 and 10.
     """
-    codes = [practice.code for practice in given.instrument.practices]
-    consensus = left_unscored = votes = "null"
+    sheet = sheet_of(given.instrument, given.profile, given.stage, len(given.seats))
+    consensus = left_unscored = votes = NULL
     if not given.sealed:
-        decided, left, ballots = given.consensus, given.left_unscored, given.ballots
-        consensus = encode_text([_decision(decided[code]) if code in decided else None for code in codes])
-        left_unscored = encode_text([code in left for code in codes])
-        nobody = NO_VOTE * len(given.seats)
-        votes = f"[{','.join([_votes_text(ballots.get(code, nobody)) for code in codes])}]"
+        left, ballots, nobody = given.left_unscored, given.ballots, NO_VOTE * sheet.seats
+        consensus = _by_practice(given.consensus, sheet.codes, _decision)
+        left_unscored = f"[{','.join([truth(code in left) for code in sheet.codes])}]"
+        votes = f"[{','.join([_votes_text(ballots.get(code, nobody)) for code in sheet.codes])}]"
+    seats = [f"[{encode_text(seat)},{text(perspective)}]" for seat, perspective in given.seats]
     # The keys stand in their canonical order; a test compares the bytes with those of `canonical_json`.
     return (
-        f'{{"as_of":{encode_text(given.as_of.isoformat() if given.as_of else None)},"consensus":{consensus},'
-        f'"feasibility":{encode_text([given.feasibility.get(code) for code in codes])},'
-        f'"has_administration_record":{"true" if given.has_administration_record else "false"},'
-        f'"importance":{encode_text([given.importance.get(code) for code in codes])},'
+        f'{{"as_of":{text(given.as_of.isoformat() if given.as_of else None)},"consensus":{consensus},'
+        f'"feasibility":{_by_practice(given.feasibility, sheet.codes, str)},'
+        f'"has_administration_record":{truth(given.has_administration_record)},'
+        f'"importance":{_by_practice(given.importance, sheet.codes, str)},'
         f'"instrument":{_identity(given.instrument)},"left_unscored":{left_unscored},'
         f'"practices":{_practices(given.instrument)},"profile":{_identity(given.profile)},'
-        f'"sealed":{"true" if given.sealed else "false"},"seats":{encode_text(given.seats)},'
-        f'"spec":"{SPEC}","stage":{encode_text(given.stage)},"votes":{votes}}}'
+        f'"sealed":{truth(given.sealed)},"seats":[{",".join(seats)}],'
+        f'"spec":"{SPEC}","stage":{text(given.stage)},"votes":{votes}}}'
     ).encode()
 
 
@@ -172,8 +177,23 @@ def _votes_text(ballot: Ballot) -> str:
     return f"[{','.join([_VOTE_TEXT[letter] for letter in ballot])}]"
 
 
-def _decision(consensus: Consensus) -> list[int | str]:
-    return [consensus.value, has_note(consensus)]
+def _decision(consensus: Consensus) -> str:
+    value = consensus.value
+    return f"[{value if isinstance(value, int) else text(value)},{truth(has_note(consensus))}]"
+
+
+Said = TypeVar("Said")
+
+
+def _by_practice(said: Mapping[str, Said], codes: Sequence[str], render: Callable[[Said], str]) -> str:
+    if not said:
+        return _of_none(len(codes))
+    return f"[{','.join([render(said[code]) if code in said else NULL for code in codes])}]"
+
+
+@lru_cache(maxsize=128)
+def _of_none(practices: int) -> str:
+    return f"[{','.join([NULL] * practices)}]"
 
 
 @lru_cache(maxsize=256)

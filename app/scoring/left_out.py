@@ -1,54 +1,67 @@
 """What a figure does not rest on, and why: one line per figure and reason."""
 
-from collections import Counter
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-from app.scoring.evaluation import Evaluation
+from app.scoring.perception import OwnReadiness
+from app.scoring.results import Results
 
 #: Numeric votes on a practice that are enough for every figure of agreement.
 _ENOUGH: Final = 3
 
 
-def left_out(figures: Evaluation) -> list[dict[str, Any]]:
+class LeftOut(NamedTuple):
+    """Practices by code, or a number of respondents, that a figure leaves out for a reason; one of the two is None."""
+
+    figure: str
+    reason: str
+    practices: Sequence[str] | None
+    respondents: int | None
+
+
+def left_out(results: Results, excluded: Sequence[tuple[str, int]]) -> list[LeftOut]:
     """List what was left out of readiness, agreement and perception.
 
     Args:
-        figures: the exact figures.
+        results: what the practices come to.
+        excluded: `excluded_respondents` of the same assessment.
     Returns:
-        JSON-ready entries {figure, reason, practices, respondents}: practices by code, respondents as a number and
-        never by name; one of the two is None.
+        An entry a figure and reason; respondents are a number and never named.
     """
-    applicable = [result for result in figures.results if result.status != "not_applicable"]
+    entries = _of_readiness(results) if results.marks.not_applicable or results.marks.unscored else []
+    if results.marks.not_applicable or min([one.counts.numeric for one in results.outcomes]) < _ENOUGH:
+        entries += _of_agreement(results)
+    return entries + [LeftOut("perception", reason, None, number) for reason, number in excluded]
+
+
+def _of_readiness(results: Results) -> list[LeftOut]:
     reasons: dict[str, list[str]] = {}
-    for result in figures.results:
-        if result.reason:
-            reasons.setdefault(result.reason, []).append(result.code)
-    entries = [_practices("readiness", reason, codes) for reason, codes in sorted(reasons.items())]
-    gone = [result.code for result in figures.results if result.status == "not_applicable"]
-    if not gone and all(result.counts.numeric >= _ENOUGH for result in applicable):
-        return entries + list(_respondents(figures))
+    for code, outcome in zip(results.sheet.codes, results.outcomes, strict=True):
+        if outcome.reason:
+            reasons.setdefault(outcome.reason, []).append(code)
+    return [LeftOut("readiness", reason, codes, None) for reason, codes in sorted(reasons.items())]
+
+
+def _of_agreement(results: Results) -> list[LeftOut]:
+    gone = results.marks.not_applicable
+    applicable = [
+        (code, outcome.counts.numeric)
+        for code, outcome in zip(results.sheet.codes, results.outcomes, strict=True)
+        if outcome.status != "not_applicable"
+    ]
+    entries = []
     for figure, least in (
         ("agreement.r_star_wg_j", _ENOUGH),
         ("agreement.alpha_ordinal", 2),
         ("agreement.pairwise_exact", 2),
     ):
-        thin = [result.code for result in applicable if result.counts.numeric < least]
-        entries += [_practices(figure, "not_applicable", gone)] if gone else []
-        entries += [_practices(figure, "too_few_votes", thin)] if thin else []
-    return entries + list(_respondents(figures))
+        thin = [code for code, numeric in applicable if numeric < least]
+        entries += [LeftOut(figure, "not_applicable", gone, None)] if gone else []
+        entries += [LeftOut(figure, "too_few_votes", thin, None)] if thin else []
+    return entries
 
 
-def excluded_respondents(figures: Evaluation) -> list[dict[str, Any]]:
+def excluded_respondents(own: Sequence[OwnReadiness]) -> list[tuple[str, int]]:
     """How many respondents do not count towards perception, by reason; numbers only."""
-    counts = Counter([item.reason for item in figures.own if item.reason])
-    return [{"reason": reason, "respondents": number} for reason, number in sorted(counts.items())]
-
-
-def _practices(figure: str, reason: str, codes: list[str]) -> dict[str, Any]:
-    return {"figure": figure, "reason": reason, "practices": codes, "respondents": None}
-
-
-def _respondents(figures: Evaluation) -> Iterator[dict[str, Any]]:
-    for item in excluded_respondents(figures):
-        yield {"figure": "perception", "reason": item["reason"], "practices": None, "respondents": item["respondents"]}
+    reasons = [item.reason for item in own if item.reason]
+    return [(reason, reasons.count(reason)) for reason in sorted(set(reasons))] if reasons else []

@@ -1,18 +1,14 @@
 """The shortest way to the established band, in moves of one practice by one level (scoring spec 3)."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from fractions import Fraction
+from itertools import accumulate
 from operator import itemgetter
 from typing import NamedTuple
 
-
-class Step(NamedTuple):
-    """What the search knows of one applicable practice: its score, its weight 0 to 100, its feasibility 1 to 5."""
-
-    code: str
-    score: int
-    weight: int
-    feasibility: int
+#: What the search knows of one applicable practice: its code, its score, its weight 0 to 100, its feasibility 1 to 5.
+Step = tuple[str, int, int, int]
 
 
 class Path(NamedTuple):
@@ -26,7 +22,7 @@ class Path(NamedTuple):
 _Move = tuple[int, int, int]
 
 
-_POSITION, _WEIGHT, _FEASIBILITY = (itemgetter(place) for place in range(3))
+_FEASIBILITY = itemgetter(2)
 
 
 def cheapest_path(steps: Sequence[Step], target: Fraction, *, lift_zeros: bool = True) -> tuple[str, ...] | None:
@@ -63,26 +59,23 @@ def cheapest_path(steps: Sequence[Step], target: Fraction, *, lift_zeros: bool =
         return None
     missing = -(-total * target.numerator // (50 * target.denominator)) - reached
     chosen = _choose(open_moves, missing)
-    return tuple(steps[index].code for index in sorted(given + chosen))
+    return tuple([steps[index][0] for index in sorted(given + chosen)])
 
 
 def _choose(moves: Sequence[_Move], missing: int) -> list[int]:
     """Indexes of the fewest moves whose weights sum to what is missing; most feasible first, then earliest."""
+    if missing <= 0:
+        return []
     size = _fewest(moves, missing)
     easiest = sorted(moves, key=_FEASIBILITY, reverse=True)[:size]
-    if sum(map(_WEIGHT, easiest)) >= missing:
-        return list(map(_POSITION, easiest))
+    if sum([weight for _, weight, _ in easiest]) >= missing:
+        return [position for position, _, _ in easiest]
     return _choose_by_weight(moves, size, missing)
 
 
 def _fewest(moves: Sequence[_Move], missing: int) -> int:
-    size = 0
-    for weight in sorted(map(_WEIGHT, moves), reverse=True):
-        if missing <= 0:
-            break
-        missing -= weight
-        size += 1
-    return size
+    heaviest_first = sorted([weight for _, weight, _ in moves], reverse=True)
+    return 1 + bisect_left(list(accumulate(heaviest_first)), missing)
 
 
 def _choose_by_weight(moves: Sequence[_Move], size: int, missing: int) -> list[int]:

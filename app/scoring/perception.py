@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from fractions import Fraction
+from functools import lru_cache
+from itertools import chain
 from math import lcm, sqrt
+from operator import mul
+from struct import pack, unpack
 from typing import Final, NamedTuple
 
 from app.scoring.profile import ScoringProfile
 from app.scoring.readiness import covers
 from app.scoring.student_t import two_sided_quantile
-from app.scoring.types import LETTERS, NO_VOTE, NOT_APPLICABLE, Ballot
+from app.scoring.types import Ballot
 
 _LEAST_RESPONDENTS: Final = 3
 
@@ -54,31 +58,55 @@ def own_readiness(
     """
     if not ballots:
         return [OwnReadiness(0, 0, "none_applicable")] * seats
-    return [_of_seat(votes, weights, profile) for votes in zip(*ballots, strict=True)]
+    places = [_places(ballot) for ballot in ballots]
+    counts = _sums(sum(places), seats)
+    weighed = _sums(sum(map(mul, weights, places)), seats)
+    practices = len(ballots)
+    return [
+        OwnReadiness(
+            weighted_sum,
+            total,
+            # Whoever gave every practice a level is asked no more.
+            None if numeric == practices and total else _why_not(numeric, practices - gone, voted, total, profile),
+        )
+        for numeric, gone, voted, total, weighted_sum in zip(
+            counts[0::4], counts[1::4], counts[2::4], weighed[0::4], weighed[3::4], strict=True
+        )
+    ]
 
 
-_NOT_APPLICABLE: Final = LETTERS[NOT_APPLICABLE]
-_LEVELS: Final = {"0": 0, "1": 1, "2": 2}
+# A ballot as one integer with four places of 32 bits for every seat: whether it voted 0 to 2, voted not applicable,
+# voted at all, and the level. Adding ballots, or multiples of them, adds the places of all seats at once.
+_LETTER_PLACES: Final = {"0": (1, 0, 1, 0), "1": (1, 0, 1, 1), "2": (1, 0, 1, 2), "n": (0, 1, 1, 0), "d": (0, 0, 1, 0)}
+_NO_PLACES: Final = (0, 0, 0, 0)
 
 
-def _of_seat(votes: Sequence[str], weights: Sequence[int], profile: ScoringProfile) -> OwnReadiness:
-    numeric = total = weighted_sum = 0
-    for vote, weight in zip(votes, weights, strict=True):
-        if vote in _LEVELS:
-            numeric += 1
-            total += weight
-            weighted_sum += weight * _LEVELS[vote]
-    applicable = len(votes) - votes.count(_NOT_APPLICABLE)
-    reason = None
+@lru_cache(maxsize=8192)
+def _places(ballot: Ballot) -> int:
+    of_seats = [_LETTER_PLACES.get(letter, _NO_PLACES) for letter in ballot]
+    return int.from_bytes(pack(f"<{4 * len(ballot)}I", *chain.from_iterable(of_seats)), "little")
+
+
+def _sums(places: int, seats: int) -> tuple[int, ...]:
+    return unpack(f"<{4 * seats}I", places.to_bytes(16 * seats, "little"))
+
+
+def _why_not(numeric: int, applicable: int, voted: int, weight: int, profile: ScoringProfile) -> str | None:
+    """Why a seat does not count.
+
+    Args:
+        numeric: its votes of 0, 1 or 2.
+        applicable: the practices it did not call not applicable.
+        voted: its votes of any kind.
+        weight: the weight of the practices it gave a level.
+    """
     if not applicable:
-        reason = "none_applicable"
-    elif votes.count(NO_VOTE) == len(votes):
-        reason = "no_votes"
-    elif not covers(numeric, applicable, profile):
-        reason = "insufficient_coverage"
-    elif not total:
-        reason = "nothing_scored"
-    return OwnReadiness(weighted_sum, total, reason)
+        return "none_applicable"
+    if not voted:
+        return "no_votes"
+    if not covers(numeric, applicable, profile):
+        return "insufficient_coverage"
+    return None if weight else "nothing_scored"
 
 
 def mean_and_interval(values: Sequence[tuple[int, int]]) -> Interval | None:
@@ -95,13 +123,13 @@ def mean_and_interval(values: Sequence[tuple[int, int]]) -> Interval | None:
     k = len(values)
     if not k:
         return None
-    common = lcm(*(denominator for _, denominator in values))
+    common = lcm(*[denominator for _, denominator in values])
     whole = [numerator * (common // denominator) for numerator, denominator in values]
     total, denominator = sum(whole), k * common
     if k < _LEAST_RESPONDENTS:
         return Interval(total, denominator, None)
     # k (k - 1) times the variance of the integers; dividing integers before the root keeps huge ones exact.
-    spread = k * sum(x * x for x in whole) - total * total
+    spread = k * sum([x * x for x in whole]) - total * total
     half = two_sided_quantile(k - 1) * sqrt(spread / (k * k * (k - 1) * common * common))
     mean = total / denominator
     return Interval(total, denominator, (max(0.0, mean - half), min(100.0, mean + half)))

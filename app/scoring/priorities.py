@@ -1,12 +1,13 @@
 """Which practice to take up first (scoring spec 7)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from operator import attrgetter
+from typing import Final, Literal, NamedTuple
 
 from app.scoring.profile import ScoringProfile
-from app.scoring.votes import PracticeResult
 
 Origin = Literal["given", "stage", "default"]
 
@@ -18,30 +19,30 @@ class Rating(NamedTuple):
     origin: Origin
 
 
-class Priority(NamedTuple):
-    """The priority of one applicable practice, 0 to 100, with all that went into it."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Priority:
+    """The priority of one applicable practice, 0 to 100, with all that went into it.
+
+    Compared by identity: `priority_of` mostly gives the same one for the same, which makes it a cheap key.
+    """
 
     code: str
-    number: int
     score: int | None
     importance: Rating
     feasibility: Rating
     value: int
+    order: tuple[int, int, int]
+    """What practices are ranked by, before their numbers."""
 
     @property
     def gap(self) -> Fraction:
         """Distance from level 2 as a share of the scale: 0, 1/2 or 1; 1 where the practice is unscored."""
-        return Fraction(levels_missing(self.score), 2)
+        return Fraction(2 - (self.score or 0), 2)
 
     @property
     def gap_unknown(self) -> bool:
         """Whether the gap is assumed because the practice is unscored."""
         return self.score is None
-
-
-def levels_missing(score: int | None) -> int:
-    """Levels from a score to level 2; both of them where there is no score."""
-    return 2 if score is None else 2 - score
 
 
 def priority(score: int | None, importance: int, feasibility: int) -> int:
@@ -56,16 +57,14 @@ def priority(score: int | None, importance: int, feasibility: int) -> int:
     Source:
         scoring spec 7.
     """
-    return 2 * importance * levels_missing(score) * feasibility
+    return 2 * importance * (2 - (score or 0)) * feasibility
 
 
-@lru_cache(maxsize=256)
 def default_importance(expected: int | None, profile: ScoringProfile) -> Rating:
     """Importance of a practice that nobody rated: higher where the stage expects level 2."""
     return Rating(profile.importance_expected_two, "stage") if expected == 2 else Rating(profile.importance, "default")
 
 
-@lru_cache(maxsize=256)
 def default_feasibility(profile: ScoringProfile) -> Rating:
     """Feasibility of a practice that nobody rated."""
     return Rating(profile.feasibility, "default")
@@ -77,25 +76,25 @@ def given_rating(value: int) -> Rating:
     return Rating(value, "given")
 
 
-def rank_priorities(
-    results: Sequence[PracticeResult], importance: Sequence[Rating], feasibility: Sequence[Rating]
-) -> list[Priority]:
-    """The applicable practices by priority.
+@lru_cache(maxsize=4096)
+def priority_of(code: str, score: int | None, importance: Rating, feasibility: Rating) -> Priority:
+    """The priority of one practice with this score and these ratings."""
+    value = priority(score, importance.value, feasibility.value)
+    return Priority(code, score, importance, feasibility, value, (-value, score or 0, -importance.value))
+
+
+def rank_priorities(priorities: Iterable[Priority]) -> list[Priority]:
+    """Practices by priority.
 
     Args:
-        results: the practices' results, in any order, shape (practices,).
-        importance: their importance in the same order, likewise feasibility.
+        priorities: of the applicable practices, in order of number.
     Returns:
         Highest priority first; ties by lower score (an unscored practice counts as 0), higher importance, lower
         number. Practices with nothing left to gain come last, with priority 0.
     Source:
         scoring spec 7.
     """
-    ranked = []
-    for result, important, feasible in zip(results, importance, feasibility, strict=True):
-        if result.status != "not_applicable":
-            value = priority(result.score, important.value, feasible.value)
-            item = Priority(result.code, result.number, result.score, important, feasible, value)
-            ranked.append((-value, result.score or 0, -important.value, result.number, item))
-    ranked.sort()
-    return [item for *_, item in ranked]
+    return sorted(priorities, key=_ORDER)
+
+
+_ORDER: Final = attrgetter("order")

@@ -1,11 +1,21 @@
 """Readiness of a set of practice scores, whatever they come from: votes, consensus, evidence or a what-if (spec 3)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
+from operator import mul
 from typing import NamedTuple
 
 from app.scoring.profile import ScoringProfile
 from app.scoring.types import NOT_APPLICABLE, Finding, Score
+
+
+class Marks(NamedTuple):
+    """Codes of the practices that figures leave out or name, in order of number."""
+
+    not_applicable: Sequence[str]
+    unscored: Sequence[str]
+    provisional: Sequence[str]
+    """Scored from votes that differ, without a consensus."""
 
 
 class Readiness(NamedTuple):
@@ -86,50 +96,54 @@ def readiness_of_scores(
     Source:
         scoring spec 3.
     """
-    weighted_sum = weight_scored = weight_unscored = applicable = in_place = 0
-    zeros: list[str] = []
-    unscored: list[str] = []
-    for code, score in scores.items():
-        if score == NOT_APPLICABLE:
-            continue
-        applicable += 1
-        weight = profile.weight(code)
-        if not isinstance(score, int):
-            unscored.append(code)
-            weight_unscored += weight
-            continue
-        weighted_sum += weight * score
-        weight_scored += weight
-        if score == 0:
-            zeros.append(code)
-        elif score == 2:
-            in_place += 1
+    codes = list(scores)
+    marks = Marks(
+        [code for code in codes if scores[code] == NOT_APPLICABLE],
+        [code for code in codes if scores[code] is None],
+        [code for code in codes if code in provisional],
+    )
+    levels = [score if isinstance(score, int) else None for score in scores.values()]
+    return sum_up(codes, [profile.weight(code) for code in codes], levels, profile, marks)
+
+
+def sum_up(
+    codes: Sequence[str],
+    weights: Sequence[int],
+    scores: Sequence[int | None],
+    profile: ScoringProfile,
+    marks: Marks,
+) -> Readiness:
+    """`readiness_of_scores` of practices in a row, shape (practices,); a score is None where there is none."""
+    not_applicable, unscored, provisional = marks
+    levels = [score or 0 for score in scores]
+    weighted_sum, weight_scored = sum(map(mul, weights, levels)), sum(weights)
+    weight_unscored = sum([profile.weight(code) for code in unscored])
+    weight_scored -= weight_unscored + sum([profile.weight(code) for code in not_applicable])
+    applicable = len(codes) - len(not_applicable)
     scored = applicable - len(unscored)
-    reason = _why_none(len(scores) - applicable, weight_scored, profile)
+    in_place = levels.count(2)
+    reason = _why_none(len(not_applicable), weight_scored, profile)
     band: str | None = None
     band_reason = reason
     caps: tuple[Finding, ...] = ()
     if reason is None and not covers(scored, applicable, profile):
         band_reason = "insufficient_coverage"
     elif reason is None:
-        marks = {
-            "practice_at_zero": zeros,
-            "unscored": unscored,
-            "provisional": [code for code in scores if code in provisional],
-        }
         band = band_of(50 * weighted_sum, weight_scored, profile)
         if band == profile.gated_band:
-            caps = tuple(Finding(gate, tuple(marks[gate])) for gate in profile.gates if marks[gate])
+            zeros = [code for code, score in zip(codes, scores, strict=True) if score == 0]
+            closed = {"practice_at_zero": zeros, "unscored": unscored, "provisional": provisional}
+            caps = tuple(Finding(gate, tuple(closed[gate])) for gate in profile.gates if closed[gate])
             band = profile.capped_band if caps else band
     return Readiness(
         weighted_sum,
         weight_scored,
         weight_unscored,
-        len(scores),
+        len(codes),
         applicable,
         scored,
         in_place,
-        scored - len(zeros),
+        in_place + levels.count(1),
         reason,
         band,
         band_reason,
@@ -139,15 +153,20 @@ def readiness_of_scores(
 
 def covers(part: int, whole: int, profile: ScoringProfile) -> bool:
     """Whether part of a whole reaches the profile's least coverage; nothing out of nothing does not."""
+    if part == whole:
+        return whole > 0
     least = profile.coverage_minimum
-    return whole > 0 and part * least.denominator >= whole * least.numerator
+    return part * least.denominator >= whole * least.numerator
 
 
 def band_of(numerator: int, denominator: int, profile: ScoringProfile) -> str:
     """Key of the band a readiness of numerator / denominator (0 to 100) falls in, before any gate."""
-    return next(
-        band.key for band in reversed(profile.bands) if numerator * band.denominator >= band.numerator * denominator
-    )
+    key = profile.bands[0].key
+    for band in profile.bands[1:]:
+        if numerator * band.denominator < band.numerator * denominator:
+            break
+        key = band.key
+    return key
 
 
 def _why_none(not_applicable: int, weight_scored: int, profile: ScoringProfile) -> str | None:

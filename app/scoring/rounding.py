@@ -7,7 +7,6 @@ from typing import Final
 _SCALE: Final = 1_000_000
 
 
-@lru_cache(maxsize=4096)
 def to_wire(numerator: int, denominator: int) -> float:
     """Round an exact quotient half-even to six decimals.
 
@@ -27,9 +26,9 @@ def to_wire(numerator: int, denominator: int) -> float:
 
 
 @lru_cache(maxsize=4096)
-def number_text(numerator: int, denominator: int) -> str:
-    """`to_wire` as the text of a JSON number."""
-    return repr(to_wire(numerator, denominator))
+def number_text(numerator: int | None, denominator: int) -> str:
+    """`to_wire` as the text of a JSON number; null without a numerator."""
+    return "null" if numerator is None else repr(to_wire(numerator, denominator))
 
 
 def fraction_to_wire(value: Fraction | None) -> float | None:

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from app.scoring.inputs import AssessmentInput
 from app.scoring.priorities import given_rating
-from app.scoring.sheet import PracticeRules, rules_of
+from app.scoring.sheet import Sheet, sheet_of
 
 SEALED: Final = "votes_sealed"
 
@@ -19,7 +19,7 @@ def sealed_result(given: AssessmentInput) -> dict[str, Any]:
     Source:
         scoring spec 1.2 and 9.
     """
-    rules = rules_of(given.instrument, given.profile, given.stage)
+    sheet = sheet_of(given.instrument, given.profile, given.stage, len(given.seats))
     return {
         "readiness": None,
         "readiness_mean": None,
@@ -34,14 +34,14 @@ def sealed_result(given: AssessmentInput) -> dict[str, Any]:
         "provisional": [],
         "sums": None,
         "counts": {
-            "practices": len(rules),
+            "practices": len(sheet.codes),
             "applicable": None,
             "scored": None,
             "not_applicable": None,
             "unscored": None,
         },
         "path_to_established": {"practices": None, "moves": None, "reason": SEALED},
-        "practices": [_practice(given, rule) for rule in rules],
+        "practices": [_practice(given, sheet, place) for place in range(len(sheet.codes))],
         "agreement": _agreement(),
         "perception": {
             "mean": None,
@@ -75,14 +75,14 @@ def _agreement() -> dict[str, Any]:
     }
 
 
-def _practice(given: AssessmentInput, rules: PracticeRules) -> dict[str, Any]:
+def _practice(given: AssessmentInput, sheet: Sheet, place: int) -> dict[str, Any]:
     """One practice: what the profile and the team set, and nothing from votes."""
-    code = rules.practice.code
-    importance = given_rating(given.importance[code]) if code in given.importance else rules.importance
-    feasibility = given_rating(given.feasibility[code]) if code in given.feasibility else rules.feasibility
+    code = sheet.codes[place]
+    importance = given_rating(given.importance[code]) if code in given.importance else sheet.importance[place]
+    feasibility = given_rating(given.feasibility[code]) if code in given.feasibility else sheet.feasibility[place]
     return {
         "code": code,
-        "number": rules.practice.number,
+        "number": sheet.instrument.practices[place].number,
         "status": None,
         "score": None,
         "source": None,
@@ -94,11 +94,11 @@ def _practice(given: AssessmentInput, rules: PracticeRules) -> dict[str, Any]:
         "r_wg": {"value": None, "label": None, "reason": SEALED},
         "consensus": None,
         "left_unscored": None,
-        "weight": rules.weight,
+        "weight": sheet.weights[place],
         "contribution": None,
         "importance": {"value": importance.value, "source": importance.origin},
         "feasibility": {"value": feasibility.value, "source": feasibility.origin},
-        "expected_level": rules.expected,
+        "expected_level": sheet.expected[place],
         "gap": None,
         "priority": None,
     }

@@ -1,12 +1,10 @@
 """What the stage of implementation expects, and how much of it is attained (scoring spec 8)."""
 
-from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
 
-from app.scoring.profile import ScoringProfile
+from app.scoring.results import Results
 from app.scoring.types import Finding
-from app.scoring.votes import PracticeResult
 
 
 class StageAttainment(NamedTuple):
@@ -24,13 +22,12 @@ class StageAttainment(NamedTuple):
         return None if self.reason else Fraction(100 * self.attained, self.expected)
 
 
-def stage_attainment(results: Iterable[PracticeResult], stage: str | None, profile: ScoringProfile) -> StageAttainment:
+def stage_attainment(results: Results) -> StageAttainment:
     """Attainment of what the profile expects in a stage.
 
     Args:
-        results: the practices' results in order of number.
-        stage: the stage whose row is looked at, or None.
-        profile: expected levels and the attainment from which a team may be ready to advance.
+        results: what the practices come to; their sheet says what the stage expects of them, and the attainment from
+            which a team may be ready to advance.
     Returns:
         100 x sum(min(s, e)) / sum(e) over scored applicable practices; no weights enter. The reason for none is
         `no_stage`, `nothing_scored`, or `nothing_expected` of what is scored. Ready to advance (advice, no more)
@@ -39,34 +36,33 @@ def stage_attainment(results: Iterable[PracticeResult], stage: str | None, profi
     Source:
         scoring spec 8.
     """
-    if stage is None:
+    sheet = results.sheet
+    if sheet.stage is None:
         return StageAttainment(0, 0, "no_stage", None, ())
     attained = expected = 0
     short: list[str] = []
     zeros: list[str] = []
-    unscored: list[str] = []
-    any_scored = False
-    for result in results:
-        if result.status == "unscored":
-            unscored.append(result.code)
-        if result.score is None:
+    scores = [outcome.score for outcome in results.outcomes]
+    for code, level, score in zip(sheet.codes, sheet.expected, scores, strict=True):
+        if score is None or not level:
             continue
-        any_scored = True
-        level = profile.expected_level(stage, result.code) or 0
-        attained += min(result.score, level)
         expected += level
-        if result.score < level:
-            short.append(result.code)
-            if result.score == 0:
-                zeros.append(result.code)
+        if score >= level:
+            attained += level
+            continue
+        attained += score
+        short.append(code)
+        if score == 0:
+            zeros.append(code)
     if not expected:
-        return StageAttainment(0, 0, "nothing_expected" if any_scored else "nothing_scored", None, ())
-    cut = profile.ready_from
+        reason = "nothing_scored" if scores.count(None) == len(scores) else "nothing_expected"
+        return StageAttainment(0, 0, reason, None, ())
+    cut = sheet.profile.ready_from
     reaches = 100 * attained * cut.denominator >= cut.numerator * expected
-    candidates = (
-        Finding("attainment_too_low", () if reaches else tuple(short)),
-        Finding("practice_at_zero", tuple(zeros)),
-        Finding("unscored", tuple(unscored)),
+    blocking = (
+        ("attainment_too_low", [] if reaches else short),
+        ("practice_at_zero", zeros),
+        ("unscored", results.marks.unscored),
     )
-    blocking = tuple(finding for finding in candidates if finding.practices)
-    return StageAttainment(attained, expected, None, not blocking, blocking)
+    findings = tuple([Finding(reason, tuple(codes)) for reason, codes in blocking if codes])
+    return StageAttainment(attained, expected, None, not findings, findings)

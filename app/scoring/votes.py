@@ -1,14 +1,18 @@
 """From the votes on one practice to its score (scoring spec 2)."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 
-from app.scoring.types import DONT_KNOW, LETTERS, NOT_APPLICABLE, Ballot, Consensus, Practice, Source, Status, Vote
+from app.scoring.types import DONT_KNOW, LETTERS, NOT_APPLICABLE, Ballot, Consensus, Source, Status, Vote
 
 
-class VoteCounts(NamedTuple):
-    """How often each answer was given to one practice, and the sums its figures use. Build it with `tally`."""
+@dataclass(frozen=True, slots=True, eq=False)
+class VoteCounts:
+    """How often each answer was given to one practice, and the sums its figures use.
+
+    Compared by identity: `tally`, which builds it, mostly gives the same one for the same, which makes it a cheap key.
+    """
 
     zeros: int
     ones: int
@@ -60,17 +64,26 @@ def tally(zeros: int = 0, ones: int = 0, twos: int = 0, dont_know: int = 0, not_
     )
 
 
-class PracticeResult(NamedTuple):
-    """The score of one practice, where it comes from, and why there is none."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What the votes on one practice and the team's decision come to: its score, where that is from, or why none.
 
-    code: str
-    number: int
+    Compared by identity: `outcome_of` mostly gives the same one for the same, which makes it a cheap key.
+    """
+
     status: Status
     score: int | None
     source: Source | None
     reason: str | None
     counts: VoteCounts
-    consensus: Consensus | None
+    consensus: int | str | None
+    """The value of the recorded consensus, if any."""
+    has_note: bool
+    """Whether a note goes with it."""
+    needs_note: bool
+    """Whether it departs so far from the votes that it needs one."""
+    lacks_note: bool
+    """Whether it needs one and has none."""
     left_unscored: bool
 
 
@@ -143,17 +156,12 @@ def has_note(consensus: Consensus) -> bool:
     return consensus.note is not None and bool(consensus.note.strip())
 
 
-def practice_result(
-    practice: Practice,
-    votes: Iterable[Vote],
-    *,
-    consensus: Consensus | None = None,
-    left_unscored: bool = False,
-) -> PracticeResult:
+def practice_outcome(
+    votes: Iterable[Vote], *, consensus: Consensus | None = None, left_unscored: bool = False
+) -> Outcome:
     """Score one practice from its consensus or else from its votes.
 
     Args:
-        practice: code and number.
         votes: the latest revealed round's votes of seats not withdrawn, shape (voters,).
         consensus: what the facilitator recorded, if anything; it wins over the votes.
         left_unscored: the team explicitly leaves the practice unscored; that sets aside a score from votes,
@@ -165,32 +173,35 @@ def practice_result(
     Source:
         scoring spec 2.1 to 2.5.
     """
-    return score_practice(practice, count_votes(votes), consensus, left_unscored=left_unscored)
-
-
-def score_practice(
-    practice: Practice, counts: VoteCounts, consensus: Consensus | None, *, left_unscored: bool
-) -> PracticeResult:
-    """`practice_result` of votes already counted."""
-    status, score, source, reason = (
-        _from_votes(counts, left_unscored) if consensus is None else _from_consensus(consensus)
-    )
-    return PracticeResult(
-        practice.code, practice.number, status, score, source, reason, counts, consensus, left_unscored
-    )
-
-
-_Outcome = tuple[Status, int | None, Source | None, str | None]
-
-
-def _from_consensus(consensus: Consensus) -> _Outcome:
-    if consensus.value == NOT_APPLICABLE:
-        return "not_applicable", None, "consensus", "consensus_not_applicable"
-    return "scored", int(consensus.value), "consensus", None
+    counts = count_votes(votes)
+    if consensus is None:
+        return outcome_of(counts, None, False, left_unscored)
+    return outcome_of(counts, consensus.value, has_note(consensus), left_unscored)
 
 
 @lru_cache(maxsize=4096)
-def _from_votes(counts: VoteCounts, left_unscored: bool) -> _Outcome:
+def outcome_of(counts: VoteCounts, consensus: int | str | None, noted: bool, left_unscored: bool) -> Outcome:
+    """`practice_outcome` of votes already counted.
+
+    Args:
+        consensus: its value.
+        noted: whether a note goes with it; what the note says is never among what is kept.
+    """
+    found = _from_votes(counts, left_unscored) if consensus is None else _from_consensus(consensus)
+    needs_note = consensus is not None and note_needed(consensus, counts)
+    return Outcome(*found, counts, consensus, noted, needs_note, needs_note and not noted, left_unscored)
+
+
+_Found = tuple[Status, int | None, Source | None, str | None]
+
+
+def _from_consensus(value: int | str) -> _Found:
+    if value == NOT_APPLICABLE:
+        return "not_applicable", None, "consensus", "consensus_not_applicable"
+    return "scored", int(value), "consensus", None
+
+
+def _from_votes(counts: VoteCounts, left_unscored: bool) -> _Found:
     numeric, voted = counts.numeric, counts.voted
     if not voted:
         return "unscored", None, None, "no_votes"

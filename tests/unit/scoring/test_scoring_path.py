@@ -7,7 +7,7 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from app.scoring import Consensus, Instrument, Practice, Step, cheapest_path
+from app.scoring import Consensus, Instrument, Practice, cheapest_path
 
 ENDS = np.array(list(product(range(3), repeat=9)), dtype=np.int64)
 
@@ -27,7 +27,7 @@ def brute_force(scores, weights, feasibility, target):
 
 
 def search(scores, weights, feasibility, target=Fraction(80), **more):
-    steps = [Step(f"P{number}", *item) for number, item in enumerate(zip(scores, weights, feasibility, strict=True), 1)]
+    steps = [(f"P{number}", *item) for number, item in enumerate(zip(scores, weights, feasibility, strict=True), 1)]
     path = cheapest_path(steps, target, **more)
     return None if path is None else list(path)
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from app.scoring import Consensus, Practice, consensus_needs_note, count_votes, practice_result
+from app.scoring import Consensus, consensus_needs_note, count_votes, practice_outcome
 
 DK, NA = "dont_know", "not_applicable"
 
 
 def outcome(votes, **more):
-    result = practice_result(Practice("P1", 1), votes, **more)
+    result = practice_outcome(votes, **more)
     return result.status, result.score, result.source, result.reason
 
 
