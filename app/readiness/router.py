@@ -22,7 +22,7 @@ from app.http.write import write
 from app.organizations.service import OrganizationArchived
 from app.readiness import compute, service
 from app.readiness.errors import UnknownInstrument, UnknownProfile
-from app.readiness.schemas import ReadinessCompute, ReadinessRead
+from app.readiness.schemas import ReadinessCompute, ReadinessRead, ReadinessView
 from app.schemas import Day
 
 router = APIRouter(prefix="/v1")
@@ -43,9 +43,13 @@ async def get_readiness(
     profile: Annotated[
         UUID | None, Query(description="Another scoring profile than the frozen one, for a look at what it gives.")
     ] = None,
+    view: Annotated[
+        ReadinessView,
+        Query(description="`summary` leaves the two long lists empty: a quarter of the size. They are in `full`."),
+    ] = ReadinessView.FULL,
 ) -> Response:
     """Compute the readiness of an assessment, with everything that explains it."""
-    body, tag = await service.readiness_of(call, assessment_id, as_of=as_of, profile_id=profile)
+    body, tag = await service.readiness_of(call, assessment_id, as_of=as_of, profile_id=profile, view=view)
     return tagged(call, body, tag)
 
 

@@ -1,6 +1,7 @@
 """The readiness object and the request that computes one without storing anything."""
 
 from datetime import date
+from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -266,6 +267,13 @@ class LeftOut(Strict):
     respondents: int | None = Field(description="Number of respondents left out; null where it is about practices.")
 
 
+class ReadinessView(StrEnum):
+    """How much of a readiness object is asked for."""
+
+    FULL = "full"
+    SUMMARY = "summary"
+
+
 class ReadinessRead(Strict):
     """The readiness of one assessment, with all that explains it. Undefined figures are null beside a reason."""
 
@@ -301,10 +309,14 @@ class ReadinessRead(Strict):
     sums: Sums | None = Field(description="The integers behind readiness; null while votes are sealed.")
     counts: Counts = Field(description="Practices by what became of them.")
     path_to_established: PathToEstablished = Field(description="The shortest way to the highest band.")
-    practices: list[PracticeRead] = Field(description="Every practice of the instrument, by number.")
+    practices: list[PracticeRead] = Field(
+        description="Every practice of the instrument, by number; empty in the summary."
+    )
     agreement: AgreementRead = Field(description="Agreement between respondents across practices.")
     perception: PerceptionRead = Field(description="Respondents' own view, with its spread.")
-    priorities: list[PriorityRead] = Field(description="Applicable practices, the most pressing first.")
+    priorities: list[PriorityRead] = Field(
+        description="Applicable practices, the most pressing first; empty in the summary."
+    )
     stage_attainment: StageAttainmentRead = Field(description="What the stage expects and how much is attained.")
     finality: FinalityRead = Field(description="What stands in the way of making the assessment final.")
     left_out: list[LeftOut] = Field(description="What figures do not rest on, and why.")

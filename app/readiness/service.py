@@ -25,6 +25,7 @@ from app.errors import FieldError, NotFound
 from app.http.calls import Call
 from app.http.etags import etag
 from app.readiness.errors import UnknownProfile
+from app.readiness.schemas import ReadinessView
 from app.scoring import assess_json, evaluate, sealed_basis
 
 _BLOCKERS: dict[str, type[NotFinalizable]] = {
@@ -37,13 +38,14 @@ _BLOCKERS: dict[str, type[NotFinalizable]] = {
 
 
 async def readiness_of(
-    call: Call, assessment_id: UUID, *, as_of: date | None, profile_id: UUID | None
+    call: Call, assessment_id: UUID, *, as_of: date | None, profile_id: UUID | None, view: ReadinessView
 ) -> tuple[bytes, str]:
     """The readiness object of an assessment, and its ETag.
 
     Args:
         as_of: the date asked for; absent, today where the organization is.
         profile_id: another profile than the frozen one, for a look at what it would give.
+        view: how much of it.
 
     Raises:
         NotFound: no such assessment in the caller's sight.
@@ -61,9 +63,10 @@ async def readiness_of(
             raise UnknownProfile(errors=[error])
     today = as_of or call.now.astimezone(ZoneInfo(row["timezone"])).date()
     given = await input_of(call, call.tenant_id, row, as_of=today, profile=profile)
-    body = assess_json(given)
+    summary = view is ReadinessView.SUMMARY
+    body = assess_json(given, summary=summary)
     # While sealed, the tag must not tell that somebody voted.
-    return body, etag(row["version"], sealed_basis(given) if given.sealed else body)
+    return body, etag(row["version"], sealed_basis(given, summary=summary) if given.sealed else body)
 
 
 async def transition(tx: Tx, assessment_id: UUID, body: AssessmentTransition) -> AssessmentRead:

@@ -34,11 +34,12 @@ NOTICE: Final = (
 )
 
 
-def assess_json(given: AssessmentInput) -> bytes:
+def assess_json(given: AssessmentInput, *, summary: bool = False) -> bytes:
     """Score an assessment and render the readiness object.
 
     Args:
         given: the checked input.
+        summary: leave the two long lists, of the practices and of their priorities, empty.
     Returns:
         A JSON object with keys in a fixed order: the same input gives the same bytes. Numbers are rounded half-even
         to six decimals; what is undefined is null beside a machine-readable reason. No seat id and no respondent's
@@ -47,7 +48,7 @@ def assess_json(given: AssessmentInput) -> bytes:
     Source:
         scoring spec 1 to 5, 7 and 8.
     """
-    body = sealed_text(given) if given.sealed else figures_text(evaluate(given))
+    body = sealed_text(given, summary=summary) if given.sealed else figures_text(evaluate(given), summary=summary)
     return f"{{{_head(given)},{body},{_NOTICE}}}".encode()
 
 
@@ -57,36 +58,43 @@ def assess(given: AssessmentInput) -> dict[str, Any]:
     return made
 
 
-def sealed_basis(given: AssessmentInput) -> bytes:
+def sealed_basis(given: AssessmentInput, *, summary: bool = False) -> bytes:
     """Of a sealed assessment's readiness object everything but `voting`, which tells that somebody voted."""
-    return f"{_head(given, voting=False)},{sealed_text(given)}".encode()
+    return f"{_head(given, voting=False)},{sealed_text(given, summary=summary)}".encode()
 
 
-def figures_text(figures: Evaluation) -> str:
+def figures_text(figures: Evaluation, *, summary: bool) -> str:
     """Render exact figures: the members of the readiness object that a sealed one leaves empty."""
-    results, readiness, sheet = figures.results, figures.readiness, figures.results.sheet
-    told = zip(results.outcomes, figures.importance, figures.feasibility, figures.of_practices, strict=True)
-    practices = [
-        practice_text(
-            sheet, place, outcome, readiness, importance=importance, feasibility=feasibility, priority=priority
-        )
-        for place, (outcome, importance, feasibility, priority) in enumerate(told)
-    ]
+    results, readiness = figures.results, figures.readiness
     excluded = excluded_respondents(figures.own)
+    practices, priorities = ([], []) if summary else (_practices(figures), figures.priorities)
     return (
         f'{readiness_text(readiness)},"provisional":{texts(results.marks.provisional)},'
         f'{sums_text(readiness)},"path_to_established":{path_text(figures.path)},'
         f'"practices":[{",".join(practices)}],"agreement":{agreement_text(figures)},'
         f'"perception":{perception_text(figures.perception, len(figures.own), excluded)},'
-        f'"priorities":{priorities_text(figures.priorities)},"stage_attainment":{stage_text(figures.stage)},'
+        f'"priorities":{priorities_text(priorities)},"stage_attainment":{stage_text(figures.stage)},'
         f'"finality":{{"can_finalize":{truth(not figures.blockers)},"blockers":{finding_texts(figures.blockers)}}},'
         f'"left_out":{left_out_text(left_out(results, excluded))}'
     )
 
 
-def sealed_text(given: AssessmentInput) -> str:
+def _practices(figures: Evaluation) -> list[str]:
+    results, readiness, sheet = figures.results, figures.readiness, figures.results.sheet
+    told = zip(results.outcomes, figures.importance, figures.feasibility, figures.of_practices, strict=True)
+    return [
+        practice_text(
+            sheet, place, outcome, readiness, importance=importance, feasibility=feasibility, priority=priority
+        )
+        for place, (outcome, importance, feasibility, priority) in enumerate(told)
+    ]
+
+
+def sealed_text(given: AssessmentInput, *, summary: bool) -> str:
     """Render what may be said before the reveal: the same members, and no figure in them."""
     body = sealed_result(given)
+    if summary:
+        body["practices"] = []
     body["perception"]["statement"] = INTERVAL_STATEMENT
     return _members(body)
 

@@ -125,6 +125,7 @@ async def test_only_what_is_known_may_be_asked(tenancy: Tenancy, other_tenancy: 
         {"as_of": "2026-02-30"},
         {"as_of": "1899-12-31"},
         {"as_of": "2201-01-01"},
+        {"view": "short"},
         {"asof": "2026-01-01"},
         [("as_of", "2026-01-01"), ("as_of", "2026-01-02")],
     ):
@@ -147,6 +148,33 @@ async def test_an_unchanged_readiness_answers_304(agreed: Team, admin: Actor) ->
     changed = await admin.get(path, headers={"If-None-Match": tag})
     assert changed.status_code == 200
     assert changed.headers["etag"] != tag
+
+
+async def test_a_summary_is_the_same_without_its_long_lists(agreed: Team, admin: Actor) -> None:
+    path = f"{agreed.path}/readiness?as_of=2026-10-05"
+    full, named, summary = [await admin.get(path + more) for more in ("", "&view=full", "&view=summary")]
+    assert named.content == full.content
+    assert summary.json() == full.json() | {"practices": [], "priorities": []}
+    assert len(full.json()["practices"]) == len(full.json()["priorities"]) == 9
+    assert len(summary.content) < len(full.content) / 2
+    assert summary.headers["etag"] != full.headers["etag"]
+    known = {"If-None-Match": summary.headers["etag"]}
+    assert (await admin.get(f"{path}&view=summary", headers=known)).status_code == 304
+    assert (await admin.get(path, headers=known)).status_code == 200
+
+
+async def test_a_sealed_summary_tells_no_more_than_the_whole(tenancy: Tenancy, admin: Actor) -> None:
+    team = await new_team(tenancy)
+    await team.seat("A")
+    await team.move("collecting")
+    path = f"{team.path}/readiness"
+    before = await admin.get(f"{path}?view=summary")
+    full = await admin.get(path)
+    assert before.json() == full.json() | {"practices": []}
+    assert (await team.vote("A", "P1", 2)).status_code == 201
+    after = await admin.get(f"{path}?view=summary")
+    assert after.json()["voting"]["voted"] == 1
+    assert after.headers["etag"] == before.headers["etag"]
 
 
 async def test_a_draft_has_nothing_to_score_yet(tenancy: Tenancy) -> None:
