@@ -2,14 +2,14 @@
 
 import asyncio
 import atexit
+import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
-
-import structlog
 
 from app.settings import Settings
 
@@ -69,21 +69,46 @@ class _Lines:
             sys.stdout.flush()
 
 
+class _Structured(logging.Formatter):
+    """One line a record, ours and the libraries': the event first told by when and how grave, then by what it is about.
+
+    Args:
+        as_json: a JSON object; else `name=value` pairs, quoted where they have to be.
+    """
+
+    told = ("method", "request_id")
+
+    def __init__(self, *, as_json: bool) -> None:
+        super().__init__()
+        self._as_json = as_json
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write one record."""
+        fields = {
+            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            "logger": record.name,
+            **{name: getattr(record, name) for name in self.told if hasattr(record, name)},
+        }
+        if record.exc_info:
+            fields["exception"] = self.formatException(record.exc_info)
+        if self._as_json:
+            return json.dumps(fields)
+        return " ".join(f"{name}={_quoted(value)}" for name, value in fields.items())
+
+
+_PLAIN = re.compile(r"[^\s\"=\\]+")
+
+
+def _quoted(value: str) -> str:
+    return value if _PLAIN.fullmatch(value) else json.dumps(value)
+
+
 def configure(settings: Settings) -> None:
-    """Set up logging once, for our lines and the libraries'."""
+    """Set up logging once: our lines from the level asked for, the libraries' from warnings on."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(_Structured(as_json=settings.log_format == "json"))
     level = getattr(logging, settings.log_level.upper())
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer()
-            if settings.log_format == "json"
-            else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
-    logging.basicConfig(level=max(level, logging.WARNING), format="%(levelname)s %(name)s %(message)s")
+    logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
+    logging.getLogger("fa").setLevel(level)

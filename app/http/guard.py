@@ -2,12 +2,12 @@
 
 import asyncio
 import json
+import logging
 import math
 import re
 import time
 from typing import Any
 
-import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,7 +20,7 @@ from app.log import TellRequest
 _JSON = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _DEEPEST = 32
-_log = structlog.get_logger("fa.http")
+_log = logging.getLogger("fa.http")
 
 
 class _DuplicateKey(ValueError):
@@ -122,7 +122,7 @@ class Guard:
         except TimeoutError:
             await fail(Unavailable("The request took too long and was given up."))
         except Exception:
-            _log.exception("unhandled", request_id=request_id, method=scope["method"])
+            _log.exception("unhandled", extra={"request_id": request_id, "method": scope["method"]})
             await fail(Internal(problems.INTERNAL_DETAIL))
         finally:
             if self.tell is not None:

@@ -10,11 +10,11 @@ for, the read pool, has a deadline of its own.
 """
 
 import inspect
+import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
-import structlog
 from fastapi import Response
 from fastapi.params import Query
 from fastapi.routing import APIRoute
@@ -28,7 +28,7 @@ from app.http.hot import deliver, request_id_of
 from app.log import TellRequest
 
 _Faults = list[dict[str, Any]]
-_log = structlog.get_logger("fa.http")
+_log = logging.getLogger("fa.http")
 
 
 class _Plan:
@@ -186,6 +186,6 @@ class Shortcut:
         except AppError as error:
             failed = error
         except Exception:
-            _log.exception("unhandled", request_id=scope["request_id"], method="GET")
+            _log.exception("unhandled", extra={"request_id": scope["request_id"], "method": "GET"})
             failed = Internal(problems.INTERNAL_DETAIL)
         return problems.render(failed, instance=scope["path"], request_id=scope["request_id"])

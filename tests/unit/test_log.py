@@ -1,0 +1,61 @@
+"""The log's lines: one a record, whoever writes it, and never more of a failure than its traceback."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from app import log
+from app.settings import Settings
+
+NASTY = 'two\nlines, "quotes" and key=value'
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    """Leave logging as it was found."""
+    root, ours = logging.getLogger(), logging.getLogger("fa")
+    kept = root.handlers[:], root.level, ours.level
+    yield
+    root.handlers[:], root.level, ours.level = kept
+
+
+def fail() -> None:
+    """Log a failure as the last resort does."""
+    try:
+        raise RuntimeError(NASTY)
+    except RuntimeError:
+        logging.getLogger("fa.http").exception("unhandled", extra={"request_id": "r-1", "method": "GE T"})
+
+
+def test_json_lines_hold_one_object_each(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure(Settings(log_format="json"))
+    fail()
+    logging.getLogger("library").warning("odd: %s", NASTY)
+    logging.getLogger("library").info("chatter")
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["level"], first["event"], first["logger"]) == ("error", "unhandled", "fa.http")
+    assert (first["request_id"], first["method"]) == ("r-1", "GE T")
+    assert first["timestamp"].endswith("Z")
+    assert first["exception"].startswith("Traceback")
+    assert NASTY in first["exception"]
+    assert (second["level"], second["event"]) == ("warning", f"odd: {NASTY}")
+    assert "request_id" not in second
+
+
+def test_text_lines_quote_what_would_end_a_value(capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure(Settings(log_format="text"))
+    logging.getLogger("library").warning(NASTY)
+    fail()
+    first, second = capsys.readouterr().out.splitlines()
+    assert f" level=warning event={json.dumps(NASTY)} logger=library" in first
+    assert ' level=error event=unhandled logger=fa.http method="GE T" request_id=r-1 exception="Traceback' in second
+
+
+@pytest.mark.parametrize(("level", "told"), [("debug", ["ours"]), ("info", ["ours"]), ("warning", []), ("error", [])])
+def test_our_lines_follow_the_level(level: str, told: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    log.configure(Settings(log_format="json", log_level=level))
+    logging.getLogger("fa.anything").info("ours")
+    logging.getLogger("library").info("chatter")
+    assert [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()] == told
