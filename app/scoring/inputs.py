@@ -172,14 +172,18 @@ def canonical_input(given: AssessmentInput) -> bytes:
 _VOTE_TEXT: Final = {letter: encode_text(vote) for vote, letter in LETTERS.items()} | {NO_VOTE: "null"}
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=8192)
 def _votes_text(ballot: Ballot) -> str:
     return f"[{','.join([_VOTE_TEXT[letter] for letter in ballot])}]"
 
 
 def _decision(consensus: Consensus) -> str:
-    value = consensus.value
-    return f"[{value if isinstance(value, int) else text(value)},{truth(has_note(consensus))}]"
+    return _decided(consensus.value, has_note(consensus))
+
+
+@lru_cache(maxsize=16)
+def _decided(value: int | str, noted: bool) -> str:
+    return encode_text([value, noted])
 
 
 Said = TypeVar("Said")
