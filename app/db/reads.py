@@ -8,7 +8,7 @@ write's own transaction (`app.db.transaction.Tx`), which is how a write answers 
 
 import asyncio
 import json
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
@@ -110,7 +110,7 @@ class ReadPool:
     """A few read-only autocommit connections, last used first.
 
     A statement that is not answered in time, because the server is gone without a word, loses its connection. One timer
-    looks after all of them: a timer a statement would cost as much as the statement.
+    looks after all of them, and after those who wait: a timer a statement would cost as much as the statement.
 
     Args:
         connect: opens one asyncpg connection.
@@ -130,7 +130,8 @@ class ReadPool:
         self._free: list[_Connection] = []
         self._busy: set[_Connection] = set()
         self._watch: asyncio.TimerHandle | None = None
-        self._slots = asyncio.Semaphore(size)
+        self._left = size
+        self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
         self.statements = 0
 
     async def fetch(self, read: Read, **values: Any) -> Sequence[Row]:
@@ -185,33 +186,57 @@ class ReadPool:
                 finally:
                     self._busy.discard(connection)
         finally:
-            self._slots.release()
+            self._pass_on()
         raise AssertionError("unreachable")
 
     def _begin(self, connection: _Connection) -> None:
-        loop = asyncio.get_running_loop()
-        connection.due = loop.time() + self._deadline
+        connection.due = asyncio.get_running_loop().time() + self._deadline
         self._busy.add(connection)
         if self._watch is None:
-            self._watch = loop.call_later(self._deadline / 4, self._look_after)
+            self._look_again()
+
+    def _look_again(self) -> None:
+        self._watch = asyncio.get_running_loop().call_later(min(self._deadline, self._wait) / 4, self._look_after)
 
     def _look_after(self) -> None:
-        loop = asyncio.get_running_loop()
+        now = asyncio.get_running_loop().time()
         for connection in self._busy:
-            if connection.due < loop.time():
+            if connection.due < now:
                 connection.overdue = True
                 self._drop(connection)
-        self._watch = loop.call_later(self._deadline / 4, self._look_after) if self._busy else None
+        while self._waiting and self._waiting[0][0] < now:
+            _, waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_exception(Unavailable("No database connection became free in time."))
+        self._watch = None
+        if self._busy or self._waiting:
+            self._look_again()
 
     async def _acquire(self) -> None:
-        if not self._slots.locked():
-            await self._slots.acquire()
+        if self._left:
+            self._left -= 1
             return
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        self._waiting.append((loop.time() + self._wait, waiter))
+        if self._watch is None:
+            self._look_again()
         try:
-            async with asyncio.timeout(self._wait):
-                await self._slots.acquire()
-        except TimeoutError:
-            raise Unavailable("No database connection became free in time.") from None
+            await waiter
+        except asyncio.CancelledError:
+            if not waiter.cancelled() and waiter.exception() is None:
+                # It was given one at the moment it was cancelled.
+                self._pass_on()
+            raise
+
+    def _pass_on(self) -> None:
+        """Give a connection's place to who has waited longest."""
+        while self._waiting:
+            _, waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._left += 1
 
     async def _open(self) -> _Connection:
         async with asyncio.timeout(self._deadline):

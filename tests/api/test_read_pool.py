@@ -105,6 +105,19 @@ async def test_those_who_find_no_free_connection_are_told(pool: ReadPool, gate: 
     assert (await pool.fetch_one(ONE)) is not None
 
 
+async def test_no_place_is_lost_by_who_gives_up(pool: ReadPool) -> None:
+    for turns in range(40):
+        asked = [asyncio.create_task(pool.fetch_one(ONE)) for _ in range(6)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        for one in asked[turns % 2 :: 2]:
+            one.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+    async with asyncio.timeout(5):
+        assert None not in await asyncio.gather(*(pool.fetch_one(ONE) for _ in range(6)))
+    assert pool._left == 2
+
+
 async def test_a_lost_connection_is_replaced_unseen(pool: ReadPool, gate: Gate) -> None:
     await pool.fetch_one(ONE)
     await gate.cut()
