@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 from uuid import UUID
@@ -78,7 +77,7 @@ async def _call(request: Request) -> Call:
     principal = await service.authenticate(header(scope, b"authorization"))
     if not scope["query_string"]:
         return Call(scope, principal, service, request=request)
-    pairs = query_pairs(scope)
+    pairs = query_pairs(scope["query_string"])
     check_names(pairs, scope["route"])
     return Call(scope, principal, service, dry_run=_dry_run(pairs), request=request)
 
@@ -89,22 +88,12 @@ async def check_query(request: Request) -> None:
     Raises:
         Invalid: there is one.
     """
-    check_names(query_pairs(request.scope), request.scope["route"])
+    check_names(query_pairs(request.scope["query_string"]), request.scope["route"])
 
 
-def query_pairs(scope: Scope) -> Sequence[tuple[str, str]]:
+def query_pairs(query_string: bytes) -> Sequence[tuple[str, str]]:
     """The query parameters in the order sent."""
-    query_string: bytes = scope["query_string"]
-    # What is kept is bounded: anybody may send anything of any length.
-    return _kept(query_string) if len(query_string) <= _SHORT else _parse(query_string)
-
-
-def _parse(query_string: bytes) -> tuple[tuple[str, str], ...]:
-    return tuple(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
-
-
-_SHORT = 256
-_kept = lru_cache(maxsize=1024)(_parse)
+    return parse_qsl(query_string.decode("latin-1"), keep_blank_values=True)
 
 
 def check_names(pairs: Iterable[tuple[str, str]], route: Any) -> None:

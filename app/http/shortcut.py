@@ -12,7 +12,8 @@ for, the read pool, has a deadline of its own.
 import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
+from functools import lru_cache
 from typing import Annotated, Any, get_args, get_origin
 
 from fastapi import Response
@@ -28,6 +29,9 @@ from app.http.hot import deliver, request_id_of
 from app.log import TellRequest
 
 _Faults = list[dict[str, Any]]
+_Bound = tuple[dict[str, Any], _Faults]
+#: Of so many bytes a query is kept: what is kept is bounded, and anybody may send anything of any length.
+_SHORT = 256
 _log = logging.getLogger("fa.http")
 
 
@@ -46,10 +50,6 @@ class _Plan:
         self._model: tuple[str, type[BaseModel]] | None = None
         for parameter in parameters:
             self._add(parameter)
-        self._defaults: dict[str, Any] = {name: default for name, _, default in self._query}
-        if self._model is not None:
-            name, model = self._model
-            self._defaults[name] = model()
 
     def _add(self, parameter: inspect.Parameter) -> None:
         name, annotation = parameter.name, parameter.annotation
@@ -69,31 +69,39 @@ class _Plan:
                 return False
         return all(map(steps.__getitem__, self._named))
 
-    async def answer(self, call: Call, steps: list[str]) -> Response:
-        """Bind the parameters and run the function.
+    async def answer(self, call: Call, steps: list[str], query: _Bound) -> Response:
+        """Bind the path's parameters and run the function.
+
+        Args:
+            query: what `bind_query` made of the query's.
 
         Raises:
             AppError: a parameter is not valid, or what the function raises.
         """
         arguments: dict[str, Any] = {}
         faults: _Faults = []
-        pairs = query_pairs(call.scope) if call.scope["query_string"] else None
-        if pairs is not None:
-            check_names(pairs, self.route)
         for name, at, validator in self._path:
             try:
                 arguments[name] = validator.validate_python(steps[at])
             except ValidationError as refused:
                 faults += _placed(refused, "path", name)
-        if pairs is None:
-            arguments.update(self._defaults)
-        else:
-            self._bind_query(pairs, arguments, faults)
+        bound, found = query
+        if found:
+            faults += found
         if faults:
             raise problems.of_validation(faults)
-        return await self._function(call, **arguments)
+        return await self._function(call, **arguments, **bound)
 
-    def _bind_query(self, pairs: Sequence[tuple[str, str]], arguments: dict[str, Any], faults: _Faults) -> None:
+    def bind_query(self, query_string: bytes) -> _Bound:
+        """The arguments that these query parameters make, and what is wrong with them.
+
+        Raises:
+            Invalid: the route does not take one of them, or takes it once.
+        """
+        pairs = query_pairs(query_string)
+        check_names(pairs, self.route)
+        arguments: dict[str, Any] = {}
+        faults: _Faults = []
         sent: dict[str, Any] = {}
         for name, value in pairs:
             if name in self.route.repeatable_names:  # type: ignore[attr-defined]
@@ -111,6 +119,7 @@ class _Plan:
                 arguments[name] = model.__pydantic_validator__.validate_python(sent)
             except ValidationError as refused:
                 faults += _placed(refused, "query")
+        return arguments, faults
 
 
 def _place(steps: list[str]) -> tuple[int, str, str]:
@@ -153,6 +162,7 @@ class Shortcut:
         self.app = app
         self._service = service
         self._tell = tell
+        self._kept = lru_cache(maxsize=1024)(_Plan.bind_query)
         self._index: dict[tuple[int, str, str], list[_Plan]] = {}
         for route in routes:
             plan = _plan(route)
@@ -182,7 +192,9 @@ class Shortcut:
     async def _answer(self, plan: _Plan, scope: Scope, steps: list[str]) -> Response:
         try:
             principal = await self._service.authenticate(header(scope, b"authorization"))
-            return await plan.answer(Call(scope, principal, self._service), steps)
+            query_string: bytes = scope["query_string"]
+            query = self._kept(plan, query_string) if len(query_string) <= _SHORT else plan.bind_query(query_string)
+            return await plan.answer(Call(scope, principal, self._service), steps, query)
         except AppError as error:
             failed = error
         except Exception:

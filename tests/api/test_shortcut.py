@@ -87,3 +87,15 @@ def test_every_authenticated_read_takes_the_shortcut(app: FastAPI) -> None:
         layer = layer.app  # type: ignore[attr-defined]
     indexed = {plan.route.operation_id for plans in layer._index.values() for plan in plans}
     assert indexed == {name for name in READING if not OPERATIONS[name].public}
+
+
+async def test_short_queries_are_bound_once_and_long_ones_are_not_kept(app: FastAPI, admin: Actor) -> None:
+    layer = app.middleware_stack
+    assert isinstance(layer, Shortcut)
+    layer._kept.cache_clear()
+    for query, status in (("?limit=2&q=%20x", 200), ("?limit=0", 422), ("", 200), ("?q=" + "x" * 60_000, 422)):
+        first, second = [await admin.get(f"/v1/action-items{query}") for _ in range(2)]
+        assert (first.status_code, second.status_code) == (status, status)
+        assert first.headers["x-request-id"] != second.headers["x-request-id"]
+        assert shown(first) == shown(second)
+    assert (layer._kept.cache_info().hits, layer._kept.cache_info().currsize) == (3, 3)
