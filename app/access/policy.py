@@ -24,6 +24,14 @@ def allowed_below(principal: Principal, operation: str) -> list[str]:
     return [grant.path for grant in principal.grants if grant.role in roles]
 
 
+def allowed_throughout(principal: Principal, operation: str) -> bool | None:
+    """Whether `may` allows the operation on every organization, or on none; None: it depends on which."""
+    paths = allowed_below(principal, operation)
+    if not paths:
+        return False
+    return True if any(map(is_root, paths)) else None
+
+
 def require(principal: Principal, operation: str, path: str) -> None:
     """Let the caller pass, or tell it only what it may know.
 

@@ -56,8 +56,8 @@ AsOf = Annotated[
 async def list_action_items(call: CallDep, query: Annotated[ActionItemQuery, Query()]) -> Response:
     """List the action items in sight."""
     within = await sight(call, call.principal, query.subtree)
-    caller = reads.caller(call.principal, call.now)
-    return await page(call, reads.LIST, query, scopes=within, caller=caller, as_of=query.as_of)
+    caller = reads.caller(call.principal, call.now, query.as_of)
+    return await page(call, reads.list_for(call.principal), query, scopes=within, caller=caller, as_of=query.as_of)
 
 
 @router.post(

@@ -164,7 +164,7 @@ async def get_rendered(reader: Reader, principal: Principal, assessment_id: UUID
     if row is None:
         raise NotFound
     require_for_assessment(principal, "getAssessment", row["path"], assessment_id)
-    return row["version"], row["rendered"].encode()
+    return row["version"], row["rendered"]
 
 
 async def get(reader: Reader, principal: Principal, assessment_id: UUID) -> AssessmentRead:

@@ -1,10 +1,9 @@
-"""Rows that PostgreSQL renders as JSON text, byte for byte as the response models would.
+"""Rows that PostgreSQL renders as JSON in UTF-8, byte for byte as the response models would.
 
-A page of fifty rows of twenty fields costs Python a thousand conversions; the server makes the same text on the way,
-and a page comes as one row.
+A page of fifty rows of twenty fields costs Python a thousand conversions; the server makes the same on the way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic import BaseModel
@@ -12,6 +11,7 @@ from pydantic_core import to_json
 from sqlalchemy import (
     JSON,
     DateTime,
+    LargeBinary,
     Text,
     TypeDecorator,
     case,
@@ -26,7 +26,8 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import LateralFromClause
 
-_SECONDS = 'YYYY-MM-DD"T"HH24:MI:SS'
+#: The values that a field may have, each with its condition, and the one it has otherwise.
+Choice = tuple[Iterable[tuple[ColumnElement[bool], Any]], Any]
 
 
 def render(statement: Any, table: Any, model: type[BaseModel], *columns: Any, **computed: Any) -> Any:
@@ -37,7 +38,24 @@ def render(statement: Any, table: Any, model: type[BaseModel], *columns: Any, **
         computed: expressions for the model's fields that are no columns of the table.
     """
     row = _row({name: computed[name] if name in computed else getattr(table, name) for name in model.model_fields})
-    return statement.with_only_columns(*columns, _as_text(row).label("rendered")).join(row, true())
+    rendered = func.convert_to(_as_text(row), _text("UTF8"), type_=LargeBinary())
+    return statement.with_only_columns(*columns, rendered.label("rendered")).join(row, true())
+
+
+def render_after(statement: Any, head: Any, *columns: Any, **last: Choice) -> Any:
+    """A statement like that of `render` where the row is stored rendered, but for the response model's last fields.
+
+    Args:
+        head: the stored bytes, an object without its end.
+        last: what these fields may be, in the model's order.
+    """
+    rendered = head
+    for place, (name, (values, otherwise)) in enumerate(last.items(), 1):
+        # A value is one constant with its key and what ends the object: each further step would copy the whole.
+        form = f',"{name}":%s' + ("}" if place == len(last) else "")
+        told = [(condition, _bytes(form % to_json(value).decode())) for condition, value in values]
+        rendered = rendered.op("||")(case(*told, else_=_bytes(form % to_json(otherwise).decode())))
+    return statement.with_only_columns(*columns, type_coerce(rendered, LargeBinary()).label("rendered"))
 
 
 def json_array(table: Any, model: type[BaseModel], condition: Any, *order: Any, within: Any) -> ColumnElement[Any]:
@@ -47,8 +65,8 @@ def json_array(table: Any, model: type[BaseModel], condition: Any, *order: Any, 
         within: the table of the row they belong to, which the condition names.
     """
     row = _row({name: getattr(table, name) for name in model.model_fields})
-    text = func.string_agg(_as_text(row), aggregate_order_by(literal_column("','", Text), *order))
-    whole = cast(func.concat(literal_column("'['", Text), text, literal_column("']'", Text)), JSON)
+    text = func.string_agg(_as_text(row), aggregate_order_by(_text(","), *order))
+    whole = cast(func.concat(_text("["), text, _text("]")), JSON)
     found = select(whole).select_from(table).join(row, true()).where(condition).correlate(within)
     array: ColumnElement[Any] = found.scalar_subquery()
     return array
@@ -57,6 +75,15 @@ def json_array(table: Any, model: type[BaseModel], condition: Any, *order: Any, 
 def _row(fields: Mapping[str, Any]) -> LateralFromClause:
     row = select(*(_value(column).label(name) for name, column in fields.items()))
     return row.correlate(*row.get_final_froms()).lateral("row_in_json")
+
+
+def _text(constant: str) -> ColumnElement[str]:
+    # Written out: a constant that is bound is sent with every request.
+    return literal_column(f"'{constant}'", Text)
+
+
+def _bytes(constant: str) -> ColumnElement[bytes]:
+    return literal_column(f"'\\x{constant.encode().hex()}'::bytea", LargeBinary)
 
 
 def _as_text(row: LateralFromClause) -> ColumnElement[str]:
@@ -84,7 +111,5 @@ def _value(column: Any) -> Any:
     kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
     if not isinstance(kind, DateTime):
         return column
-    instant = func.timezone(literal_column("'UTC'"), column)
-    whole = func.date_trunc(literal_column("'second'"), instant) == instant
-    form = case((whole, literal_column(f"'{_SECONDS}\"Z\"'")), else_=literal_column(f"'{_SECONDS}.US\"Z\"'"))
-    return type_coerce(func.to_char(instant, form), Text())
+    instant = func.to_char(func.timezone(_text("UTC"), column), _text('YYYY-MM-DD"T"HH24:MI:SS.US"Z"'))
+    return type_coerce(func.replace(instant, _text(".000000Z"), _text("Z")), Text())

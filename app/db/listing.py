@@ -17,7 +17,6 @@ from sqlalchemy import (
     tuple_,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, aggregate_order_by
 
 from app.db.reads import Read, ReadCache
 
@@ -74,9 +73,8 @@ class Listing:
     Args:
         name: the list's own name; cursors are bound to it.
         statement: selects the columns, joined and limited to the tenant (``:tenant_id``). Where one of them is called
-            ``rendered``, they are rendered by the server and a page is one row: ``items``, the JSON of the first
-            ``:shown`` with commas between; ``found``, how many there are of ``:row_limit``; ``last_value`` and
-            ``last_id``, the place of the last one shown.
+            ``rendered``, it comes first, and of the others only those that tell a row's place: ``id`` and, where that
+            is another, ``order_value``.
         key: the id column, last in every order.
         orders: column by its public name; all not null.
         filters: condition by parameter name; each binds a parameter of that name.
@@ -97,7 +95,7 @@ class Listing:
     ) -> None:
         self.name = name
         self.orders = orders
-        self.is_rendered = "rendered" in statement.selected_columns
+        self._is_rendered = "rendered" in statement.selected_columns
         self._statement = statement
         self._key = key
         self._filters = filters
@@ -129,31 +127,13 @@ class Listing:
             page = seen.order_by(*_by(column, key, descending)).limit(_MOST)
         # With a parameter as its only limit PostgreSQL plans for a tenth of the table, so the largest page is told too.
         page = page.subquery("most")
-        by_key = column is key
-        value = page.c[key.name] if by_key else page.c.order_value
-        met = select(page).order_by(*_by(value, page.c[key.name], descending)).limit(_LIMIT)
-        return _as_one_row(met, key.name, by_key=by_key, descending=descending) if self.is_rendered else met
+        row_key = page.c[key.name]
+        value = row_key if column is key else page.c.order_value
+        columns = (page.c.rendered, *_by(value, row_key)) if self._is_rendered else page.c
+        return select(*columns).order_by(*_by(value, row_key, descending)).limit(_LIMIT)
 
 
-def _by(value: Any, key: Any, descending: bool) -> tuple[Any, ...]:
+def _by(value: Any, key: Any, descending: bool = False) -> tuple[Any, ...]:
     # An order by the key alone names it once: named twice, it would be sorted anew at every step.
     columns = (key,) if value is key else (value, key)
     return tuple(column.desc() for column in columns) if descending else columns
-
-
-def _as_one_row(rows: Any, key: str, *, by_key: bool, descending: bool) -> Select[*tuple[Any, ...]]:
-    page = rows.subquery("page")
-    row_key = page.c[key]
-    value = row_key if by_key else page.c.order_value
-    by = _by(value, row_key, descending)
-    shown = bindparam("shown", type_=Integer())
-
-    def of_page(column: Any) -> Any:
-        return func.array_agg(aggregate_order_by(column, *by), type_=ARRAY(column.type))
-
-    return select(
-        func.array_to_string(of_page(page.c.rendered)[1:shown], ",").label("items"),
-        func.count().label("found"),
-        of_page(value)[shown].label("last_value"),
-        of_page(row_key)[shown].label("last_id"),
-    )

@@ -201,7 +201,7 @@ async def get_rendered(reader: Reader, principal: Principal, organization_id: UU
     if row is None:
         raise NotFound
     require(principal, "getOrganization", row["path"])
-    return row["version"], row["rendered"].encode()
+    return row["version"], row["rendered"]
 
 
 async def get(reader: Reader, principal: Principal, organization_id: UUID) -> OrganizationRead:

@@ -1,10 +1,10 @@
 """Paths in the organization tree: pure text, one segment a level."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, Uuid, and_, any_, bindparam, or_, select, true, union_all
+from sqlalchemy import ColumnElement, Select, Text, Uuid, and_, any_, bindparam, or_, select, true, union_all
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -65,9 +65,18 @@ def _ids_within(count: int, most: int) -> Any:
 
 
 def _holds(column: Any, count: int) -> ColumnElement[bool]:
+    return _home_within(column, count).scalar_subquery()
+
+
+def lives_within(column: Any) -> Callable[[int], ColumnElement[bool]]:
+    """`within` for a statement without organizations, of the column that names a row's."""
+    return lambda count: _home_within(column, count).exists()
+
+
+def _home_within(column: Any, count: int) -> Select[bool]:
     home = aliased(Organization, name="home")
     found = select(true()).where(col(home.tenant_id) == bindparam("tenant_id", type_=Uuid()), col(home.id) == column)
-    return found.where(_in_any(home, count)).scalar_subquery()
+    return found.where(_in_any(home, count))
 
 
 def below_any(parameter: str) -> ColumnElement[bool]:
