@@ -15,7 +15,7 @@ import asyncpg
 import typer
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app import __version__
 from app.access import keys as key_service
@@ -277,8 +277,8 @@ def _in_tenant(slug: str, work: Callable[[Tx, UUID], Awaitable[Result]]) -> Resu
         if not found:
             raise OperatorError("There is no tenant with this slug.")
         [(tenant_id, root_id)] = found
-        async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
-            return await work(operators_transaction(session, tenant_id), root_id)
+        async with operators_transaction(engine, tenant_id) as tx:
+            return await work(tx, root_id)
 
     return _as_owner(run)
 

@@ -1,7 +1,8 @@
 """Making a tenant: its root organization, its copies of what ships, and its first admin key."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from app.access.keys import create_key
 from app.db.base import now
 from app.db.ids import random_bytes, uuid7
 from app.db.transaction import Tx
+from app.db.writes import WriteConnection, transaction
 from app.errors import OperatorError
 from app.instruments.install import install_shipped
 from app.outbox import record
@@ -29,9 +31,17 @@ def operator(tenant_id: UUID) -> Principal:
     return Principal(tenant_id=tenant_id, id=UUID(int=0), kind="operator", name="command line", tenant_secret=b"")
 
 
-def operators_transaction(session: AsyncSession, tenant_id: UUID) -> Tx:
-    """A transaction of the operator in one tenant."""
-    return Tx(session, operator(tenant_id), now(), f"cli-{random_bytes(6).hex()}")
+@asynccontextmanager
+async def operators_transaction(engine: AsyncEngine, tenant_id: UUID) -> AsyncIterator[Tx]:
+    """A transaction of the operator in one tenant, committed unless something is raised."""
+    async with transaction(engine) as connection:
+        tx = _operators(connection, tenant_id)
+        yield tx
+        await tx.flush()
+
+
+def _operators(connection: WriteConnection, tenant_id: UUID) -> Tx:
+    return Tx(connection, operator(tenant_id), now(), f"cli-{random_bytes(6).hex()}")
 
 
 async def create_tenant(
@@ -59,25 +69,28 @@ async def create_tenant(
         raise OperatorError("A tenant's slug is 1 to 63 lower-case letters, digits and inner hyphens.")
     if slug == DEMO_SLUG:
         raise OperatorError("This slug is the sandbox's: fa-readiness demo makes it.")
-    async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
-        taken = set(await session.scalars(select(Tenant.slug).where(col(Tenant.slug).in_([slug, DEMO_SLUG]))))
+    async with transaction(engine) as connection:
+        slugs = select(Tenant.slug).where(col(Tenant.slug).in_([slug, DEMO_SLUG]))
+        taken = set(await connection.session.scalars(slugs))
         if DEMO_SLUG in taken:
             raise OperatorError("This database is the sandbox, whose keys are public: use another one.")
         if taken:
             raise OperatorError("A tenant with this slug exists already.")
-        tenant, root, _, key = await begin_tenant(session, slug=slug, name=name, root_kind=root_kind, timezone=timezone)
+        tenant, root, _, key = await begin_tenant(
+            connection, slug=slug, name=name, root_kind=root_kind, timezone=timezone
+        )
     return tenant, root, key
 
 
 async def begin_tenant(
-    session: AsyncSession, *, slug: str, name: str, root_kind: OrganizationKind, timezone: str
+    connection: WriteConnection, *, slug: str, name: str, root_kind: OrganizationKind, timezone: str
 ) -> tuple[Tenant, Organization, UUID, str]:
     """Make a tenant in the caller's transaction.
 
     Returns:
         The tenant, its root, the first admin key's id, and that key.
     """
-    tenant = Tenant(slug=slug, name=name, secret=random_bytes(32))
+    session, tenant = connection.session, Tenant(slug=slug, name=name, secret=random_bytes(32))
     session.add(tenant)
     await session.flush()
     root_id = uuid7()
@@ -93,10 +106,11 @@ async def begin_tenant(
     )
     session.add(root)
     await session.flush()
-    tx = operators_transaction(session, tenant.id)
+    tx = _operators(connection, tenant.id)
     await install_shipped(tx)
     record(tx, "tenant.created", tenant.id, organization_id=root.id)
     key_id, key = await create_key(tx, name="first admin key", grants=[(Role.ADMIN, root.id)])
+    await tx.flush()
     return tenant, root, key_id, key
 
 

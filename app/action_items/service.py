@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from app.access.policy import organization_for, require
+from app.access.policy import require
 from app.action_items import reads
 from app.action_items.course import FINAL, MOVES, WITH_REASON
 from app.action_items.errors import (
@@ -20,6 +20,7 @@ from app.action_items.errors import (
 )
 from app.action_items.models import ActionItem, ActionItemChange, ActionItemNote, ActionStatus
 from app.action_items.origin import origin_of
+from app.action_items.placing import place_for
 from app.action_items.schemas import (
     ActionItemCreate,
     ActionItemNoteCreate,
@@ -30,7 +31,6 @@ from app.action_items.schemas import (
 )
 from app.db.transaction import Tx
 from app.errors import Frozen, Invalid, InvalidTransition, NotFound, ReasonRequired
-from app.organizations.service import ensure_active
 from app.outbox import record
 from app.people.models import Person
 from app.tree.models import Organization
@@ -49,15 +49,10 @@ async def create(tx: Tx, body: ActionItemCreate) -> ActionItemRead:
         UnknownOwner, InactiveOwner: this person can own nothing here.
     """
     origin = await origin_of(tx, body)
-    organization = await organization_for(tx, origin.organization_id, "createActionItem")
-    ensure_active(organization)
-    if body.owner_id is not None:
-        await _ensure_owner(tx, body.owner_id)
-    item = ActionItem(
-        tenant_id=tx.tenant_id,
-        created_at=tx.now,
-        updated_at=tx.now,
-        organization_id=organization.id,
+    place = await place_for(tx, origin.organization_id, body.owner_id)
+    item = tx.insert(
+        ActionItem,
+        organization_id=origin.organization_id,
         assessment_id=body.assessment_id,
         practices=body.practices,
         title=origin.title,
@@ -69,18 +64,16 @@ async def create(tx: Tx, body: ActionItemCreate) -> ActionItemRead:
         expected_level=origin.expected_level,
         gap_score=origin.gap_score,
     )
-    tx.session.add(item)
-    await tx.session.flush()
-    _keep_move(tx, item, None, None)
+    _keep_move(tx, item["id"], None, item["status"], None)
     assessment_id = None if body.assessment_id is None else str(body.assessment_id)
     record(
         tx,
         "action_item.created",
-        item.id,
-        organization_id=organization.id,
+        item["id"],
+        organization_id=origin.organization_id,
         data={"assessment_id": assessment_id, "practices": body.practices},
     )
-    return await reads.get(tx, tx.principal, item.id, now=tx.now)
+    return reads.present(tx.principal, {**item, **place}, tx.now)
 
 
 async def patch(tx: Tx, action_item_id: UUID, body: ActionItemPatch) -> ActionItemRead:
@@ -141,7 +134,7 @@ async def transition(tx: Tx, action_item_id: UUID, body: ActionItemTransition) -
     elif body.to is ActionStatus.IN_PROGRESS:
         item.done_at = None
     tx.touch(item)
-    _keep_move(tx, item, before, body.reason)
+    _keep_move(tx, item.id, before, item.status, body.reason)
     record(
         tx,
         f"action_item.{body.to.value}",
@@ -258,16 +251,15 @@ async def _person(tx: Tx, person_id: UUID, field: str, *, unknown: type[Invalid]
         raise at(inactive, field)
 
 
-def _keep_move(tx: Tx, item: ActionItem, before: ActionStatus | None, reason: str | None) -> None:
-    tx.session.add(
-        ActionItemChange(
-            tenant_id=tx.tenant_id,
-            created_at=tx.now,
-            action_item_id=item.id,
-            from_status=before,
-            to_status=item.status,
-            reason=reason,
-            actor_id=tx.principal.id,
-            actor_name=tx.principal.name,
-        )
+def _keep_move(
+    tx: Tx, action_item_id: UUID, before: ActionStatus | None, after: ActionStatus, reason: str | None
+) -> None:
+    tx.insert(
+        ActionItemChange,
+        action_item_id=action_item_id,
+        from_status=before,
+        to_status=after,
+        reason=reason,
+        actor_id=tx.principal.id,
+        actor_name=tx.principal.name,
     )

@@ -1,4 +1,4 @@
-"""The two ways to the database: an engine for transactions, a pool of prepared statements for hot reads."""
+"""The two ways to the database: a pool of connections for transactions, and one for hot reads."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -6,9 +6,10 @@ from uuid import uuid4
 
 import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.pool import NullPool
 
 from app.db.reads import ReadPool
+from app.db.writes import WritePool
 from app.errors import OperatorError
 from app.settings import Settings
 
@@ -17,14 +18,16 @@ MINIMUM_SERVER = 150_000
 
 @dataclass(slots=True)
 class Database:
-    """What the app holds of the database."""
+    """What the app holds of the database; the engine keeps no connection."""
 
     engine: AsyncEngine
     reads: ReadPool
+    writes: WritePool
 
     async def close(self) -> None:
         """Give all connections back."""
         await self.reads.close()
+        await self.writes.close()
         await self.engine.dispose()
 
 
@@ -52,7 +55,7 @@ async def _set_up(connection: Any) -> None:
 
 
 def open_database(settings: Settings, url: str, *, role: str | None) -> Database:
-    """Make the engine and the read pool; nothing connects yet.
+    """Make the engine and both pools; nothing connects yet.
 
     Args:
         url: where the service logs in, as `postgresql://…`.
@@ -96,11 +99,7 @@ def open_database(settings: Settings, url: str, *, role: str | None) -> Database
         "postgresql+asyncpg://",
         async_creator=connect_for_writes,
         connect_args=names,
-        poolclass=AsyncAdaptedQueuePool,
-        pool_size=settings.pool_size,
-        max_overflow=0,
-        pool_timeout=settings.pool_seconds,
-        pool_use_lifo=True,
+        poolclass=NullPool,
     )
     reads = ReadPool(
         connect_for_reads,
@@ -109,7 +108,8 @@ def open_database(settings: Settings, url: str, *, role: str | None) -> Database
         deadline=settings.request_seconds,
         prepares=not pooled,
     )
-    return Database(engine, reads)
+    writes = WritePool(engine, size=settings.pool_size, wait=settings.pool_seconds, prepares=not pooled)
+    return Database(engine, reads, writes)
 
 
 _ROLE_FACTS = """

@@ -4,8 +4,8 @@ import asyncpg
 
 from app.errors import AppError, Conflict, Invalid, Unavailable
 
-#: Serialization failure and deadlock: the whole transaction may be tried again.
-AGAIN = frozenset({"40001", "40P01"})
+# Serialization failure and deadlock.
+_AGAIN = frozenset({"40001", "40P01"})
 _BUSY_CODES = frozenset({"57014", "55P03"})
 _BUSY_CLASSES = frozenset({"08", "53", "57"})
 _DATA_CLASS = "22"
@@ -26,6 +26,11 @@ def sqlstate(error: BaseException) -> str:
     return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
 
 
+def may_try_again(error: BaseException) -> bool:
+    """Whether the whole transaction may be tried again: it lost to others, or a table has another shape by now."""
+    return sqlstate(error) in _AGAIN or isinstance(error, asyncpg.InvalidCachedStatementError)
+
+
 def of_database(error: BaseException) -> AppError | None:
     """What a database failure means to the caller; None where it is a fault of ours."""
     state = sqlstate(error)
@@ -35,7 +40,7 @@ def of_database(error: BaseException) -> AppError | None:
         return InUse()
     if state[:2] == _DATA_CLASS:
         return Invalid("A value cannot be stored as it was sent.")
-    if state in AGAIN | _BUSY_CODES or state[:2] in _BUSY_CLASSES or not state:
+    if state in _AGAIN | _BUSY_CODES or state[:2] in _BUSY_CLASSES or not state:
         return Unavailable("The database is busy or restarting; nothing was changed by this request.")
     return None
 

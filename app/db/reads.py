@@ -8,7 +8,7 @@ write's own transaction (`app.db.transaction.Tx`), which is how a write answers 
 
 import asyncio
 import json
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
@@ -17,11 +17,11 @@ import asyncpg
 from sqlalchemy.dialects.postgresql import asyncpg as asyncpg_dialect
 from sqlalchemy.sql import Executable
 
+from app.db.connections import Connection, Slots
 from app.db.failures import OF_READS, of_database
 from app.errors import Unavailable
 
-_DIALECT = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
-_MOST_PREPARED = 512
+DIALECT = asyncpg_dialect.dialect()  # type: ignore[no-untyped-call]
 Row = Mapping[str, Any]
 
 
@@ -34,7 +34,7 @@ class Read:
     __slots__ = ("_constants", "_order", "sql")
 
     def __init__(self, statement: Executable) -> None:
-        compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
+        compiled = statement.compile(dialect=DIALECT, compile_kwargs={"render_postcompile": True})  # type: ignore[attr-defined]
         self.sql: str = compiled.string
         self._order: tuple[str, ...] = tuple(compiled.positiontup or ())
         self._constants: dict[str, Any] = {name: value for name, value in compiled.params.items() if value is not None}
@@ -78,39 +78,22 @@ class Reader(Protocol):
         """The first row, or None."""
 
 
-class _Connection:
-    """One connection and the statements prepared on it."""
+class _Connection(Connection):
+    """One connection, and until when its statement may take."""
 
-    __slots__ = ("_prepared", "_prepares", "due", "overdue", "raw")
+    __slots__ = ("due", "overdue")
 
     def __init__(self, raw: Any, *, prepares: bool) -> None:
-        self.raw = raw
+        super().__init__(raw, prepares=prepares)
         self.due = 0.0
         self.overdue = False
-        self._prepares = prepares
-        self._prepared: dict[str, Any] = {}
-
-    async def run(self, read: Read, arguments: Sequence[Any], *, one: bool) -> Any:
-        if not self._prepares:
-            return await (self.raw.fetchrow if one else self.raw.fetch)(read.sql, *arguments)
-        statement = self._prepared.get(read.sql)
-        if statement is None:
-            if len(self._prepared) >= _MOST_PREPARED:
-                self._prepared.clear()
-            statement = self._prepared[read.sql] = await self.raw.prepare(read.sql)
-        # What the statement's own methods come to, without their checks: the pool sees to what they look for.
-        rows = await self.raw._protocol.bind_execute(statement._state, arguments, "", int(one), False, None)
-        return (rows[0] if rows else None) if one else rows
-
-    def forget(self) -> None:
-        self._prepared.clear()
 
 
 class ReadPool:
     """A few read-only autocommit connections, last used first.
 
     A statement that is not answered in time, because the server is gone without a word, loses its connection. One timer
-    looks after all of them, and after those who wait: a timer a statement would cost as much as the statement.
+    looks after all of them: a timer a statement would cost as much as the statement.
 
     Args:
         connect: opens one asyncpg connection.
@@ -124,14 +107,12 @@ class ReadPool:
         self, connect: Callable[[], Any], *, size: int, wait: float, deadline: float, prepares: bool = True
     ) -> None:
         self._connect = connect
-        self._wait = wait
         self._deadline = deadline
         self._prepares = prepares
         self._free: list[_Connection] = []
         self._busy: set[_Connection] = set()
         self._watch: asyncio.TimerHandle | None = None
-        self._left = size
-        self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()
+        self._slots = Slots(size, wait)
         self.statements = 0
 
     async def fetch(self, read: Read, **values: Any) -> Sequence[Row]:
@@ -153,13 +134,13 @@ class ReadPool:
 
     async def _try(self, read: Read, arguments: Sequence[Any], *, one: bool) -> Any:
         self.statements += 1
-        await self._acquire()
+        await self._slots.acquire()
         try:
             for last in (False, True):
                 connection = self._free.pop() if self._free else await self._open()
                 self._begin(connection)
                 try:
-                    rows = await connection.run(read, arguments, one=one)
+                    rows = await connection.run(read.sql, arguments, one=one)
                 except asyncpg.InvalidCachedStatementError:
                     # A migration changed the table under a prepared statement: prepare it anew, once.
                     connection.forget()
@@ -186,7 +167,7 @@ class ReadPool:
                 finally:
                     self._busy.discard(connection)
         finally:
-            self._pass_on()
+            self._slots.release()
         raise AssertionError("unreachable")
 
     def _begin(self, connection: _Connection) -> None:
@@ -196,7 +177,7 @@ class ReadPool:
             self._look_again()
 
     def _look_again(self) -> None:
-        self._watch = asyncio.get_running_loop().call_later(min(self._deadline, self._wait) / 4, self._look_after)
+        self._watch = asyncio.get_running_loop().call_later(self._deadline / 4, self._look_after)
 
     def _look_after(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -204,39 +185,9 @@ class ReadPool:
             if connection.due < now:
                 connection.overdue = True
                 self._drop(connection)
-        while self._waiting and self._waiting[0][0] < now:
-            _, waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_exception(Unavailable("No database connection became free in time."))
         self._watch = None
-        if self._busy or self._waiting:
+        if self._busy:
             self._look_again()
-
-    async def _acquire(self) -> None:
-        if self._left:
-            self._left -= 1
-            return
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[None] = loop.create_future()
-        self._waiting.append((loop.time() + self._wait, waiter))
-        if self._watch is None:
-            self._look_again()
-        try:
-            await waiter
-        except asyncio.CancelledError:
-            if not waiter.cancelled() and waiter.exception() is None:
-                # It was given one at the moment it was cancelled.
-                self._pass_on()
-            raise
-
-    def _pass_on(self) -> None:
-        """Give a connection's place to who has waited longest."""
-        while self._waiting:
-            _, waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
-        self._left += 1
 
     async def _open(self) -> _Connection:
         async with asyncio.timeout(self._deadline):

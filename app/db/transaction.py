@@ -1,6 +1,7 @@
 """What a service function gets first: one open transaction of one tenant, by one caller, at one instant."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,8 +9,10 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db.base import Versioned
+from app.db.base import Record, Versioned
+from app.db.changes import Change, Values, insertion, send
 from app.db.reads import Read, Row
+from app.db.writes import WriteConnection
 from app.errors import PreconditionFailed, PreconditionRequired
 from app.principal import Principal
 
@@ -27,16 +30,25 @@ class Preconditions:
 class Tx:
     """An open transaction. Services write through it and never end it; the write runner does.
 
-    What must happen only if it is committed, such as dropping something remembered, goes into ``after_commit``.
+    What is read in order to be changed goes through ``session``, as models. What is only added (history, events, a new
+    thing with its answer) goes through `insert`, and is sent with everything else of its kind at the end: `fetch` does
+    not see it. What must happen only if it is committed, such as dropping something remembered, goes into
+    ``after_commit``.
     """
 
-    session: AsyncSession
+    connection: WriteConnection
     principal: Principal
     now: datetime
     request_id: str
     preconditions: Preconditions = field(default_factory=Preconditions)
     dry_run: bool = False
     after_commit: list[Callable[[], None]] = field(default_factory=list)
+    _changes: list[tuple[Change, Values]] = field(default_factory=list)
+
+    @property
+    def session(self) -> AsyncSession:
+        """The unit of work for what is changed."""
+        return self.connection.session
 
     @property
     def tenant_id(self) -> UUID:
@@ -64,18 +76,56 @@ class Tx:
         row.version += 1
         row.updated_at = self.now
 
+    def insert(self, table: type[Record], **values: Any) -> dict[str, Any]:
+        """Add a row at the end of this transaction. It gets the tenant, and this instant as the one it came to be.
+
+        Returns:
+            The whole row, with its defaults.
+        """
+        into = insertion(table)
+        values.setdefault("tenant_id", self.tenant_id)
+        for instant in ("created_at", "updated_at"):
+            if instant in into.columns:
+                values.setdefault(instant, self.now)
+        row = into.row(values)
+        self.change(into, row)
+        return row
+
+    def change(self, change: Change, values: Values) -> None:
+        """Make a change at the end of this transaction."""
+        self._changes.append((change, values))
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """A part of the transaction that never was where something is raised in it."""
+        before = len(self._changes)
+        try:
+            async with self.session.begin_nested():
+                yield
+        except BaseException:
+            del self._changes[before:]
+            raise
+
+    async def flush(self) -> None:
+        """Send everything that was held back; whoever ends the transaction calls it before."""
+        await self.connection.flush()
+        if self._changes:
+            changes, self._changes = self._changes, []
+            await send(self.connection, changes)
+
+    async def rehearse(self) -> None:
+        """Go as far as a commit would, and check every constraint."""
+        await self.flush()
+        await self.connection.raw.execute("set constraints all immediate")
+
     async def fetch(self, read: Read, **values: Any) -> Sequence[Row]:
-        """Run a compiled read inside this transaction, after what is pending was sent."""
-        await self.session.flush()
-        rows: Sequence[Row] = await (await self._raw()).fetch(read.sql, *read.arguments(values))
+        """Run a compiled read inside this transaction, after what the session held back was sent."""
+        await self.connection.flush()
+        rows: Sequence[Row] = await self.connection.run(read.sql, read.arguments(values), one=False)
         return rows
 
     async def fetch_one(self, read: Read, **values: Any) -> Row | None:
         """Run a compiled read inside this transaction and take the first row."""
-        await self.session.flush()
-        row: Row | None = await (await self._raw()).fetchrow(read.sql, *read.arguments(values))
+        await self.connection.flush()
+        row: Row | None = await self.connection.run(read.sql, read.arguments(values), one=True)
         return row
-
-    async def _raw(self) -> Any:
-        connection = await (await self.session.connection()).get_raw_connection()
-        return connection.driver_connection

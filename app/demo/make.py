@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.access import credentials
 from app.access.keys import revoke_key
 from app.db.ids import following
 from app.db.transaction import Tx
+from app.db.writes import WriteConnection, transaction
 from app.demo import places, sessions, work
 from app.demo.sandbox import DEFAULT_DAY
 from app.demo.scenes import AS_READ, FRESH, Scene, World, ago
@@ -91,21 +92,21 @@ async def make_demo(engine: AsyncEngine, day: date | None) -> Demo:
         return describe(present, made=False)
     today = day or DEFAULT_DAY
     try:
-        async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
-            await play(session, today)
+        async with transaction(engine) as connection:
+            await play(connection, today)
     except IntegrityError:
         raise OperatorError("Another process has made a tenant here at this moment; try again.") from None
     return describe(today, made=True)
 
 
-async def play(session: AsyncSession, today: date) -> World:
+async def play(connection: WriteConnection, today: date) -> World:
     """Make everything, scene by scene in the order of their instants, and end no transaction."""
     script, world = DemoScript(today), World(today)
     with following(script):
         script.enter(_TENANT, _FOUNDED)
         the_tenant = told().places.tenant
         tenant, root, first_key_id, _ = await begin_tenant(
-            session,
+            connection,
             slug=DEMO_SLUG,
             name=the_tenant.name,
             root_kind=the_tenant.kind,
@@ -116,9 +117,9 @@ async def play(session: AsyncSession, today: date) -> World:
         for scene in _in_order(_first_key_taken_back(first_key_id), *script_of_scenes()):
             script.enter(scene.name, scene.at)
             preconditions = AS_READ if scene.changes else FRESH
-            tx = Tx(session, world.callers[scene.by], script.now(), script.request_id(), preconditions)
+            tx = Tx(connection, world.callers[scene.by], script.now(), script.request_id(), preconditions)
             made = await scene.do(tx, world)
-            await session.flush()
+            await tx.flush()
             if scene.makes is not None and made is not None:
                 world.ids[scene.makes] = made
     return world

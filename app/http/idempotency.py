@@ -6,25 +6,28 @@ others are told at once, elsewhere they wait for its row, boundedly.
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from fastapi import Response
-from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Update, text, update
 
+from app.db.changes import Bind, Change
+from app.db.reads import Read, from_json
+from app.db.transaction import Tx
 from app.errors import Conflict, FieldError, Invalid
 from app.http.calls import Call
+from app.http.models import IdempotencyKey
 from app.principal import Principal
 
 KEPT = timedelta(hours=24)
-_LOCK_NOT_FREE = "55P03"
+#: How long a claim waits for whoever holds the key, as a setting of its transaction.
+PATIENCE = "lock_timeout = '2s'"
 _FORM = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -42,30 +45,42 @@ class IdempotencyRunning(Conflict):
 
 
 # A row of an earlier day counts as none: it is taken over, in the same statement that would have made one.
-_CLAIM = text(
-    """
-    insert into idempotency_keys as kept (tenant_id, principal_id, key, request_hash, created_at)
-    values (:tenant_id, :principal_id, :key, :request_hash, :now)
-    on conflict (tenant_id, principal_id, key) do update
-        set request_hash = excluded.request_hash, created_at = excluded.created_at,
-            status = null, headers = null, body = null
-        where kept.created_at < :expired
-    returning true
-    """
+_CLAIM = Read(
+    text(
+        """
+        insert into idempotency_keys as kept (tenant_id, principal_id, key, request_hash, created_at)
+        values (:tenant_id, :principal_id, :key, :request_hash, :now)
+        on conflict (tenant_id, principal_id, key) do update
+            set request_hash = excluded.request_hash, created_at = excluded.created_at,
+                status = null, headers = null, body = null
+            where kept.created_at < :expired
+        returning true
+        """
+    )
 )
-_WAIT = text("set local lock_timeout = '2s'")
-_KEPT = text(
-    """
-    select request_hash, status, headers, body from idempotency_keys
-    where tenant_id = :tenant_id and principal_id = :principal_id and key = :key
-    """
+_KEPT = Read(
+    text(
+        """
+        select request_hash, status, headers, body from idempotency_keys
+        where tenant_id = :tenant_id and principal_id = :principal_id and key = :key
+        """
+    )
 )
-_FINISH = text(
-    """
-    update idempotency_keys set status = :status, headers = cast(:headers as jsonb), body = :body
-    where tenant_id = :tenant_id and principal_id = :principal_id and key = :key
-    """
-)
+
+
+def _finish(bind: Bind) -> Update:
+    def given(name: str) -> Any:
+        return bind(name, getattr(IdempotencyKey, name).type)
+
+    names = ("tenant_id", "principal_id", "key")
+    return (
+        update(IdempotencyKey)
+        .where(*(getattr(IdempotencyKey, name) == given(name) for name in names))
+        .values({name: given(name) for name in ("status", "headers", "body")})
+    )
+
+
+_FINISH = Change(_finish)
 
 
 @dataclass(slots=True)
@@ -85,7 +100,7 @@ class Keyed:
     def _names(self) -> dict[str, Any]:
         return {"tenant_id": self.principal.tenant_id, "principal_id": self.principal.id, "key": self.key}
 
-    async def claim(self, session: AsyncSession, now: datetime) -> Response | None:
+    async def claim(self, tx: Tx) -> Response | None:
         """Take the key, waiting for whoever holds it; None where the request is to be run.
 
         Returns:
@@ -95,25 +110,21 @@ class Keyed:
             IdempotencyKeyReused: the key belongs to another request.
             IdempotencyRunning: another process still runs a request with this key.
         """
-        values = {**self._names, "request_hash": self.request_hash, "now": now, "expired": now - KEPT}
+        values = {**self._names, "request_hash": self.request_hash, "now": tx.now, "expired": tx.now - KEPT}
         try:
-            await session.execute(_WAIT)
-            if await session.scalar(_CLAIM, values):
+            if await tx.fetch_one(_CLAIM, **values):
                 return None
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_FREE:
-                raise IdempotencyRunning from error
-            raise
-        kept = (await session.execute(_KEPT, self._names)).one()
-        if bytes(kept.request_hash) != self.request_hash:
+        except asyncpg.LockNotAvailableError as error:
+            raise IdempotencyRunning from error
+        [kept] = await tx.fetch(_KEPT, **self._names)
+        if kept["request_hash"] != self.request_hash:
             raise IdempotencyKeyReused("Use a new key for a new request.")
-        headers = kept.headers if isinstance(kept.headers, dict) else json.loads(kept.headers)
-        return Response(bytes(kept.body), status_code=kept.status, headers={**headers, "Idempotency-Replayed": "true"})
+        headers = {**from_json(kept["headers"]), "Idempotency-Replayed": "true"}
+        return Response(kept["body"], status_code=kept["status"], headers=headers)
 
-    async def finish(self, session: AsyncSession, status: int, body: bytes, headers: Mapping[str, str]) -> None:
+    def finish(self, tx: Tx, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         """Keep the response, without its secrets, in the transaction that made it."""
-        values = {**self._names, "status": status, "body": body, "headers": json.dumps(dict(headers))}
-        await session.execute(_FINISH, values)
+        tx.change(_FINISH, {**self._names, "status": status, "body": body, "headers": dict(headers)})
 
 
 async def keyed(call: Call) -> Keyed | None:

@@ -8,23 +8,20 @@ from typing import Any, Concatenate, ParamSpec
 import asyncpg
 from fastapi import Response
 from pydantic import BaseModel
-from sqlalchemy import exc, text
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.exc import DBAPIError
 
-from app.db.failures import AGAIN, of_database, sqlstate
+from app.db.failures import may_try_again, of_database
 from app.db.transaction import Tx
 from app.errors import Unavailable
 from app.http.calls import Call
 from app.http.etags import preconditions
-from app.http.idempotency import IdempotencyRunning, Keyed, keyed
+from app.http.idempotency import PATIENCE, IdempotencyRunning, Keyed, keyed
 from app.http.respond import JSON, stored, to_bytes
 from app.schemas import WithheldReason, WithToken
 
 Args = ParamSpec("Args")
 Do = Callable[[Tx], Awaitable[BaseModel | None]]
 _ATTEMPTS = 6
-_TENANT = text("select set_config('app.tenant', :tenant, true)")
-_CHECK = text("set constraints all immediate")
 
 
 class Created(BaseModel):
@@ -63,11 +60,9 @@ async def _run(call: Call, asked: Keyed | None, do: Do) -> Response:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             return await _attempt(call, asked, do)
-        except exc.TimeoutError:
-            raise Unavailable("No database connection became free in time.") from None
-        except (exc.DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            # Statements of the transaction's own reads (`Tx.fetch`) fail with the driver's errors, not SQLAlchemy's.
-            if sqlstate(error) in AGAIN and attempt < _ATTEMPTS:
+        except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            # What a session sends fails with SQLAlchemy's errors, everything else with the driver's.
+            if may_try_again(error) and attempt < _ATTEMPTS:
                 await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  # jitter, not a secret
                 continue
             known = of_database(error)
@@ -81,21 +76,21 @@ async def _run(call: Call, asked: Keyed | None, do: Do) -> Response:
 
 async def _attempt(call: Call, asked: Keyed | None, do: Do) -> Response:
     conditions = preconditions(call.header(b"if-match"), call.header(b"if-none-match"))
-    tx_now = call.now
-    async with AsyncSession(call.service.database.engine, expire_on_commit=False) as session:
-        await session.execute(_TENANT, {"tenant": str(call.tenant_id)})
-        if asked is not None and (known := await asked.claim(session, tx_now)) is not None:
+    now, settings = call.now, () if asked is None else (PATIENCE,)
+    async with call.service.database.writes.transaction(call.tenant_id, *settings) as connection:
+        tx = Tx(connection, call.principal, now, call.scope["request_id"], conditions, call.dry_run)
+        if asked is not None and (known := await asked.claim(tx)) is not None:
             return known
-        tx = Tx(session, call.principal, tx_now, call.scope["request_id"], conditions, call.dry_run)
         value = await do(tx)
-        await session.flush()
         if call.dry_run:
-            await session.execute(_CHECK)
+            await tx.rehearse()
             return _rehearsed(value)
         status, body, made = _render(call, value)
         if asked is not None:
-            await asked.finish(session, *_render(call, withheld(value, "secret_not_replayable")))
-        await session.commit()
+            kept = withheld(value, "secret_not_replayable")
+            asked.finish(tx, *((status, body, made) if kept is value else _render(call, kept)))
+        await tx.flush()
+        await connection.commit()
     for hook in tx.after_commit:
         hook()
     return Response(body, status_code=status, headers=made)

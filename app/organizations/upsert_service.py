@@ -81,7 +81,7 @@ async def _create(tx: Tx, name: ExternalId, parent: Organization, body: Organiza
     if tx.preconditions.has_if_match:
         raise PreconditionFailed("There is no such organization to replace.")
     try:
-        async with tx.session.begin_nested():
+        async with tx.savepoint():
             made = await add_below(tx, parent, body)
             # Of two at once the second waits here for the first, and then inserts nothing.
             inserted = await tx.session.scalar(

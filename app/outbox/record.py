@@ -25,21 +25,18 @@ def record(
     """
     subject_type = event.partition(".")[0]
     common: dict[str, Any] = {
-        "tenant_id": tx.tenant_id,
-        "created_at": tx.now,
         "subject_type": subject_type,
         "subject_id": subject_id,
         "organization_id": organization_id,
         "request_id": tx.request_id,
         "data": data or {},
     }
-    tx.session.add(OutboxEvent(type=event, **common))
-    tx.session.add(
-        AuditEvent(
-            actor_id=None if anonymous else tx.principal.id,
-            actor_kind=tx.principal.kind,
-            action=event,
-            outcome="done",
-            **common,
-        )
+    tx.insert(OutboxEvent, type=event, **common)
+    tx.insert(
+        AuditEvent,
+        actor_id=None if anonymous else tx.principal.id,
+        actor_kind=tx.principal.kind,
+        action=event,
+        outcome="done",
+        **common,
     )

@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.access.keys import revoke_key
 from app.access.operations import OPERATIONS
@@ -232,8 +232,8 @@ def test_every_operation_is_in_the_matrix() -> None:
 async def test_without_a_good_credential_nothing_is_served(scene: Scene, app: FastAPI) -> None:
     tenancy = scene.tenancy
     revoked = await tenancy.key((Role.ADMIN, tenancy.root_id))
-    async with AsyncSession(app.state.service.database.engine) as session, session.begin():
-        await revoke_key(operators_transaction(session, tenancy.tenant_id), tenancy.keys[-1])
+    async with operators_transaction(app.state.service.database.engine, tenancy.tenant_id) as tx:
+        await revoke_key(tx, tenancy.keys[-1])
     expired = await tenancy.key((Role.ADMIN, tenancy.root_id), expires_at=datetime.now(UTC) - timedelta(days=1))
     callers = {
         "none": Actor(tenancy.http, ""),

@@ -7,7 +7,6 @@ from uuid import uuid4
 import httpx
 import pytest
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.access.keys import revoke_key
 from app.settings import Settings
@@ -209,8 +208,8 @@ async def test_one_of_several_tags_is_enough(tenancy: Tenancy, admin: Actor) -> 
 async def test_a_revoked_key_and_an_expired_one_say_so(app: FastAPI, tenancy: Tenancy) -> None:
     actor = await tenancy.key(("viewer", tenancy.root_id))
     assert (await actor.get("/v1/me")).status_code == 200
-    async with AsyncSession(app.state.service.database.engine) as session, session.begin():
-        await revoke_key(operators_transaction(session, tenancy.tenant_id), tenancy.keys[-1])
+    async with operators_transaction(app.state.service.database.engine, tenancy.tenant_id) as tx:
+        await revoke_key(tx, tenancy.keys[-1])
     app.state.service.authenticate.forget()
     problem(await actor.get("/v1/me"), 401, "key_revoked")
     expired = await tenancy.key(("viewer", tenancy.root_id), expires_at=datetime.now(UTC) - timedelta(seconds=1))

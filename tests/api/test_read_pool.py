@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
@@ -12,72 +10,20 @@ from sqlalchemy import func, select
 from app.db.reads import Read, ReadPool
 from app.errors import Unavailable
 from tests.support.database import Urls
+from tests.support.gate import Gate, gate_before
 
 ONE = Read(select(func.abs(1).label("one")))
 
 
-@dataclass
-class Gate:
-    """Passes bytes to the database and back, as long as it is open."""
-
-    url: str
-    is_open: bool = True
-    port: int = 0
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
-
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        url = urlsplit(self.url)
-        query = {name: values[0] for name, values in parse_qs(url.query).items()}
-        host, port = query.get("host", url.hostname), query.get("port", url.port or 5432)
-        there, back = await (
-            asyncio.open_unix_connection(f"{host}/.s.PGSQL.{port}")
-            if host and host.startswith("/")
-            else asyncio.open_connection(host, int(port))
-        )
-        self.tasks += [asyncio.create_task(self.pump(reader, back)), asyncio.create_task(self.pump(there, writer))]
-
-    async def pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        try:
-            while data := await source.read(65_536):
-                if self.is_open:
-                    sink.write(data)
-        finally:
-            sink.close()
-
-    async def cut(self) -> None:
-        """Drop every connection."""
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-        self.tasks.clear()
-        await asyncio.sleep(0)
-
-
 @pytest.fixture
 async def gate(urls: Urls) -> AsyncIterator[Gate]:
-    made = Gate(urls.service)
-    async with await asyncio.start_server(made.serve, "127.0.0.1", 0) as server:
-        made.port = server.sockets[0].getsockname()[1]
+    async with gate_before(urls.service) as made:
         yield made
-        await made.cut()
 
 
 @pytest.fixture
-async def pool(urls: Urls, gate: Gate) -> AsyncIterator[ReadPool]:
-    there = urlsplit(urls.service)
-
-    def connect() -> object:
-        return asyncpg.connect(
-            host="127.0.0.1",
-            port=gate.port,
-            user=there.username,
-            password=there.password,
-            database=there.path[1:],
-            ssl=False,
-            timeout=2,
-        )
-
-    made = ReadPool(connect, size=2, wait=0.2, deadline=0.2)
+async def pool(gate: Gate) -> AsyncIterator[ReadPool]:
+    made = ReadPool(lambda: asyncpg.connect(gate.through, timeout=2), size=2, wait=0.2, deadline=0.2)
     yield made
     gate.is_open = True
     await made.close()
@@ -115,7 +61,7 @@ async def test_no_place_is_lost_by_who_gives_up(pool: ReadPool) -> None:
         await asyncio.gather(*asked, return_exceptions=True)
     async with asyncio.timeout(5):
         assert None not in await asyncio.gather(*(pool.fetch_one(ONE) for _ in range(6)))
-    assert pool._left == 2
+    assert pool._slots._left == 2
 
 
 async def test_a_lost_connection_is_replaced_unseen(pool: ReadPool, gate: Gate) -> None:

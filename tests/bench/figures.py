@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from random import Random
 from statistics import median
@@ -20,6 +21,7 @@ from tests.bench.statements import STATEMENTS, Statement, observed, pgbench, scr
 MORE_ROUTES = 65
 _MOST_IDS = 4_000
 _SAMPLED = 20
+_INSERT = re.compile(r"INSERT INTO action_items \([^)]*\) VALUES \([^)]*\)")
 _TITLE = "Made by the benchmark and removed after it"
 
 
@@ -103,7 +105,8 @@ async def know(place: Place, chosen: Sequence[Read]) -> tuple[list[Known], str]:
             _, entries = await observer.watch(read.paths[0], key=key)
             found.append(Known(int(median(sizes)), _script_of(read, statements(entries))))
         made, entries = await observer.watch("/v1/action-items", key=key, body=new_item(place))
-    [insert] = [one for one in statements(entries) if one.sql.lower().startswith("insert into action_items ")]
+    # It is part of a statement that writes everything else too.
+    [insert] = [replace(one, sql=part[0]) for one in statements(entries) for part in _INSERT.finditer(one.sql)]
     return found, script([insert], {json.loads(made)["id"]: "gen_random_uuid()"})
 
 

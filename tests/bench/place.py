@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
 import app
@@ -127,9 +127,9 @@ async def _make(server: EmbeddedServer, sizes: Sizes) -> dict[str, Any]:
     regions = data.regions
     keys = {"admin": admin}
     for name, nodes in {"county": [data.county], "region": regions[:1], "third": regions[: len(regions) // 3]}.items():
-        async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
-            grants = [(Role.VIEWER, node.id) for node in nodes]
-            _, keys[name] = await create_key(operators_transaction(session, tenant.id), name=name, grants=grants)
+        grants = [(Role.VIEWER, node.id) for node in nodes]
+        async with operators_transaction(engine, tenant.id) as tx:
+            _, keys[name] = await create_key(tx, name=name, grants=grants)
     return {"ground": {name: str(value) for name, value in asdict(ground).items()}, "keys": keys}
 
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.access.keys import revoke_key
 from app.tenants import operators_transaction
@@ -94,8 +94,8 @@ async def test_a_key_that_is_revoked_while_it_writes(meeting: Meeting, owner: As
 
         async def revoke() -> list[httpx.Response]:
             await asyncio.sleep(meeting.chance.uniform(0, 0.02))
-            async with AsyncSession(owner) as session, session.begin():
-                await revoke_key(operators_transaction(session, meeting.tenancy.tenant_id), meeting.tenancy.keys[-1])
+            async with operators_transaction(owner, meeting.tenancy.tenant_id) as tx:
+                await revoke_key(tx, meeting.tenancy.keys[-1])
             for app in meeting.apps:
                 app.state.service.authenticate.forget()
             return []

@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 from fastapi import FastAPI
 from hypothesis import note
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.access.keys import create_key, revoke_key
 from app.principal import Role
@@ -155,15 +155,14 @@ class Driver:
         self.around.app.state.service.authenticate.forget()
 
     async def _create_key(self, grants: tuple[tuple[str, str], ...], expires_at: datetime | None) -> tuple[UUID, str]:
-        async with AsyncSession(self.around.owner) as session, session.begin():
-            tx = operators_transaction(session, self.tenancy.tenant_id)
+        async with operators_transaction(self.around.owner, self.tenancy.tenant_id) as tx:
             given = [(Role(role), UUID(at)) for role, at in grants]
             name = " and ".join(role for role, _ in grants)
             return await create_key(tx, name=name, grants=given, expires_at=expires_at)
 
     async def _revoke_key(self, key_id: UUID) -> None:
-        async with AsyncSession(self.around.owner) as session, session.begin():
-            await revoke_key(operators_transaction(session, self.tenancy.tenant_id), key_id)
+        async with operators_transaction(self.around.owner, self.tenancy.tenant_id) as tx:
+            await revoke_key(tx, key_id)
 
     def _known(self, token: str, grants: list[tuple[str, str]]) -> Caller:
         me = self.get(Caller("", "", token), "/v1/me")

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import httpx
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.access.keys import create_key
 from app.principal import Role
@@ -67,8 +67,7 @@ class Tenancy:
     async def key(self, *grants: tuple[Role | str, str], **kwargs: Any) -> Actor:
         """A caller with these roles on these organizations."""
         engine = self.app.state.service.database.engine
-        async with AsyncSession(engine) as session, session.begin():
-            tx = operators_transaction(session, self.tenant_id)
+        async with operators_transaction(engine, self.tenant_id) as tx:
             key_id, token = await create_key(
                 tx, name="test key", grants=[(Role(role), UUID(at)) for role, at in grants], **kwargs
             )

@@ -1,0 +1,153 @@
+"""The pool of transactions: what is kept, what is undone, and what becomes of a connection after trouble."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from app.db.engine import open_database
+from app.db.failures import may_try_again
+from app.db.writes import WriteConnection, WritePool
+from app.errors import Unavailable
+from app.settings import Settings
+from tests.support.database import Urls, run
+from tests.support.gate import Gate, gate_before
+
+TENANT = uuid4()
+SETTING = "coalesce(current_setting('app.kept', true), '')"
+
+
+@pytest.fixture
+async def gate(urls: Urls) -> AsyncIterator[Gate]:
+    async with gate_before(urls.service) as made:
+        yield made
+
+
+@pytest.fixture
+async def pool(gate: Gate, settings: Settings) -> AsyncIterator[WritePool]:
+    few = settings.model_copy(update={"pool_size": 2, "pool_seconds": 0.2})
+    database = open_database(few, gate.through, role=settings.assumed_role)
+    yield database.writes
+    gate.is_open = True
+    await database.close()
+
+
+async def one(connection: WriteConnection, sql: str) -> Any:
+    return (await connection.run(f"select {sql} as one", (), one=True))["one"]
+
+
+async def keep(connection: WriteConnection, value: str) -> None:
+    """Change something that a rollback undoes."""
+    assert await one(connection, f"set_config('app.kept', '{value}', false)") == value
+
+
+async def test_only_what_is_committed_lasts_and_the_tenant_does_not(pool: WritePool, settings: Settings) -> None:
+    async with pool.transaction(TENANT) as connection:
+        assert await one(connection, "current_setting('app.tenant')") == str(TENANT)
+        await keep(connection, "committed")
+        await connection.commit()
+    async with pool.transaction(TENANT) as again:
+        assert again is connection
+        await keep(again, "left open")
+    with pytest.raises(LookupError):
+        async with pool.transaction(TENANT) as again:
+            await keep(again, "raised")
+            raise LookupError
+    assert await again.raw.fetchval("select coalesce(current_setting('app.tenant', true), '')") == ""
+    if settings.pooler == "none":
+        assert await again.raw.fetchval(f"select {SETTING}") == "committed"
+
+
+async def test_settings_hold_for_one_transaction(pool: WritePool) -> None:
+    async with pool.transaction(TENANT, "lock_timeout = '2s'") as connection:
+        assert await one(connection, "current_setting('lock_timeout')") == "2s"
+    async with pool.transaction(TENANT) as connection:
+        assert await one(connection, "current_setting('lock_timeout')") != "2s"
+
+
+async def test_a_session_works_in_the_same_transaction(pool: WritePool) -> None:
+    for _ in range(2):
+        async with pool.transaction(TENANT) as connection:
+            here = await one(connection, "pg_current_xact_id()::text")
+            assert await connection.session.scalar(text("select pg_current_xact_id()::text")) == here
+            session = connection.session
+    assert connection.session is not session
+
+
+@pytest.mark.parametrize("through_a_session", [False, True])
+async def test_a_refused_statement_leaves_the_connection_good(pool: WritePool, through_a_session: bool) -> None:
+    with pytest.raises((asyncpg.DivisionByZeroError, DBAPIError)):
+        async with pool.transaction(TENANT) as connection:
+            if through_a_session:
+                await connection.session.execute(text("select 1 / 0"))
+            await one(connection, "1 / 0")
+    async with pool.transaction(TENANT) as again:
+        assert again is connection
+        assert await again.session.scalar(text("select 1")) == 1
+
+
+async def test_a_table_that_gets_another_shape_is_met_anew(pool: WritePool, settings: Settings, urls: Urls) -> None:
+    if settings.pooler != "none":
+        pytest.skip("behind a pooler nothing stays prepared")
+    await run(urls.owner, "create table shape as select 1 as one; grant select on shape to public")
+    try:
+        async with pool.transaction(TENANT) as connection:
+            assert await connection.run("select * from shape", (), one=True) == (1,)
+        await run(urls.owner, "alter table shape add two int default 2")
+        with pytest.raises(asyncpg.InvalidCachedStatementError) as refused:
+            async with pool.transaction(TENANT) as connection:
+                await connection.run("select * from shape", (), one=True)
+        assert may_try_again(refused.value)
+        async with pool.transaction(TENANT) as connection:
+            assert await connection.run("select * from shape", (), one=True) == (1, 2)
+    finally:
+        await run(urls.owner, "drop table shape")
+
+
+async def test_those_who_find_no_free_connection_are_told(pool: WritePool) -> None:
+    async with pool.transaction(TENANT), pool.transaction(TENANT):
+        with pytest.raises(Unavailable, match="No database connection became free in time"):
+            async with pool.transaction(TENANT):
+                pass
+    async with pool.transaction(TENANT) as connection:
+        assert await one(connection, "1") == 1
+
+
+async def test_a_lost_connection_is_replaced_unseen(pool: WritePool, gate: Gate) -> None:
+    async with pool.transaction(TENANT), pool.transaction(TENANT):
+        pass
+    await gate.cut()
+    async with pool.transaction(TENANT) as connection:
+        assert await one(connection, "1") == 1
+
+
+@pytest.mark.parametrize("through_a_session", [False, True])
+async def test_who_is_given_up_leaves_no_connection_behind(
+    pool: WritePool, gate: Gate, through_a_session: bool
+) -> None:
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1), pool.transaction(TENANT) as connection:
+                if through_a_session:
+                    await connection.session.execute(text("select pg_sleep(5)"))
+                await one(connection, "pg_sleep(5)")
+        assert connection.raw.is_closed()
+    async with pool.transaction(TENANT) as another:
+        assert await one(another, "1") == 1
+
+
+async def test_a_database_that_falls_silent_costs_the_deadline_and_little_more(pool: WritePool, gate: Gate) -> None:
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(5):
+            async with asyncio.timeout(0.2), pool.transaction(TENANT) as connection:
+                gate.is_open = False
+                await one(connection, "1")
+            raise AssertionError("unreachable")
+    gate.is_open = True
+    async with pool.transaction(TENANT) as another:
+        assert await one(another, "1") == 1
