@@ -26,7 +26,7 @@ from app.http import openapi, problems
 from app.http.calls import Service
 from app.http.guard import Guard
 from app.http.queries import describe_query
-from app.http.shortcut import Shortcut
+from app.http.shortcut import Index, Reads, Writes
 from app.instruments import router as instruments
 from app.organizations import router as organizations
 from app.people import router as people
@@ -80,7 +80,7 @@ def create_app(
         settings: absent, they are read from the environment.
         database_url: where the service logs in; absent, the settings'.
         clock: tells the present instant.
-        shortcut: serve plain GETs by the index; a test compares the answers with those without it.
+        shortcut: serve by the index; a test compares the answers with those without it.
     """
     load_models()
     settings = settings or load_settings()
@@ -94,7 +94,7 @@ def create_app(
 
     authenticate = Authenticator(database.reads, clock, assessment_reads.SEAT_BY_TOKEN)
     app = _Application(
-        Service(settings, database, authenticate, clock),
+        Service(settings, database, authenticate, authenticate.forget, clock),
         shortcut=shortcut,
         title="Facilitative administration readiness",
         version=__version__,
@@ -124,7 +124,7 @@ class _Application(FastAPI):
 
     Args:
         service: what requests are served with.
-        shortcut: serve plain GETs by the index.
+        shortcut: serve by the index.
     """
 
     def __init__(self, service: Service, *, shortcut: bool, **kwargs: Any) -> None:
@@ -144,15 +144,16 @@ class _Application(FastAPI):
         """The layers a request passes, the outermost returned; made at the first request."""
         settings = self._service.settings
         tell = log.request_teller(settings)
+        index = Index(route for route in self.routes if isinstance(route, APIRoute))
         layers: ASGIApp = Guard(
             super().build_middleware_stack(),
+            answer=Writes(service=self._service, index=index) if self._shortcut else None,
             max_body_bytes=settings.max_body_bytes,
             seconds=settings.request_seconds,
             tell=tell,
         )
         if self._shortcut:
-            routes = [route for route in self.routes if isinstance(route, APIRoute)]
-            layers = Shortcut(layers, service=self._service, routes=routes, tell=tell)
+            layers = Reads(layers, service=self._service, index=index, tell=tell)
         if settings.cors_origins:
             layers = CORSMiddleware(
                 layers,

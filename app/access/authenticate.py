@@ -4,10 +4,8 @@ import json
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Request
 from sqlalchemy import LargeBinary, Uuid, bindparam, func, literal_column, select
 from sqlmodel import col
 
@@ -129,15 +127,6 @@ class Authenticator:
             tenant_secret=row["secret"],
             grants=tuple(Grant(Role(role), UUID(at), path) for role, at, path in json.loads(row["grants"])),
         )
-
-
-async def _forget(request: Request) -> Callable[[], None]:
-    authenticate: Authenticator = request.app.state.service.authenticate
-    return authenticate.forget
-
-
-#: For a route that changes the tree or who may do what: its service hands this to ``Tx.after_commit``.
-ForgetDep = Annotated[Callable[[], None], Depends(_forget)]
 
 
 def _of_seat(credential: Credential, row: Row) -> Principal:

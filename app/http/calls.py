@@ -20,11 +20,16 @@ Scope = MutableMapping[str, Any]
 
 @dataclass(slots=True)
 class Service:
-    """What the app is wired from, held in ``app.state.service``."""
+    """What the app is wired from, held in ``app.state.service``.
+
+    Args:
+        forget: drops what is remembered of callers' places in the tree, for ``Tx.after_commit``.
+    """
 
     settings: Settings
     database: Database
     authenticate: Callable[[str | None], Awaitable[Principal]]
+    forget: Callable[[], None]
     clock: Callable[[], datetime]
     running: set[tuple[UUID, UUID, str]] = field(default_factory=set)
 
@@ -46,7 +51,6 @@ class Call:
     principal: Principal
     service: Service
     dry_run: bool = False
-    request: Request | None = None
 
     @property
     def tenant_id(self) -> UUID:
@@ -71,15 +75,23 @@ class Call:
         return await self.service.database.reads.fetch_one(read, **values)
 
 
-async def _call(request: Request) -> Call:
-    service: Service = request.app.state.service
-    scope = request.scope
+async def call_of(service: Service, scope: Scope) -> Call:
+    """The call that a request with a known route makes.
+
+    Raises:
+        Unauthorized: its credentials are not valid.
+        Invalid: the route takes no such query.
+    """
     principal = await service.authenticate(header(scope, b"authorization"))
     if not scope["query_string"]:
-        return Call(scope, principal, service, request=request)
+        return Call(scope, principal, service)
     pairs = query_pairs(scope["query_string"])
     check_names(pairs, scope["route"])
-    return Call(scope, principal, service, dry_run=_dry_run(pairs), request=request)
+    return Call(scope, principal, service, dry_run=_dry_run(pairs))
+
+
+async def _call(request: Request) -> Call:
+    return await call_of(request.app.state.service, request.scope)
 
 
 async def check_query(request: Request) -> None:

@@ -6,15 +6,17 @@ import logging
 import math
 import re
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+from fastapi import Response
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import AppError, Internal, MalformedBody, PayloadTooLarge, Unavailable, UnsupportedMediaType
 from app.http import problems
 from app.http.calls import header
-from app.http.hot import completed, request_id_of
+from app.http.hot import completed, deliver, request_id_of
 from app.log import TellRequest
 
 _JSON = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
@@ -59,8 +61,8 @@ def _too_deep(value: Any) -> bool:
     return True
 
 
-def check_json(body: bytes) -> None:
-    """Refuse what JSON parsers disagree about: NaN, infinities, duplicate names, great depth, wrong encoding.
+def read_json(body: bytes) -> Any:
+    """What the body says, without what JSON parsers disagree about: NaN, infinities, duplicate names, great depth.
 
     Raises:
         MalformedBody: with a sentence that repeats nothing of the body.
@@ -75,19 +77,31 @@ def check_json(body: bytes) -> None:
         raise MalformedBody from None
     if isinstance(value, (dict, list)) and _too_deep(value):
         raise MalformedBody("The body is nested too deeply.")
+    return value
 
 
 class Guard:
     """What stands before the framework.
 
     Args:
+        app: the framework.
+        answer: makes the response without the framework, or None where it cannot; absent: never.
         max_body_bytes: the largest body taken.
         seconds: the deadline of a request, reading its body included.
         tell: logs one request: method, route, status, milliseconds, request id; None: requests are not logged.
     """
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int, seconds: float, tell: TellRequest | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_body_bytes: int,
+        seconds: float,
+        answer: Callable[[Scope], Awaitable[Response | None]] | None = None,
+        tell: TellRequest | None = None,
+    ) -> None:
         self.app = app
+        self.answer = answer
         self.tell = tell
         self.max_body_bytes = max_body_bytes
         self.seconds = seconds
@@ -115,8 +129,13 @@ class Guard:
         try:
             async with asyncio.timeout(self.seconds):
                 if scope["method"] in _WITH_BODY:
-                    receive = await self._body(Headers(scope=scope), receive)
-                await self.app(scope, receive, tagged)
+                    receive = await self._body(scope, receive)
+                response = None if self.answer is None else await self.answer(scope)
+                if response is None:
+                    await self.app(scope, receive, tagged)
+                else:
+                    status = response.status_code
+                    await deliver(response, request_id, send)
         except AppError as error:
             await fail(error)
         except TimeoutError:
@@ -134,7 +153,8 @@ class Guard:
                     request_id,
                 )
 
-    async def _body(self, headers: Headers, receive: Receive) -> Receive:
+    async def _body(self, scope: Scope, receive: Receive) -> Receive:
+        headers = Headers(scope=scope)
         too_large = PayloadTooLarge(f"At most {self.max_body_bytes} bytes are taken.")
         length = headers.get("content-length", "")
         if length.isdecimal() and int(length) > self.max_body_bytes:
@@ -150,13 +170,13 @@ class Guard:
                 raise too_large
             chunks.append(chunk)
             more = message.get("more_body", False)
-        body = b"".join(chunks)
+        scope["body"] = body = b"".join(chunks)
         if body:
             if headers.get("content-encoding", "identity") != "identity":
                 raise UnsupportedMediaType("Bodies must not be compressed.")
             if not _JSON.fullmatch(headers.get("content-type", "")):
                 raise UnsupportedMediaType("Send application/json, or application/merge-patch+json to PATCH.")
-            check_json(body)
+            scope["json"] = read_json(body)
         sent = False
 
         async def replay() -> Message:

@@ -57,7 +57,7 @@ def completed(headers: RawHeaders, request_id: str) -> RawHeaders:
 
 
 async def deliver(response: Response, request_id: str, send: Send) -> None:
-    """Send a response that has its whole body, to a GET."""
+    """Send a response that has its whole body, to a GET or to a request whose body was read."""
     cycle = getattr(send, "__self__", None)
     if type(cycle) is RequestResponseCycle and _is_free(cycle):
         _write_whole(cycle, response, request_id)

@@ -127,19 +127,19 @@ class Keyed:
         tx.change(_FINISH, {**self._names, "status": status, "body": body, "headers": dict(headers)})
 
 
-async def keyed(call: Call) -> Keyed | None:
+def keyed(call: Call) -> Keyed | None:
     """Read the Idempotency-Key of a POST.
 
     Raises:
         Invalid: it is empty, too long or has other than visible ASCII characters.
     """
     key, scope = call.header(b"idempotency-key"), call.scope
-    if key is None or scope["method"] != "POST" or call.request is None:
+    if key is None or scope["method"] != "POST":
         return None
     if not _FORM.fullmatch(key):
         error = FieldError("/header/idempotency-key", "idempotency_key", "1 to 200 visible ASCII characters")
         raise Invalid("The Idempotency-Key is not valid.", errors=[error])
     told = hashlib.sha256(f"{scope['method']} {scope['path']}?".encode())
     told.update(scope["query_string"] + b"\n" + (call.header(b"if-match") or "").encode() + b"\n")
-    told.update(await call.request.body())
+    told.update(scope["body"])
     return Keyed(call.principal, key, told.digest())

@@ -2,12 +2,13 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
+from starlette.datastructures import URL
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
@@ -108,6 +109,11 @@ def render(error: AppError, *, instance: str, request_id: str) -> Response:
     return Response(body, status_code=error.status, media_type=MEDIA_TYPE, headers=error.headers)
 
 
+def answer(scope: MutableMapping[str, Any], error: AppError) -> Response:
+    """An error as the response to a request."""
+    return render(error, instance=URL(scope=scope).path, request_id=scope["request_id"])
+
+
 def _printable(path: str) -> str:
     return path[:_POINTER_LENGTH].encode("ascii", "backslashreplace").decode("ascii")
 
@@ -143,16 +149,13 @@ def allowed_methods(app: FastAPI, scope: Mapping[str, Any]) -> list[str]:
 def install(app: FastAPI) -> None:
     """Render every failure of this app in the one shape."""
 
-    def answer(request: Request, error: AppError) -> Response:
-        return render(error, instance=request.url.path, request_id=request.scope["request_id"])
-
     async def on_app_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, AppError)  # noqa: S101  # the registration below says so
-        return answer(request, error)
+        return answer(request.scope, error)
 
     async def on_invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101
-        return answer(request, of_validation(error.errors()))
+        return answer(request.scope, of_validation(error.errors()))
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101
@@ -162,11 +165,11 @@ def install(app: FastAPI) -> None:
         headers = dict(error.headers or {})
         if error.status_code == 405:
             headers["Allow"] = ", ".join(allowed_methods(app, request.scope))
-        return answer(request, kind(headers=headers))
+        return answer(request.scope, kind(headers=headers))
 
     async def on_unhandled(request: Request, _error: Exception) -> Response:
         # The framework raises it again, and the guard logs it.
-        return answer(request, Internal(INTERNAL_DETAIL))
+        return answer(request.scope, Internal(INTERNAL_DETAIL))
 
     app.add_exception_handler(Exception, on_unhandled)
     app.add_exception_handler(AppError, on_app_error)

@@ -1,22 +1,23 @@
-"""The hot way of a GET: straight from the path to the route's own function.
+"""The short way of a request: straight from the path to the route's own function.
 
 The framework searches its routes one by one and solves each route's dependencies anew for every request; behind a
-hundred routes that costs several times what the read itself does. Here the search is an index made at the start, and
-the parameters are bound by the same validators the framework would use. Whatever is not a plain GET of a known route
+hundred routes that costs several times what a read itself does. Here the search is an index made at the start, and the
+parameters are bound by the same validators the framework would use. Whatever is not a plain request to a known route
 falls through to the framework, so that nothing is answered in two ways: a test compares the two for every operation.
 
-It stands before the guard, whose work is mostly about bodies and deadlines: a plain GET has no body, and what it waits
-for, the read pool, has a deadline of its own.
+Reads leave before the guard, whose work is mostly about bodies and deadlines: a plain GET has no body, and what it
+waits for, the read pool, has a deadline of its own. Everything else passes the guard first.
 """
 
 import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, get_args, get_origin
 
 from fastapi import Response
+from fastapi._compat import ModelField
 from fastapi.params import Query
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -24,7 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import AppError, Internal
 from app.http import problems
-from app.http.calls import Call, CallDep, Service, check_names, header, query_pairs
+from app.http.calls import Call, CallDep, Service, call_of, check_names, header, query_pairs
 from app.http.hot import deliver, request_id_of
 from app.log import TellRequest
 
@@ -32,6 +33,7 @@ _Faults = list[dict[str, Any]]
 _Bound = tuple[dict[str, Any], _Faults]
 #: Of so many bytes a query is kept: what is kept is bounded, and anybody may send anything of any length.
 _SHORT = 256
+_NO_BODY = {"type": "missing", "loc": ("body",), "msg": "Field required"}
 _log = logging.getLogger("fa.http")
 
 
@@ -48,8 +50,10 @@ class _Plan:
         self._path: list[tuple[str, int, Any]] = []
         self._query: list[tuple[str, Any, Any]] = []
         self._model: tuple[str, type[BaseModel]] | None = None
+        self._body = route.dependant.body_params[0] if route.dependant.body_params else None
         for parameter in parameters:
-            self._add(parameter)
+            if self._body is None or parameter.name != self._body.name:
+                self._add(parameter)
 
     def _add(self, parameter: inspect.Parameter) -> None:
         name, annotation = parameter.name, parameter.annotation
@@ -88,9 +92,19 @@ class _Plan:
         bound, found = query
         if found:
             faults += found
+        if self._body is not None:
+            self._bind_body(self._body, call.scope, arguments, faults)
         if faults:
             raise problems.of_validation(faults)
         return await self._function(call, **arguments, **bound)
+
+    @staticmethod
+    def _bind_body(field: ModelField, scope: Scope, arguments: dict[str, Any], faults: _Faults) -> None:
+        if "json" in scope:
+            arguments[field.name], found = field.validate(scope["json"], {}, loc=("body",))
+            faults += found
+        else:
+            faults.append(_NO_BODY)
 
     def bind_query(self, query_string: bytes) -> _Bound:
         """The arguments that these query parameters make, and what is wrong with them.
@@ -122,7 +136,7 @@ class _Plan:
         return arguments, faults
 
 
-def _place(steps: list[str]) -> tuple[int, str, str]:
+def _place(steps: Sequence[str]) -> tuple[int, str, str]:
     """Where a path stands in the index: /v1/<resource>/<id>/<part>/<id> by its length, its resource and its part."""
     count = len(steps)
     return (count, steps[2] if count > 2 else "", steps[4] if count > 4 else "")
@@ -135,48 +149,65 @@ def _placed(refused: ValidationError, *place: str) -> _Faults:
 
 def _plan(route: APIRoute) -> _Plan | None:
     parameters = list(inspect.signature(route.endpoint, eval_str=True).parameters.values())
-    if "GET" not in (route.methods or ()) or not parameters or parameters[0].annotation != CallDep:
+    if not parameters or parameters[0].annotation != CallDep:
         return None
+    if any(step.startswith("{") for step in _place(route.path.split("/"))[1:]) or ":" in route.path:
+        return None
+    bodies = {field.name for field in route.dependant.body_params if field.field_info.is_required()}
     for parameter in parameters[1:]:
         marks = get_args(parameter.annotation)[1:] if get_origin(parameter.annotation) is Annotated else ()
-        if parameter.name not in route.param_convertors and not any(isinstance(mark, Query) for mark in marks):
+        known = parameter.name in route.param_convertors or parameter.name in bodies
+        if not known and not any(isinstance(mark, Query) for mark in marks):
             return None
-    if any(step.startswith("{") for step in _place(route.path.split("/"))[1:]):
+    return _Plan(route, parameters[1:]) if len(bodies) < 2 else None
+
+
+class Index:
+    """Finds the route of a path.
+
+    Args:
+        routes: the app's, in the order the framework searches them.
+    """
+
+    def __init__(self, routes: Iterable[APIRoute]) -> None:
+        self._plans: dict[tuple[str, int, str, str], list[_Plan]] = {}
+        for plan in filter(None, map(_plan, routes)):
+            for method in plan.route.methods or ():
+                self._plans.setdefault((method, *_place(plan.steps)), []).append(plan)
+
+    def find(self, method: str, steps: list[str]) -> _Plan | None:
+        """The plan for this method at this path, split at its slashes; None where the framework has to look."""
+        for plan in self._plans.get((method, *_place(steps)), ()):
+            if plan.fits(steps):
+                return plan
         return None
-    return _Plan(route, parameters[1:])
 
 
-class Shortcut:
+class Reads:
     """Serves plain GETs; everything else goes on.
 
     Args:
         app: what serves everything else.
         service: what calls are made with.
-        routes: the app's routes, in the order they are searched.
+        index: of the app's routes.
         tell: logs one request; None: requests are not logged.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, service: Service, routes: Iterable[APIRoute], tell: TellRequest | None = None
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, service: Service, index: Index, tell: TellRequest | None = None) -> None:
         self.app = app
         self._service = service
+        self._index = index
         self._tell = tell
         self._kept = lru_cache(maxsize=1024)(_Plan.bind_query)
-        self._index: dict[tuple[int, str, str], list[_Plan]] = {}
-        for route in routes:
-            plan = _plan(route)
-            if plan is not None:
-                self._index.setdefault(_place(list(plan.steps)), []).append(plan)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "http" and scope["method"] == "GET":
             steps = scope["path"].split("/")
-            for plan in self._index.get(_place(steps), ()):
-                if plan.fits(steps):
-                    await self._serve(plan, steps, scope, send)
-                    return
+            plan = self._index.find("GET", steps)
+            if plan is not None:
+                await self._serve(plan, steps, scope, send)
+                return
         await self.app(scope, receive, send)
 
     async def _serve(self, plan: _Plan, steps: list[str], scope: Scope, send: Send) -> None:
@@ -201,3 +232,29 @@ class Shortcut:
             _log.exception("unhandled", extra={"request_id": scope["request_id"], "method": "GET"})
             failed = Internal(problems.INTERNAL_DETAIL)
         return problems.render(failed, instance=scope["path"], request_id=scope["request_id"])
+
+
+class Writes:
+    """Answers what has passed the guard.
+
+    Args:
+        service: what calls are made with.
+        index: of the app's routes.
+    """
+
+    def __init__(self, *, service: Service, index: Index) -> None:
+        self._service = service
+        self._index = index
+
+    async def __call__(self, scope: Scope) -> Response | None:
+        """The response to a request; None where the framework has to look for its route."""
+        steps = scope["path"].split("/")
+        plan = None if scope["method"] == "GET" else self._index.find(scope["method"], steps)
+        if plan is None:
+            return None
+        scope["route"] = plan.route
+        try:
+            call = await call_of(self._service, scope)
+            return await plan.answer(call, steps, plan.bind_query(scope["query_string"]))
+        except AppError as error:
+            return problems.answer(scope, error)

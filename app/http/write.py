@@ -43,7 +43,7 @@ async def write(
     every constraint, and rolls back. A POST with an Idempotency-Key keeps its response in the same transaction.
     """
     # A rehearsal refuses the key that the change itself would refuse, and keeps none.
-    asked = await keyed(call)
+    asked = keyed(call)
     running = call.service.running
     if asked is None or call.dry_run:
         return await _run(call, None, lambda tx: do(tx, *args, **kwargs))

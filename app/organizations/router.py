@@ -5,7 +5,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.access.authenticate import ForgetDep
 from app.access.policy import scopes
 from app.db.failures import AlreadyExists, InUse
 from app.errors import InvalidTransition, NotFound
@@ -106,12 +105,10 @@ async def create_organization(call: CallDep, body: OrganizationCreate) -> Respon
     },
     openapi_extra=_CONDITIONS,
 )
-async def upsert_organization(
-    call: CallDep, source: Key, external_id: Name, body: OrganizationUpsert, forget: ForgetDep
-) -> Response:
+async def upsert_organization(call: CallDep, source: Key, external_id: Name, body: OrganizationUpsert) -> Response:
     """Create or update the organization that another system calls so; another parent moves it."""
     name = ExternalId(source=source, external_id=external_id)
-    return await write(call, upsert_service.upsert, name, body, forget=forget)
+    return await write(call, upsert_service.upsert, name, body, forget=call.service.forget)
 
 
 @router.get("/{organization_id}", response_model=OrganizationRead)
@@ -185,11 +182,9 @@ async def list_organization_descendants(
     ),
     openapi_extra=IF_MATCH,
 )
-async def move_organization(
-    call: CallDep, organization_id: UUID, body: OrganizationMoveCreate, forget: ForgetDep
-) -> Response:
+async def move_organization(call: CallDep, organization_id: UUID, body: OrganizationMoveCreate) -> Response:
     """Move an organization, with everything below it, below another parent; roles count at the new place at once."""
-    return await write(call, move_service.move, organization_id, body, forget=forget)
+    return await write(call, move_service.move, organization_id, body, forget=call.service.forget)
 
 
 @router.get("/{organization_id}/moves", response_model=Page[OrganizationMoveRead])

@@ -25,8 +25,8 @@ def connection(service: Service) -> Iterator[socket.socket]:
         yield made
 
 
-def request(path: str, *headers: str) -> bytes:
-    return "\r\n".join([f"GET {path} HTTP/1.1", "Host: x", ID, *headers, "", ""]).encode()
+def request(path: str, *headers: str, method: str = "GET") -> bytes:
+    return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", ID, *headers, "", ""]).encode()
 
 
 def answer(connection: socket.socket) -> tuple[list[bytes], bytes]:
@@ -68,6 +68,49 @@ def test_both_ways_write_the_same(service: Service, connection: socket.socket, r
         line for line in usual if not line.startswith(b"date")
     ]
     assert body == usual_body
+    assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize("case", ["200", "204", "401", "409", "422", "428"])
+def test_writes_are_written_the_same_both_ways(
+    service: Service, connection: socket.socket, root: str, case: str
+) -> None:
+    path, method, body = root, "PATCH", b'{"staff_count": 3}'
+    headers = [f"Authorization: Bearer {service.key}", "If-Match: *"]
+    if case == "204":
+        method, body = "DELETE", b""
+    elif case == "401":
+        headers = []
+    elif case == "409":
+        method, path, body = "POST", f"{root}/move", f'{{"parent_id": "{root.rpartition("/")[2]}"}}'.encode()
+    elif case == "422":
+        body = b"[]"
+    elif case == "428":
+        headers = headers[:1]
+
+    def asked(*more: str) -> bytes:
+        nonlocal path
+        if case == "204":
+            made = httpx.post(
+                f"{service.address}/v1/organizations",
+                json={"parent_id": root.rpartition("/")[2], "kind": "team", "name": "Team"},
+                headers={"Authorization": f"Bearer {service.key}"},
+            )
+            path = f"/v1/organizations/{made.json()['id']}"
+        told = [*headers, "Content-Type: application/json", f"Content-Length: {len(body)}", *more]
+        return request(path, *told, method=method) + body
+
+    connection.sendall(asked())
+    whole, got = answer(connection)
+    connection.sendall(asked("Connection: close"))
+    usual, usual_got = answer(connection)
+
+    assert whole[0].split()[1].decode() == case
+    assert usual.pop() == b"connection: close"
+    # What was changed has another version, and an instant of its own.
+    varies = re.compile(rb"date|etag")
+    assert [line for line in whole if not varies.match(line)] == [line for line in usual if not varies.match(line)]
+    assert len(got) == len(usual_got)
     assert connection.recv(1) == b""
 
 
