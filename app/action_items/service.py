@@ -170,21 +170,19 @@ async def add_note(tx: Tx, action_item_id: UUID, body: ActionItemNoteCreate) -> 
     """
     item = await _held(tx, action_item_id, "addActionItemNote", lock="share")
     _ensure_alive(item)
-    note = ActionItemNote(
-        tenant_id=tx.tenant_id,
-        created_at=tx.now,
+    note = tx.insert(
+        ActionItemNote,
         action_item_id=item.id,
         text=body.text,
         author_id=tx.principal.id,
         author_name=tx.principal.name,
     )
-    tx.session.add(note)
     record(
         tx,
         "action_item.note_added",
         item.id,
         organization_id=item.organization_id,
-        data={"note_id": str(note.id)},
+        data={"note_id": str(note["id"])},
     )
     return ActionItemNoteRead.model_validate(note)
 

@@ -63,16 +63,13 @@ async def revise(tx: Tx, assessment_id: UUID, body: RevisionCreate) -> Assessmen
         _add_copies(tx, revision, await _parts(tx, table, corrected))
     for vote in await _parts(tx, Vote, corrected):
         _add_copies(tx, revision, [vote], participant_id=seats[vote.participant_id])
-    tx.session.add(
-        AssessmentChange(
-            tenant_id=tx.tenant_id,
-            created_at=tx.now,
-            assessment_id=revision.id,
-            to_state=revision.state,
-            reason=body.reason,
-            actor_id=tx.principal.id,
-            actor_name=tx.principal.name,
-        )
+    tx.insert(
+        AssessmentChange,
+        assessment_id=revision.id,
+        to_state=revision.state,
+        reason=body.reason,
+        actor_id=tx.principal.id,
+        actor_name=tx.principal.name,
     )
     record(
         tx,

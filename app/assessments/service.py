@@ -207,17 +207,14 @@ async def _open(tx: Tx, held: Held) -> None:
 
 
 def _keep(tx: Tx, assessment: Assessment, before: AssessmentState | None, reason: str | None) -> None:
-    tx.session.add(
-        AssessmentChange(
-            tenant_id=tx.tenant_id,
-            created_at=tx.now,
-            assessment_id=assessment.id,
-            from_state=before,
-            to_state=assessment.state,
-            reason=reason,
-            actor_id=tx.principal.id,
-            actor_name=tx.principal.name,
-        )
+    tx.insert(
+        AssessmentChange,
+        assessment_id=assessment.id,
+        from_state=before,
+        to_state=assessment.state,
+        reason=reason,
+        actor_id=tx.principal.id,
+        actor_name=tx.principal.name,
     )
 
 

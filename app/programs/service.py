@@ -230,14 +230,11 @@ async def _offered_program(tx: Tx, program_id: UUID, organization: Organization)
 
 
 def _keep(tx: Tx, implementation_id: UUID, before: Stage | None, after: Stage, reason: str | None) -> None:
-    tx.session.add(
-        StageChange(
-            tenant_id=tx.tenant_id,
-            created_at=tx.now,
-            implementation_id=implementation_id,
-            from_stage=before,
-            to_stage=after,
-            reason=reason,
-            actor_id=tx.principal.id,
-        )
+    tx.insert(
+        StageChange,
+        implementation_id=implementation_id,
+        from_stage=before,
+        to_stage=after,
+        reason=reason,
+        actor_id=tx.principal.id,
     )
