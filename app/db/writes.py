@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import asyncpg
@@ -26,7 +26,7 @@ class WriteConnection(Connection):
         self.is_open = False
 
     @classmethod
-    async def connect(cls, engine: AsyncEngine, *, prepares: bool = True) -> "WriteConnection":
+    async def connect(cls, engine: AsyncEngine, *, prepares: bool = True) -> Self:
         """Open one."""
         lent = await (await engine.connect()).execution_options(isolation_level="AUTOCOMMIT")
         return cls(lent, (await lent.get_raw_connection()).driver_connection, prepares=prepares)
@@ -117,16 +117,19 @@ class WritePool:
             connection = await self._begin(f"app.tenant = '{tenant_id}'", *settings)
             try:
                 yield connection
-                await connection.end()
             except Exception as failed:
-                await self._recover(connection, failed)
+                if isinstance(failed, asyncpg.InvalidCachedStatementError):
+                    # A migration changed the table under a prepared statement.
+                    connection.forget()
+                # What went wrong first is what is told, not that it could not be rolled back either.
+                with suppress(Exception):
+                    await self._end(connection)
                 raise
             except BaseException:
                 # Cancelled: the protocol may be in the middle of an answer.
                 await connection.close()
                 raise
-            else:
-                self._free.append(connection)
+            await self._end(connection)
         finally:
             self._slots.release()
 
@@ -147,16 +150,13 @@ class WritePool:
             raise
         return connection
 
-    async def _recover(self, connection: WriteConnection, failed: Exception) -> None:
-        if isinstance(failed, asyncpg.InvalidCachedStatementError):
-            # A migration changed the table under a prepared statement.
-            connection.forget()
+    async def _end(self, connection: WriteConnection) -> None:
         try:
             await connection.end()
         except BaseException:
             await connection.close()
-        else:
-            self._free.append(connection)
+            raise
+        self._free.append(connection)
 
     async def close(self) -> None:
         """Close the idle connections; one still in use closes with the process."""
