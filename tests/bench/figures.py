@@ -189,8 +189,8 @@ def _post(place: Place, load: Load, ours: Server, insert: Callable[[], Sample]) 
 
 def _more_routes(place: Place, load: Load, read: Read, crowded: Server, ours: Server) -> list[Figure]:
     names = f"with {MORE_ROUTES} more routes", "without"
-    # The index of plain reads takes no notice of more routes; a write goes through the framework's own search, and
-    # one that is refused for want of a key does little else.
+    # The index should take no notice of more routes, and a POST that is refused for want of a key does little else than
+    # to be found.
     targets = {
         read.name: [asked(place, server, read.paths) for server in (crowded, ours)],
         "POST refused": [Target(server, ["/v1/action-items"], {}, new_item(place), 401) for server in (crowded, ours)],
