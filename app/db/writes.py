@@ -11,6 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from app.db.connections import Connection, Slots
 
 
+class NotCommitted(Exception):
+    """A transaction in which a statement had failed was to be committed: PostgreSQL takes that for a rollback."""
+
+
 class WriteConnection(Connection):
     """One connection for transactions: its statements run prepared, or through a session where they are an ORM's.
 
@@ -53,9 +57,15 @@ class WriteConnection(Connection):
         self.is_open = True
 
     async def commit(self) -> None:
-        """Make it last."""
-        await self.raw.execute("commit")
+        """Make it last.
+
+        Raises:
+            NotCommitted: a statement had failed before, so that PostgreSQL rolled everything back.
+        """
+        ended = await self.raw.execute("commit")
         self.is_open = False
+        if ended != "COMMIT":
+            raise NotCommitted
 
     async def end(self) -> None:
         """Be ready for the next transaction: what was not committed is rolled back."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from app.db.engine import open_database
 from app.db.failures import may_try_again
-from app.db.writes import WriteConnection, WritePool
+from app.db.writes import NotCommitted, WriteConnection, WritePool
 from app.errors import Unavailable
 from app.settings import Settings
 from tests.support.database import Urls, run
@@ -44,6 +45,16 @@ async def one(connection: WriteConnection, sql: str) -> Any:
 async def keep(connection: WriteConnection, value: str) -> None:
     """Change something that a rollback undoes."""
     assert await one(connection, f"set_config('app.kept', '{value}', false)") == value
+
+
+async def test_nothing_is_called_committed_after_a_failed_statement(pool: WritePool) -> None:
+    with pytest.raises(NotCommitted):
+        async with pool.transaction(TENANT) as connection:
+            with suppress(asyncpg.DivisionByZeroError):
+                await one(connection, "1 / 0")
+            await connection.commit()
+    async with pool.transaction(TENANT) as again:
+        assert await one(again, "1") == 1
 
 
 async def test_only_what_is_committed_lasts_and_the_tenant_does_not(pool: WritePool, settings: Settings) -> None:
