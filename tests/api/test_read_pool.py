@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from app.db.reads import Read, ReadPool
 from app.errors import Unavailable
+from app.settings import Settings
 from tests.support.database import Urls
 from tests.support.gate import Gate, gate_before
 
@@ -22,8 +23,16 @@ async def gate(urls: Urls) -> AsyncIterator[Gate]:
 
 
 @pytest.fixture
-async def pool(gate: Gate) -> AsyncIterator[ReadPool]:
-    made = ReadPool(lambda: asyncpg.connect(gate.through, timeout=2), size=2, wait=0.2, deadline=0.2)
+async def pool(gate: Gate, settings: Settings) -> AsyncIterator[ReadPool]:
+    prepares = settings.pooler == "none"
+    kept = 100 if prepares else 0
+    made = ReadPool(
+        lambda: asyncpg.connect(gate.through, timeout=2, statement_cache_size=kept),
+        size=2,
+        wait=0.2,
+        deadline=0.2,
+        prepares=prepares,
+    )
     yield made
     gate.is_open = True
     await made.close()
