@@ -7,6 +7,7 @@ import logging
 import re
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -91,14 +92,23 @@ class _Structured(logging.Formatter):
             "logger": record.name,
             **{name: getattr(record, name) for name in self.told if hasattr(record, name)},
         }
-        if record.exc_info:
-            fields["exception"] = self.formatException(record.exc_info)
+        if record.exc_info and record.exc_info[1]:
+            fields["exception"] = _traced(record.exc_info[1])
         if self._as_json:
             return json.dumps(fields)
         return " ".join(f"{name}={_quoted(value)}" for name, value in fields.items())
 
 
-_PLAIN = re.compile(r"[^\s\"=\\]+")
+def _traced(error: BaseException) -> str:
+    """What was raised, and where, the first cause first; not what it says, which may be what somebody sent."""
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    before = f"{_traced(cause)}\n" if cause else ""
+    kind, state = type(error), getattr(error, "sqlstate", None)
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"{before}{frames}{kind.__module__}.{kind.__qualname__}{f' ({state})' if state else ''}"
+
+
+_PLAIN = re.compile(r"[!#-<>-\[\]-~]+")
 
 
 def _quoted(value: str) -> str:

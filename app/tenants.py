@@ -125,16 +125,3 @@ async def list_tenants(engine: AsyncEngine) -> Sequence[Any]:
                 .order_by(col(Tenant.id))
             )
         ).all()
-
-
-async def find_tenant(engine: AsyncEngine, slug: str) -> UUID:
-    """A tenant's id by its slug.
-
-    Raises:
-        OperatorError: there is none.
-    """
-    async with AsyncSession(engine) as session:
-        found = await session.scalar(select(Tenant.id).where(col(Tenant.slug) == slug))
-    if found is None:
-        raise OperatorError("There is no tenant with this slug.")
-    return found

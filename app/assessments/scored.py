@@ -150,12 +150,19 @@ def is_sealed(row: Row) -> bool:
 
 
 async def input_of(
-    reader: Reader, tenant_id: UUID, row: Row, *, as_of: date | None, profile: Profile | None = None
+    reader: Reader,
+    tenant_id: UUID,
+    row: Row,
+    *,
+    as_of: date | None,
+    profile: Profile | None = None,
+    digest_key: bytes | None = None,
 ) -> AssessmentInput:
     """The scoring input of a row.
 
     Args:
         profile: another than the assessment's frozen one, for a look at what it would give.
+        digest_key: the tenant's secret, where the result is told to others than the team.
     """
     instrument = await instrument_of(reader, tenant_id, row["instrument_version_id"])
     frozen = profile or await profile_of(reader, tenant_id, row["scoring_profile_id"])
@@ -186,6 +193,7 @@ async def input_of(
         as_of=as_of,
         has_administration_record=row["has_administration_record"],
         sealed=sealed,
+        digest_key=digest_key,
     )
 
 

@@ -64,7 +64,10 @@ async def owner_engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
     """An engine for a few statements as the owner, who makes tenants and keys."""
     url = settings.owner_url
     engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url, timeout=10), poolclass=NullPool
+        "postgresql+asyncpg://",
+        async_creator=lambda: asyncpg.connect(url, timeout=10),
+        poolclass=NullPool,
+        hide_parameters=True,
     )
     try:
         yield engine

@@ -100,6 +100,7 @@ def open_database(settings: Settings, url: str, *, role: str | None) -> Database
         async_creator=connect_for_writes,
         connect_args=names,
         poolclass=NullPool,
+        hide_parameters=True,
     )
     reads = ReadPool(
         connect_for_reads,

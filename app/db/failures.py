@@ -28,7 +28,10 @@ def sqlstate(error: BaseException) -> str:
 
 def may_try_again(error: BaseException) -> bool:
     """Whether the whole transaction may be tried again: it lost to others, or a table has another shape by now."""
-    return sqlstate(error) in _AGAIN or isinstance(error, asyncpg.InvalidCachedStatementError)
+    # SQLAlchemy wraps the driver's error twice, and the second wrapper forgets what it was.
+    wrapped = getattr(getattr(error, "orig", None), "__cause__", None)
+    anew = asyncpg.InvalidCachedStatementError
+    return sqlstate(error) in _AGAIN or isinstance(error, anew) or isinstance(wrapped, anew)
 
 
 def of_database(error: BaseException) -> AppError | None:
@@ -41,7 +44,7 @@ def of_database(error: BaseException) -> AppError | None:
     if state[:2] == _DATA_CLASS:
         return Invalid("A value cannot be stored as it was sent.")
     if state in _AGAIN | _BUSY_CODES or state[:2] in _BUSY_CLASSES or not state:
-        return Unavailable("The database is busy or restarting; nothing was changed by this request.")
+        return Unavailable("The database is busy or restarting. Try again; send a POST with the same Idempotency-Key.")
     return None
 
 

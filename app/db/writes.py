@@ -76,8 +76,15 @@ class WriteConnection(Connection):
             await self.raw.execute("rollback")
             self.is_open = False
 
+    async def drop(self) -> None:
+        """Part with the connection at once, whatever it is doing."""
+        # First this: the rest waits for a server that may be gone, and may itself be cancelled.
+        with suppress(Exception):
+            self.raw.terminate()
+        await self.close()
+
     async def close(self) -> None:
-        """Part with the connection, whatever it is doing."""
+        """Part with the connection."""
         ways = [self._lent.invalidate, self._lent.close]
         for way in ways if self._session is None else [self._session.close, *ways]:
             with suppress(Exception):
@@ -137,7 +144,7 @@ class WritePool:
                 raise
             except BaseException:
                 # Cancelled: the protocol may be in the middle of an answer.
-                await connection.close()
+                await connection.drop()
                 raise
             await self._end(connection)
         finally:
@@ -156,7 +163,7 @@ class WritePool:
         try:
             await connection.begin(*settings)
         except BaseException:
-            await connection.close()
+            await connection.drop()
             raise
         return connection
 
@@ -164,7 +171,7 @@ class WritePool:
         try:
             await connection.end()
         except BaseException:
-            await connection.close()
+            await connection.drop()
             raise
         self._free.append(connection)
 

@@ -282,7 +282,11 @@ class ReadinessRead(Strict):
     spec: Literal["fa9/1"] = Field(description="Version of the scoring specification.")
     instrument: VersionedItem = Field(description="The frozen instrument version.")
     profile: VersionedItem = Field(description="The frozen scoring profile.")
-    input_hash: str = Field(description="SHA-256 of the canonical input; while sealed nothing of the votes is in it.")
+    input_hash: str = Field(
+        description="Digest of the canonical input, 64 hexadecimal digits: SHA-256 of what was sent; of a stored "
+        "assessment keyed by a secret of the tenant. Equal inputs have equal digests. While sealed nothing of the "
+        "votes is in it."
+    )
     stage: Stage | None = Field(description="Stage of implementation.")
     as_of: date | None = Field(description="Date the result is asked for.")
     sealed: bool = Field(description="Whether votes are still sealed; then every figure is null.")

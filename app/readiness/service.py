@@ -62,7 +62,8 @@ async def readiness_of(
             error = FieldError("/query/profile", "unknown_profile", "There is no such scoring profile")
             raise UnknownProfile(errors=[error])
     today = as_of or call.now.astimezone(ZoneInfo(row["timezone"])).date()
-    given = await input_of(call, call.tenant_id, row, as_of=today, profile=profile)
+    secret = call.principal.tenant_secret
+    given = await input_of(call, call.tenant_id, row, as_of=today, profile=profile, digest_key=secret)
     summary = view is ReadinessView.SUMMARY
     body = assess_json(given, summary=summary)
     # While sealed, the tag must not tell that somebody voted.

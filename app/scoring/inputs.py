@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from datetime import date
 from functools import lru_cache
+from hashlib import blake2b, sha256
 from typing import Final, TypeVar
 
 from app.scoring.canonical import encode_text
@@ -48,6 +49,8 @@ class AssessmentInput:
         as_of: the date the result is asked for, or None; carried, and needed by later sections.
         has_administration_record: whether the administration was recorded.
         sealed: whether votes are still sealed.
+        digest_key: a secret for the digest of the input, where it goes to people who may not see the votes: these could
+            be guessed until a plain digest fits.
     Raises:
         ValueError: an unknown practice, seat, stage or perspective, or a value out of range.
     """
@@ -65,6 +68,7 @@ class AssessmentInput:
     as_of: date | None = None
     has_administration_record: bool = False
     sealed: bool = False
+    digest_key: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self, votes: Mapping[str, Mapping[str, Vote]] | None) -> None:
         if self.ballots:
@@ -131,8 +135,15 @@ def respondents_voted(ballots: Iterable[Ballot]) -> int:
     return sum(column.count(NO_VOTE) < len(column) for column in zip(*cast, strict=True))
 
 
+def input_digest(given: AssessmentInput) -> str:
+    """The digest of an input's canonical form, 64 hexadecimal digits: SHA-256, or with a key BLAKE2b."""
+    if given.digest_key is None:
+        return sha256(canonical_input(given)).hexdigest()
+    return blake2b(canonical_input(given), key=given.digest_key[:64], digest_size=32, person=b"input").hexdigest()
+
+
 def canonical_input(given: AssessmentInput) -> bytes:
-    """The canonical form of an input, whose SHA-256 a result carries.
+    """The canonical form of an input, whose digest a result carries.
 
     Practices stand in order of number and seats in order of id; what is said of practices is one list entry for each,
     null where nothing is said, and a practice's votes are one entry for each seat. Notes enter by their presence only.
@@ -172,7 +183,7 @@ def canonical_input(given: AssessmentInput) -> bytes:
 _VOTE_TEXT: Final = {letter: encode_text(vote) for vote, letter in LETTERS.items()} | {NO_VOTE: "null"}
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def _votes_text(ballot: Ballot) -> str:
     return f"[{','.join([_VOTE_TEXT[letter] for letter in ballot])}]"
 

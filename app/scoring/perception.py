@@ -81,7 +81,7 @@ _LETTER_PLACES: Final = {"0": (1, 0, 1, 0), "1": (1, 0, 1, 1), "2": (1, 0, 1, 2)
 _NO_PLACES: Final = (0, 0, 0, 0)
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def _places(ballot: Ballot) -> int:
     of_seats = [_LETTER_PLACES.get(letter, _NO_PLACES) for letter in ballot]
     return int.from_bytes(pack(f"<{4 * len(ballot)}I", *chain.from_iterable(of_seats)), "little")

@@ -3,12 +3,11 @@
 import json
 from collections.abc import Mapping
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any, Final
 
 from app.scoring.canonical import encode_text
 from app.scoring.evaluation import Evaluation, evaluate
-from app.scoring.inputs import AssessmentInput, canonical_input, respondents_voted
+from app.scoring.inputs import AssessmentInput, input_digest, respondents_voted
 from app.scoring.json_text import finding_texts, text, texts, truth
 from app.scoring.left_out import excluded_respondents, left_out
 from app.scoring.profile import ScoringProfile
@@ -25,8 +24,7 @@ from app.scoring.render_figures import (
 )
 from app.scoring.render_practice import practice_text
 from app.scoring.sealed import sealed_result
-from app.scoring.types import SPEC, Instrument
-from app.scoring.votes import count_letters
+from app.scoring.types import NO_VOTE, SPEC, Instrument
 
 NOTICE: Final = (
     "A planning aid for the team that made it: not a ranking and not a sanction. "
@@ -118,7 +116,7 @@ def _name(item: Instrument | ScoringProfile) -> dict[str, str]:
 def _head(given: AssessmentInput, *, voting: bool = True) -> str:
     names, as_of = _names(given.instrument, given.profile), given.as_of.isoformat() if given.as_of else None
     return (
-        f'{names},"input_hash":"{sha256(canonical_input(given)).hexdigest()}","stage":{text(given.stage)},'
+        f'{names},"input_hash":"{input_digest(given)}","stage":{text(given.stage)},'
         f'"as_of":{text(as_of)},"sealed":{truth(given.sealed)}{_voting(given) if voting else ""}'
     )
 
@@ -126,7 +124,8 @@ def _head(given: AssessmentInput, *, voting: bool = True) -> str:
 def _voting(given: AssessmentInput) -> str:
     ballots, invited = given.ballots, len(given.seats)
     practices = [
-        _voted(practice.code, count_letters(ballots.get(practice.code, "")).voted)
+        # Counted anew each time: nothing is kept of ballots that may be sealed.
+        _voted(practice.code, len(ballot := ballots.get(practice.code, "")) - ballot.count(NO_VOTE))
         for practice in given.instrument.practices
     ]
     return (

@@ -104,7 +104,7 @@ def count_votes(votes: Iterable[Vote]) -> VoteCounts:
     return counts
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def count_letters(ballot: Ballot) -> VoteCounts:
     """`count_votes` of a ballot."""
     return tally(*map(ballot.count, LETTERS.values()))

@@ -81,7 +81,10 @@ async def test_computing_from_the_same_votes_gives_the_same_object(voted: Team) 
         },
     )
     assert sent.status_code == 200, sent.text
-    assert sent.json() == stored
+    computed = sent.json()
+    # What is stored is told to people who may not know the votes, and nine votes can be guessed.
+    assert computed.pop("input_hash") != stored.pop("input_hash")
+    assert computed == stored
 
 
 async def test_a_consensus_only_assessment_of_a_past_day_is_valid(tenancy: Tenancy) -> None:

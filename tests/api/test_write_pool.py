@@ -1,7 +1,7 @@
 """The pool of transactions: what is kept, what is undone, and what becomes of a connection after trouble."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
@@ -102,20 +102,31 @@ async def test_a_refused_statement_leaves_the_connection_good(pool: WritePool, t
         assert await again.session.scalar(text("select 1")) == 1
 
 
-async def test_a_table_that_gets_another_shape_is_met_anew(urls: Urls) -> None:
+async def ask_the_driver(connection: WriteConnection) -> tuple[int, ...]:
+    return tuple(await connection.run("select * from shape", (), one=True))
+
+
+async def ask_the_session(connection: WriteConnection) -> tuple[int, ...]:
+    return tuple((await connection.session.execute(text("select * from shape"))).one())
+
+
+@pytest.mark.parametrize("ask", [ask_the_driver, ask_the_session])
+async def test_a_table_that_gets_another_shape_is_met_anew(
+    ask: Callable[[WriteConnection], Awaitable[tuple[int, ...]]], urls: Urls
+) -> None:
     # Straight to the database: behind a pooler nothing stays prepared.
     database = open_database(Settings(database_url=urls.owner), urls.owner, role=None)
     await run(urls.owner, "create table shape as select 1 as one")
     try:
         async with database.writes.transaction(TENANT) as connection:
-            assert await connection.run("select * from shape", (), one=True) == (1,)
+            assert await ask(connection) == (1,)
         await run(urls.owner, "alter table shape add two int default 2")
-        with pytest.raises(asyncpg.InvalidCachedStatementError) as refused:
+        with pytest.raises((asyncpg.InvalidCachedStatementError, DBAPIError)) as refused:
             async with database.writes.transaction(TENANT) as connection:
-                await connection.run("select * from shape", (), one=True)
+                await ask(connection)
         assert may_try_again(refused.value)
         async with database.writes.transaction(TENANT) as connection:
-            assert await connection.run("select * from shape", (), one=True) == (1, 2)
+            assert await ask(connection) == (1, 2)
     finally:
         await database.close()
         await run(urls.owner, "drop table shape")

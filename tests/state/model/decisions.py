@@ -62,11 +62,18 @@ def cast_many(world: World, ask: Ask, id_: str, votes: list[dict[str, Any]]) -> 
     if len({(vote["participant_id"], vote["practice"]) for vote in votes}) != len(votes):
         raise Refused(422, "invalid")
     one = _begin(world, ask, id_)
-    places = []
-    for wanted in votes:
-        place, vote = _check_cast(world, ask, one, wanted["participant_id"], wanted["practice"])
-        _check_replaced(Ask(ask.caller, ask.request_id, wanted.get("version")), vote)
-        places.append(place)
+    found = [_check_cast(world, ask, one, wanted["participant_id"], wanted["practice"]) for wanted in votes]
+    places = [place for place, _ in found]
+    try:
+        for wanted, (_, vote) in zip(votes, found, strict=True):
+            _check_replaced(Ask(ask.caller, ask.request_id, wanted.get("version")), vote)
+    except Refused:
+        if ask.caller.seat is not None:
+            raise
+        # Whoever enters paper ballots is told by what was sent alone.
+        if any(wanted.get("version") is not None for wanted in votes):
+            raise Refused(412, "precondition_failed") from None
+        raise Refused(409, "vote_exists") from None
     answer = yield 200
     cast = [
         _cast(world, ask, one, {"place": place, **wanted}, item)

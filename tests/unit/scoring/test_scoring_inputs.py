@@ -2,6 +2,7 @@
 
 import json
 from datetime import date
+from hashlib import sha256
 
 import pytest
 
@@ -108,3 +109,14 @@ def test_everything_that_decides_the_result_is_in_the_hash(make):
     ]
     hashes = {make.assess(**{**base, **change})["input_hash"] for change in changes}
     assert len(hashes) == len(changes)
+
+
+def test_a_keyed_digest_tells_equal_inputs_only_to_who_has_the_key(make):
+    given = {"seats": SEATS, "votes": {"P1": {"s0": 1}}}
+    plain, keyed, other = (make.assess(**given, digest_key=key)["input_hash"] for key in (None, b"k" * 32, b"o" * 32))
+    assert plain == sha256(canonical_input(make.given(**given))).hexdigest()
+    assert keyed == make.assess(**given, digest_key=b"k" * 32)["input_hash"]
+    assert len({plain, keyed, other}) == 3
+    assert len(keyed) == len(plain)
+    voted_otherwise = {**given, "votes": {"P1": {"s0": 2}}}
+    assert make.assess(**voted_otherwise, digest_key=b"k" * 32)["input_hash"] != keyed
