@@ -78,6 +78,8 @@ def reads(place: Place) -> list[Read]:
         Read("readiness of 9 x 5 votes, provisional", readiness, (0.5, 0.8), "assessments", waiting,
              f"{in_cycles} + {IN_CONSENSUS[0]}"),
         Read("readiness of 9 x 5 votes, final", readiness, (0.5, 0.8), "assessments", final, in_cycles),
+        Read("readiness of 9 x 5 votes, view=summary", f"{readiness}?view=summary", (0.5, 0.8), "assessments", final,
+             in_cycles),
     ]  # fmt: skip
 
 

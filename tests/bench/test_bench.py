@@ -48,8 +48,8 @@ def test_the_benchmark_tells_every_figure(data_dir: Path) -> None:
         for figure in found["figures"]
         for side, ratio in figure["ratios"].items()
     }
-    assert sum(name.endswith("/ constant") for name in ratios) == 6
-    assert sum(name.endswith("/ pgbench") for name in ratios) == 6
+    assert sum(name.endswith("/ constant") for name in ratios) == 7
+    assert sum(name.endswith("/ pgbench") for name in ratios) == 7
     assert sum(name.endswith("65 more routes / without") for name in ratios) == 2
     assert "keyed POST of an action item / bare INSERT by pgbench" in ratios
     assert all(least > 0 for _, least, _ in ratios.values())
