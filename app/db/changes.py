@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from pydantic_core import PydanticUndefined
-from sqlalchemy import Executable, Table, bindparam, insert
+from sqlalchemy import bindparam, insert, inspect
 from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import SQLModel
 
@@ -35,7 +35,7 @@ class Insertion(Change):
     """The INSERT of a row into a table: all columns that are not computed."""
 
     def __init__(self, table: type[SQLModel]) -> None:
-        columns = [column for column in _table_of(table).columns if column.computed is None]
+        columns = [column for column in inspect(table).local_table.columns if column.computed is None]
         super().__init__(lambda bind: insert(table).values({one.name: bind(one.name, one.type) for one in columns}))
         self.columns = frozenset(column.name for column in columns)
         fields = {name: field for name, field in table.model_fields.items() if name in self.columns}
@@ -69,11 +69,6 @@ def insertion(table: type[SQLModel]) -> Insertion:
     return Insertion(table)
 
 
-def _table_of(model: type[SQLModel]) -> Table:
-    table: Table = model.__table__  # type: ignore[attr-defined]
-    return table
-
-
 class _Together:
     """Different changes as one statement: all but the last stand in its WITH clause."""
 
@@ -88,8 +83,8 @@ class _Together:
             return bind
 
         *others, last = (change.build(binder(at)) for at, change in enumerate(changes))
-        whole: Executable = last.add_cte(*(other.cte(f"change_{at}") for at, other in enumerate(others)))
-        compiled = whole.compile(dialect=DIALECT)  # type: ignore[attr-defined]
+        whole: Any = last.add_cte(*(other.cte(f"change_{at}") for at, other in enumerate(others)))
+        compiled = whole.compile(dialect=DIALECT)
         self.sql: str = compiled.string
         self._order = [
             (*places[name], compiled.binds[name].type.dialect_impl(DIALECT).bind_processor(DIALECT))

@@ -15,6 +15,7 @@ import pytest
 from app.db import embedded
 from app.db.embedded import EmbeddedPostgresError, EmbeddedServer
 from tests.embedded.processes import is_alive, running, spawn, wait_for
+from tests.support.telling import tell
 
 FRESH = "DROP TABLE IF EXISTS kept"
 
@@ -59,7 +60,7 @@ def test_first_and_later_starts_are_quick(folder: Path) -> None:
         began = time.perf_counter()
         with EmbeddedServer(folder / "new" / "data"):
             times.append(time.perf_counter() - began)
-    print(f"first start {times[0]:.2f} s, next {times[1]:.2f} s")  # noqa: T201 - shown with -s
+    tell(f"first start {times[0]:.2f} s, next {times[1]:.2f} s")
     assert times[0] < 12
     assert times[1] < 4
 

@@ -23,6 +23,7 @@ from tests.fuzz.inputs import Input, inputs
 from tests.fuzz.runs import SEED, WHOLE
 from tests.support.actors import Actor, new_tenancy
 from tests.support.places import furnish
+from tests.support.telling import tell
 
 PROBLEM = {"type", "title", "status", "detail", "instance", "code", "request_id", "errors"}
 #: Of so many inputs one is sent where the everyday test loop waits; in CI all are.
@@ -100,7 +101,7 @@ async def test_hostile_inputs_are_refused_and_leave_nothing(scene: Scene, owner:
         if (after := await rows.sums(owner)) != before:
             wrong.append((name, "", "", "rows changed", str(dict(after.items() - before.items()))))
             before = after
-    print(f"{sent} hostile inputs to {len(scene.operations)} operations, seed {SEED}")  # noqa: T201  # shown with -rP
+    tell(f"{sent} hostile inputs to {len(scene.operations)} operations, seed {SEED}")
     assert wrong == []
     assert sent >= (20_000 if WHOLE else 2_500)
     assert set(scene.operations) == set(OPERATIONS)

@@ -19,6 +19,7 @@ from tests.fuzz.runs import EXAMPLES, SEED, WHOLE, Caller, run
 from tests.start.services import Service
 from tests.support.actors import Actor, Tenancy, new_tenancy
 from tests.support.places import Place, furnish
+from tests.support.telling import tell
 
 # The coverage phase alone makes thousands of cases: it is left to CI.
 PHASES = "examples,coverage,fuzzing,stateful" if WHOLE else "examples,fuzzing,stateful"
@@ -92,7 +93,7 @@ async def test_the_service_keeps_what_its_document_promises(
 
     for one in runs:
         told = f"schemathesis as {one.name}: {one.cases} cases, {one.answers.total()} answers, seed {SEED}"
-        print(told)  # noqa: T201  # shown with -rP
+        tell(told)
     assert await scene.beyond(owner) == before
     for one in runs:
         assert one.report["complete"], one.told

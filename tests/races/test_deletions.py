@@ -11,6 +11,7 @@ from tests.races.conftest import Meeting
 from tests.races.rounds import ROUNDS, told
 from tests.support.actors import Actor
 from tests.support.team import new_implementation
+from tests.support.telling import tell
 
 Refer = Callable[[Actor], Awaitable[httpx.Response]]
 REFUSED = {
@@ -100,4 +101,4 @@ async def test_a_deletion_meets_what_refers(
         # It is there if and only if something refers to it, and its deletion was refused.
         assert there == any(answer.is_success for answer in referring) == (not gone.is_success)
         assert {told(answer) for answer in (gone, *referring) if not answer.is_success} <= REFUSED
-    print(f"still there: {outcomes}")  # noqa: T201  # shown with -rP
+    tell(f"still there: {outcomes}")

@@ -9,6 +9,7 @@ import httpx
 from tests.races.conftest import Meeting
 from tests.races.rounds import ROUNDS, told
 from tests.support.team import PRACTICES, Team, new_team
+from tests.support.telling import tell
 
 _PARTS = {
     "assessments": "id",
@@ -87,7 +88,7 @@ async def test_a_vote_meets_the_close_and_the_end(meeting: Meeting) -> None:
         if ended.is_success:
             await end.check()
         outcomes[ended.status_code] += 1
-    print(outcomes)  # noqa: T201  # shown with -rP
+    tell(outcomes)
 
 
 async def test_every_change_meets_the_end(meeting: Meeting) -> None:

@@ -12,6 +12,7 @@ from tests.races.rounds import ROUNDS, told
 from tests.races.test_ends import of_one_mind, whole
 from tests.support.actors import Actor
 from tests.support.team import PRACTICES, Team, new_team
+from tests.support.telling import tell
 
 VOTES = "select practice from votes where tenant_id = $1 and assessment_id = $2 order by practice"
 
@@ -51,7 +52,7 @@ async def test_votes_meet_the_deletion_of_their_assessment(meeting: Meeting) -> 
         assert {told(vote) for vote in first + second} <= {(201, None), *refused}
         assert not any((await whole(meeting, team.assessment["id"])).values())
         outcomes.update(told(vote) for vote in first + second)
-    print(outcomes)  # noqa: T201  # shown with -rP
+    tell(outcomes)
 
 
 async def test_paper_votes_meet_the_move_out_of_their_facilitators_reach(meeting: Meeting) -> None:
@@ -78,4 +79,4 @@ async def test_paper_votes_meet_the_move_out_of_their_facilitators_reach(meeting
         meeting.answers += late
         assert {told(vote) for vote in late} == {(404, "not_found")}
         outcomes.update(told(vote) for vote in first + second)
-    print(outcomes)  # noqa: T201  # shown with -rP
+    tell(outcomes)

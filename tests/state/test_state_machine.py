@@ -21,6 +21,7 @@ from tests.state.machine import Machine
 from tests.state.model.world import Caller
 from tests.support.actors import new_tenancy
 from tests.support.database import Urls
+from tests.support.telling import tell
 
 THOROUGH = bool(os.environ.get("CI"))
 SEEDS = (20261005, 20261006, 20261007) if THOROUGH else (20261005,)
@@ -61,13 +62,13 @@ async def test_whatever_the_order_the_service_does_what_the_model_says(around: S
     before, requests, started = around.steps, around.requests, time.monotonic()
     await anyio.to_thread.run_sync(lambda: run_state_machine_as_test(machine, settings=settings))
     told = f"{around.steps - before} steps, {around.requests - requests} requests"
-    print(f"seed {seed}: {told}, {time.monotonic() - started:.0f} s")  # noqa: T201  # shown with -rP
+    tell(f"seed {seed}: {told}, {time.monotonic() - started:.0f} s")
 
 
 def test_there_were_steps_enough(around: Surroundings) -> None:
     """And in every part of the domain much was met, refused and not."""
     met = Counter(rule.partition(".")[0] for rule, *_ in around.seen)
-    print(f"{around.steps} steps, seeds {SEEDS}; kinds of answer: {dict(met)}")  # noqa: T201  # shown with -rP
+    tell(f"{around.steps} steps, seeds {SEEDS}; kinds of answer: {dict(met)}")
     assert around.steps >= (8_000 if THOROUGH else RUNS * STEPS // 2)
     if THOROUGH:
         assert all(met[part] >= least for part, least in LEAST.items()), around.seen

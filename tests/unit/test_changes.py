@@ -1,6 +1,7 @@
 """Rows that are written without a unit of work have every column, and the model's defaults."""
 
 import pytest
+from sqlalchemy import inspect
 
 from app.action_items.models import ActionItem, ActionStatus
 from app.db.changes import Insertion, _Together, insertion
@@ -16,7 +17,7 @@ ITEM = {"organization_id": uuid7(), "practices": ["P1"], "title": "Title", "titl
 
 @pytest.mark.parametrize("table", [ActionItem, AuditEvent, OutboxEvent, Organization])
 def test_every_column_that_is_not_computed_is_written(table: type[ActionItem]) -> None:
-    columns = {column.name for column in table.__table__.columns if column.computed is None}  # type: ignore[attr-defined]
+    columns = {column.name for column in inspect(table).local_table.columns if column.computed is None}
     assert insertion(table).columns == columns
     statement = _Together(Insertion(table))
     assert statement.sql.startswith("INSERT INTO")
