@@ -20,15 +20,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import __version__
 from app.access import keys as key_service
 from app.access.models import ApiKey
-from app.db.attach import check_revision, owner_engine, provided
-from app.db.embedded import EmbeddedPostgresError
-from app.db.migrate import migrate as migrate_database
+from app.db.schema.migrate import migrate as migrate_database
 from app.db.transaction import Tx
+from app.embedded_postgres.attach import check_revision, owner_engine, provided
+from app.embedded_postgres.server import EmbeddedPostgresError
 from app.errors import AppError, OperatorError
 from app.principal import Role
+from app.provisioning import create_tenant, list_tenants, operators_transaction
 from app.schemas import Instant, Name, TimeZone
 from app.settings import Settings, load_settings
-from app.tenants import create_tenant, list_tenants, operators_transaction
 from app.tree.models import OrganizationKind
 
 Result = TypeVar("Result")
@@ -112,7 +112,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Instead of FA_PORT; 0 takes a free one.")] = None,
 ) -> None:
     """Run the service, on an embedded PostgreSQL unless FA_DATABASE_URL names another."""
-    from app.serve import serve as serve_until_told  # noqa: PLC0415  # only this needs the web framework: a second
+    from app.server.run import serve as serve_until_told  # noqa: PLC0415  # only this needs the web framework: a second
 
     chosen = {"host": host, "port": port}
     serve_until_told(load_settings(**{name: value for name, value in chosen.items() if value is not None}))

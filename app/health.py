@@ -6,11 +6,11 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ConfigDict, Field
 from sqlalchemy import text
 
-from app.db.migrate import head
-from app.db.reads import Read as Statement
+from app.db.schema.migrate import head
+from app.db.statement import Read as Statement
 from app.errors import AppError, Unavailable
-from app.http.calls import Service, check_query
-from app.http.respond import JSON, to_bytes
+from app.http.context import AppState, check_query
+from app.http.responses import JSON, to_bytes
 from app.schemas import Read
 
 router = APIRouter(prefix="/healthz", tags=["health"], dependencies=[Depends(check_query)])
@@ -43,7 +43,7 @@ async def get_liveness() -> Response:
 @router.get("/ready", response_model=Ready)
 async def get_ready_state(request: Request) -> Response:
     """Say whether the database answers and its schema is this release's."""
-    service: Service = request.app.state.service
+    service: AppState = request.app.state.app_state
     try:
         row = await service.database.reads.fetch_one(_REVISION)
     except AppError:

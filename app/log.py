@@ -14,10 +14,10 @@ from functools import lru_cache
 
 from app.settings import Settings
 
-TellRequest = Callable[[str, str | None, int, float, str], None]
+LogRequest = Callable[[str, str | None, int, float, str], None]
 
 
-def request_teller(settings: Settings) -> TellRequest | None:
+def request_logger(settings: Settings) -> LogRequest | None:
     """What logs one line a request, in the form of the other lines; None where that is below the level.
 
     Every request passes here, so the line is made by hand: the pipeline costs more than serving from a cache does.
@@ -35,14 +35,14 @@ def request_teller(settings: Settings) -> TellRequest | None:
     lines = _Lines()
     atexit.register(lines.write)
 
-    def tell(method: str, route: str | None, status: int, milliseconds: float, request_id: str) -> None:
+    def log_request(method: str, route: str | None, status: int, milliseconds: float, request_id: str) -> None:
         named = (f'"{route}"' if route else "null") if as_json else route or ""
         # A method is the caller's own word; a route and a request id have been checked.
         known = method if method.isalpha() else "?"
         second, rest = divmod(time.time_ns() // 1000, 1_000_000)
         lines.add(form.format(known, named, status, milliseconds, request_id, _second(second), rest))
 
-    return tell
+    return log_request
 
 
 @lru_cache(maxsize=4)

@@ -12,21 +12,22 @@ from pydantic.alias_generators import to_camel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__, health, log
+from app.access import router as accounts
 from app.access.authenticate import Authenticator
 from app.access.operations import OPERATIONS
-from app.accounts import router as accounts
 from app.action_items import router as action_items
-from app.assessments import reads as assessment_reads
+from app.assessments import queries as assessment_reads
 from app.assessments import routers as assessments
 from app.db.base import now
 from app.db.engine import open_database
-from app.db.migrate import load_models
+from app.db.schema.migrate import load_models
 from app.docs import routes as docs
-from app.http import openapi, problems
-from app.http.calls import Service
-from app.http.guard import Guard
-from app.http.queries import describe_query
-from app.http.shortcut import Index, Reads, Writes
+from app.http import problems
+from app.http.context import AppState
+from app.http.gateway import Guard
+from app.http.openapi import build
+from app.http.openapi.parameters import describe_query
+from app.http.route_index import Index, Reads, Writes
 from app.instruments import router as instruments
 from app.organizations import router as organizations
 from app.people import router as people
@@ -94,7 +95,7 @@ def create_app(
 
     authenticate = Authenticator(database.reads, clock, assessment_reads.SEAT_BY_TOKEN)
     app = _Application(
-        Service(settings, database, authenticate, authenticate.forget, clock),
+        AppState(settings, database, authenticate, authenticate.invalidate, clock),
         shortcut=shortcut,
         title="Facilitative administration readiness",
         version=__version__,
@@ -113,7 +114,7 @@ def create_app(
     for router in _ROUTERS:
         _mount(app, router)
     problems.install(app)
-    openapi.install(app, lambda operation: OPERATIONS[operation].published())
+    build.install(app, lambda operation: OPERATIONS[operation].published())
     if settings.docs:
         docs.install(app)
     return app
@@ -127,9 +128,9 @@ class _Application(FastAPI):
         shortcut: serve by the index.
     """
 
-    def __init__(self, service: Service, *, shortcut: bool, **kwargs: Any) -> None:
+    def __init__(self, service: AppState, *, shortcut: bool, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.state.service = service
+        self.state.app_state = service
         self._service = service
         self._shortcut = shortcut
 
@@ -143,17 +144,17 @@ class _Application(FastAPI):
     def build_middleware_stack(self) -> ASGIApp:
         """The layers a request passes, the outermost returned; made at the first request."""
         settings = self._service.settings
-        tell = log.request_teller(settings)
+        log_request = log.request_logger(settings)
         index = Index(route for route in self.routes if isinstance(route, APIRoute))
         layers: ASGIApp = Guard(
             super().build_middleware_stack(),
             answer=Writes(service=self._service, index=index) if self._shortcut else None,
             max_body_bytes=settings.max_body_bytes,
             seconds=settings.request_seconds,
-            tell=tell,
+            log_request=log_request,
         )
         if self._shortcut:
-            layers = Reads(layers, service=self._service, index=index, tell=tell)
+            layers = Reads(layers, service=self._service, index=index, log_request=log_request)
         if settings.cors_origins:
             layers = CORSMiddleware(
                 layers,

@@ -165,19 +165,19 @@ class Resource(Addressable):
     updated_at: datetime = Field(description="UTC.")
 
 
-WithheldReason = Literal["secret_not_replayable", "dry_run"]
+RedactionReason = Literal["secret_not_replayable", "dry_run"]
 
 
 class WithToken(Read):
     """An answer that shows a secret once."""
 
     token: str | None = Field(description="Shown this once; null with `token_reason`.")
-    token_reason: WithheldReason | None = Field(
+    token_reason: RedactionReason | None = Field(
         description="`secret_not_replayable`: the request was answered before and the secret shown then; `dry_run`: "
         "none was made. Null beside a token."
     )
 
-    def withheld(self, reason: WithheldReason) -> Self:
+    def redacted(self, reason: RedactionReason) -> Self:
         """The same without the secret."""
         return self.model_copy(update={"token": None, "token_reason": reason})
 

@@ -1,4 +1,4 @@
-"""Runs migrations over asyncpg, on the connection that `app.db.migrate` opened or the settings name."""
+"""Runs migrations over asyncpg, on the connection that `app.db.schema.migrate` opened or the settings name."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from sqlmodel.sql.sqltypes import AutoString
 
 from app.db.base import metadata
-from app.db.migrate import load_models
+from app.db.schema.migrate import load_models
 from app.errors import OperatorError
 from app.settings import load_settings
 

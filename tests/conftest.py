@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app import log
-from app.db.migrate import migrate
+from app.db.schema.migrate import migrate
 from app.main import create_app
 from app.settings import Settings
 from tests.support.actors import Actor, Tenancy, new_tenancy
@@ -73,7 +73,7 @@ async def app(settings: Settings) -> AsyncIterator[FastAPI]:
     log.configure(settings)
     made = create_app(settings)
     yield made
-    await made.state.service.database.close()
+    await made.state.app_state.database.close()
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sqlmodel import col
 from app.access import credentials
 from app.access.credentials import Credential, KeyExpired, KeyRevoked, TokenRevoked
 from app.access.models import ApiKey, PrincipalRecord, RoleGrant
-from app.db.reads import Read, ReadPool, Row
+from app.db.statement import Read, ReadPool, Row
 from app.errors import Unauthorized
 from app.principal import Grant, Principal, Role, Seat, SeatKind
 from app.tree.models import Organization, Tenant
@@ -109,7 +109,7 @@ class Authenticator:
             self._remembered[authorization or ""] = (time.monotonic() + _REMEMBERED_SECONDS, principal)
         return principal
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Drop what is remembered, so that a change of grants or of the tree holds at once in this process."""
         self._forgotten += 1
         self._remembered.clear()

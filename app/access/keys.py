@@ -10,7 +10,7 @@ from app.access import credentials
 from app.access.models import ApiKey, PrincipalRecord, RoleGrant
 from app.db.transaction import Tx
 from app.errors import NotFound
-from app.outbox import record
+from app.events.record import record_event
 from app.principal import Role
 from app.tree.organizations import load_organization
 
@@ -41,7 +41,7 @@ async def create_key(
     shown, secret_hash = credentials.issue(credentials.API_KEY, tx.tenant_id)
     key = ApiKey(tenant_id=tx.tenant_id, principal_id=principal.id, secret_hash=secret_hash, expires_at=expires_at)
     tx.session.add(key)
-    record(
+    record_event(
         tx,
         "api_key.created",
         key.id,
@@ -88,5 +88,5 @@ async def revoke_key(tx: Tx, key_id: UUID) -> ApiKey:
     if key.revoked_at is None:
         key.revoked_at = tx.now
         tx.touch(key)
-        record(tx, "api_key.revoked", key.id)
+        record_event(tx, "api_key.revoked", key.id)
     return key

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.action_items import batch_service, reads, service
+from app.action_items import batch_service, queries, service
 from app.action_items.errors import (
     InactiveOwner,
     InactiveVerifier,
@@ -35,14 +35,14 @@ from app.action_items.schemas import (
 )
 from app.assessments.errors import SealedVotes, UnknownAssessment, UnknownPractice
 from app.errors import Frozen, InvalidTransition, NotFound, PreconditionFailed, ReasonRequired
-from app.http.calls import CallDep
+from app.http.context import ContextDep
 from app.http.etags import etag
-from app.http.openapi import IF_MATCH
-from app.http.pages import page
+from app.http.openapi.build import IF_MATCH
+from app.http.pagination import page
 from app.http.problems import problems
-from app.http.respond import tagged
+from app.http.responses import tagged
 from app.http.write import write
-from app.organizations.reads import sight
+from app.organizations.queries import visible_paths
 from app.organizations.service import OrganizationArchived
 from app.schemas import Day, Page
 
@@ -53,11 +53,13 @@ AsOf = Annotated[
 
 
 @router.get("", response_model=Page[ActionItemRead], responses=problems(NotFound))
-async def list_action_items(call: CallDep, query: Annotated[ActionItemQuery, Query()]) -> Response:
+async def list_action_items(context: ContextDep, query: Annotated[ActionItemQuery, Query()]) -> Response:
     """List the action items in sight."""
-    within = await sight(call, call.principal, query.subtree)
-    caller = reads.caller(call.principal, call.now, query.as_of)
-    return await page(call, reads.list_for(call.principal), query, scopes=within, caller=caller, as_of=query.as_of)
+    within = await visible_paths(context, context.principal, query.subtree)
+    caller = queries.caller(context.principal, context.now, query.as_of)
+    return await page(
+        context, queries.list_for(context.principal), query, scopes=within, caller=caller, as_of=query.as_of
+    )
 
 
 @router.post(
@@ -78,9 +80,9 @@ async def list_action_items(call: CallDep, query: Annotated[ActionItemQuery, Que
         InactiveOwner,
     ),
 )
-async def create_action_item(call: CallDep, body: ActionItemCreate) -> Response:
+async def create_action_item(context: ContextDep, body: ActionItemCreate) -> Response:
     """Propose an action item, free or from a gap that an assessment found."""
-    return await write(call, service.create, body)
+    return await write(context, service.create, body)
 
 
 @router.patch(
@@ -88,9 +90,9 @@ async def create_action_item(call: CallDep, body: ActionItemCreate) -> Response:
     response_model=ActionItemBatch,
     responses=problems(NotFound, Frozen, PracticeRequired, UnknownOwner, InactiveOwner, PreconditionFailed),
 )
-async def update_action_items(call: CallDep, body: ActionItemsPatch) -> Response:
+async def update_action_items(context: ContextDep, body: ActionItemsPatch) -> Response:
     """Change many action items, all or none."""
-    return await write(call, batch_service.patch_many, body)
+    return await write(context, batch_service.patch_many, body)
 
 
 @router.post(
@@ -111,16 +113,16 @@ async def update_action_items(call: CallDep, body: ActionItemsPatch) -> Response
         InactiveOwner,
     ),
 )
-async def create_action_items(call: CallDep, body: ActionItemsCreate) -> Response:
+async def create_action_items(context: ContextDep, body: ActionItemsCreate) -> Response:
     """Propose many action items, all or none."""
-    return await write(call, batch_service.create_many, body)
+    return await write(context, batch_service.create_many, body)
 
 
 @router.get("/{action_item_id}", response_model=ActionItemRead)
-async def get_action_item(call: CallDep, action_item_id: UUID, as_of: AsOf = None) -> Response:
+async def get_action_item(context: ContextDep, action_item_id: UUID, as_of: AsOf = None) -> Response:
     """Read one action item."""
-    version, body = await reads.get_rendered(call, call.principal, action_item_id, now=call.now, as_of=as_of)
-    return tagged(call, body, etag(version, body))
+    version, body = await queries.get_rendered(context, context.principal, action_item_id, now=context.now, as_of=as_of)
+    return tagged(context, body, etag(version, body))
 
 
 @router.patch(
@@ -129,9 +131,9 @@ async def get_action_item(call: CallDep, action_item_id: UUID, as_of: AsOf = Non
     responses=problems(Frozen, PracticeRequired, UnknownOwner, InactiveOwner),
     openapi_extra=IF_MATCH,
 )
-async def update_action_item(call: CallDep, action_item_id: UUID, body: ActionItemPatch) -> Response:
+async def update_action_item(context: ContextDep, action_item_id: UUID, body: ActionItemPatch) -> Response:
     """Change an action item."""
-    return await write(call, service.patch, action_item_id, body)
+    return await write(context, service.patch, action_item_id, body)
 
 
 @router.delete(
@@ -141,9 +143,9 @@ async def update_action_item(call: CallDep, action_item_id: UUID, body: ActionIt
     responses=problems(Frozen),
     openapi_extra=IF_MATCH,
 )
-async def delete_action_item(call: CallDep, action_item_id: UUID) -> Response:
+async def delete_action_item(context: ContextDep, action_item_id: UUID) -> Response:
     """Delete an action item that was not verified, with its notes and its history."""
-    return await write(call, service.remove, action_item_id)
+    return await write(context, service.remove, action_item_id)
 
 
 @router.post(
@@ -160,30 +162,30 @@ async def delete_action_item(call: CallDep, action_item_id: UUID) -> Response:
     ),
     openapi_extra=IF_MATCH,
 )
-async def transition_action_item(call: CallDep, action_item_id: UUID, body: ActionItemTransition) -> Response:
+async def transition_action_item(context: ContextDep, action_item_id: UUID, body: ActionItemTransition) -> Response:
     """Move an action item to its next status."""
-    return await write(call, service.transition, action_item_id, body)
+    return await write(context, service.transition, action_item_id, body)
 
 
 @router.get("/{action_item_id}/notes", response_model=Page[ActionItemNoteRead])
 async def list_action_item_notes(
-    call: CallDep, action_item_id: UUID, query: Annotated[RecordQuery, Query()]
+    context: ContextDep, action_item_id: UUID, query: Annotated[RecordQuery, Query()]
 ) -> Response:
     """List an action item's progress notes, oldest first."""
-    item = await reads.row_of(call, call.principal, action_item_id, "listActionItemNotes")
-    return await page(call, reads.NOTES, query, action_item_id=item["id"])
+    item = await queries.row_of(context, context.principal, action_item_id, "listActionItemNotes")
+    return await page(context, queries.NOTES, query, action_item_id=item["id"])
 
 
 @router.post("/{action_item_id}/notes", status_code=201, response_model=ActionItemNoteRead, responses=problems(Frozen))
-async def add_action_item_note(call: CallDep, action_item_id: UUID, body: ActionItemNoteCreate) -> Response:
+async def add_action_item_note(context: ContextDep, action_item_id: UUID, body: ActionItemNoteCreate) -> Response:
     """Add a progress note to an action item."""
-    return await write(call, service.add_note, action_item_id, body)
+    return await write(context, service.add_note, action_item_id, body)
 
 
 @router.get("/{action_item_id}/history", response_model=Page[ActionItemChangeRead])
 async def list_action_item_history(
-    call: CallDep, action_item_id: UUID, query: Annotated[RecordQuery, Query()]
+    context: ContextDep, action_item_id: UUID, query: Annotated[RecordQuery, Query()]
 ) -> Response:
     """List the moves of an action item's status, oldest first: who, when, why."""
-    item = await reads.row_of(call, call.principal, action_item_id, "listActionItemHistory")
-    return await page(call, reads.HISTORY, query, action_item_id=item["id"])
+    item = await queries.row_of(context, context.principal, action_item_id, "listActionItemHistory")
+    return await page(context, queries.HISTORY, query, action_item_id=item["id"])

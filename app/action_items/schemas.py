@@ -9,7 +9,7 @@ from pydantic import MISSING, AfterValidator, ConfigDict, Field, StringConstrain
 from pydantic_core import PydanticCustomError
 
 from app.action_items.models import ActionStatus, Effort
-from app.http.pages import ListQuery
+from app.http.pagination import ListQuery
 from app.schemas import Body, Day, Flag, Instant, Line, Patch, Prose, Read, Resource, Search, Transition
 
 

@@ -5,8 +5,7 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from app.access.policy import require
-from app.action_items import reads
-from app.action_items.course import FINAL, MOVES, WITH_REASON
+from app.action_items import queries
 from app.action_items.errors import (
     InactiveOwner,
     InactiveVerifier,
@@ -18,9 +17,9 @@ from app.action_items.errors import (
     VerifierUnexpected,
     at,
 )
+from app.action_items.lifecycle import FINAL, TRANSITIONS, WITH_REASON
+from app.action_items.locking import lock_organization_and_owner
 from app.action_items.models import ActionItem, ActionItemChange, ActionItemNote, ActionStatus
-from app.action_items.origin import origin_of
-from app.action_items.placing import place_for
 from app.action_items.schemas import (
     ActionItemCreate,
     ActionItemNoteCreate,
@@ -29,9 +28,10 @@ from app.action_items.schemas import (
     ActionItemRead,
     ActionItemTransition,
 )
+from app.action_items.source import origin_of
 from app.db.transaction import Tx
 from app.errors import Frozen, Invalid, InvalidTransition, NotFound, ReasonRequired
-from app.outbox import record
+from app.events.record import record_event
 from app.people.models import Person
 from app.tree.models import Organization
 
@@ -49,7 +49,7 @@ async def create(tx: Tx, body: ActionItemCreate) -> ActionItemRead:
         UnknownOwner, InactiveOwner: this person can own nothing here.
     """
     origin = await origin_of(tx, body)
-    place = await place_for(tx, origin.organization_id, body.owner_id)
+    place = await lock_organization_and_owner(tx, origin.organization_id, body.owner_id)
     item = tx.insert(
         ActionItem,
         organization_id=origin.organization_id,
@@ -66,14 +66,14 @@ async def create(tx: Tx, body: ActionItemCreate) -> ActionItemRead:
     )
     _keep_move(tx, item["id"], None, item["status"], None)
     assessment_id = None if body.assessment_id is None else str(body.assessment_id)
-    record(
+    record_event(
         tx,
         "action_item.created",
         item["id"],
         organization_id=origin.organization_id,
         data={"assessment_id": assessment_id, "practices": body.practices},
     )
-    return reads.present(tx.principal, {**item, **place}, tx.now)
+    return queries.present(tx.principal, {**item, **place}, tx.now)
 
 
 async def patch(tx: Tx, action_item_id: UUID, body: ActionItemPatch) -> ActionItemRead:
@@ -99,14 +99,14 @@ async def patch(tx: Tx, action_item_id: UUID, body: ActionItemPatch) -> ActionIt
         setattr(item, name, value)
     item.title_key = item.title.casefold()
     tx.touch(item)
-    record(
+    record_event(
         tx,
         "action_item.updated",
         item.id,
         organization_id=item.organization_id,
         data={"fields": sorted(changes)},
     )
-    return await reads.get(tx, tx.principal, item.id, now=tx.now)
+    return await queries.get(tx, tx.principal, item.id, now=tx.now)
 
 
 async def transition(tx: Tx, action_item_id: UUID, body: ActionItemTransition) -> ActionItemRead:
@@ -123,8 +123,8 @@ async def transition(tx: Tx, action_item_id: UUID, body: ActionItemTransition) -
     item = await _held(tx, action_item_id, "transitionActionItem")
     tx.expect(item)
     before = item.status
-    if body.to not in MOVES[before]:
-        raise InvalidTransition(before, MOVES[before])
+    if body.to not in TRANSITIONS[before]:
+        raise InvalidTransition(before, TRANSITIONS[before])
     if body.to in WITH_REASON and body.reason is None:
         raise at(ReasonRequired, "reason")
     await _verify(tx, item, body)
@@ -135,14 +135,14 @@ async def transition(tx: Tx, action_item_id: UUID, body: ActionItemTransition) -
         item.done_at = None
     tx.touch(item)
     _keep_move(tx, item.id, before, item.status, body.reason)
-    record(
+    record_event(
         tx,
         f"action_item.{body.to.value}",
         item.id,
         organization_id=item.organization_id,
         data={"from": before.value, "to": body.to.value},
     )
-    return await reads.get(tx, tx.principal, item.id, now=tx.now)
+    return await queries.get(tx, tx.principal, item.id, now=tx.now)
 
 
 async def remove(tx: Tx, action_item_id: UUID) -> None:
@@ -158,7 +158,7 @@ async def remove(tx: Tx, action_item_id: UUID) -> None:
     if item.status is ActionStatus.VERIFIED:
         raise Frozen("What was verified stays on record.")
     await tx.session.delete(item)
-    record(tx, "action_item.deleted", item.id, organization_id=item.organization_id)
+    record_event(tx, "action_item.deleted", item.id, organization_id=item.organization_id)
 
 
 async def add_note(tx: Tx, action_item_id: UUID, body: ActionItemNoteCreate) -> ActionItemNoteRead:
@@ -177,7 +177,7 @@ async def add_note(tx: Tx, action_item_id: UUID, body: ActionItemNoteCreate) -> 
         author_id=tx.principal.id,
         author_name=tx.principal.name,
     )
-    record(
+    record_event(
         tx,
         "action_item.note_added",
         item.id,

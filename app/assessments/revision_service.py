@@ -6,9 +6,9 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from app.assessments import reads
+from app.assessments import queries
 from app.assessments.errors import NotFinal, RevisionExists
-from app.assessments.held import hold
+from app.assessments.locking import lock_assessment
 from app.assessments.models import (
     AdministrationRecord,
     Assessment,
@@ -23,7 +23,7 @@ from app.assessments.schemas import AssessmentRead, RevisionCreate
 from app.db.base import Versioned
 from app.db.ids import uuid7
 from app.db.transaction import Tx
-from app.outbox import record
+from app.events.record import record_event
 
 Part = TypeVar("Part", bound=Versioned)
 # What a copy does not take over: its own identity, and the tokens, each of which opens one seat of one assessment.
@@ -42,7 +42,7 @@ async def revise(tx: Tx, assessment_id: UUID, body: RevisionCreate) -> Assessmen
         NotFinal: the assessment is not final.
         RevisionExists: it has a revision that is not void.
     """
-    held = await hold(tx, assessment_id, "reviseAssessment", lock="update")
+    held = await lock_assessment(tx, assessment_id, "reviseAssessment", lock="update")
     corrected = held.assessment
     if corrected.state is not AssessmentState.FINAL:
         raise NotFinal
@@ -71,14 +71,14 @@ async def revise(tx: Tx, assessment_id: UUID, body: RevisionCreate) -> Assessmen
         actor_id=tx.principal.id,
         actor_name=tx.principal.name,
     )
-    record(
+    record_event(
         tx,
         "assessment.revised",
         revision.id,
         organization_id=revision.organization_id,
         data={"supersedes_id": str(corrected.id)},
     )
-    return await reads.get(tx, tx.principal, revision.id)
+    return await queries.get(tx, tx.principal, revision.id)
 
 
 async def _has_revision(tx: Tx, corrected: Assessment) -> bool:

@@ -1,17 +1,22 @@
-"""The assessments' own routes; moves are in `app.readiness.router`, where finalizing meets scoring."""
+"""The routes of assessments."""
 
 from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.assessments import reads, revision_service, service
+from app.assessments import queries, revision_service, service, transitions
 from app.assessments.errors import (
+    AdministrationMissing,
     ConfidentialUnavailable,
+    ConsensusLacksNote,
     FrozenAtOpening,
+    InsufficientCoverage,
     NotFinal,
+    ProvisionalPractice,
     RevisionExists,
     UnknownReference,
+    UnscoredPractice,
     VoidFirst,
     WindowReversed,
 )
@@ -22,18 +27,19 @@ from app.assessments.schemas import (
     AssessmentPatch,
     AssessmentQuery,
     AssessmentRead,
+    AssessmentTransition,
     RevisionCreate,
 )
-from app.db.failures import InUse
-from app.errors import Frozen, NotFound
-from app.http.calls import CallDep
+from app.db.errors import InUse
+from app.errors import Frozen, InvalidTransition, NotFound, ReasonRequired
+from app.http.context import ContextDep
 from app.http.etags import etag
-from app.http.openapi import IF_MATCH
-from app.http.pages import page
+from app.http.openapi.build import IF_MATCH
+from app.http.pagination import page
 from app.http.problems import problems
-from app.http.respond import tagged
+from app.http.responses import tagged
 from app.http.write import write
-from app.organizations.reads import sight
+from app.organizations.queries import visible_paths
 from app.organizations.service import OrganizationArchived
 from app.schemas import Page
 
@@ -41,10 +47,10 @@ router = APIRouter(prefix="/v1/assessments", tags=["assessments"])
 
 
 @router.get("", response_model=Page[AssessmentRead], responses=problems(NotFound))
-async def list_assessments(call: CallDep, query: Annotated[AssessmentQuery, Query()]) -> Response:
+async def list_assessments(context: ContextDep, query: Annotated[AssessmentQuery, Query()]) -> Response:
     """List the assessments in sight."""
-    within = await sight(call, call.principal, query.subtree)
-    return await page(call, reads.LIST, query, scopes=within, caller=reads.caller(call.principal))
+    within = await visible_paths(context, context.principal, query.subtree)
+    return await page(context, queries.LIST, query, scopes=within, caller=queries.caller(context.principal))
 
 
 @router.post(
@@ -53,16 +59,16 @@ async def list_assessments(call: CallDep, query: Annotated[AssessmentQuery, Quer
     response_model=AssessmentRead,
     responses=problems(OrganizationArchived, UnknownReference, ConfidentialUnavailable, WindowReversed),
 )
-async def create_assessment(call: CallDep, body: AssessmentCreate) -> Response:
+async def create_assessment(context: ContextDep, body: AssessmentCreate) -> Response:
     """Create an assessment, as a draft."""
-    return await write(call, service.create, body)
+    return await write(context, service.create, body)
 
 
 @router.get("/{assessment_id}", response_model=AssessmentRead)
-async def get_assessment(call: CallDep, assessment_id: UUID) -> Response:
+async def get_assessment(context: ContextDep, assessment_id: UUID) -> Response:
     """Read one assessment."""
-    version, body = await reads.get_rendered(call, call.principal, assessment_id)
-    return tagged(call, body, etag(version, body))
+    version, body = await queries.get_rendered(context, context.principal, assessment_id)
+    return tagged(context, body, etag(version, body))
 
 
 @router.patch(
@@ -71,9 +77,9 @@ async def get_assessment(call: CallDep, assessment_id: UUID) -> Response:
     responses=problems(Frozen, FrozenAtOpening, UnknownReference, WindowReversed),
     openapi_extra=IF_MATCH,
 )
-async def update_assessment(call: CallDep, assessment_id: UUID, body: AssessmentPatch) -> Response:
+async def update_assessment(context: ContextDep, assessment_id: UUID, body: AssessmentPatch) -> Response:
     """Change an assessment that has not ended."""
-    return await write(call, service.patch, assessment_id, body)
+    return await write(context, service.patch, assessment_id, body)
 
 
 @router.delete(
@@ -83,9 +89,9 @@ async def update_assessment(call: CallDep, assessment_id: UUID, body: Assessment
     responses=problems(VoidFirst, InUse, Frozen),
     openapi_extra=IF_MATCH,
 )
-async def delete_assessment(call: CallDep, assessment_id: UUID) -> Response:
+async def delete_assessment(context: ContextDep, assessment_id: UUID) -> Response:
     """Delete a draft or a void assessment."""
-    return await write(call, service.remove, assessment_id)
+    return await write(context, service.remove, assessment_id)
 
 
 @router.post(
@@ -95,15 +101,35 @@ async def delete_assessment(call: CallDep, assessment_id: UUID) -> Response:
     responses=problems(NotFinal, RevisionExists),
     openapi_extra={"x-created-in": "/v1/assessments"},
 )
-async def revise_assessment(call: CallDep, assessment_id: UUID, body: RevisionCreate) -> Response:
+async def revise_assessment(context: ContextDep, assessment_id: UUID, body: RevisionCreate) -> Response:
     """Correct a final assessment by a revision that takes its place."""
-    return await write(call, revision_service.revise, assessment_id, body)
+    return await write(context, revision_service.revise, assessment_id, body)
 
 
 @router.get("/{assessment_id}/history", response_model=Page[AssessmentChangeRead])
 async def list_assessment_history(
-    call: CallDep, assessment_id: UUID, query: Annotated[AssessmentChangeQuery, Query()]
+    context: ContextDep, assessment_id: UUID, query: Annotated[AssessmentChangeQuery, Query()]
 ) -> Response:
     """List the moves of an assessment: who, when and why."""
-    await reads.row_of(call, call.principal, assessment_id, "listAssessmentHistory")
-    return await page(call, reads.HISTORY, query, assessment_id=assessment_id)
+    await queries.row_of(context, context.principal, assessment_id, "listAssessmentHistory")
+    return await page(context, queries.HISTORY, query, assessment_id=assessment_id)
+
+
+@router.post(
+    "/{assessment_id}/transitions",
+    response_model=AssessmentRead,
+    responses=problems(
+        InvalidTransition,
+        ReasonRequired,
+        OrganizationArchived,
+        InsufficientCoverage,
+        AdministrationMissing,
+        UnscoredPractice,
+        ProvisionalPractice,
+        ConsensusLacksNote,
+    ),
+    openapi_extra=IF_MATCH,
+)
+async def transition_assessment(context: ContextDep, assessment_id: UUID, body: AssessmentTransition) -> Response:
+    """Move an assessment to its next state."""
+    return await write(context, transitions.transition, assessment_id, body)

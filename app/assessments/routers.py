@@ -2,7 +2,10 @@
 
 from fastapi import APIRouter
 
-from app.assessments import decision_router, router, seat_router, vote_router
+from app.assessments import router
+from app.assessments.consensus import router as decision_router
+from app.assessments.participants import router as seat_router
+from app.assessments.votes import router as vote_router
 
 ROUTERS: tuple[APIRouter, ...] = (
     router.router,

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import MISSING, ConfigDict, Field
 
 from app.assessments.models import AssessmentMode, AssessmentState
-from app.http.pages import ListQuery
+from app.http.pagination import ListQuery
 from app.programs.models import Stage
 from app.schemas import Body, Day, Flag, Instant, Name, Patch, Prose, Read, Resource, Transition
 

@@ -1,4 +1,4 @@
-"""Creating assessments, changing drafts, and every move but the last (finalizing is in `app.readiness`)."""
+"""Creating assessments, changing drafts, and the effects of a transition."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,8 +7,7 @@ from sqlalchemy import delete, func
 from sqlmodel import col, select
 
 from app.access.policy import organization_for
-from app.assessments import reads
-from app.assessments.course import MOVES, needs_reason
+from app.assessments import queries
 from app.assessments.errors import (
     ConfidentialUnavailable,
     FrozenAtOpening,
@@ -16,9 +15,10 @@ from app.assessments.errors import (
     VoidFirst,
     WindowReversed,
 )
-from app.assessments.frozen import find_instrument, find_profile, instrument_of, profile_of
-from app.assessments.held import Held, ensure_open, hold
+from app.assessments.lifecycle import TRANSITIONS, needs_reason
+from app.assessments.locking import Held, ensure_open, lock_assessment
 from app.assessments.models import Assessment, AssessmentChange, AssessmentState, Participant, PracticeRating
+from app.assessments.reference_data import find_instrument, find_profile, instrument_of, profile_of
 from app.assessments.schemas import (
     AskedMode,
     AssessmentCreate,
@@ -28,8 +28,8 @@ from app.assessments.schemas import (
 )
 from app.db.transaction import Tx
 from app.errors import FieldError, InvalidTransition, NotFound, ReasonRequired
+from app.events.record import record_event
 from app.organizations.service import ensure_active
-from app.outbox import record
 from app.programs.models import Implementation
 
 _FROZEN_AT_OPENING = frozenset({"instrument_version_id", "scoring_profile_id", "stage"})
@@ -77,14 +77,14 @@ async def create(tx: Tx, body: AssessmentCreate) -> AssessmentRead:
     tx.session.add(made)
     await tx.session.flush()
     _keep(tx, made, None, None)
-    record(
+    record_event(
         tx,
         "assessment.created",
         made.id,
         organization_id=organization.id,
         data={"implementation_id": str(implementation.id)},
     )
-    return await reads.get(tx, tx.principal, made.id)
+    return await queries.get(tx, tx.principal, made.id)
 
 
 async def patch(tx: Tx, assessment_id: UUID, body: AssessmentPatch) -> AssessmentRead:
@@ -98,7 +98,7 @@ async def patch(tx: Tx, assessment_id: UUID, body: AssessmentPatch) -> Assessmen
         UnknownReference: no such instrument version or profile.
         WindowReversed: it would close before it opens.
     """
-    held = await hold(tx, assessment_id, "updateAssessment", lock="update")
+    held = await lock_assessment(tx, assessment_id, "updateAssessment", lock="update")
     assessment = held.assessment
     tx.expect(assessment)
     ensure_open(assessment)
@@ -115,14 +115,14 @@ async def patch(tx: Tx, assessment_id: UUID, body: AssessmentPatch) -> Assessmen
     if assessment.opened_at is not None and assessment.administered_on is None:
         assessment.administered_on = assessment.opened_at.astimezone(held.timezone).date()
     tx.touch(assessment)
-    record(
+    record_event(
         tx,
         "assessment.updated",
         assessment.id,
         organization_id=assessment.organization_id,
         data={"fields": sorted(changes)},
     )
-    return await reads.get(tx, tx.principal, assessment.id)
+    return await queries.get(tx, tx.principal, assessment.id)
 
 
 async def remove(tx: Tx, assessment_id: UUID) -> None:
@@ -135,14 +135,14 @@ async def remove(tx: Tx, assessment_id: UUID) -> None:
         VoidFirst: it is under way.
         InUse: action items refer to it.
     """
-    assessment = (await hold(tx, assessment_id, "deleteAssessment", lock="update")).assessment
+    assessment = (await lock_assessment(tx, assessment_id, "deleteAssessment", lock="update")).assessment
     tx.expect(assessment)
     if assessment.state is AssessmentState.FINAL:
         ensure_open(assessment)
     if assessment.state not in {AssessmentState.DRAFT, AssessmentState.VOID}:
         raise VoidFirst
     await tx.session.delete(assessment)
-    record(tx, "assessment.deleted", assessment.id, organization_id=assessment.organization_id)
+    record_event(tx, "assessment.deleted", assessment.id, organization_id=assessment.organization_id)
 
 
 async def begin_move(tx: Tx, assessment_id: UUID, body: AssessmentTransition) -> Held:
@@ -154,11 +154,11 @@ async def begin_move(tx: Tx, assessment_id: UUID, body: AssessmentTransition) ->
         InvalidTransition: the state does not lead there.
         ReasonRequired: the move must say why.
     """
-    held = await hold(tx, assessment_id, "transitionAssessment", lock="update")
+    held = await lock_assessment(tx, assessment_id, "transitionAssessment", lock="update")
     state = held.assessment.state
     tx.expect(held.assessment)
-    if body.to not in MOVES[state]:
-        raise InvalidTransition(state.value, [to.value for to in MOVES[state]])
+    if body.to not in TRANSITIONS[state]:
+        raise InvalidTransition(state.value, [to.value for to in TRANSITIONS[state]])
     if needs_reason(state, body.to) and body.reason is None:
         error = FieldError("/body/reason", "reason_required", "This move must say why")
         raise ReasonRequired("Say why in `reason`.", errors=[error])
@@ -187,7 +187,7 @@ async def move(tx: Tx, held: Held, to: AssessmentState, reason: str | None) -> N
     tx.touch(assessment)
     _keep(tx, assessment, before, reason)
     reopened = before is AssessmentState.CONSENSUS and to is AssessmentState.COLLECTING
-    record(
+    record_event(
         tx,
         "assessment.reopened" if reopened else _EVENTS[to],
         assessment.id,

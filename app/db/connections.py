@@ -37,7 +37,7 @@ class Connection:
         rows = await self.raw._protocol.bind_execute(statement._state, arguments, "", int(one), False, None)
         return (rows[0] if rows else None) if one else rows
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Prepare everything anew."""
         self._prepared.clear()
 

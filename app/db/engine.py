@@ -8,7 +8,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.db.reads import ReadPool
+from app.db.statement import ReadPool
 from app.db.writes import WritePool
 from app.errors import OperatorError
 from app.settings import Settings

@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Record, Versioned
-from app.db.changes import Change, Values, insertion, send
-from app.db.reads import Read, Row
+from app.db.deferred_inserts import Change, Values, insertion, send
+from app.db.statement import Read, Row
 from app.db.writes import WriteConnection
 from app.errors import PreconditionFailed, PreconditionRequired
 from app.principal import Principal
@@ -113,7 +113,7 @@ class Tx:
             changes, self._changes = self._changes, []
             await send(self.connection, changes)
 
-    async def rehearse(self) -> None:
+    async def check_constraints(self) -> None:
         """Go as far as a commit would, and check every constraint."""
         await self.flush()
         await self.connection.raw.execute("set constraints all immediate")

@@ -137,7 +137,7 @@ class WritePool:
             except Exception as failed:
                 if isinstance(failed, asyncpg.InvalidCachedStatementError):
                     # A migration changed the table under a prepared statement.
-                    connection.forget()
+                    connection.invalidate()
                 # What went wrong first is what is told, not that it could not be rolled back either.
                 with suppress(Exception):
                     await self._end(connection)

@@ -20,7 +20,7 @@ from app.demo.scenes import AS_READ, FRESH, Scene, World, ago
 from app.demo.script import DemoScript
 from app.demo.story import ROOT, told
 from app.errors import OperatorError
-from app.tenants import DEMO_SLUG, begin_tenant, list_tenants, operator
+from app.provisioning import DEMO_SLUG, begin_tenant, list_tenants, operator
 
 _TENANT = "tenant"
 _FOUNDED = ago(places.FOUNDED, "14:00")

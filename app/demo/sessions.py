@@ -5,9 +5,10 @@ from datetime import timedelta
 from itertools import chain
 from uuid import UUID
 
-from app.assessments import decision_service, seat_service, vote_service
 from app.assessments import service as assessments
-from app.assessments.decision_schemas import (
+from app.assessments import transitions
+from app.assessments.consensus import service
+from app.assessments.consensus.schemas import (
     AdministrationPut,
     ChecklistAnswer,
     ConsensusPut,
@@ -15,15 +16,16 @@ from app.assessments.decision_schemas import (
     RolePresent,
 )
 from app.assessments.models import AssessmentState, ConsensusMethod
+from app.assessments.participants import service as seat_service
+from app.assessments.participants.schemas import ParticipantCreate
 from app.assessments.schemas import AssessmentCreate, AssessmentTransition
-from app.assessments.seat_schemas import ParticipantCreate
-from app.assessments.vote_schemas import VotesCast
+from app.assessments.votes import service as vote_service
+from app.assessments.votes.schemas import VotesCast
 from app.db.transaction import Tx
 from app.demo.sandbox import noon_of
 from app.demo.scenes import Scene, World, ago
 from app.demo.story import PRACTICES, Answers, Places, SeatTold, SessionTold
 from app.principal import Principal, Role, Seat, SeatKind
-from app.readiness import service as readiness
 
 _DRAFTED, _OPENED, _FIRST_VOTES = 14, 7, 6
 _AGAIN = "again"
@@ -86,7 +88,7 @@ def _created(told: SessionTold) -> Scene:
 def _moved(told: SessionTold, to: AssessmentState, name: str, at: timedelta, reason: str | None = None) -> Scene:
     async def move(tx: Tx, world: World) -> None:
         body = AssessmentTransition(to=to, reason=reason)
-        await readiness.transition(tx, world.the("assessments", told.key), body)
+        await transitions.transition(tx, world.the("assessments", told.key), body)
 
     return Scene(f"assessment/{told.key}/{name}", at, Role.FACILITATOR, move, changes=True)
 
@@ -188,7 +190,7 @@ def _agreed(told: SessionTold, practice: str, at: timedelta) -> Scene:
     )
 
     async def record(tx: Tx, world: World) -> None:
-        await decision_service.record_consensus(tx, world.the("assessments", told.key), practice, body)
+        await service.record_consensus(tx, world.the("assessments", told.key), practice, body)
 
     return Scene(f"consensus/{told.key}/{practice}", at, Role.FACILITATOR, record)
 
@@ -201,7 +203,7 @@ def _rated(told: SessionTold, practice: str, at: timedelta) -> Scene:
     )
 
     async def rate(tx: Tx, world: World) -> None:
-        await decision_service.rate_practice(tx, world.the("assessments", told.key), practice, body)
+        await service.rate_practice(tx, world.the("assessments", told.key), practice, body)
 
     return Scene(f"rating/{told.key}/{practice}", at, Role.FACILITATOR, rate)
 
@@ -218,6 +220,6 @@ def _administered(told: SessionTold) -> Scene:
     )
 
     async def record(tx: Tx, world: World) -> None:
-        await decision_service.record_administration(tx, world.the("assessments", told.key), body)
+        await service.record_administration(tx, world.the("assessments", told.key), body)
 
     return Scene(f"administration/{told.key}", ago(told.day, "16:40"), Role.FACILITATOR, record)

@@ -39,7 +39,7 @@ def request_id_of(asked: str | None) -> str:
     return f"{_PROCESS}{_next_number():08x}"
 
 
-class Answer(Response):
+class JSONBytes(Response):
     """A JSON body with the headers given, encoded already; or, without a body, what a 304 says."""
 
     def __init__(self, body: bytes, headers: Iterable[tuple[bytes, bytes]] = (), *, status_code: int = 200) -> None:
@@ -86,7 +86,7 @@ _SECURITY_LINES = _lines(SECURITY)
 
 
 def _write_whole(cycle: RequestResponseCycle, response: Response, request_id: str) -> None:
-    if type(response) is Answer:
+    if type(response) is JSONBytes:
         own = b"%bx-request-id: %b\r\n%b" % (_lines(response.raw_headers), request_id.encode("ascii"), _SECURITY_LINES)
     else:
         own = _lines(completed(response.raw_headers, request_id))

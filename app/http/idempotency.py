@@ -17,17 +17,17 @@ import asyncpg
 from fastapi import Response
 from sqlalchemy import Update, text, update
 
-from app.db.changes import Bind, Change
-from app.db.reads import Read, from_json
+from app.db.deferred_inserts import Bind, Change
+from app.db.statement import Read, from_json
 from app.db.transaction import Tx
 from app.errors import Conflict, FieldError, Invalid
-from app.http.calls import Call
+from app.http.context import RequestContext
 from app.http.models import IdempotencyKey
 from app.principal import Principal
 
-KEPT = timedelta(hours=24)
+RETENTION = timedelta(hours=24)
 #: How long a claim waits for whoever holds the key, as a setting of its transaction.
-PATIENCE = "lock_timeout = '2s'"
+LOCK_TIMEOUT = "lock_timeout = '2s'"
 _FORM = re.compile(r"[\x21-\x7e]{1,200}")
 
 
@@ -58,7 +58,7 @@ _CLAIM = Read(
         """
     )
 )
-_KEPT = Read(
+_STORED = Read(
     text(
         """
         select request_hash, status, headers, body from idempotency_keys
@@ -84,7 +84,7 @@ _FINISH = Change(_finish)
 
 
 @dataclass(slots=True)
-class Keyed:
+class IdempotentRequest:
     """A request with an Idempotency-Key."""
 
     principal: Principal
@@ -110,13 +110,13 @@ class Keyed:
             IdempotencyKeyReused: the key belongs to another request.
             IdempotencyRunning: another process still runs a request with this key.
         """
-        values = {**self._names, "request_hash": self.request_hash, "now": tx.now, "expired": tx.now - KEPT}
+        values = {**self._names, "request_hash": self.request_hash, "now": tx.now, "expired": tx.now - RETENTION}
         try:
             if await tx.fetch_one(_CLAIM, **values):
                 return None
         except asyncpg.LockNotAvailableError as error:
             raise IdempotencyRunning from error
-        [kept] = await tx.fetch(_KEPT, **self._names)
+        [kept] = await tx.fetch(_STORED, **self._names)
         if kept["request_hash"] != self.request_hash:
             raise IdempotencyKeyReused("Use a new key for a new request.")
         headers = {**from_json(kept["headers"]), "Idempotency-Replayed": "true"}
@@ -127,19 +127,19 @@ class Keyed:
         tx.change(_FINISH, {**self._names, "status": status, "body": body, "headers": dict(headers)})
 
 
-def keyed(call: Call) -> Keyed | None:
+def idempotent_request(context: RequestContext) -> IdempotentRequest | None:
     """Read the Idempotency-Key of a POST.
 
     Raises:
         Invalid: it is empty, too long or has other than visible ASCII characters.
     """
-    key, scope = call.header(b"idempotency-key"), call.scope
+    key, scope = context.header(b"idempotency-key"), context.scope
     if key is None or scope["method"] != "POST":
         return None
     if not _FORM.fullmatch(key):
         error = FieldError("/header/idempotency-key", "idempotency_key", "1 to 200 visible ASCII characters")
         raise Invalid("The Idempotency-Key is not valid.", errors=[error])
     told = hashlib.sha256(f"{scope['method']} {scope['path']}?".encode())
-    told.update(scope["query_string"] + b"\n" + (call.header(b"if-match") or "").encode() + b"\n")
+    told.update(scope["query_string"] + b"\n" + (context.header(b"if-match") or "").encode() + b"\n")
     told.update(scope["body"])
-    return Keyed(call.principal, key, told.digest())
+    return IdempotentRequest(context.principal, key, told.digest())

@@ -10,14 +10,14 @@ from fastapi import Response
 from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 
-from app.db.failures import may_try_again, of_database
+from app.db.errors import may_try_again, of_database
 from app.db.transaction import Tx
 from app.errors import Unavailable
-from app.http.calls import Call
+from app.http.context import RequestContext
 from app.http.etags import preconditions
-from app.http.idempotency import PATIENCE, IdempotencyRunning, Keyed, keyed
-from app.http.respond import JSON, stored, to_bytes
-from app.schemas import WithheldReason, WithToken
+from app.http.idempotency import LOCK_TIMEOUT, IdempotencyRunning, IdempotentRequest, idempotent_request
+from app.http.responses import JSON, stored, to_bytes
+from app.schemas import RedactionReason, WithToken
 
 Args = ParamSpec("Args")
 Do = Callable[[Tx], Awaitable[BaseModel | None]]
@@ -31,7 +31,7 @@ class Created(BaseModel):
 
 
 async def write(
-    call: Call,
+    context: RequestContext,
     do: Callable[Concatenate[Tx, Args], Awaitable[BaseModel | None]],
     *args: Args.args,
     **kwargs: Args.kwargs,
@@ -43,23 +43,23 @@ async def write(
     every constraint, and rolls back. A POST with an Idempotency-Key keeps its response in the same transaction.
     """
     # A rehearsal refuses the key that the change itself would refuse, and keeps none.
-    asked = keyed(call)
-    running = call.service.running
-    if asked is None or call.dry_run:
-        return await _run(call, None, lambda tx: do(tx, *args, **kwargs))
+    asked = idempotent_request(context)
+    running = context.app_state.running
+    if asked is None or context.dry_run:
+        return await _run(context, None, lambda tx: do(tx, *args, **kwargs))
     if asked.identity in running:
         raise IdempotencyRunning
     running.add(asked.identity)
     try:
-        return await _run(call, asked, lambda tx: do(tx, *args, **kwargs))
+        return await _run(context, asked, lambda tx: do(tx, *args, **kwargs))
     finally:
         running.discard(asked.identity)
 
 
-async def _run(call: Call, asked: Keyed | None, do: Do) -> Response:
+async def _run(context: RequestContext, asked: IdempotentRequest | None, do: Do) -> Response:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            return await _attempt(call, asked, do)
+            return await _attempt(context, asked, do)
         except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             # What a session sends fails with SQLAlchemy's errors, everything else with the driver's.
             if may_try_again(error) and attempt < _ATTEMPTS:
@@ -74,21 +74,21 @@ async def _run(call: Call, asked: Keyed | None, do: Do) -> Response:
     raise AssertionError("unreachable")
 
 
-async def _attempt(call: Call, asked: Keyed | None, do: Do) -> Response:
-    conditions = preconditions(call.header(b"if-match"), call.header(b"if-none-match"))
-    now, settings = call.now, () if asked is None else (PATIENCE,)
-    async with call.service.database.writes.transaction(call.tenant_id, *settings) as connection:
-        tx = Tx(connection, call.principal, now, call.scope["request_id"], conditions, call.dry_run)
+async def _attempt(context: RequestContext, asked: IdempotentRequest | None, do: Do) -> Response:
+    conditions = preconditions(context.header(b"if-match"), context.header(b"if-none-match"))
+    now, settings = context.now, () if asked is None else (LOCK_TIMEOUT,)
+    async with context.app_state.database.writes.transaction(context.tenant_id, *settings) as connection:
+        tx = Tx(connection, context.principal, now, context.scope["request_id"], conditions, context.dry_run)
         if asked is not None and (known := await asked.claim(tx)) is not None:
             return known
         value = await do(tx)
-        if call.dry_run:
-            await tx.rehearse()
-            return _rehearsed(value)
-        status, body, made = _render(call, value)
+        if context.dry_run:
+            await tx.check_constraints()
+            return _dry_run_response(value)
+        status, body, made = _render(context, value)
         if asked is not None:
-            kept = withheld(value, "secret_not_replayable")
-            asked.finish(tx, *((status, body, made) if kept is value else _render(call, kept)))
+            kept = redacted(value, "secret_not_replayable")
+            asked.finish(tx, *((status, body, made) if kept is value else _render(context, kept)))
         await tx.flush()
         await connection.commit()
     for hook in tx.after_commit:
@@ -96,24 +96,24 @@ async def _attempt(call: Call, asked: Keyed | None, do: Do) -> Response:
     return Response(body, status_code=status, headers=made)
 
 
-def withheld(value: BaseModel | None, reason: WithheldReason) -> BaseModel | None:
+def redacted(value: BaseModel | None, reason: RedactionReason) -> BaseModel | None:
     """The same answer without the secret in it."""
-    return value.withheld(reason) if isinstance(value, WithToken) else value
+    return value.redacted(reason) if isinstance(value, WithToken) else value
 
 
-def _rehearsed(value: BaseModel | None) -> Response:
-    value = withheld(value.value if isinstance(value, Created) else value, "dry_run")
+def _dry_run_response(value: BaseModel | None) -> Response:
+    value = redacted(value.value if isinstance(value, Created) else value, "dry_run")
     headers = {"Dry-Run": "true"}
     if value is None:
         return Response(status_code=200, headers=headers)
     return Response(to_bytes(value), media_type=JSON, headers=headers)
 
 
-def _render(call: Call, value: BaseModel | None) -> tuple[int, bytes, dict[str, str]]:
+def _render(context: RequestContext, value: BaseModel | None) -> tuple[int, bytes, dict[str, str]]:
     if isinstance(value, Created):
         return stored(value.value, status=201)
-    status = call.scope["route"].status_code or 200
-    return stored(value, status=status, location=_collection(call.scope) if status == 201 else None)
+    status = context.scope["route"].status_code or 200
+    return stored(value, status=status, location=_collection(context.scope) if status == 201 else None)
 
 
 def _collection(scope: Mapping[str, Any]) -> str:

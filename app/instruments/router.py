@@ -5,14 +5,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.http.calls import Call, CallDep
+from app.http.context import ContextDep, RequestContext
 from app.http.etags import etag
-from app.http.openapi import TAGGED
-from app.http.pages import page
+from app.http.openapi.build import TAGGED
+from app.http.pagination import page
 from app.http.problems import problems
-from app.http.respond import tagged, to_bytes
+from app.http.responses import tagged, to_bytes
 from app.http.write import write
-from app.instruments import reads, service
+from app.instruments import queries, service
 from app.instruments.profile_document import ProfileDocument
 from app.instruments.schemas import (
     DriverQuery,
@@ -37,48 +37,48 @@ ROUTERS: tuple[APIRouter, ...] = (drivers, instruments, profiles)
 
 
 @drivers.get("", response_model=Page[DriverRead])
-async def list_drivers(call: CallDep, query: Annotated[DriverQuery, Query()]) -> Response:
+async def list_drivers(context: ContextDep, query: Annotated[DriverQuery, Query()]) -> Response:
     """List the implementation drivers."""
-    return await page(call, reads.DRIVERS, query, reads.present_driver)
+    return await page(context, queries.DRIVERS, query, queries.present_driver)
 
 
 @drivers.get("/{key}", response_model=DriverRead, responses=TAGGED)
-async def get_driver(call: CallDep, key: Key) -> Response:
+async def get_driver(context: ContextDep, key: Key) -> Response:
     """Read one driver."""
-    return _show(call, await reads.driver(call, call.tenant_id, key))
+    return _show(context, await queries.driver(context, context.tenant_id, key))
 
 
 @instruments.get("", response_model=Page[InstrumentRead])
-async def list_instruments(call: CallDep, query: Annotated[InstrumentQuery, Query()]) -> Response:
+async def list_instruments(context: ContextDep, query: Annotated[InstrumentQuery, Query()]) -> Response:
     """List the instruments."""
-    return await page(call, reads.INSTRUMENTS, query, reads.present_instrument)
+    return await page(context, queries.INSTRUMENTS, query, queries.present_instrument)
 
 
 @instruments.get("/{key}", response_model=InstrumentRead, responses=TAGGED)
-async def get_instrument(call: CallDep, key: Key) -> Response:
+async def get_instrument(context: ContextDep, key: Key) -> Response:
     """Read one instrument."""
-    return _show(call, await reads.instrument(call, call.tenant_id, key))
+    return _show(context, await queries.instrument(context, context.tenant_id, key))
 
 
 @instruments.get("/{key}/versions", response_model=Page[InstrumentVersionItem])
 async def list_instrument_versions(
-    call: CallDep, key: Key, query: Annotated[InstrumentVersionQuery, Query()]
+    context: ContextDep, key: Key, query: Annotated[InstrumentVersionQuery, Query()]
 ) -> Response:
     """List the published versions of an instrument, without their texts."""
-    found = await reads.instrument(call, call.tenant_id, key)
-    return await page(call, reads.VERSIONS, query, reads.present_version, key=found.key)
+    found = await queries.instrument(context, context.tenant_id, key)
+    return await page(context, queries.VERSIONS, query, queries.present_version, key=found.key)
 
 
 @instruments.get("/{key}/versions/{version}", response_model=InstrumentVersionRead, responses=TAGGED)
-async def get_instrument_version(call: CallDep, key: Key, version: Key) -> Response:
+async def get_instrument_version(context: ContextDep, key: Key, version: Key) -> Response:
     """Read one version of an instrument, with all its texts."""
-    return tagged(call, *await reads.version(call, call.tenant_id, key, version))
+    return tagged(context, *await queries.version(context, context.tenant_id, key, version))
 
 
 @profiles.get("", response_model=Page[ScoringProfileItem])
-async def list_scoring_profiles(call: CallDep, query: Annotated[ScoringProfileQuery, Query()]) -> Response:
+async def list_scoring_profiles(context: ContextDep, query: Annotated[ScoringProfileQuery, Query()]) -> Response:
     """List the scoring profiles, without their rules."""
-    return await page(call, reads.PROFILES, query, reads.present_profile)
+    return await page(context, queries.PROFILES, query, queries.present_profile)
 
 
 @profiles.post(
@@ -87,17 +87,17 @@ async def list_scoring_profiles(call: CallDep, query: Annotated[ScoringProfileQu
     response_model=ScoringProfileItem,
     responses=problems(ProfileExists, ReservedKey, ProfileRefused),
 )
-async def create_scoring_profile(call: CallDep, body: ProfileDocument) -> Response:
+async def create_scoring_profile(context: ContextDep, body: ProfileDocument) -> Response:
     """Publish a scoring profile of one's own; it never changes afterwards."""
-    return await write(call, service.create_profile, body)
+    return await write(context, service.create_profile, body)
 
 
 @profiles.get("/{profile_id}", response_model=ScoringProfileRead, responses=TAGGED)
-async def get_scoring_profile(call: CallDep, profile_id: UUID) -> Response:
+async def get_scoring_profile(context: ContextDep, profile_id: UUID) -> Response:
     """Read one scoring profile: weights, bands, gates, windows."""
-    return tagged(call, *await reads.profile(call, call.tenant_id, profile_id))
+    return tagged(context, *await queries.profile(context, context.tenant_id, profile_id))
 
 
-def _show(call: Call, value: Kept) -> Response:
+def _show(context: RequestContext, value: Kept) -> Response:
     body = to_bytes(value)
-    return tagged(call, body, etag(1, body))
+    return tagged(context, body, etag(1, body))

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from app.http.pages import ListQuery
+from app.http.pagination import ListQuery
 from app.instruments.document import InstrumentDocument
 from app.instruments.profile_document import ProfileDocument
 from app.instruments.shipped import shipped_drivers, shipped_instruments, shipped_profiles

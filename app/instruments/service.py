@@ -5,10 +5,10 @@ from sqlalchemy.exc import IntegrityError
 from app.access.policy import require_everywhere
 from app.db.transaction import Tx
 from app.errors import Conflict, Invalid
+from app.events.record import record_event
 from app.instruments.models import ScoringProfile
 from app.instruments.profile_document import ProfileDocument
 from app.instruments.schemas import ScoringProfileItem
-from app.outbox import record
 from app.scoring import ScoringProfile as Profile
 from app.scoring import content_hash
 
@@ -61,7 +61,7 @@ async def create_profile(tx: Tx, body: ProfileDocument) -> ScoringProfileItem:
         await tx.session.flush()
     except IntegrityError as error:
         raise ProfileExists from error
-    record(tx, "scoring_profile.published", made.id, data={"key": made.key, "version": made.version})
+    record_event(tx, "scoring_profile.published", made.id, data={"key": made.key, "version": made.version})
     return ScoringProfileItem(
         id=made.id,
         created_at=made.created_at,

@@ -13,13 +13,13 @@ from app.access.policy import organization_for
 from app.db.ids import uuid7
 from app.db.transaction import Tx
 from app.errors import Conflict, FieldError, Invalid, NotFound
-from app.organizations import reads
+from app.events.record import record_event
+from app.organizations import queries
 from app.organizations.schemas import OrganizationMoveCreate, OrganizationRead
 from app.organizations.service import RootOrganization, UnknownOrganization, ensure_active, ensure_depth
-from app.outbox import record
 from app.tree.history import was_above
 from app.tree.models import Organization, OrganizationMove
-from app.tree.organizations import hold_tree
+from app.tree.organizations import lock_tree
 from app.tree.paths import after, segment
 
 
@@ -49,7 +49,7 @@ class ProgramOutOfReachAfterMove(Conflict):
 
 
 async def move(
-    tx: Tx, organization_id: UUID, body: OrganizationMoveCreate, *, forget: Callable[[], None]
+    tx: Tx, organization_id: UUID, body: OrganizationMoveCreate, *, invalidate: Callable[[], None]
 ) -> OrganizationRead:
     """Move an organization with everything below it.
 
@@ -63,12 +63,12 @@ async def move(
         RootOrganization, OrganizationCycle, AlreadyThere, OrganizationArchived, TooDeep, MovedOnInFuture,
             MovedOnTooEarly, ProgramOutOfReachAfterMove: see `relocate`.
     """
-    await hold_tree(tx, lock="update")
+    await lock_tree(tx, lock="update")
     organization = await organization_for(tx, organization_id, "moveOrganization", lock="update")
     tx.expect(organization)
     parent = await parent_for(tx, body.parent_id, "moveOrganization", pointer="/body/parent_id")
-    await relocate(tx, organization, parent, moved_on=body.moved_on, reason=body.reason, forget=forget)
-    return await reads.get(tx, tx.principal, organization.id)
+    await relocate(tx, organization, parent, moved_on=body.moved_on, reason=body.reason, invalidate=invalidate)
+    return await queries.get(tx, tx.principal, organization.id)
 
 
 async def parent_for(tx: Tx, parent_id: UUID | None, operation: str, *, pointer: str) -> Organization:
@@ -97,7 +97,7 @@ async def relocate(
     *,
     moved_on: date | None,
     reason: str | None,
-    forget: Callable[[], None],
+    invalidate: Callable[[], None],
 ) -> None:
     """Hang a locked organization, with everything below it, below a locked parent, in a tree held for moving.
 
@@ -127,7 +127,7 @@ async def relocate(
     moved = await _rewrite(tx, organization, parent, path)
     await _ensure_programs(tx, path)
     tx.session.add(kept)
-    record(
+    record_event(
         tx,
         "organization.moved",
         organization.id,
@@ -140,7 +140,7 @@ async def relocate(
             "descendants": moved - 1,
         },
     )
-    tx.after_commit.append(forget)
+    tx.after_commit.append(invalidate)
 
 
 def _in_subtree(path: str) -> tuple[Any, Any]:
@@ -219,7 +219,7 @@ async def _rewrite(tx: Tx, organization: Organization, parent: Organization, pat
 
 async def _ensure_programs(tx: Tx, path: str) -> None:
     """Check the subtree in its new place; its rows are locked by now, so that no use of a program can be under way."""
-    cut_off = await reads.cut_off(tx, tx.tenant_id, path)
+    cut_off = await queries.cut_off(tx, tx.tenant_id, path)
     if cut_off:
         raise ProgramOutOfReachAfterMove(
             "Implementations that would move use programs of organizations that are not above the new place.",

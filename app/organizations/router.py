@@ -6,16 +6,16 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from app.access.policy import scopes
-from app.db.failures import AlreadyExists, InUse
+from app.db.errors import AlreadyExists, InUse
 from app.errors import InvalidTransition, NotFound
-from app.http.calls import CallDep
+from app.http.context import ContextDep
 from app.http.etags import etag
-from app.http.openapi import IF_MATCH
-from app.http.pages import page
+from app.http.openapi.build import IF_MATCH
+from app.http.pagination import page
 from app.http.problems import problems
-from app.http.respond import tagged
+from app.http.responses import tagged
 from app.http.write import write
-from app.organizations import move_service, reads, service, upsert_service
+from app.organizations import move_service, queries, service, upsert_service
 from app.organizations.move_service import (
     AlreadyThere,
     MovedOnInFuture,
@@ -70,10 +70,10 @@ _CONDITIONS: dict[str, Any] = {
 
 
 @router.get("", response_model=Page[OrganizationRead])
-async def list_organizations(call: CallDep, query: Annotated[OrganizationQuery, Query()]) -> Response:
+async def list_organizations(context: ContextDep, query: Annotated[OrganizationQuery, Query()]) -> Response:
     """List the organizations in sight."""
-    within = scopes(call.principal)
-    return await page(call, reads.LIST, query, scopes=within, caller=reads.caller(call.principal))
+    within = scopes(context.principal)
+    return await page(context, queries.LIST, query, scopes=within, caller=queries.caller(context.principal))
 
 
 @router.post(
@@ -82,9 +82,9 @@ async def list_organizations(call: CallDep, query: Annotated[OrganizationQuery, 
     response_model=OrganizationRead,
     responses=problems(NotFound, OrganizationArchived, ExternalIdTaken, AlreadyExists, TooDeep),
 )
-async def create_organization(call: CallDep, body: OrganizationCreate) -> Response:
+async def create_organization(context: ContextDep, body: OrganizationCreate) -> Response:
     """Create an organization below another."""
-    return await write(call, service.create, body)
+    return await write(context, service.create, body)
 
 
 # An external id may hold slashes, so it takes the rest of the path.
@@ -105,25 +105,27 @@ async def create_organization(call: CallDep, body: OrganizationCreate) -> Respon
     },
     openapi_extra=_CONDITIONS,
 )
-async def upsert_organization(call: CallDep, source: Key, external_id: Name, body: OrganizationUpsert) -> Response:
+async def upsert_organization(
+    context: ContextDep, source: Key, external_id: Name, body: OrganizationUpsert
+) -> Response:
     """Create or update the organization that another system calls so; another parent moves it."""
     name = ExternalId(source=source, external_id=external_id)
-    return await write(call, upsert_service.upsert, name, body, forget=call.service.forget)
+    return await write(context, upsert_service.upsert, name, body, invalidate=context.app_state.invalidate)
 
 
 @router.get("/{organization_id}", response_model=OrganizationRead)
-async def get_organization(call: CallDep, organization_id: UUID) -> Response:
+async def get_organization(context: ContextDep, organization_id: UUID) -> Response:
     """Read one organization."""
-    version, body = await reads.get_rendered(call, call.principal, organization_id)
-    return tagged(call, body, etag(version, body))
+    version, body = await queries.get_rendered(context, context.principal, organization_id)
+    return tagged(context, body, etag(version, body))
 
 
 @router.patch(
     "/{organization_id}", response_model=OrganizationRead, responses=problems(ExternalIdTaken), openapi_extra=IF_MATCH
 )
-async def update_organization(call: CallDep, organization_id: UUID, body: OrganizationPatch) -> Response:
+async def update_organization(context: ContextDep, organization_id: UUID, body: OrganizationPatch) -> Response:
     """Change an organization."""
-    return await write(call, service.patch, organization_id, body)
+    return await write(context, service.patch, organization_id, body)
 
 
 @router.delete(
@@ -133,9 +135,9 @@ async def update_organization(call: CallDep, organization_id: UUID, body: Organi
     responses=problems(HasChildren, InUse, RootOrganization),
     openapi_extra=IF_MATCH,
 )
-async def delete_organization(call: CallDep, organization_id: UUID) -> Response:
+async def delete_organization(context: ContextDep, organization_id: UUID) -> Response:
     """Delete an organization that nothing refers to."""
-    return await write(call, service.remove, organization_id)
+    return await write(context, service.remove, organization_id)
 
 
 @router.post(
@@ -144,22 +146,22 @@ async def delete_organization(call: CallDep, organization_id: UUID) -> Response:
     responses=problems(InvalidTransition, RootOrganization),
     openapi_extra=IF_MATCH,
 )
-async def transition_organization(call: CallDep, organization_id: UUID, body: OrganizationTransition) -> Response:
+async def transition_organization(context: ContextDep, organization_id: UUID, body: OrganizationTransition) -> Response:
     """Archive an organization, or take it up again."""
-    return await write(call, service.transition, organization_id, body)
+    return await write(context, service.transition, organization_id, body)
 
 
 @router.get("/{organization_id}/descendants", response_model=Page[OrganizationRead])
 async def list_organization_descendants(
-    call: CallDep, organization_id: UUID, query: Annotated[DescendantQuery, Query()]
+    context: ContextDep, organization_id: UUID, query: Annotated[DescendantQuery, Query()]
 ) -> Response:
     """List everything below an organization, parents before children."""
-    top = await reads.row_of(call, call.principal, organization_id)
+    top = await queries.row_of(context, context.principal, organization_id)
     return await page(
-        call,
-        reads.DESCENDANTS,
+        context,
+        queries.DESCENDANTS,
         query,
-        caller=reads.caller(call.principal),
+        caller=queries.caller(context.principal),
         below=top["path"],
         behind=after(top["path"]),
         depth=top["depth"],
@@ -182,15 +184,15 @@ async def list_organization_descendants(
     ),
     openapi_extra=IF_MATCH,
 )
-async def move_organization(call: CallDep, organization_id: UUID, body: OrganizationMoveCreate) -> Response:
+async def move_organization(context: ContextDep, organization_id: UUID, body: OrganizationMoveCreate) -> Response:
     """Move an organization, with everything below it, below another parent; roles count at the new place at once."""
-    return await write(call, move_service.move, organization_id, body, forget=call.service.forget)
+    return await write(context, move_service.move, organization_id, body, invalidate=context.app_state.invalidate)
 
 
 @router.get("/{organization_id}/moves", response_model=Page[OrganizationMoveRead])
 async def list_organization_moves(
-    call: CallDep, organization_id: UUID, query: Annotated[OrganizationMoveQuery, Query()]
+    context: ContextDep, organization_id: UUID, query: Annotated[OrganizationMoveQuery, Query()]
 ) -> Response:
     """List an organization's own moves; those of organizations above it are listed there."""
-    found = await reads.row_of(call, call.principal, organization_id)
-    return await page(call, reads.MOVES, query, organization_id=found["id"])
+    found = await queries.row_of(context, context.principal, organization_id)
+    return await page(context, queries.TRANSITIONS, query, organization_id=found["id"])

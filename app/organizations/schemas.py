@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import MISSING, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.http.pages import ListQuery
+from app.http.pagination import ListQuery
 from app.schemas import (
     Addressable,
     Body,

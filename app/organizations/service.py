@@ -12,7 +12,8 @@ from app.access.models import RoleGrant
 from app.access.policy import may, organization_for
 from app.db.transaction import Tx
 from app.errors import Conflict, FieldError, Forbidden, Invalid, InvalidTransition
-from app.organizations import reads
+from app.events.record import record_event
+from app.organizations import queries
 from app.organizations.schemas import (
     ExternalId,
     OrganizationCreate,
@@ -22,9 +23,8 @@ from app.organizations.schemas import (
     OrganizationTransition,
     OrganizationUpsert,
 )
-from app.outbox import record
 from app.tree.models import Organization, OrganizationExternalId
-from app.tree.organizations import hold_tree
+from app.tree.organizations import lock_tree
 from app.tree.paths import MAXIMUM_DEPTH, segment
 
 _INTEGRATORS_FIELDS = frozenset({"external_ids", "staff_count"})
@@ -90,11 +90,11 @@ async def create(tx: Tx, body: OrganizationCreate) -> OrganizationRead:
         TooDeep: the parent is at the deepest level.
         ExternalIdTaken: another organization has one of the external ids.
     """
-    await hold_tree(tx, lock="share")
+    await lock_tree(tx, lock="share")
     parent = await organization_for(tx, body.parent_id, "createOrganization")
     made = await add_below(tx, parent, body)
     await _set_external_ids(tx, made.id, body.external_ids)
-    return await reads.get(tx, tx.principal, made.id)
+    return await queries.get(tx, tx.principal, made.id)
 
 
 async def add_below(tx: Tx, parent: Organization, body: OrganizationCreate | OrganizationUpsert) -> Organization:
@@ -122,7 +122,7 @@ async def add_below(tx: Tx, parent: Organization, body: OrganizationCreate | Org
     made.path = parent.path + segment(made.id)
     tx.session.add(made)
     await tx.session.flush()
-    record(tx, "organization.created", made.id, organization_id=made.id, data={"parent_id": str(parent.id)})
+    record_event(tx, "organization.created", made.id, organization_id=made.id, data={"parent_id": str(parent.id)})
     return made
 
 
@@ -153,14 +153,14 @@ async def patch(tx: Tx, organization_id: UUID, body: OrganizationPatch) -> Organ
         )
         await _set_external_ids(tx, organization.id, [ExternalId(**pair) for pair in external_ids])
     tx.touch(organization)
-    record(
+    record_event(
         tx,
         "organization.updated",
         organization.id,
         organization_id=organization.id,
         data={"fields": sorted(body.model_fields_set)},
     )
-    return await reads.get(tx, tx.principal, organization.id)
+    return await queries.get(tx, tx.principal, organization.id)
 
 
 async def transition(tx: Tx, organization_id: UUID, body: OrganizationTransition) -> OrganizationRead:
@@ -184,14 +184,14 @@ async def transition(tx: Tx, organization_id: UUID, body: OrganizationTransition
         raise InvalidTransition(present, [other])
     organization.archived_at = None if archived else tx.now
     tx.touch(organization)
-    record(
+    record_event(
         tx,
         "organization.restored" if archived else "organization.archived",
         organization.id,
         organization_id=organization.id,
         data={"reason": body.reason},
     )
-    return await reads.get(tx, tx.principal, organization.id)
+    return await queries.get(tx, tx.principal, organization.id)
 
 
 async def remove(tx: Tx, organization_id: UUID) -> None:
@@ -220,7 +220,7 @@ async def remove(tx: Tx, organization_id: UUID) -> None:
             delete(table).where(table.tenant_id == tx.tenant_id, table.organization_id == organization.id)
         )
     await tx.session.delete(organization)
-    record(tx, "organization.deleted", organization.id, organization_id=organization.parent_id)
+    record_event(tx, "organization.deleted", organization.id, organization_id=organization.parent_id)
 
 
 async def _set_external_ids(tx: Tx, organization_id: UUID, wanted: Sequence[ExternalId]) -> None:

@@ -10,14 +10,14 @@ from sqlmodel import col, select
 from app.access.policy import organization_for
 from app.db.transaction import Tx
 from app.errors import NotFound, PreconditionFailed
+from app.events.record import record_event
 from app.http.write import Created
-from app.organizations import reads
+from app.organizations import queries
 from app.organizations.move_service import parent_for, relocate
 from app.organizations.schemas import ExternalId, OrganizationRead, OrganizationUpsert
 from app.organizations.service import ExternalIdTaken, add_below
-from app.outbox import record
 from app.tree.models import Organization, OrganizationExternalId
-from app.tree.organizations import hold_tree
+from app.tree.organizations import lock_tree
 
 _OPERATION = "upsertOrganization"
 
@@ -27,7 +27,7 @@ class _Overtaken(Exception):
 
 
 async def upsert(
-    tx: Tx, name: ExternalId, body: OrganizationUpsert, *, forget: Callable[[], None]
+    tx: Tx, name: ExternalId, body: OrganizationUpsert, *, invalidate: Callable[[], None]
 ) -> Created | OrganizationRead:
     """Create the organization that has this external id, or update it; another parent moves it today.
 
@@ -47,16 +47,16 @@ async def upsert(
     parent_id = body.parent_id if body.parent is None else await _organization_named(tx, body.parent)
     pointer = "/body/parent_id" if body.parent is None else "/body/parent"
     known = await _organization_named(tx, name)
-    await hold_tree(tx, lock="update" if known and await _parent_of(tx, known) != parent_id else "share")
+    await lock_tree(tx, lock="update" if known and await _parent_of(tx, known) != parent_id else "share")
     parent = await parent_for(tx, parent_id, _OPERATION, pointer=pointer)
     if known is None:
         made = await _create(tx, name, parent, body)
         if made is not None:
-            return Created(value=await reads.get(tx, tx.principal, made))
+            return Created(value=await queries.get(tx, tx.principal, made))
         known = await _organization_named(tx, name)
     if known is None:
         raise ExternalIdTaken
-    return await _update(tx, known, parent, body, forget)
+    return await _update(tx, known, parent, body, invalidate)
 
 
 async def _organization_named(tx: Tx, name: ExternalId) -> UUID | None:
@@ -98,7 +98,7 @@ async def _create(tx: Tx, name: ExternalId, parent: Organization, body: Organiza
 
 
 async def _update(
-    tx: Tx, organization_id: UUID, parent: Organization, body: OrganizationUpsert, forget: Callable[[], None]
+    tx: Tx, organization_id: UUID, parent: Organization, body: OrganizationUpsert, invalidate: Callable[[], None]
 ) -> OrganizationRead:
     try:
         organization = await organization_for(tx, organization_id, _OPERATION, lock="update")
@@ -110,22 +110,22 @@ async def _update(
         tx.expect(organization)
     if organization.parent_id != parent.id:
         # Held for moving already, unless another request created it just now.
-        await hold_tree(tx, lock="update")
-        await relocate(tx, organization, parent, moved_on=None, reason=None, forget=forget)
+        await lock_tree(tx, lock="update")
+        await relocate(tx, organization, parent, moved_on=None, reason=None, invalidate=invalidate)
         await tx.session.refresh(organization)
     changes = {field: value for field, value in _wanted(body).items() if getattr(organization, field) != value}
     if changes:
         for field, value in changes.items():
             setattr(organization, field, value)
         tx.touch(organization)
-        record(
+        record_event(
             tx,
             "organization.updated",
             organization.id,
             organization_id=organization.id,
             data={"fields": sorted(changes.keys() - {"name_key"})},
         )
-    return await reads.get(tx, tx.principal, organization.id)
+    return await queries.get(tx, tx.principal, organization.id)
 
 
 def _wanted(body: OrganizationUpsert) -> dict[str, Any]:

@@ -6,16 +6,16 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from app.access.policy import scopes
-from app.db.failures import InUse
+from app.db.errors import InUse
 from app.errors import NotFound
-from app.http.calls import CallDep
-from app.http.openapi import IF_MATCH
-from app.http.pages import page
+from app.http.context import ContextDep
+from app.http.openapi.build import IF_MATCH
+from app.http.pagination import page
 from app.http.problems import problems
-from app.http.respond import show
+from app.http.responses import show
 from app.http.write import write
 from app.organizations.service import OrganizationArchived, UnknownOrganization
-from app.people import reads, service
+from app.people import queries, service
 from app.people.schemas import PersonCreate, PersonPatch, PersonQuery, PersonRead
 from app.schemas import Page
 
@@ -23,21 +23,21 @@ router = APIRouter(prefix="/v1/people", tags=["people"])
 
 
 @router.get("", response_model=Page[PersonRead])
-async def list_people(call: CallDep, query: Annotated[PersonQuery, Query()]) -> Response:
+async def list_people(context: ContextDep, query: Annotated[PersonQuery, Query()]) -> Response:
     """List the people of the organizations in sight."""
-    return await page(call, reads.LIST, query, scopes=scopes(call.principal))
+    return await page(context, queries.LIST, query, scopes=scopes(context.principal))
 
 
 @router.post("", status_code=201, response_model=PersonRead, responses=problems(NotFound, OrganizationArchived))
-async def create_person(call: CallDep, body: PersonCreate) -> Response:
+async def create_person(context: ContextDep, body: PersonCreate) -> Response:
     """Add a person to an organization."""
-    return await write(call, service.create, body)
+    return await write(context, service.create, body)
 
 
 @router.get("/{person_id}", response_model=PersonRead)
-async def get_person(call: CallDep, person_id: UUID) -> Response:
+async def get_person(context: ContextDep, person_id: UUID) -> Response:
     """Read one person."""
-    return show(call, await reads.get(call, call.principal, person_id))
+    return show(context, await queries.get(context, context.principal, person_id))
 
 
 @router.patch(
@@ -46,14 +46,14 @@ async def get_person(call: CallDep, person_id: UUID) -> Response:
     responses=problems(OrganizationArchived, UnknownOrganization),
     openapi_extra=IF_MATCH,
 )
-async def update_person(call: CallDep, person_id: UUID, body: PersonPatch) -> Response:
+async def update_person(context: ContextDep, person_id: UUID, body: PersonPatch) -> Response:
     """Change a person, or move them to another organization."""
-    return await write(call, service.patch, person_id, body)
+    return await write(context, service.patch, person_id, body)
 
 
 @router.delete(
     "/{person_id}", status_code=204, response_class=Response, responses=problems(InUse), openapi_extra=IF_MATCH
 )
-async def delete_person(call: CallDep, person_id: UUID) -> Response:
+async def delete_person(context: ContextDep, person_id: UUID) -> Response:
     """Delete a person whom nothing names."""
-    return await write(call, service.remove, person_id)
+    return await write(context, service.remove, person_id)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import MISSING, ConfigDict, Field, StrictBool
 
-from app.http.pages import ListQuery
+from app.http.pagination import ListQuery
 from app.schemas import Body, Flag, Instant, Name, Patch, Resource, Search
 
 _PERSON: dict[str, Any] = {

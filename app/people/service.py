@@ -7,9 +7,9 @@ from sqlmodel import col, select
 from app.access.policy import organization_for
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
+from app.events.record import record_event
 from app.organizations.service import UnknownOrganization, ensure_active
-from app.outbox import record
-from app.people import reads
+from app.people import queries
 from app.people.models import Person
 from app.people.schemas import PersonCreate, PersonPatch, PersonRead
 
@@ -34,8 +34,8 @@ async def create(tx: Tx, body: PersonCreate) -> PersonRead:
         active=body.active,
     )
     tx.session.add(made)
-    record(tx, "person.created", made.id, organization_id=organization.id)
-    return await reads.get(tx, tx.principal, made.id)
+    record_event(tx, "person.created", made.id, organization_id=organization.id)
+    return await queries.get(tx, tx.principal, made.id)
 
 
 async def patch(tx: Tx, person_id: UUID, body: PersonPatch) -> PersonRead:
@@ -57,14 +57,14 @@ async def patch(tx: Tx, person_id: UUID, body: PersonPatch) -> PersonRead:
         setattr(person, name, value)
     person.name_key = person.name.casefold()
     tx.touch(person)
-    record(
+    record_event(
         tx,
         "person.updated",
         person.id,
         organization_id=person.organization_id,
         data={"fields": sorted(body.model_fields_set)},
     )
-    return await reads.get(tx, tx.principal, person.id)
+    return await queries.get(tx, tx.principal, person.id)
 
 
 async def remove(tx: Tx, person_id: UUID) -> None:
@@ -77,7 +77,7 @@ async def remove(tx: Tx, person_id: UUID) -> None:
     """
     person = await _person_for(tx, person_id, "deletePerson")
     await tx.session.delete(person)
-    record(tx, "person.deleted", person.id, organization_id=person.organization_id)
+    record_event(tx, "person.deleted", person.id, organization_id=person.organization_id)
 
 
 async def _person_for(tx: Tx, person_id: UUID, operation: str) -> Person:

@@ -7,7 +7,7 @@ from uuid import UUID
 from pydantic import MISSING, AfterValidator, AnyHttpUrl, ConfigDict, Field, StringConstraints, TypeAdapter
 from pydantic_core import PydanticCustomError, ValidationError
 
-from app.http.pages import ListQuery
+from app.http.pagination import ListQuery
 from app.programs.models import Stage
 from app.schemas import Body, Instant, Name, Patch, Prose, Read, Resource, Search, Transition
 

@@ -10,9 +10,9 @@ from app.access.policy import may, organization_for
 from app.db.ids import uuid7
 from app.db.transaction import Tx
 from app.errors import Conflict, FieldError, Forbidden, Invalid, InvalidTransition, NotFound, ReasonRequired
+from app.events.record import record_event
 from app.organizations.service import ensure_active
-from app.outbox import record
-from app.programs import reads
+from app.programs import queries
 from app.programs.models import Implementation, Program, Stage, StageChange
 from app.programs.schemas import (
     ImplementationCreate,
@@ -64,8 +64,8 @@ async def create_program(tx: Tx, body: ProgramCreate) -> ProgramRead:
         website=body.website,
     )
     tx.session.add(made)
-    record(tx, "program.created", made.id, organization_id=owner.id)
-    return await reads.program(tx, tx.principal, made.id)
+    record_event(tx, "program.created", made.id, organization_id=owner.id)
+    return await queries.program(tx, tx.principal, made.id)
 
 
 async def patch_program(tx: Tx, program_id: UUID, body: ProgramPatch) -> ProgramRead:
@@ -81,14 +81,14 @@ async def patch_program(tx: Tx, program_id: UUID, body: ProgramPatch) -> Program
         setattr(program, name, value)
     program.name_key = program.name.casefold()
     tx.touch(program)
-    record(
+    record_event(
         tx,
         "program.updated",
         program.id,
         organization_id=program.organization_id,
         data={"fields": sorted(body.model_fields_set)},
     )
-    return await reads.program(tx, tx.principal, program.id)
+    return await queries.program(tx, tx.principal, program.id)
 
 
 async def remove_program(tx: Tx, program_id: UUID) -> None:
@@ -101,7 +101,7 @@ async def remove_program(tx: Tx, program_id: UUID) -> None:
     """
     program = await _program_for(tx, program_id, "deleteProgram")
     await tx.session.delete(program)
-    record(tx, "program.deleted", program.id, organization_id=program.organization_id)
+    record_event(tx, "program.deleted", program.id, organization_id=program.organization_id)
 
 
 async def create_implementation(tx: Tx, body: ImplementationCreate) -> ImplementationRead:
@@ -138,14 +138,14 @@ async def create_implementation(tx: Tx, body: ImplementationCreate) -> Implement
     if inserted is None:
         raise ImplementationExists
     _keep(tx, made["id"], None, body.stage, None)
-    record(
+    record_event(
         tx,
         "implementation.created",
         made["id"],
         organization_id=organization.id,
         data={"program_id": str(program_id), "stage": body.stage},
     )
-    return await reads.implementation(tx, tx.principal, made["id"])
+    return await queries.implementation(tx, tx.principal, made["id"])
 
 
 async def transition_implementation(
@@ -168,14 +168,14 @@ async def transition_implementation(
     implementation.stage = body.to
     tx.touch(implementation)
     _keep(tx, implementation.id, present, body.to, body.reason)
-    record(
+    record_event(
         tx,
         "implementation.stage_changed",
         implementation.id,
         organization_id=implementation.organization_id,
         data={"from": present, "to": body.to, "reason": body.reason},
     )
-    return await reads.implementation(tx, tx.principal, implementation.id)
+    return await queries.implementation(tx, tx.principal, implementation.id)
 
 
 async def remove_implementation(tx: Tx, implementation_id: UUID) -> None:
@@ -188,7 +188,7 @@ async def remove_implementation(tx: Tx, implementation_id: UUID) -> None:
     """
     implementation = await _implementation_for(tx, implementation_id, "deleteImplementation")
     await tx.session.delete(implementation)
-    record(tx, "implementation.deleted", implementation.id, organization_id=implementation.organization_id)
+    record_event(tx, "implementation.deleted", implementation.id, organization_id=implementation.organization_id)
 
 
 async def _program_for(tx: Tx, program_id: UUID, operation: str) -> Program:
@@ -197,7 +197,7 @@ async def _program_for(tx: Tx, program_id: UUID, operation: str) -> Program:
     if program is None:
         raise NotFound
     owner = await load_organization(tx, program.organization_id)
-    if not reads.sees(tx.principal, owner.path):
+    if not queries.sees(tx.principal, owner.path):
         raise NotFound
     if not may(tx.principal, operation, owner.path):
         raise Forbidden
@@ -221,7 +221,7 @@ async def _offered_program(tx: Tx, program_id: UUID, organization: Organization)
     query = select(Program).where(col(Program.tenant_id) == tx.tenant_id, col(Program.id) == program_id)
     program = (await tx.session.execute(query.with_for_update(read=True, key_share=True))).scalar_one_or_none()
     owner = await load_organization(tx, program.organization_id) if program else None
-    if program is None or owner is None or not reads.sees(tx.principal, owner.path):
+    if program is None or owner is None or not queries.sees(tx.principal, owner.path):
         raise UnknownProgram(errors=[FieldError("/body/program_id", "unknown_program", "No such program is in sight")])
     if not organization.path.startswith(owner.path):
         error = FieldError("/body/program_id", "program_out_of_reach", "The program belongs to another organization")

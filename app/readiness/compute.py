@@ -2,15 +2,15 @@
 
 from uuid import UUID
 
-from app.assessments.frozen import DEFAULT_INSTRUMENT, find_instrument, find_profile, instrument_of, profile_of
+from app.assessments.reference_data import DEFAULT_INSTRUMENT, find_instrument, find_profile, instrument_of, profile_of
 from app.errors import FieldError, Invalid
-from app.http.calls import Call
+from app.http.context import RequestContext
 from app.readiness.errors import UnknownInstrument, UnknownProfile
 from app.readiness.schemas import ReadinessCompute
 from app.scoring import AssessmentInput, Consensus, Seat, assess_json
 
 
-async def compute(call: Call, body: ReadinessCompute) -> bytes:
+async def compute(context: RequestContext, body: ReadinessCompute) -> bytes:
     """The readiness object of votes and consensus that are sent.
 
     Raises:
@@ -19,13 +19,13 @@ async def compute(call: Call, body: ReadinessCompute) -> bytes:
         Invalid: a practice the instrument does not have, or a vote of nobody among the respondents.
     """
     key = body.instrument_key or DEFAULT_INSTRUMENT
-    version_id = await find_instrument(call, call.tenant_id, key, body.instrument_version)
-    instrument = version_id and await instrument_of(call, call.tenant_id, version_id)
+    version_id = await find_instrument(context, context.tenant_id, key, body.instrument_version)
+    instrument = version_id and await instrument_of(context, context.tenant_id, version_id)
     if not instrument:
         error = FieldError("/body/instrument_key", "unknown_instrument", "There is no such instrument version")
         raise UnknownInstrument(errors=[error])
-    profile_id: UUID | None = body.scoring_profile_id or await find_profile(call, call.tenant_id)
-    profile = profile_id and await profile_of(call, call.tenant_id, profile_id)
+    profile_id: UUID | None = body.scoring_profile_id or await find_profile(context, context.tenant_id)
+    profile = profile_id and await profile_of(context, context.tenant_id, profile_id)
     if not profile:
         error = FieldError("/body/scoring_profile_id", "unknown_profile", "There is no such scoring profile")
         raise UnknownProfile(errors=[error])

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Date, SQLColumnExpression, Uuid, bindparam, cast, exists, func, select
 from sqlmodel import col
 
-from app.db.reads import Read, Reader
+from app.db.statement import Read, Reader
 from app.tree.models import Organization, OrganizationMove
 
 _TENANT = bindparam("tenant_id", type_=Uuid())

@@ -29,7 +29,7 @@ async def load_organization(tx: Tx, organization_id: UUID, *, lock: str | None =
     return found
 
 
-async def hold_tree(tx: Tx, *, lock: str) -> None:
+async def lock_tree(tx: Tx, *, lock: str) -> None:
     """Keep the shape of the tenant's tree until the commit, before anything in it is read.
 
     A statement that moves a subtree cannot see a row that another transaction is still adding to it, however many

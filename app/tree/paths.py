@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from app.db.listing import Homes
+from app.db.keyset import OrganizationScope
 from app.tree.models import Organization
 
 #: The deepest level below the root; keeps a path well inside what a B-tree entry may hold.
@@ -50,9 +50,9 @@ def _between(path: Any, i: int) -> ColumnElement[bool]:
     return and_(path >= bindparam(f"from_{i}", type_=Text()), path < bindparam(f"to_{i}", type_=Text()))
 
 
-def homes(column: Any, *, pinned: Collection[str]) -> Homes:
+def organization_scope(column: Any, *, pinned: Collection[str]) -> OrganizationScope:
     """What a list of rows that live in organizations needs to know of them."""
-    return Homes(column, ids=_ids_within, holds=_holds, pinned=pinned)
+    return OrganizationScope(column, ids=_ids_within, holds=_holds, pinned=pinned)
 
 
 def _ids_within(count: int, most: int) -> Any:

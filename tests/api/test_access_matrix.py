@@ -19,7 +19,7 @@ from app.access.keys import revoke_key
 from app.access.operations import OPERATIONS
 from app.instruments.shipped import shipped_profiles
 from app.principal import READERS, Role
-from app.tenants import operators_transaction
+from app.provisioning import operators_transaction
 from tests.support.actors import Actor, Tenancy, new_tenancy
 from tests.support.places import MISSING, Place, furnish
 
@@ -232,7 +232,7 @@ def test_every_operation_is_in_the_matrix() -> None:
 async def test_without_a_good_credential_nothing_is_served(scene: Scene, app: FastAPI) -> None:
     tenancy = scene.tenancy
     revoked = await tenancy.key((Role.ADMIN, tenancy.root_id))
-    async with operators_transaction(app.state.service.database.engine, tenancy.tenant_id) as tx:
+    async with operators_transaction(app.state.app_state.database.engine, tenancy.tenant_id) as tx:
         await revoke_key(tx, tenancy.keys[-1])
     expired = await tenancy.key((Role.ADMIN, tenancy.root_id), expires_at=datetime.now(UTC) - timedelta(days=1))
     callers = {
@@ -326,10 +326,10 @@ async def test_a_seat_opens_its_own_assessment_only(scene: Scene) -> None:
 
 async def test_reads_cost_few_statements(scene: Scene, app: FastAPI) -> None:
     """By id at most two with a cold credential, lists at most four, however much lies there."""
-    admin, pool = scene.tenancy.admin, app.state.service.database.reads
+    admin, pool = scene.tenancy.admin, app.state.app_state.database.reads
     costly = []
     for operation in sorted(READING | {"getReadiness"}):
-        app.state.service.authenticate.forget()
+        app.state.app_state.authenticate.invalidate()
         before = pool.statements
         answer = await send(admin, scene, operation, "own")
         assert answer.status_code == 200, (operation, answer.text)

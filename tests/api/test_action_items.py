@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.action_items.schemas import ActionItemRead
-from app.http.respond import to_bytes
+from app.http.responses import to_bytes
 from tests.support.actors import Actor, Tenancy
 
 ITEMS = "/v1/action-items"

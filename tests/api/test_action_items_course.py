@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.outbox import AuditEvent, OutboxEvent
+from app.events.models import AuditEvent, OutboxEvent
 from tests.support.actors import Actor, Tenancy
 
 ITEMS = "/v1/action-items"
@@ -179,7 +179,7 @@ async def test_every_change_is_told_once_to_feed_and_audit(
     await admin.made(f"{course.path}/notes", {"text": "Secret to the feed"})
     await admin.delete(course.path)
     told: dict[type, list[Any]] = {}
-    async with AsyncSession(app.state.service.database.engine) as session:
+    async with AsyncSession(app.state.app_state.database.engine) as session:
         for table in (OutboxEvent, AuditEvent):
             rows = await session.scalars(
                 select(table)

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from app.action_items.origin import joined_title, next_level
+from app.action_items.source import joined_title, next_level
 from app.assessments.models import Assessment, Consensus, ConsensusMethod, VoteValue
 from tests.support.actors import Actor, Tenancy
 
@@ -25,12 +25,12 @@ class Assessed:
 
     async def set(self, **fields: Any) -> None:
         """Put the stored assessment into a state, whatever its course."""
-        async with AsyncSession(self.app.state.service.database.engine) as session, session.begin():
+        async with AsyncSession(self.app.state.app_state.database.engine) as session, session.begin():
             await session.execute(update(Assessment).where(col(Assessment.id) == UUID(self.id)).values(**fields))
 
     async def agree(self) -> None:
         """Record the consensus."""
-        async with AsyncSession(self.app.state.service.database.engine) as session, session.begin():
+        async with AsyncSession(self.app.state.app_state.database.engine) as session, session.begin():
             for practice, value in SCORES.items():
                 session.add(
                     Consensus(

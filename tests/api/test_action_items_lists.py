@@ -45,7 +45,7 @@ async def at(instant: str, settings: Settings, actor: Actor) -> AsyncIterator[Ac
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield Actor(client, actor.token)
-    await app.state.service.database.close()
+    await app.state.app_state.database.close()
 
 
 async def test_every_filter_finds_its_own(tenancy: Tenancy, admin: Actor) -> None:
@@ -261,10 +261,10 @@ async def test_reads_are_lean(app: FastAPI, tenancy: Tenancy, admin: Actor) -> N
     site = await tenancy.organization()
     made = [(await item(tenancy, site["id"], due_on="2026-01-10"))["id"] for _ in range(4)]
     viewer = await tenancy.key(("viewer", site["id"]), ("viewer", tenancy.root_id))
-    service = app.state.service
+    service = app.state.app_state
 
     async def statements(actor: Actor, path: str) -> int:
-        service.authenticate.forget()
+        service.authenticate.invalidate()
         before: int = service.database.reads.statements
         answer = await actor.get(path)
         assert answer.status_code == 200, answer.text

@@ -277,7 +277,7 @@ async def test_only_a_draft_and_what_is_void_can_be_deleted(tenancy: Tenancy, ad
     refused(await admin.delete(team.path), 409, "void_first")
     await team.move("void", "Because")
     assert (await admin.delete(team.path)).status_code == 204
-    tenancy.app.state.service.authenticate.forget()
+    tenancy.app.state.app_state.authenticate.invalidate()
     refused(await seat.get(team.path), 401, "unauthorized")
     owner = await asyncpg.connect(urls.owner)
     for table in ("assessment_changes", "participants", "votes", "consensus", "administration_records"):
@@ -376,12 +376,12 @@ async def test_the_day_of_the_session_is_the_organizations(
     team = await new_team(tenancy, site["id"])
     past = await drafted(tenancy, {"id": team.assessment["implementation_id"]}, administered_on="1999-12-31")
     assert team.assessment["administered_on"] is None
-    monkeypatch.setattr(tenancy.app.state.service, "clock", lambda: datetime(2026, 3, 1, 10, 30, tzinfo=UTC))
+    monkeypatch.setattr(tenancy.app.state.app_state, "clock", lambda: datetime(2026, 3, 1, 10, 30, tzinfo=UTC))
     assert (await team.move("collecting"))["administered_on"] == day
     assert (await team.readiness())["as_of"] == day
     assert (await past.move("collecting"))["administered_on"] == "1999-12-31"
     # What was opened keeps a place in time: to clear the day is to go back to the opening's.
-    monkeypatch.setattr(tenancy.app.state.service, "clock", lambda: datetime(2026, 5, 5, 12, tzinfo=UTC))
+    monkeypatch.setattr(tenancy.app.state.app_state, "clock", lambda: datetime(2026, 5, 5, 12, tzinfo=UTC))
     assert (await admin.patch(team.path, {"administered_on": "2026-01-15"})).json()["administered_on"] == "2026-01-15"
     assert (await admin.patch(team.path, {"administered_on": None})).json()["administered_on"] == day
 

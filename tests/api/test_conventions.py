@@ -9,8 +9,8 @@ import pytest
 from fastapi import FastAPI
 
 from app.access.keys import revoke_key
+from app.provisioning import operators_transaction
 from app.settings import Settings
-from app.tenants import operators_transaction
 from tests.support.actors import Actor, Tenancy
 
 PROBLEM = {"type", "title", "status", "detail", "instance", "code", "request_id", "errors"}
@@ -208,9 +208,9 @@ async def test_one_of_several_tags_is_enough(tenancy: Tenancy, admin: Actor) -> 
 async def test_a_revoked_key_and_an_expired_one_say_so(app: FastAPI, tenancy: Tenancy) -> None:
     actor = await tenancy.key(("viewer", tenancy.root_id))
     assert (await actor.get("/v1/me")).status_code == 200
-    async with operators_transaction(app.state.service.database.engine, tenancy.tenant_id) as tx:
+    async with operators_transaction(app.state.app_state.database.engine, tenancy.tenant_id) as tx:
         await revoke_key(tx, tenancy.keys[-1])
-    app.state.service.authenticate.forget()
+    app.state.app_state.authenticate.invalidate()
     problem(await actor.get("/v1/me"), 401, "key_revoked")
     expired = await tenancy.key(("viewer", tenancy.root_id), expires_at=datetime.now(UTC) - timedelta(seconds=1))
     problem(await expired.get("/v1/me"), 401, "key_expired")
@@ -230,7 +230,7 @@ async def test_what_nobody_foresaw_is_told_as_a_problem_and_no_more(
         raise RuntimeError("a secret of the inside")
 
     monkeypatch.setattr("app.people.service.create", fail)
-    monkeypatch.setattr("app.people.reads.get", fail)
+    monkeypatch.setattr("app.people.queries.get", fail)
     path = "/v1/people"
     for answer in (
         await admin.post(path, {"organization_id": tenancy.root_id, "name": "Coach"}),

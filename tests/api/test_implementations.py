@@ -253,7 +253,7 @@ async def test_a_bad_move_is_refused(tenancy: Tenancy, admin: Actor, body: Any) 
 
 async def test_reading_implementations_costs_few_statements(tenancy: Tenancy) -> None:
     made = await implementation(tenancy)
-    reads = tenancy.app.state.service.database.reads
+    reads = tenancy.app.state.app_state.database.reads
     path = f"/v1/implementations/{made['id']}"
     for asked, most in ((path, 2), ("/v1/implementations", 2), (f"{path}/stages", 3)):
         viewer = await tenancy.key(("viewer", tenancy.root_id))

@@ -274,11 +274,11 @@ async def test_roles_count_at_the_new_place_at_once(tenancy: Tenancy, admin: Act
 
 async def test_what_was_read_before_a_change_is_not_remembered_after_it(app: FastAPI, tenancy: Tenancy) -> None:
     viewer = await tenancy.key(("viewer", tenancy.root_id))
-    authenticate = app.state.service.authenticate
+    authenticate = app.state.app_state.authenticate
     credential = f"Bearer {viewer.token}"
     asking = asyncio.create_task(authenticate(credential))
     await asyncio.sleep(0)
-    authenticate.forget()
+    authenticate.invalidate()
     stale = await asking
     kept = await authenticate(credential)
     assert kept is not stale
@@ -573,7 +573,7 @@ async def test_many_moves_keep_every_path_and_every_past_day(
                     str(row["id"]) for row in await database.fetch(BELOW, tenancy.tenant_id, UUID(top))
                 }
     assert min(counts.values()) > 2
-    pool = app.state.service.database.reads
+    pool = app.state.app_state.database.reads
     for day in (today - timedelta(days=ago) for ago in range(0, 42, 3)):
         then = model.on(day)
         made = {one for one in then if day == today or any(one == child and at <= day for at, child, _ in model.moves)}
@@ -597,7 +597,7 @@ async def test_today_the_history_tells_the_present_tree(
     site = await tenancy.organization(old["id"])
     team = await tenancy.organization(site["id"])
     await moved(admin, site["id"], new["id"], moved_on=yesterday(5))
-    pool = app.state.service.database.reads
+    pool = app.state.app_state.database.reads
 
     async def below(top: str, day: str, tenant_id: UUID = tenancy.tenant_id) -> set[str]:
         return {str(one) for one in await subtree_on(pool, tenant_id, UUID(top), date.fromisoformat(day))}
@@ -650,7 +650,7 @@ async def test_a_large_subtree_moves_in_as_few_statements_as_a_small_one(
     def count_one(_c: Any, _k: Any, statement: str, *_: Any) -> None:
         statements.append(statement)
 
-    engine = app.state.service.database.engine.sync_engine
+    engine = app.state.app_state.database.engine.sync_engine
     event.listen(engine, "before_cursor_execute", count_one)
     try:
         began = time.perf_counter()

@@ -183,7 +183,7 @@ async def test_a_bad_field_is_refused_by_name(tenancy: Tenancy, admin: Actor, fi
 
 async def test_reading_people_costs_few_statements(tenancy: Tenancy) -> None:
     made = await person(tenancy)
-    reads = tenancy.app.state.service.database.reads
+    reads = tenancy.app.state.app_state.database.reads
     for path in (f"/v1/people/{made['id']}", "/v1/people?q=coach&active=true"):
         viewer = await tenancy.key(("viewer", tenancy.root_id))
         before = reads.statements

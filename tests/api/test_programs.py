@@ -246,7 +246,7 @@ async def test_an_owner_cannot_be_patched(tenancy: Tenancy, admin: Actor) -> Non
 async def test_reading_programs_costs_few_statements(tenancy: Tenancy) -> None:
     county = await tenancy.organization(kind="county")
     made = await program(tenancy)
-    reads = tenancy.app.state.service.database.reads
+    reads = tenancy.app.state.app_state.database.reads
     for path, most in ((f"/v1/programs/{made['id']}", 2), ("/v1/programs?q=home", 2)):
         viewer = await tenancy.key(("viewer", county["id"]))
         before = reads.statements

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from sqlalchemy import func, select
 
-from app.db.reads import Read, ReadPool
+from app.db.statement import Read, ReadPool
 from app.errors import Unavailable
 from app.settings import Settings
 from tests.support.database import Urls

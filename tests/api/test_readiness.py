@@ -103,7 +103,7 @@ async def test_what_is_sent_computes_to_the_same_variants(tenancy: Tenancy, admi
 async def test_it_is_as_of_today_where_the_organization_is(
     tenancy: Tenancy, admin: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tenancy.app.state.service, "clock", lambda: datetime(2026, 3, 1, 10, 30, tzinfo=UTC))
+    monkeypatch.setattr(tenancy.app.state.app_state, "clock", lambda: datetime(2026, 3, 1, 10, 30, tzinfo=UTC))
     days = {}
     for zone in ("Pacific/Kiritimati", "UTC", "Pacific/Pago_Pago"):
         team = await new_team(tenancy, (await tenancy.organization(timezone=zone))["id"])
@@ -305,12 +305,12 @@ async def test_reading_costs_few_statements(agreed: Team, admin: Actor) -> None:
     seat = await agreed.seat("A", seat="observer")
     await agreed.administration()
     assert (await admin.put(f"{agreed.path}/practices/P1", {"importance": 5})).status_code == 201
-    service = agreed.tenancy.app.state.service
+    service = agreed.tenancy.app.state.app_state
     most = {"": 2, "readiness": 2, "participants": 4, "history": 4, "consensus": 4, "practices": 4, "administration": 4}
     most |= {"consensus/P1": 4, "practices/P1": 4, f"participants/{agreed.ids['A']}": 4}
 
     async def cost(actor: Actor, path: str) -> int:
-        service.authenticate.forget()
+        service.authenticate.invalidate()
         before = service.database.reads.statements
         answer = await actor.get(path)
         assert answer.status_code == 200, (path, answer.text)

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from app.action_items.schemas import ActionItemChangeRead, ActionItemNoteRead, ActionItemRead
 from app.assessments.schemas import AssessmentChangeRead, AssessmentRead
-from app.http.respond import to_bytes
+from app.http.responses import to_bytes
 from app.organizations.schemas import OrganizationMoveRead, OrganizationRead
 from app.people.schemas import PersonRead
 from app.programs.schemas import ImplementationRead, ProgramRead, StageChangeRead

@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.http.calls import Service
+from app.http.context import AppState
 from tests.support.actors import Actor, Tenancy
 from tests.support.team import new_team
 
@@ -102,7 +102,7 @@ async def test_across_processes_the_row_decides(
     tenancy: Tenancy, admin: Actor, owner: AsyncEngine, app: FastAPI
 ) -> None:
     """Without the map of this process, as it is between two: whoever waits replays, or is told to ask again."""
-    service: Service = app.state.service
+    service: AppState = app.state.app_state
 
     class Nothing(set):  # type: ignore[type-arg]
         def __contains__(self, _item: object) -> bool:

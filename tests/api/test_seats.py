@@ -109,7 +109,7 @@ async def test_a_new_token_ends_the_one_before(team: Team, admin: Actor) -> None
     answer = await admin.post(f"{path}/token")
     assert answer.status_code == 201
     new = team.tenancy.holder(answer.json()["token"])
-    team.tenancy.app.state.service.authenticate.forget()
+    team.tenancy.app.state.app_state.authenticate.invalidate()
     refused(await old.get(team.path), 401, "unauthorized")
     assert (await new.get(team.path)).status_code == 200
     assert (await new.get("/v1/me")).json()["seat"]["participant_id"] == team.ids["A"]
@@ -141,7 +141,7 @@ async def test_a_withdrawn_seat_is_closed_for_good(team: Team, admin: Actor) -> 
     refused(await admin.delete(path, if_match='"8.0"'), 412, "precondition_failed")
     tag = (await admin.get(path)).headers["etag"]
     assert (await admin.delete(path, if_match=tag)).status_code == 204
-    team.tenancy.app.state.service.authenticate.forget()
+    team.tenancy.app.state.app_state.authenticate.invalidate()
     refused(await seat.get(team.path), 401, "token_revoked")
     gone = (await admin.get(path)).json()
     assert gone["has_token"] is False

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import Match
 
 from app.access.operations import OPERATIONS
-from app.http.shortcut import Index, Reads
+from app.http.route_index import Index, Reads
 from app.main import create_app
 from app.settings import Settings
 from tests.api.test_access_matrix import CALLS, Place, furnish
@@ -47,7 +47,7 @@ async def plain(settings: Settings) -> Any:
     made = create_app(settings, shortcut=False)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app=made), base_url="http://test") as client:
         yield client
-    await made.state.service.database.close()
+    await made.state.app_state.database.close()
 
 
 def shown(answer: httpx.Response) -> tuple[int, dict[str, str], str]:

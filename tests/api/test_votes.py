@@ -171,7 +171,7 @@ async def test_the_window_binds_seats_and_not_paper(
     await team.move("collecting")
 
     async def at(instant: datetime, practice: str) -> tuple[Any, Any]:
-        monkeypatch.setattr(tenancy.app.state.service, "clock", lambda: instant)
+        monkeypatch.setattr(tenancy.app.state.app_state, "clock", lambda: instant)
         paper = await admin.put(place(team, "B", practice), {"value": 1})
         return await team.vote("A", practice, 1), paper
 
@@ -191,7 +191,7 @@ async def test_the_window_binds_seats_and_not_paper(
     assert (await team.vote("A", "P4", 1)).status_code == 201
     await team.move("consensus")
     # Reopening is for voting: the old end of the window does not stand in its way.
-    monkeypatch.setattr(tenancy.app.state.service, "clock", lambda: closes + timedelta(days=1))
+    monkeypatch.setattr(tenancy.app.state.app_state, "clock", lambda: closes + timedelta(days=1))
     assert (await team.move("collecting", "P1 again"))["closes_at"] is None
     assert (await team.vote("A", "P1", 1)).status_code == 201
 
@@ -309,7 +309,7 @@ async def onlookers(team: Team) -> dict[str, Actor]:
 async def test_replacing_a_sealed_vote_changes_not_one_byte_for_anyone_else(
     team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(team.tenancy.app.state.service, "clock", lambda: NOW)
+    monkeypatch.setattr(team.tenancy.app.state.app_state, "clock", lambda: NOW)
     assert (await team.vote("A", "P1", HIDDEN[0])).status_code == 201
     others = await onlookers(team)
     before = {who: await everything(team, actor) for who, actor in others.items()}
@@ -342,7 +342,7 @@ def told_apart(found: dict[str, tuple[int, bytes, str | None]]) -> dict[str, tup
 async def test_nothing_before_the_close_depends_on_what_was_voted(
     tenancy: Tenancy, other_tenancy: Tenancy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tenancy.app.state.service, "clock", lambda: NOW)
+    monkeypatch.setattr(tenancy.app.state.app_state, "clock", lambda: NOW)
     seen = []
     for at, (first, second) in zip((tenancy, other_tenancy), (HIDDEN, HIDDEN[::-1]), strict=True):
         team = await new_team(at)
@@ -469,7 +469,7 @@ async def test_whether_a_withdrawal_or_the_close_came_first_is_decided_by_which_
     team: Team, admin: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def clock(seconds: int) -> None:
-        monkeypatch.setattr(team.tenancy.app.state.service, "clock", lambda: NOW + timedelta(seconds=seconds))
+        monkeypatch.setattr(team.tenancy.app.state.app_state, "clock", lambda: NOW + timedelta(seconds=seconds))
 
     for label in ("A", "B"):
         assert (await team.vote(label, "P1", 1)).status_code == 201

@@ -12,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app.db.engine import open_database
-from app.db.failures import may_try_again
+from app.db.errors import may_try_again
 from app.db.writes import NotCommitted, WriteConnection, WritePool
 from app.errors import Unavailable
 from app.settings import Settings

@@ -20,11 +20,11 @@ from sqlalchemy.pool import NullPool
 
 import app
 from app.access.keys import create_key
-from app.db.embedded import EmbeddedServer
-from app.db.embedded_cluster import SUPERUSER
-from app.db.migrate import load_models, migrate
+from app.db.schema.migrate import load_models, migrate
+from app.embedded_postgres.cluster import SUPERUSER
+from app.embedded_postgres.server import EmbeddedServer
 from app.principal import Role
-from app.tenants import create_tenant, operators_transaction
+from app.provisioning import create_tenant, operators_transaction
 from app.tree.models import OrganizationKind
 from tests.bench.data import TABLES, Data, Ground, Sizes
 

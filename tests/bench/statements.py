@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 
 from app import log
-from app.db.embedded_cluster import APP
-from app.db.embedded_host import find_programs
+from app.embedded_postgres.cluster import APP
+from app.embedded_postgres.host import find_programs
 from app.main import create_app
 from app.settings import Settings
 from tests.bench.load import Load, Sample
@@ -112,7 +112,7 @@ async def observed(place: Place, settings: Mapping[str, str]) -> AsyncIterator[O
             async with httpx.AsyncClient(transport=transport, base_url="http://bench") as client:
                 yield Observer(client, place.data_dir / "postgres.log")
         finally:
-            await app.state.service.database.close()
+            await app.state.app_state.database.close()
             await superuser.execute(f"alter role {APP} reset all")
 
 

@@ -13,7 +13,7 @@ from fastapi import APIRouter, FastAPI, Response
 from starlette.types import Receive, Scope, Send
 
 from app import log, main
-from app.serve import address_of, listen, server_config
+from app.server.run import address_of, listen, server_config
 from app.settings import load_settings
 
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app.db.migrate import migrate
+from app.db.schema.migrate import migrate
 from app.demo.make import Demo, make_demo
 from app.demo.sandbox import DEFAULT_DAY, clock_of
 from app.main import create_app
@@ -68,7 +68,7 @@ async def sandbox_app(sandbox_urls: Urls, sandbox: Demo) -> AsyncIterator[FastAP
     )
     made = create_app(settings, clock=clock_of(settings))
     yield made
-    await made.state.service.database.close()
+    await made.state.app_state.database.close()
 
 
 Holder = Callable[[str], Actor]

@@ -16,8 +16,8 @@ from app.demo.make import Demo
 from app.demo.sandbox import DEFAULT_DAY, clock_of, demo_clock, refuse_in_public
 from app.demo.script import PUBLIC_MARK, DemoScript
 from app.errors import OperatorError
+from app.provisioning import create_tenant
 from app.settings import Settings, load_settings
-from app.tenants import create_tenant
 from tests.demo.conftest import built, migrated
 from tests.demo.databases import owner_of
 from tests.demo.test_same_each_time import logins

@@ -126,7 +126,7 @@ async def test_it_can_be_turned_off(settings: Settings) -> None:
         for path in ("/docs", "/openapi.json"):
             answer = await http.get(path)
             assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
-    await app.state.service.database.close()
+    await app.state.app_state.database.close()
 
 
 def test_the_wheel_carries_it(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.db.embedded import EmbeddedServer
+from app.embedded_postgres.server import EmbeddedServer
 from tests.embedded.processes import moved, open_folder
 
 

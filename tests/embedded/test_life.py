@@ -12,8 +12,8 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from app.db import embedded
-from app.db.embedded import EmbeddedPostgresError, EmbeddedServer
+from app.embedded_postgres import server as embedded
+from app.embedded_postgres.server import EmbeddedPostgresError, EmbeddedServer
 from tests.embedded.processes import is_alive, running, spawn, wait_for
 from tests.support.telling import tell
 

@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.db import embedded_host
-from app.db.embedded import EmbeddedPostgresError, EmbeddedServer
-from app.db.embedded_host import find_programs
+from app.embedded_postgres import host
+from app.embedded_postgres.host import find_programs
+from app.embedded_postgres.server import EmbeddedPostgresError, EmbeddedServer
 from tests.embedded.processes import is_alive, moved, open_folder, run, running, wait_for
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root lends PostgreSQL another account")
@@ -78,7 +78,7 @@ def test_a_socket_folder_left_in_the_temporary_directory_is_removed(
 def homes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A stand-in for /var/lib/fa-readiness that leaves nothing behind."""
     with open_folder() as folder:
-        monkeypatch.setattr(embedded_host, "ROOT_HOMES", folder / "homes")
+        monkeypatch.setattr(host, "ROOT_HOMES", folder / "homes")
         yield folder / "homes"
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.db.embedded import EmbeddedPostgresError, EmbeddedServer
-from app.db.embedded_host import find_programs
+from app.embedded_postgres.host import find_programs
+from app.embedded_postgres.server import EmbeddedPostgresError, EmbeddedServer
 from tests.embedded.processes import moved
 
 

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.db.embedded import EmbeddedServer
-from app.db.embedded_host import find_programs
+from app.embedded_postgres.host import find_programs
+from app.embedded_postgres.server import EmbeddedServer
 from tests.embedded.processes import run
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")

@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.db.migrate import APPEND_ONLY, READ_ONLY
+from app.db.schema.migrate import APPEND_ONLY, READ_ONLY
 from tests.migrations.databases import fetch
 from tests.support.database import Urls
 

@@ -9,10 +9,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection
 
-from app.db import migrate as migrations
 from app.db.base import metadata
-from app.db.migrate import head, load_models, migrate
-from app.db.upgrade import configuration
+from app.db.schema import migrate as migrations
+from app.db.schema.migrate import head, load_models, migrate
+from app.db.schema.upgrade import configuration
 from tests.migrations.databases import connected, fetch
 from tests.support.database import Urls
 

@@ -72,7 +72,7 @@ async def replica(settings: Settings) -> AsyncIterator[FastAPI]:
     """A second app on the same database."""
     made = create_app(settings)
     yield made
-    await made.state.service.database.close()
+    await made.state.app_state.database.close()
 
 
 @pytest.fixture

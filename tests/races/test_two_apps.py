@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.access.keys import revoke_key
-from app.tenants import operators_transaction
+from app.provisioning import operators_transaction
 from tests.races.conftest import Meeting
 from tests.races.rounds import ROUNDS, told
 from tests.support.actors import Actor
@@ -97,7 +97,7 @@ async def test_a_key_that_is_revoked_while_it_writes(meeting: Meeting, owner: As
             async with operators_transaction(owner, meeting.tenancy.tenant_id) as tx:
                 await revoke_key(tx, meeting.tenancy.keys[-1])
             for app in meeting.apps:
-                app.state.service.authenticate.forget()
+                app.state.app_state.authenticate.invalidate()
             return []
 
         for answers in await asyncio.gather(*(write(actor) for actor in meeting.both(key)), revoke()):

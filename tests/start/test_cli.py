@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from app import __version__, cli
-from app.db.embedded import EmbeddedPostgresError
-from app.db.migrate import head
+from app.db.schema.migrate import head
+from app.embedded_postgres.server import EmbeddedPostgresError
 from app.errors import NotFound
-from app.serve import FIRST_KEY_FILE, _announcement, _keep
+from app.server.run import FIRST_KEY_FILE, _announcement, _keep
 from app.settings import Settings
 from tests.migrations.databases import fetch, fresh_database, run_sql
 from tests.start.services import Service

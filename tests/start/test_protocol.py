@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import uvicorn
 
-from app.serve import Protocol, listen, server_config
+from app.server.run import Protocol, listen, server_config
 
 DEADLINE = 0.4
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

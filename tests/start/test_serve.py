@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx
 
-from app.db.migrate import head
+from app.db.schema.migrate import head
 from tests.embedded.processes import is_alive, wait_for
 from tests.migrations.databases import fresh_database
 from tests.start.services import Service, begin, finish, run, serving

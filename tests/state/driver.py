@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.access.keys import create_key, revoke_key
 from app.principal import Role
-from app.tenants import operators_transaction
+from app.provisioning import operators_transaction
 from tests.state.model.world import Ask, Caller, Organization, Refused, Rule, World
 from tests.support.actors import Tenancy, new_tenancy
 
@@ -152,7 +152,7 @@ class Driver:
         self.forget()
 
     def forget(self) -> None:
-        self.around.app.state.service.authenticate.forget()
+        self.around.app.state.app_state.authenticate.invalidate()
 
     async def _create_key(self, grants: tuple[tuple[str, str], ...], expires_at: datetime | None) -> tuple[UUID, str]:
         async with operators_transaction(self.around.owner, self.tenancy.tenant_id) as tx:

@@ -42,7 +42,7 @@ async def around(settings: Settings, urls: Urls, owner: AsyncEngine) -> AsyncIte
         stranger = Caller("", "Stranger", foreign.admin.token, [("admin", foreign.root_id)], foreign=True)
         yield Surroundings(app, http, owner, database, clock, stranger)
     await database.close()
-    await app.state.service.database.close()
+    await app.state.app_state.database.close()
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.access.keys import create_key
 from app.principal import Role
-from app.tenants import create_tenant, operators_transaction
+from app.provisioning import create_tenant, operators_transaction
 
 
 @dataclass
@@ -66,7 +66,7 @@ class Tenancy:
 
     async def key(self, *grants: tuple[Role | str, str], **kwargs: Any) -> Actor:
         """A caller with these roles on these organizations."""
-        engine = self.app.state.service.database.engine
+        engine = self.app.state.app_state.database.engine
         async with operators_transaction(engine, self.tenant_id) as tx:
             key_id, token = await create_key(
                 tx, name="test key", grants=[(Role(role), UUID(at)) for role, at in grants], **kwargs

@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from app.db.embedded import EmbeddedServer
+from app.embedded_postgres.server import EmbeddedServer
 from tests.support.database import Urls, run, server_urls
 from tests.support.tools import from_debian
 

@@ -4,10 +4,10 @@ import pytest
 from sqlalchemy import inspect
 
 from app.action_items.models import ActionItem, ActionStatus
-from app.db.changes import Insertion, _Together, insertion
+from app.db.deferred_inserts import Insertion, _Together, insertion
 from app.db.ids import uuid7
-from app.db.migrate import load_models
-from app.outbox import AuditEvent, OutboxEvent
+from app.db.schema.migrate import load_models
+from app.events.models import AuditEvent, OutboxEvent
 from app.tree.models import Organization
 
 load_models()

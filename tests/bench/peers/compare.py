@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import httpx
 
-from app.db.embedded_cluster import APP
+from app.embedded_postgres.cluster import APP
 from tests.bench.figures import Read, asked, reads
 from tests.bench.load import Load, Target, drive
 from tests.bench.peers.pocketbase import pocketbase, record_id

@@ -18,7 +18,7 @@ from tests.state.model.world import (
     made,
 )
 
-MOVES = {
+TRANSITIONS = {
     "proposed": ["open", "dismissed"],
     "open": ["in_progress", "dismissed"],
     "in_progress": ["blocked", "done", "dismissed"],
@@ -61,7 +61,7 @@ def show(world: World, caller: Caller, one: Item) -> dict[str, Any]:
         | {
             "source": "free" if one.assessment_id is None else "gap",
             "overdue": is_overdue(world, one),
-            "allowed_transitions": MOVES[one.status] if movable else [],
+            "allowed_transitions": TRANSITIONS[one.status] if movable else [],
         }
     )
 
@@ -169,7 +169,7 @@ def _patch(world: World, ask: Ask, one: Item, changes: dict[str, Any]) -> dict[s
 def transition(world: World, ask: Ask, id_: str, body: dict[str, Any]) -> Rule:
     one = _held(world, ask, id_)
     before, to = one.status, body["to"]
-    if to not in MOVES[before]:
+    if to not in TRANSITIONS[before]:
         raise Refused(409, "invalid_transition")
     if to in {"blocked", "dismissed"} and "reason" not in body:
         raise Refused(422, "reason_required")

@@ -22,7 +22,7 @@ from tests.state.model.world import (
     made,
 )
 
-MOVES = {
+TRANSITIONS = {
     "draft": ["collecting", "void"],
     "collecting": ["consensus", "void"],
     "consensus": ["collecting", "final", "void"],
@@ -65,7 +65,7 @@ def show(world: World, caller: Caller, one: Assessment) -> dict[str, Any]:
         | {
             "mode": "open",
             "superseded_by_id": revision.id if revision else None,
-            "allowed_transitions": MOVES[one.state] if movable else [],
+            "allowed_transitions": TRANSITIONS[one.state] if movable else [],
         }
     )
 
@@ -143,7 +143,7 @@ def transition(world: World, ask: Ask, id_: str, to: str, reason: str | None) ->
     one = world.require_assessment(ask.caller, id_, RUN)
     world.expect(ask, one)
     before = one.state
-    if to not in MOVES[before]:
+    if to not in TRANSITIONS[before]:
         raise Refused(409, "invalid_transition")
     if reason is None and ((before, to) == ("consensus", "collecting") or (to == "void" and before != "draft")):
         raise Refused(422, "reason_required")

@@ -86,8 +86,12 @@ def _changes(play: Player) -> dict[str, Any]:
 def _move(play: Player) -> None:
     id_ = play.chance.any_of(play.world.items)
     one = play.world.items.get(id_)
-    moves = action_items.MOVES[one.status] if one else []
-    to = play.chance.pick(moves) if moves and not play.chance.rarely(6) else play.chance.pick(list(action_items.MOVES))
+    moves = action_items.TRANSITIONS[one.status] if one else []
+    to = (
+        play.chance.pick(moves)
+        if moves and not play.chance.rarely(6)
+        else play.chance.pick(list(action_items.TRANSITIONS))
+    )
     body: dict[str, Any] = {"to": to}
     if to in {"blocked", "dismissed"} and not play.chance.rarely(4):
         body["reason"] = "Said so."

@@ -1,0 +1,214 @@
+"""Reading assessments: statements over the table, and their rows as what callers get."""
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Boolean,
+    Date,
+    DateTime,
+    LargeBinary,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    exists,
+    or_,
+    select,
+    true,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from app.access.policy import allowed_below, may, require_for_assessment
+from app.assessments.lifecycle import TRANSITIONS
+from app.assessments.models import Assessment, AssessmentChange, AssessmentState, Participant
+from app.assessments.schemas import AssessmentChangeRead, AssessmentRead
+from app.db.keyset import Listing
+from app.db.sql_json import json_choice, json_constant, json_if, render
+from app.db.statement import Read, Reader, Row
+from app.errors import NotFound
+from app.principal import Principal
+from app.programs.models import Implementation
+from app.tree.models import Organization, Tenant
+from app.tree.paths import below_any, organization_scope, within
+
+SEAT_BY_TOKEN = Read(
+    select(
+        col(Participant.id),
+        col(Participant.assessment_id),
+        col(Participant.seat),
+        col(Participant.label),
+        col(Tenant.secret),
+        or_(col(Participant.withdrawn_at).is_not(None), col(Participant.token_revoked_at).is_not(None)).label(
+            "revoked"
+        ),
+    )
+    .join(Tenant, col(Tenant.id) == col(Participant.tenant_id))
+    .where(
+        col(Participant.tenant_id) == bindparam("tenant_id", type_=Uuid()),
+        col(Participant.token_hash) == bindparam("secret_hash", type_=LargeBinary()),
+    )
+)
+
+_COMPUTED = {"allowed_transitions", "superseded_by_id"}
+_Successor = aliased(Assessment)
+_SUCCEEDS = and_(
+    col(_Successor.tenant_id) == col(Assessment.tenant_id),
+    col(_Successor.supersedes_id) == col(Assessment.id),
+    col(_Successor.state) != AssessmentState.VOID.value,
+)
+_SUCCESSOR = select(col(_Successor.id)).where(_SUCCEEDS).correlate(Assessment).scalar_subquery()
+_ROWS = (
+    select(
+        *(getattr(Assessment, name) for name in AssessmentRead.model_fields if name not in _COMPUTED),
+        _SUCCESSOR.label("superseded_by_id"),
+        col(Organization.path),
+        col(Organization.timezone),
+    )
+    .join(
+        Organization,
+        and_(
+            col(Organization.tenant_id) == col(Assessment.tenant_id),
+            col(Organization.id) == col(Assessment.organization_id),
+        ),
+    )
+    .where(col(Assessment.tenant_id) == bindparam("tenant_id", type_=Uuid()))
+)
+_BY_ID = Read(_ROWS.where(col(Assessment.id) == bindparam("id", type_=Uuid())))
+_RENDERED = render(
+    _ROWS,
+    Assessment,
+    AssessmentRead,
+    col(Assessment.id),
+    col(Assessment.version),
+    col(Organization.path),
+    superseded_by_id=_SUCCESSOR,
+    allowed_transitions=json_if(
+        below_any("movable"), json_choice(col(Assessment.state), TRANSITIONS), json_constant([])
+    ),
+)
+_RENDERED_BY_ID = Read(_RENDERED.where(col(Assessment.id) == bindparam("id", type_=Uuid())))
+LIST = Listing(
+    "assessments",
+    _RENDERED,
+    key=col(Assessment.id),
+    orders={"id": col(Assessment.id), "updated_at": col(Assessment.updated_at)},
+    filters={
+        "organization_id": col(Assessment.organization_id) == bindparam("organization_id", type_=Uuid()),
+        "subtree": true(),  # by its scope: see `organizations.sight`
+        "implementation_id": col(Assessment.implementation_id) == bindparam("implementation_id", type_=Uuid()),
+        "program_id": exists().where(
+            col(Implementation.tenant_id) == col(Assessment.tenant_id),
+            col(Implementation.id) == col(Assessment.implementation_id),
+            col(Implementation.program_id) == bindparam("program_id", type_=Uuid()),
+        ),
+        "state": col(Assessment.state) == any_(bindparam("state", type_=ARRAY(Text()))),
+        "superseded": exists().where(_SUCCEEDS, col(_Successor.state) == AssessmentState.FINAL.value)
+        == bindparam("superseded", type_=Boolean()),
+        "administered_after": col(Assessment.administered_on) >= bindparam("administered_after", type_=Date()),
+        "administered_before": col(Assessment.administered_on) <= bindparam("administered_before", type_=Date()),
+        "updated_since": col(Assessment.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),
+    },
+    scope=within,
+    organization_scope=organization_scope(
+        col(Assessment.organization_id), pinned=("organization_id", "implementation_id")
+    ),
+)
+HISTORY = Listing(
+    "assessment-history",
+    render(select(col(AssessmentChange.id)), AssessmentChange, AssessmentChangeRead, col(AssessmentChange.id)).where(
+        col(AssessmentChange.tenant_id) == bindparam("tenant_id", type_=Uuid()),
+        col(AssessmentChange.assessment_id) == bindparam("assessment_id", type_=Uuid()),
+    ),
+    key=col(AssessmentChange.id),
+    orders={"id": col(AssessmentChange.id)},
+    filters={
+        "updated_since": col(AssessmentChange.created_at) >= bindparam("updated_since", type_=DateTime(timezone=True))
+    },
+)
+
+
+def caller(principal: Principal) -> dict[str, Any]:
+    """What rendered assessments depend on besides their rows."""
+    return {"movable": allowed_below(principal, "transitionAssessment")}
+
+
+def present(principal: Principal, row: Row) -> AssessmentRead:
+    """A row as this caller sees it."""
+    fields: dict[str, Any] = dict(row)
+    movable = principal.seat is None and may(principal, "transitionAssessment", row["path"])
+    fields["allowed_transitions"] = list(TRANSITIONS[AssessmentState(row["state"])]) if movable else []
+    return AssessmentRead.model_validate(fields)
+
+
+async def row_of(reader: Reader, principal: Principal, assessment_id: UUID, operation: str = "getAssessment") -> Row:
+    """The row of an assessment that this caller may read: the guard of everything below one.
+
+    Raises:
+        NotFound: none such in the caller's sight.
+        Forbidden: in sight, but the operation is not allowed.
+    """
+    row = await reader.fetch_one(_BY_ID, tenant_id=principal.tenant_id, id=assessment_id)
+    if row is None:
+        raise NotFound
+    require_for_assessment(principal, operation, row["path"], assessment_id)
+    return row
+
+
+async def get_rendered(reader: Reader, principal: Principal, assessment_id: UUID) -> tuple[int, bytes]:
+    """One assessment's version and its body.
+
+    Raises:
+        NotFound: none such in the caller's sight.
+    """
+    row = await reader.fetch_one(_RENDERED_BY_ID, tenant_id=principal.tenant_id, id=assessment_id, **caller(principal))
+    if row is None:
+        raise NotFound
+    require_for_assessment(principal, "getAssessment", row["path"], assessment_id)
+    return row["version"], row["rendered"]
+
+
+async def get(reader: Reader, principal: Principal, assessment_id: UUID) -> AssessmentRead:
+    """One assessment.
+
+    Raises:
+        NotFound: none such in the caller's sight.
+    """
+    return present(principal, await row_of(reader, principal, assessment_id))
+
+
+def guarded(rows: Any, table: Any) -> Any:
+    """A statement over what belongs to an assessment, with what its guard needs: one read instead of two."""
+    return (
+        rows.add_columns(col(Organization.path))
+        .join(
+            Assessment,
+            and_(col(Assessment.tenant_id) == table.tenant_id, col(Assessment.id) == table.assessment_id),
+        )
+        .join(
+            Organization,
+            and_(
+                col(Organization.tenant_id) == col(Assessment.tenant_id),
+                col(Organization.id) == col(Assessment.organization_id),
+            ),
+        )
+    )
+
+
+async def guarded_row(
+    reader: Reader, read: Read, principal: Principal, assessment_id: UUID, operation: str, **values: Any
+) -> Row:
+    """The one row of a guarded statement.
+
+    Raises:
+        NotFound: there is none, or the assessment lies outside the caller's sight.
+        Forbidden: in sight, but the operation is not allowed.
+    """
+    row = await reader.fetch_one(read, tenant_id=principal.tenant_id, assessment_id=assessment_id, **values)
+    if row is None:
+        raise NotFound
+    require_for_assessment(principal, operation, row["path"], assessment_id)
+    return row

@@ -1,0 +1,233 @@
+"""From what is stored of an assessment to what it is scored from: one statement, and two cached documents."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ARRAY, Text, Uuid, and_, any_, bindparam, cast, exists, func, literal_column, select, true
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlmodel import col
+
+from app.assessments.models import (
+    AdministrationRecord,
+    Assessment,
+    AssessmentState,
+    Consensus,
+    Participant,
+    PracticeRating,
+    Vote,
+)
+from app.assessments.reference_data import instrument_of, profile_of
+from app.assessments.votes.schemas import on_wire
+from app.db.statement import Read, Reader, Row, from_json
+from app.principal import SeatKind
+from app.scoring import LETTERS, NO_VOTE, AssessmentInput, Ballot, Seat
+from app.scoring import Consensus as Agreed
+from app.scoring import ScoringProfile as Profile
+from app.tree.models import Organization
+
+
+def _of(table: Any) -> Any:
+    return and_(table.tenant_id == col(Assessment.tenant_id), table.assessment_id == col(Assessment.id))
+
+
+_LIVE = and_(
+    col(Participant.seat) == literal_column(f"'{SeatKind.RESPONDENT}'", Text),
+    # Withdrawn before the close: out. Withdrawn after it: the votes were counted and stay. While a round is still
+    # to be revealed, the close of the one before says nothing of it.
+    col(Participant.withdrawn_at).is_(None)
+    | and_(
+        col(Assessment.revealed_round) == col(Assessment.round),
+        col(Participant.withdrawn_at) > col(Assessment.closed_at),
+    ),
+)
+_SEATS = (
+    select(
+        func.array_agg(col(Participant.id), type_=ARRAY(Uuid())).label("keys"),
+        func.array_agg(aggregate_order_by(cast(col(Participant.id), Text), col(Participant.id))).label("ids"),
+        func.array_agg(aggregate_order_by(col(Participant.perspective), col(Participant.id))).label("perspectives"),
+    )
+    .where(_of(Participant), _LIVE)
+    .correlate(Assessment)
+    .lateral("seats")
+)
+# Where every seat voted on every practice, and once, the letters of the votes in order are all there is to know.
+_VOTES = (
+    select(
+        func.array_agg(aggregate_order_by(col(Vote.practice).distinct(), col(Vote.practice))).label("practices"),
+        func.string_agg(
+            func.left(col(Vote.value), literal_column("1")),
+            aggregate_order_by(literal_column("''", Text), col(Vote.practice), col(Vote.participant_id)),
+        ).label("letters"),
+        func.min(col(Vote.round)).label("first_round"),
+        func.max(col(Vote.round)).label("last_round"),
+    )
+    .where(_of(Vote), col(Vote.participant_id) == any_(_SEATS.c["keys"]))
+    .correlate(Assessment, _SEATS)
+    .lateral("ballots")
+)
+_ONE_BY_ONE = Read(
+    select(
+        col(Vote.practice), cast(col(Vote.participant_id), Text).label("seat"), col(Vote.value), col(Vote.round)
+    ).where(
+        col(Vote.tenant_id) == bindparam("tenant_id", type_=Uuid()),
+        col(Vote.assessment_id) == bindparam("id", type_=Uuid()),
+    )
+)
+_CONSENSUS = (
+    select(func.json_agg(func.json_build_array(col(Consensus.practice), col(Consensus.value), col(Consensus.note))))
+    .where(_of(Consensus))
+    .correlate(Assessment)
+    .scalar_subquery()
+)
+_RATINGS = (
+    select(
+        func.json_agg(
+            func.json_build_array(
+                col(PracticeRating.practice),
+                col(PracticeRating.importance),
+                col(PracticeRating.feasibility),
+                col(PracticeRating.left_unscored),
+            )
+        )
+    )
+    .where(_of(PracticeRating))
+    .correlate(Assessment)
+    .scalar_subquery()
+)
+_SCORED = Read(
+    select(
+        col(Assessment.id),
+        col(Assessment.version),
+        col(Assessment.state),
+        col(Assessment.stage),
+        col(Assessment.round),
+        col(Assessment.revealed_round),
+        col(Assessment.organization_id),
+        col(Assessment.instrument_version_id),
+        col(Assessment.scoring_profile_id),
+        col(Organization.path),
+        col(Organization.timezone),
+        _SEATS.c.ids,
+        _SEATS.c.perspectives,
+        _VOTES.c.practices,
+        _VOTES.c.letters,
+        _VOTES.c.first_round,
+        _VOTES.c.last_round,
+        _CONSENSUS.label("consensus"),
+        _RATINGS.label("ratings"),
+        exists().where(_of(AdministrationRecord)).label("has_administration_record"),
+    )
+    .select_from(Assessment)
+    .join(
+        Organization,
+        and_(
+            col(Organization.tenant_id) == col(Assessment.tenant_id),
+            col(Organization.id) == col(Assessment.organization_id),
+        ),
+    )
+    .join(_SEATS, true())
+    .join(_VOTES, true())
+    .where(
+        col(Assessment.tenant_id) == bindparam("tenant_id", type_=Uuid()),
+        col(Assessment.id) == bindparam("id", type_=Uuid()),
+    )
+)
+
+
+async def load_scoring_row(reader: Reader, tenant_id: UUID, assessment_id: UUID) -> Row | None:
+    """Everything stored of an assessment that its score depends on, in one row; None where there is none."""
+    return await reader.fetch_one(_SCORED, tenant_id=tenant_id, id=assessment_id)
+
+
+def is_sealed(row: Row) -> bool:
+    """Whether the present round's votes were not revealed: while collecting, and for good if voided then."""
+    state = row["state"]
+    if state == AssessmentState.VOID:
+        return bool(row["revealed_round"] < row["round"])
+    return bool(state == AssessmentState.COLLECTING)
+
+
+async def build_input(
+    reader: Reader,
+    tenant_id: UUID,
+    row: Row,
+    *,
+    as_of: date | None,
+    profile: Profile | None = None,
+    digest_key: bytes | None = None,
+) -> AssessmentInput:
+    """The scoring input of a row.
+
+    Args:
+        profile: another than the assessment's frozen one, for a look at what it would give.
+        digest_key: the tenant's secret, where the result is told to others than the team.
+    """
+    instrument = await instrument_of(reader, tenant_id, row["instrument_version_id"])
+    frozen = profile or await profile_of(reader, tenant_id, row["scoring_profile_id"])
+    if instrument is None or frozen is None:
+        raise LookupError("an assessment's instrument and profile cannot be gone: foreign keys hold them")
+    sealed = is_sealed(row)
+    ids = row["ids"] or ()
+    left_unscored, importance, feasibility = {}, {}, {}
+    for practice, important, feasible, note in from_json(row["ratings"]) or ():
+        if important is not None:
+            importance[practice] = important
+        if feasible is not None:
+            feasibility[practice] = feasible
+        if note is not None:
+            left_unscored[practice] = note
+    return AssessmentInput(
+        instrument=instrument.scored,
+        profile=frozen,
+        seats=tuple(map(Seat, ids, row["perspectives"] or ())),
+        ballots=await _ballots(reader, tenant_id, row, ids, sealed=sealed),
+        consensus={
+            practice: Agreed(on_wire(value), note) for practice, value, note in from_json(row["consensus"]) or ()
+        },
+        left_unscored=left_unscored,
+        importance=importance,
+        feasibility=feasibility,
+        stage=row["stage"],
+        as_of=as_of,
+        has_administration_record=row["has_administration_record"],
+        sealed=sealed,
+        digest_key=digest_key,
+    )
+
+
+#: A stored vote as the letter of a ballot.
+_LETTER: Final = {str(vote): letter for vote, letter in LETTERS.items()}
+
+
+async def _ballots(reader: Reader, tenant_id: UUID, row: Row, ids: Sequence[str], *, sealed: bool) -> dict[str, Ballot]:
+    """The votes that count: of seats that count, each practice's latest round among those that may be looked at.
+
+    While sealed only the present round is looked at, for who has voted; after the reveal, the revealed rounds.
+    """
+    practices, letters, count = row["practices"], row["letters"], len(ids)
+    if not practices:
+        return {}
+    last = row["round"] if sealed else row["revealed_round"]
+    first = last if sealed else 1
+    if first <= row["first_round"] == row["last_round"] <= last and len(letters) == len(practices) * count:
+        return {practice: letters[at * count : (at + 1) * count] for at, practice in enumerate(practices)}
+    votes = await reader.fetch(_ONE_BY_ONE, tenant_id=tenant_id, id=row["id"])
+    return _latest(votes, ids, range(first, last + 1))
+
+
+def _latest(votes: Iterable[Row], ids: Sequence[str], rounds: range) -> dict[str, Ballot]:
+    place = {seat: at for at, seat in enumerate(ids)}
+    latest: dict[str, int] = {}
+    ballots: dict[str, list[str]] = {}
+    for practice, seat, answer, round_ in (tuple(vote.values()) for vote in votes):
+        at = place.get(seat)
+        known = latest.get(practice, 0)
+        if at is None or round_ < known or round_ not in rounds:
+            continue
+        if round_ > known:
+            latest[practice] = round_
+            ballots[practice] = [NO_VOTE] * len(place)
+        ballots[practice][at] = _LETTER[answer]
+    return {practice: "".join(letters) for practice, letters in ballots.items()}

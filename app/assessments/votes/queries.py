@@ -1,0 +1,77 @@
+"""Reading votes: only ever for a seat of the same assessment."""
+
+from typing import Any
+
+from sqlalchemy import DateTime, Integer, Text, Uuid, and_, bindparam, or_, select
+from sqlmodel import col
+
+from app.assessments.models import Participant, Vote
+from app.assessments.votes.schemas import VoteRead, on_wire
+from app.db.keyset import Listing
+from app.db.statement import Row
+
+#: A seat's own votes, and of the rounds that were revealed everybody's who was not withdrawn before the close.
+LIST = Listing(
+    "votes",
+    select(
+        col(Vote.id),
+        col(Vote.version),
+        col(Vote.created_at),
+        col(Vote.updated_at),
+        col(Vote.participant_id),
+        col(Vote.practice),
+        col(Vote.round),
+        col(Vote.value),
+        col(Vote.comment),
+        col(Vote.entered_by).is_not(None).label("on_paper"),
+    )
+    .join(
+        Participant,
+        and_(col(Participant.tenant_id) == col(Vote.tenant_id), col(Participant.id) == col(Vote.participant_id)),
+    )
+    .where(
+        col(Vote.tenant_id) == bindparam("tenant_id", type_=Uuid()),
+        col(Vote.assessment_id) == bindparam("assessment_id", type_=Uuid()),
+        or_(
+            col(Vote.participant_id) == bindparam("own_seat", type_=Uuid()),
+            and_(
+                col(Vote.round) <= bindparam("revealed_round", type_=Integer()),
+                or_(
+                    col(Participant.withdrawn_at).is_(None),
+                    col(Participant.withdrawn_at) > bindparam("closed_at", type_=DateTime(timezone=True)),
+                ),
+            ),
+        ),
+    ),
+    key=col(Vote.id),
+    orders={"id": col(Vote.id)},
+    filters={
+        "participant_id": col(Vote.participant_id) == bindparam("participant_id", type_=Uuid()),
+        "practice": col(Vote.practice) == bindparam("practice", type_=Text()),
+        "round": col(Vote.round) == bindparam("round", type_=Integer()),
+        "updated_since": col(Vote.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),
+    },
+)
+
+
+def present(row: Row) -> VoteRead:
+    """A row as the wire has it."""
+    fields: dict[str, Any] = dict(row)
+    fields["value"] = on_wire(row["value"])
+    return VoteRead.model_validate(fields)
+
+
+def present_stored(vote: Vote) -> VoteRead:
+    """A vote just written, as its writer gets it back."""
+    return VoteRead(
+        id=vote.id,
+        version=vote.version,
+        created_at=vote.created_at,
+        updated_at=vote.updated_at,
+        participant_id=vote.participant_id,
+        practice=vote.practice,
+        round=vote.round,
+        value=on_wire(vote.value),
+        comment=vote.comment,
+        on_paper=vote.entered_by is not None,
+    )

@@ -1,0 +1,269 @@
+"""Casting votes. They are sealed from everyone but their owner until the close."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from uuid import UUID
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+
+from app.assessments.errors import (
+    DryRunRefused,
+    NotYourSeat,
+    SeatMayNotVote,
+    SeatWithdrawn,
+    VoteExists,
+    VotingClosed,
+    VotingNotOpen,
+)
+from app.assessments.locking import ensure_open, lock_assessment
+from app.assessments.models import Assessment, AssessmentState, Participant, Vote
+from app.assessments.reference_data import FrozenInstrument, instrument_of
+from app.assessments.votes.queries import present_stored
+from app.assessments.votes.schemas import Ballot, BallotVote, VoteCast, VoteRead, VotesCast, stored
+from app.db.transaction import Preconditions, Tx
+from app.errors import AppError, FieldError, Invalid, NotFound, PreconditionFailed
+from app.events.record import record_event
+from app.http.write import Created
+from app.principal import SeatKind
+
+
+async def cast(tx: Tx, assessment_id: UUID, participant_id: UUID, practice: str, body: VoteCast) -> Created | VoteRead:
+    """Cast or replace the vote of a seat on a practice in the present round.
+
+    A seat votes for itself. Whoever runs the assessment may enter a paper ballot, and correct what was so entered,
+    but never replace what a seat cast itself.
+
+    Raises:
+        NotFound: no such assessment in sight, or no such seat or practice in it.
+        Forbidden: in sight, but the caller neither holds the seat nor runs the assessment.
+        NotYourSeat: another seat's token.
+        SeatMayNotVote: the seat is not a respondent's.
+        SeatWithdrawn: the seat was withdrawn.
+        VotingNotOpen, VotingClosed: outside the round or its window.
+        VoteExists: there is a vote, and no If-Match.
+        PreconditionFailed: If-Match is stale, or there is no vote that is this caller's to replace.
+        DryRunRefused: whoever runs the assessment would learn who has voted, and leave no trace.
+    """
+    round_ = await _begin(tx, assessment_id, [participant_id], [practice])
+    vote, made = round_.cast(participant_id, practice, body, tx.preconditions)
+    await _flush(tx)
+    _tell(tx, round_.assessment, 1, replaced=not made, on_paper=vote.entered_by is not None)
+    shown = present_stored(vote)
+    return Created(value=shown) if made else shown
+
+
+async def cast_many(tx: Tx, assessment_id: UUID, body: VotesCast) -> Ballot:
+    """Cast or replace many votes, all or none: a whole ballot, or a stack of paper ones.
+
+    Raises:
+        NotFound, Forbidden: as everywhere.
+        AppError: what `cast` raises; ``errors`` says of which vote, but to whoever enters paper ballots not where
+            that depends on who has voted.
+        Invalid: a vote is named twice.
+    """
+    pairs = [(vote.participant_id, vote.practice) for vote in body.votes]
+    if len(set(pairs)) != len(pairs):
+        raise Invalid(errors=[FieldError("/body/votes", "repeated_vote", "A vote is named twice")])
+    round_ = await _begin(tx, assessment_id, {seat for seat, _ in pairs}, {practice for _, practice in pairs})
+    # First all that does not depend on who has voted: a refusal of one vote must tell nothing of another.
+    for at, wanted in enumerate(body.votes):
+        with _refused_at(at):
+            round_.check(wanted.participant_id, wanted.practice)
+    votes = _put_all(tx, round_, body.votes)
+    await _flush(tx)
+    _tell(tx, round_.assessment, len(votes), replaced=False, on_paper=tx.principal.seat is None)
+    return Ballot(items=[present_stored(vote) for vote in votes])
+
+
+def _put_all(tx: Tx, round_: "_Round", wanted: Sequence[BallotVote]) -> list[Vote]:
+    try:
+        votes = []
+        for at, vote in enumerate(wanted):
+            with _refused_at(at):
+                votes.append(round_.put(vote.participant_id, vote.practice, vote, _expected(vote))[0])
+    except AppError:
+        if tx.principal.seat is not None:
+            raise
+        # To whoever enters paper ballots nothing says which vote was in the way, not even the kind of the refusal:
+        # that follows from what was sent. Otherwise a ballot that is bound to fail would tell who has voted.
+        kind = VoteExists if all(vote.version is None for vote in wanted) else PreconditionFailed
+        raise kind(errors=[FieldError("/body/votes", kind.code, kind.title)]) from None
+    return votes
+
+
+@contextmanager
+def _refused_at(place: int) -> Iterator[None]:
+    """Say of a refusal which of the votes it is about."""
+    try:
+        yield
+    except AppError as refused:
+        refused.errors = [FieldError(f"/body/votes/{place}", refused.code, refused.title)]
+        refused.headers.pop("ETag", None)
+        raise
+
+
+def _expected(vote: BallotVote) -> Preconditions:
+    if vote.version is None:
+        return Preconditions()
+    return Preconditions(if_match=frozenset({vote.version}), has_if_match=True)
+
+
+class _Round:
+    """The present round of a locked assessment: its seats, its votes so far, and the rules for casting one."""
+
+    def __init__(
+        self,
+        tx: Tx,
+        assessment: Assessment,
+        instrument: FrozenInstrument,
+        seats: Iterable[Participant],
+        votes: Iterable[Vote],
+    ) -> None:
+        self.tx = tx
+        self.assessment = assessment
+        self.instrument = instrument
+        self.seats = {seat.id: seat for seat in seats}
+        self.votes = {(vote.participant_id, vote.practice): vote for vote in votes}
+
+    def cast(self, participant_id: UUID, practice: str, body: VoteCast, expected: Preconditions) -> tuple[Vote, bool]:
+        """Cast or replace one vote; the vote, and whether it is new."""
+        self.check(participant_id, practice)
+        return self.put(participant_id, practice, body, expected)
+
+    def check(self, participant_id: UUID, practice: str) -> None:
+        """Refuse a vote that nobody may cast, whoever has voted."""
+        own = self.tx.principal.seat
+        if own is not None and own.participant_id != participant_id:
+            raise NotYourSeat
+        seat = self.seats.get(participant_id)
+        if seat is None or not self.instrument.has(practice):
+            raise NotFound
+        if seat.seat is not SeatKind.RESPONDENT:
+            raise SeatMayNotVote
+        if seat.withdrawn_at is not None:
+            raise SeatWithdrawn
+        self._check_open(by_seat=own is not None)
+
+    def put(self, participant_id: UUID, practice: str, body: VoteCast, expected: Preconditions) -> tuple[Vote, bool]:
+        """Cast or replace one vote that was checked; the vote, and whether it is new."""
+        vote = self.votes.get((participant_id, practice))
+        if vote is None:
+            return self._insert(participant_id, practice, body, expected), True
+        return self._replace(vote, body, expected), False
+
+    def _check_open(self, *, by_seat: bool) -> None:
+        assessment, now = self.assessment, self.tx.now
+        if assessment.state is AssessmentState.DRAFT:
+            raise VotingNotOpen
+        if assessment.state is AssessmentState.VOID:
+            ensure_open(assessment)
+        if assessment.state is not AssessmentState.COLLECTING:
+            raise VotingClosed
+        # The window is for the seats; a paper ballot cast within it may be entered until the close.
+        if by_seat and assessment.opens_at is not None and now < assessment.opens_at:
+            raise VotingNotOpen("The voting window opens later.")
+        if by_seat and assessment.closes_at is not None and now >= assessment.closes_at:
+            raise VotingClosed("The voting window has ended.")
+
+    def _insert(self, participant_id: UUID, practice: str, body: VoteCast, expected: Preconditions) -> Vote:
+        if expected.has_if_match:
+            raise PreconditionFailed("There is no vote to replace.")
+        vote = Vote(
+            tenant_id=self.tx.tenant_id,
+            created_at=self.tx.now,
+            updated_at=self.tx.now,
+            assessment_id=self.assessment.id,
+            participant_id=participant_id,
+            practice=practice,
+            round=self.assessment.round,
+            value=stored(body.value),
+            comment=body.comment,
+            entered_by=self._enterer(),
+        )
+        self.tx.session.add(vote)
+        return vote
+
+    def _replace(self, vote: Vote, body: VoteCast, expected: Preconditions) -> Vote:
+        if expected.must_not_exist:
+            raise PreconditionFailed("There is a vote already.")
+        if not expected.has_if_match:
+            raise VoteExists
+        if self.tx.principal.seat is None and vote.entered_by is None:
+            # Only its holder may replace what a seat cast; to others the answer is as if there were nothing.
+            raise PreconditionFailed("There is no vote to replace.")
+        self.tx.expect(vote, expected)
+        vote.value = stored(body.value)
+        vote.comment = body.comment
+        vote.entered_by = self._enterer()
+        self.tx.touch(vote)
+        return vote
+
+    def _enterer(self) -> UUID | None:
+        return self.tx.principal.id if self.tx.principal.seat is None else None
+
+
+async def _begin(tx: Tx, assessment_id: UUID, participants: Iterable[UUID], practices: Iterable[str]) -> _Round:
+    if tx.dry_run and tx.principal.seat is None:
+        raise DryRunRefused("A rehearsal would tell who has voted.")
+    # FOR SHARE: the close waits for these votes, or they meet the close.
+    assessment = (await lock_assessment(tx, assessment_id, "castVote")).assessment
+    instrument = await instrument_of(tx, tx.tenant_id, assessment.instrument_version_id)
+    if instrument is None:
+        raise NotFound
+    wanted = sorted(participants)
+    seats = await _seats(tx, assessment_id, wanted)
+    return _Round(tx, assessment, instrument, seats, await _votes(tx, assessment, wanted, sorted(practices)))
+
+
+async def _flush(tx: Tx) -> None:
+    try:
+        await tx.session.flush()
+    except IntegrityError as error:
+        # Another request cast this very vote between the look and the insert.
+        raise VoteExists from error
+
+
+def _tell(tx: Tx, assessment: Assessment, count: int, *, replaced: bool, on_paper: bool) -> None:
+    # Neither who nor what: before the reveal the feed may say only that votes were cast.
+    record_event(
+        tx,
+        "assessment.vote_replaced" if replaced else "assessment.vote_cast",
+        assessment.id,
+        organization_id=assessment.organization_id,
+        data={"round": assessment.round, "votes": count, "on_paper": on_paper},
+        anonymous=tx.principal.seat is not None,
+    )
+
+
+async def _seats(tx: Tx, assessment_id: UUID, participants: Sequence[UUID]) -> Sequence[Participant]:
+    # FOR SHARE: no seat can be withdrawn or changed until this commits.
+    found = await tx.session.execute(
+        select(Participant)
+        .where(
+            col(Participant.tenant_id) == tx.tenant_id,
+            col(Participant.assessment_id) == assessment_id,
+            col(Participant.id).in_(participants),
+        )
+        .order_by(col(Participant.id))
+        .with_for_update(read=True)
+    )
+    return found.scalars().all()
+
+
+async def _votes(
+    tx: Tx, assessment: Assessment, participants: Sequence[UUID], practices: Sequence[str]
+) -> Sequence[Vote]:
+    found = await tx.session.execute(
+        select(Vote)
+        .where(
+            col(Vote.tenant_id) == tx.tenant_id,
+            col(Vote.assessment_id) == assessment.id,
+            col(Vote.participant_id).in_(participants),
+            col(Vote.practice).in_(practices),
+            col(Vote.round) == assessment.round,
+        )
+        .order_by(col(Vote.id))
+        .with_for_update()
+    )
+    return found.scalars().all()

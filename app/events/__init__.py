@@ -1,0 +1,1 @@
+"""Events and audit rows, written in the transaction of the change they describe."""

@@ -1,0 +1,42 @@
+"""One call that writes both the event and the audit row of a change."""
+
+from typing import Any
+from uuid import UUID
+
+from app.db.transaction import Tx
+from app.events.models import AuditEvent, OutboxEvent
+
+
+def record_event(
+    tx: Tx,
+    event: str,
+    subject_id: UUID,
+    *,
+    organization_id: UUID | None = None,
+    data: dict[str, Any] | None = None,
+    anonymous: bool = False,
+) -> None:
+    """Tell of a change, in the change's own transaction.
+
+    Args:
+        event: ``<subject type>.<what happened>``, such as ``assessment.opened``.
+        data: JSON values that help a follower; never a vote's value, a comment or a secret.
+        anonymous: leave the actor out of the audit row, where naming it would tell who has voted.
+    """
+    subject_type = event.partition(".")[0]
+    common: dict[str, Any] = {
+        "subject_type": subject_type,
+        "subject_id": subject_id,
+        "organization_id": organization_id,
+        "request_id": tx.request_id,
+        "data": data or {},
+    }
+    tx.insert(OutboxEvent, type=event, **common)
+    tx.insert(
+        AuditEvent,
+        actor_id=None if anonymous else tx.principal.id,
+        actor_kind=tx.principal.kind,
+        action=event,
+        outcome="done",
+        **common,
+    )
