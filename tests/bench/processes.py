@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.place import CHECKOUT
-from tests.start.services import command, environment
+from tests.server.services import command, environment
 
 START_SECONDS = 60.0
 #: Nobody logs a line a request: neither the service nor what it is compared with.

@@ -13,7 +13,8 @@ from fastapi import APIRouter, FastAPI, Response
 from starlette.types import Receive, Scope, Send
 
 from app import log, main
-from app.server.run import address_of, listen, server_config
+from app.server.listening import address_of, listen
+from app.server.run import server_config
 from app.settings import load_settings
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.embedded.processes import open_folder
-from tests.start.services import Service, serving
+from tests.server.services import Service, serving
 
 
 @pytest.fixture(scope="session")

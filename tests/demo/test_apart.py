@@ -22,7 +22,7 @@ from tests.demo.conftest import built, migrated
 from tests.demo.databases import owner_of
 from tests.demo.test_same_each_time import logins
 from tests.migrations.databases import fresh_database
-from tests.start.services import run
+from tests.server.services import run
 from tests.support.database import Urls
 
 CHECKOUT = Path(app.__file__).parents[1]

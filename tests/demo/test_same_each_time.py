@@ -15,7 +15,7 @@ from app.demo.sandbox import DEFAULT_DAY
 from tests.demo.conftest import built, migrated
 from tests.demo.databases import Rows, all_rows
 from tests.migrations.databases import fresh_database
-from tests.start.services import run, serving
+from tests.server.services import run, serving
 from tests.support.database import Urls
 
 OTHER_DAY = date(2029, 2, 14)

@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
 from tests.embedded.processes import open_folder
-from tests.start.services import Service, serving
+from tests.server.services import Service, serving
 from tests.support.tools import chromium
 
 FLAGS = (

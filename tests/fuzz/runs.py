@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.access.operations import OPERATIONS
-from tests.start.services import CHECKOUT, Service
+from tests.server.services import CHECKOUT, Service
 from tests.support.actors import Actor
 from tests.support.places import Place
 

@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.fuzz import rows
-from tests.start.services import Service
+from tests.server.services import Service
 from tests.support.actors import Tenancy, new_tenancy
 
 PATIENCE = 10.0

@@ -4,14 +4,14 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 #: Folders that start services of their own and share them: one worker has all of it.
-TOGETHER = ("tests/demo/", "tests/embedded/", "tests/start/")
+TOGETHER = ("tests/demo/", "tests/embedded/", "tests/server/")
 #: What takes longest, the longest first, so that no worker is left alone with it at the end.
 FIRST = (
     "tests/state/",
     "tests/fuzz/",
     "tests/docs/test_page.py",
     "tests/races/",
-    "tests/start/",
+    "tests/server/",
     "tests/clients/",
     "tests/embedded/",
     "tests/demo/",

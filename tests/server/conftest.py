@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from tests.embedded.processes import open_folder
-from tests.start.services import Service, serving
+from tests.server.services import Service, serving
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import httpx
 from app.db.schema.migrate import head
 from tests.embedded.processes import is_alive, wait_for
 from tests.migrations.databases import fresh_database
-from tests.start.services import Service, begin, finish, run, serving
+from tests.server.services import Service, begin, finish, run, serving
 from tests.support.database import Urls
 
 KEY = re.compile(r"fa_[0-9a-f]{32}_[A-Za-z0-9_-]{43}")

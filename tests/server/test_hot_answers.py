@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.start.services import Service
+from tests.server.services import Service
 
 ID = "X-Request-Id: the-same"
 

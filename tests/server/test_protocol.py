@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import uvicorn
 
-from app.server.run import Protocol, listen, server_config
+from app.server.listening import listen
+from app.server.protocol import Protocol
+from app.server.run import server_config
 
 DEADLINE = 0.4
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -16,10 +16,10 @@ from app import __version__, cli
 from app.db.schema.migrate import head
 from app.embedded_postgres.server import EmbeddedPostgresError
 from app.errors import NotFound
-from app.server.run import FIRST_KEY_FILE, _announcement, _keep
+from app.server.announcement import FIRST_KEY_FILE, announcement, keep_key
 from app.settings import Settings
 from tests.migrations.databases import fetch, fresh_database, run_sql
-from tests.start.services import Service
+from tests.server.services import Service
 from tests.support.database import Urls
 
 Run = Callable[..., tuple[int, str, str]]
@@ -266,9 +266,9 @@ def test_commands_leave_an_audit_row(given: Run, slug: str, urls: Urls) -> None:
 def test_the_announcement_names_the_key_file_only_while_it_is_there(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, docs=False)
     path = tmp_path / FIRST_KEY_FILE
-    assert str(path) not in "\n".join(_announcement(settings, "http://127.0.0.1:1", None))
-    assert _keep(path, "old")
-    told = "\n".join(_announcement(settings, "http://127.0.0.1:1", None))
+    assert str(path) not in "\n".join(announcement(settings, "http://127.0.0.1:1", None))
+    assert keep_key(path, "old")
+    told = "\n".join(announcement(settings, "http://127.0.0.1:1", None))
     assert str(path) in told
     assert "old" not in told
     assert "openapi.json" not in told
@@ -276,6 +276,6 @@ def test_the_announcement_names_the_key_file_only_while_it_is_there(tmp_path: Pa
 
 def test_a_key_that_cannot_be_kept_is_still_shown(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    told = _announcement(Settings(data_dir=tmp_path / "file" / "data"), "http://127.0.0.1:1", "fa_the_key")
+    told = announcement(Settings(data_dir=tmp_path / "file" / "data"), "http://127.0.0.1:1", "fa_the_key")
     assert any("fa_the_key" in line for line in told)
     assert not any(FIRST_KEY_FILE in line for line in told)
