@@ -21,7 +21,7 @@ status number; ``app.http.problems`` renders these as ``application/problem+json
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class FieldError(dict[str, str]):
@@ -51,6 +51,13 @@ class AppError(Exception):
         self.errors = list(errors)
         self.headers = dict(headers or {})
         self.extra = extra
+
+    def within(self, pointer: str) -> Self:
+        """The same failure of one of many things in a body: its errors point below ``pointer``."""
+        own = [str(error["pointer"]).removeprefix("/body") for error in self.errors]
+        self.errors = [FieldError(f"{pointer}{place}", self.code, self.title) for place in own or [""]]
+        self.headers.pop("ETag", None)
+        return self
 
 
 class BadRequest(AppError):

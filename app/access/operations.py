@@ -106,6 +106,7 @@ OPERATIONS: Final[dict[str, Access]] = {
     "listConsensus": _READ_OR_SEAT,
     "getConsensus": _READ_OR_SEAT,
     "recordConsensus": Access(_RUN),
+    "recordAllConsensus": Access(_RUN),
     "removeConsensus": Access(_RUN),
     "listPracticeRatings": _READ_OR_SEAT,
     "getPracticeRating": _READ_OR_SEAT,

@@ -17,7 +17,7 @@ async def create_many(tx: Tx, body: ActionItemsCreate) -> ActionItemBatch:
         try:
             made.append(await service.create(tx, item))
         except AppError as refused:
-            raise _at(at, refused) from None
+            raise refused.within(f"/body/items/{at}") from None
     return ActionItemBatch(items=made)
 
 
@@ -38,13 +38,5 @@ async def patch_many(tx: Tx, body: ActionItemsPatch) -> ActionItemBatch:
         try:
             changed[item.id] = await service.patch(tx, item.id, item.changes)
         except AppError as refused:
-            raise _at(at, refused) from None
+            raise refused.within(f"/body/items/{at}") from None
     return ActionItemBatch(items=[changed[id_] for id_ in ids])
-
-
-def _at(at: int, refused: AppError) -> AppError:
-    """The same failure, with the item it is about."""
-    own = [str(error["pointer"]).removeprefix("/body") for error in refused.errors]
-    refused.errors = [FieldError(f"/body/items/{at}{pointer}", refused.code, refused.title) for pointer in own or [""]]
-    refused.headers.pop("ETag", None)
-    return refused

@@ -22,13 +22,14 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from app.access.policy import allowed_below, may, require_for_assessment
+from app.access.policy import allowed_below, require_for_assessment
 from app.assessments.lifecycle import TRANSITIONS
 from app.assessments.models import Assessment, AssessmentChange, AssessmentState, Participant
 from app.assessments.schemas import AssessmentChangeRead, AssessmentRead
 from app.db.keyset import Listing
-from app.db.sql_json import json_choice, json_constant, json_if, render
+from app.db.sql_json import Rendered, json_choice, json_constant, json_if, render
 from app.db.statement import Read, Reader, Row
+from app.db.transaction import CallerReader
 from app.errors import NotFound
 from app.principal import Principal
 from app.programs.models import Implementation
@@ -53,7 +54,6 @@ SEAT_BY_TOKEN = Read(
     )
 )
 
-_COMPUTED = {"allowed_transitions", "superseded_by_id"}
 _Successor = aliased(Assessment)
 _SUCCEEDS = and_(
     col(_Successor.tenant_id) == col(Assessment.tenant_id),
@@ -63,10 +63,12 @@ _SUCCEEDS = and_(
 _SUCCESSOR = select(col(_Successor.id)).where(_SUCCEEDS).correlate(Assessment).scalar_subquery()
 _ROWS = (
     select(
-        *(getattr(Assessment, name) for name in AssessmentRead.model_fields if name not in _COMPUTED),
-        _SUCCESSOR.label("superseded_by_id"),
+        col(Assessment.id),
+        col(Assessment.state),
+        col(Assessment.round),
+        col(Assessment.revealed_round),
+        col(Assessment.closed_at),
         col(Organization.path),
-        col(Organization.timezone),
     )
     .join(
         Organization,
@@ -77,7 +79,7 @@ _ROWS = (
     )
     .where(col(Assessment.tenant_id) == bindparam("tenant_id", type_=Uuid()))
 )
-_BY_ID = Read(_ROWS.where(col(Assessment.id) == bindparam("id", type_=Uuid())))
+_GUARD = Read(_ROWS.where(col(Assessment.id) == bindparam("id", type_=Uuid())))
 _RENDERED = render(
     _ROWS,
     Assessment,
@@ -136,14 +138,6 @@ def caller(principal: Principal) -> dict[str, Any]:
     return {"movable": allowed_below(principal, "transitionAssessment")}
 
 
-def present(principal: Principal, row: Row) -> AssessmentRead:
-    """A row as this caller sees it."""
-    fields: dict[str, Any] = dict(row)
-    movable = principal.seat is None and may(principal, "transitionAssessment", row["path"])
-    fields["allowed_transitions"] = list(TRANSITIONS[AssessmentState(row["state"])]) if movable else []
-    return AssessmentRead.model_validate(fields)
-
-
 async def row_of(reader: Reader, principal: Principal, assessment_id: UUID, operation: str = "getAssessment") -> Row:
     """The row of an assessment that this caller may read: the guard of everything below one.
 
@@ -151,33 +145,25 @@ async def row_of(reader: Reader, principal: Principal, assessment_id: UUID, oper
         NotFound: none such in the caller's sight.
         Forbidden: in sight, but the operation is not allowed.
     """
-    row = await reader.fetch_one(_BY_ID, tenant_id=principal.tenant_id, id=assessment_id)
+    row = await reader.fetch_one(_GUARD, tenant_id=principal.tenant_id, id=assessment_id)
     if row is None:
         raise NotFound
     require_for_assessment(principal, operation, row["path"], assessment_id)
     return row
 
 
-async def get_rendered(reader: Reader, principal: Principal, assessment_id: UUID) -> tuple[int, bytes]:
-    """One assessment's version and its body.
+async def get_assessment(reader: CallerReader, assessment_id: UUID) -> Rendered:
+    """One assessment, as its caller sees it.
 
     Raises:
         NotFound: none such in the caller's sight.
     """
+    principal = reader.principal
     row = await reader.fetch_one(_RENDERED_BY_ID, tenant_id=principal.tenant_id, id=assessment_id, **caller(principal))
     if row is None:
         raise NotFound
     require_for_assessment(principal, "getAssessment", row["path"], assessment_id)
-    return row["version"], row["rendered"]
-
-
-async def get(reader: Reader, principal: Principal, assessment_id: UUID) -> AssessmentRead:
-    """One assessment.
-
-    Raises:
-        NotFound: none such in the caller's sight.
-    """
-    return present(principal, await row_of(reader, principal, assessment_id))
+    return Rendered(row["rendered"], version=row["version"], id=row["id"])
 
 
 def guarded(rows: Any, table: Any) -> Any:

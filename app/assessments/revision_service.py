@@ -6,7 +6,6 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from app.assessments import queries
 from app.assessments.errors import NotFinal, RevisionExists
 from app.assessments.locking import lock_assessment
 from app.assessments.models import (
@@ -19,7 +18,7 @@ from app.assessments.models import (
     PracticeRating,
     Vote,
 )
-from app.assessments.schemas import AssessmentRead, RevisionCreate
+from app.assessments.schemas import RevisionCreate
 from app.db.base import Versioned
 from app.db.ids import uuid7
 from app.db.transaction import Tx
@@ -31,7 +30,7 @@ _OWN = frozenset({"id", "created_at", "updated_at", "version", "assessment_id", 
 _OF_THE_ASSESSMENT = frozenset({"title", "state", "supersedes_id", "finalized_at"}) | _OWN
 
 
-async def revise(tx: Tx, assessment_id: UUID, body: RevisionCreate) -> AssessmentRead:
+async def revise(tx: Tx, assessment_id: UUID, body: RevisionCreate) -> UUID:
     """Make a revision of a final assessment: all of it copied, open for consensus, linked to what it corrects.
 
     The corrected assessment stays as it is and counts until the revision is final. Seats keep their votes and get no
@@ -78,7 +77,7 @@ async def revise(tx: Tx, assessment_id: UUID, body: RevisionCreate) -> Assessmen
         organization_id=revision.organization_id,
         data={"supersedes_id": str(corrected.id)},
     )
-    return await queries.get(tx, tx.principal, revision.id)
+    return revision.id
 
 
 async def _has_revision(tx: Tx, corrected: Assessment) -> bool:

@@ -33,12 +33,11 @@ from app.assessments.schemas import (
 from app.db.errors import InUse
 from app.errors import Frozen, InvalidTransition, NotFound, ReasonRequired
 from app.http.context import ContextDep
-from app.http.etags import etag
 from app.http.openapi.build import IF_MATCH
 from app.http.pagination import page
 from app.http.problems import problems
-from app.http.responses import tagged
-from app.http.write import write
+from app.http.responses import show_rendered
+from app.http.write import write, write_and_read
 from app.organizations.queries import visible_paths
 from app.organizations.service import OrganizationArchived
 from app.schemas import Page
@@ -61,14 +60,13 @@ async def list_assessments(context: ContextDep, query: Annotated[AssessmentQuery
 )
 async def create_assessment(context: ContextDep, body: AssessmentCreate) -> Response:
     """Create an assessment, as a draft."""
-    return await write(context, service.create, body)
+    return await write_and_read(context, queries.get_assessment, service.create, body)
 
 
 @router.get("/{assessment_id}", response_model=AssessmentRead)
 async def get_assessment(context: ContextDep, assessment_id: UUID) -> Response:
     """Read one assessment."""
-    version, body = await queries.get_rendered(context, context.principal, assessment_id)
-    return tagged(context, body, etag(version, body))
+    return show_rendered(context, await queries.get_assessment(context, assessment_id))
 
 
 @router.patch(
@@ -79,7 +77,7 @@ async def get_assessment(context: ContextDep, assessment_id: UUID) -> Response:
 )
 async def update_assessment(context: ContextDep, assessment_id: UUID, body: AssessmentPatch) -> Response:
     """Change an assessment that has not ended."""
-    return await write(context, service.patch, assessment_id, body)
+    return await write_and_read(context, queries.get_assessment, service.patch, assessment_id, body)
 
 
 @router.delete(
@@ -103,7 +101,7 @@ async def delete_assessment(context: ContextDep, assessment_id: UUID) -> Respons
 )
 async def revise_assessment(context: ContextDep, assessment_id: UUID, body: RevisionCreate) -> Response:
     """Correct a final assessment by a revision that takes its place."""
-    return await write(context, revision_service.revise, assessment_id, body)
+    return await write_and_read(context, queries.get_assessment, revision_service.revise, assessment_id, body)
 
 
 @router.get("/{assessment_id}/history", response_model=Page[AssessmentChangeRead])
@@ -132,4 +130,4 @@ async def list_assessment_history(
 )
 async def transition_assessment(context: ContextDep, assessment_id: UUID, body: AssessmentTransition) -> Response:
     """Move an assessment to its next state."""
-    return await write(context, transitions.transition, assessment_id, body)
+    return await write_and_read(context, queries.get_assessment, transitions.transition, assessment_id, body)

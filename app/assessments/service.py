@@ -7,7 +7,6 @@ from sqlalchemy import delete, func
 from sqlmodel import col, select
 
 from app.access.policy import organization_for
-from app.assessments import queries
 from app.assessments.errors import (
     ConfidentialUnavailable,
     FrozenAtOpening,
@@ -23,7 +22,6 @@ from app.assessments.schemas import (
     AskedMode,
     AssessmentCreate,
     AssessmentPatch,
-    AssessmentRead,
     AssessmentTransition,
 )
 from app.db.transaction import Tx
@@ -41,7 +39,7 @@ _EVENTS = {
 }
 
 
-async def create(tx: Tx, body: AssessmentCreate) -> AssessmentRead:
+async def create(tx: Tx, body: AssessmentCreate) -> UUID:
     """Create a draft.
 
     Raises:
@@ -84,10 +82,10 @@ async def create(tx: Tx, body: AssessmentCreate) -> AssessmentRead:
         organization_id=organization.id,
         data={"implementation_id": str(implementation.id)},
     )
-    return await queries.get(tx, tx.principal, made.id)
+    return made.id
 
 
-async def patch(tx: Tx, assessment_id: UUID, body: AssessmentPatch) -> AssessmentRead:
+async def patch(tx: Tx, assessment_id: UUID, body: AssessmentPatch) -> UUID:
     """Change an assessment that has not ended.
 
     Raises:
@@ -122,7 +120,7 @@ async def patch(tx: Tx, assessment_id: UUID, body: AssessmentPatch) -> Assessmen
         organization_id=assessment.organization_id,
         data={"fields": sorted(changes)},
     )
-    return await queries.get(tx, tx.principal, assessment.id)
+    return assessment.id
 
 
 async def remove(tx: Tx, assessment_id: UUID) -> None:

@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from app.assessments import queries
 from app.assessments.errors import (
     AdministrationMissing,
     ConsensusLacksNote,
@@ -13,7 +12,7 @@ from app.assessments.errors import (
     UnscoredPractice,
 )
 from app.assessments.models import AssessmentState
-from app.assessments.schemas import AssessmentRead, AssessmentTransition
+from app.assessments.schemas import AssessmentTransition
 from app.assessments.scoring_input import build_input, load_scoring_row
 from app.assessments.service import begin_move, move
 from app.db.transaction import Tx
@@ -29,7 +28,7 @@ _BLOCKERS: dict[str, type[NotFinalizable]] = {
 }
 
 
-async def transition(tx: Tx, assessment_id: UUID, body: AssessmentTransition) -> AssessmentRead:
+async def transition(tx: Tx, assessment_id: UUID, body: AssessmentTransition) -> UUID:
     """Move an assessment to its next state.
 
     Raises:
@@ -45,7 +44,7 @@ async def transition(tx: Tx, assessment_id: UUID, body: AssessmentTransition) ->
     if body.to is AssessmentState.FINAL:
         await _check_final(tx, assessment_id)
     await move(tx, held, body.to, body.reason)
-    return await queries.get(tx, tx.principal, assessment_id)
+    return assessment_id
 
 
 async def _check_final(tx: Tx, assessment_id: UUID) -> None:

@@ -4,7 +4,9 @@ A page of fifty rows of twenty fields costs Python a thousand conversions; the s
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel
 from pydantic_core import to_json
@@ -25,6 +27,22 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import LateralFromClause
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A representation as PostgreSQL rendered it.
+
+    Args:
+        body: UTF-8 JSON.
+        version: of the row behind it, the first part of the ETag; None where it has no ETag.
+        id: of the row behind it, the last part of its address; None where it has no address of its own.
+    """
+
+    body: bytes
+    version: int | None = None
+    id: UUID | None = None
+
 
 #: The values that a field may have, each with its condition, and the one it has otherwise.
 Choice = tuple[Iterable[tuple[ColumnElement[bool], Any]], Any]

@@ -4,17 +4,39 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Record, Versioned
 from app.db.deferred_inserts import Change, Values, insertion, send
-from app.db.statement import Read, Row
+from app.db.statement import Read, Reader, Row
 from app.db.writes import WriteConnection
 from app.errors import PreconditionFailed, PreconditionRequired
 from app.principal import Principal
+
+Key = TypeVar("Key")
+
+
+class CallerReader(Reader, Protocol):
+    """A reader that knows who asks, and when: a request's context, or a write's transaction."""
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks."""
+
+    @property
+    def now(self) -> datetime:
+        """The instant of the request, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[Key]):
+    """What a write that may create or replace has stored: the key it is read by, and whether it is new."""
+
+    key: Key
+    created: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,7 +79,7 @@ def _created(told: SessionTold) -> Scene:
             administered_on=None if is_window else session.date(),
             closes_at=session if is_window else None,
         )
-        return (await assessments.create(tx, body)).id
+        return await assessments.create(tx, body)
 
     name = f"assessment/{told.key}"
     return Scene(name, ago(told.day + _DRAFTED, "15:00"), Role.FACILITATOR, create, ("assessments", told.key))

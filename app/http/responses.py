@@ -3,6 +3,7 @@
 from fastapi import Response
 from pydantic import BaseModel
 
+from app.db.sql_json import Rendered
 from app.http.context import RequestContext
 from app.http.etags import etag, matches
 from app.http.hot import JSONBytes
@@ -33,14 +34,31 @@ def tagged(context: RequestContext, body: bytes, tag: str) -> Response:
     return JSONBytes(body, headers)
 
 
-def stored(value: BaseModel | None, *, status: int, location: str | None = None) -> tuple[int, bytes, dict[str, str]]:
+def show_rendered(context: RequestContext, found: Rendered) -> Response:
+    """Answer a read that PostgreSQL rendered: 200 with an ETag where it has a version, or 304."""
+    if found.version is None:
+        return JSONBytes(found.body)
+    return tagged(context, found.body, etag(found.version, found.body))
+
+
+def stored(
+    value: BaseModel | Rendered | None, *, status: int, location: str | None = None
+) -> tuple[int, bytes, dict[str, str]]:
     """What a write answers: status, body, headers."""
     if value is None:
         return 204, b"", {}
-    body = to_bytes(value)
+    shown = value if isinstance(value, Rendered) else _to_rendered(value)
     headers: dict[str, str] = {"Content-Type": JSON}
-    if isinstance(value, Resource):
-        headers["ETag"] = etag(value.version, body)
-    if location and isinstance(value, Addressable):
-        headers["Location"] = f"{location}/{value.id}"
-    return status, body, headers
+    if shown.version is not None:
+        headers["ETag"] = etag(shown.version, shown.body)
+    if location and shown.id is not None:
+        headers["Location"] = f"{location}/{shown.id}"
+    return status, shown.body, headers
+
+
+def _to_rendered(value: BaseModel) -> Rendered:
+    return Rendered(
+        to_bytes(value),
+        version=value.version if isinstance(value, Resource) else None,
+        id=value.id if isinstance(value, Addressable) else None,
+    )

@@ -3,7 +3,8 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Concatenate, ParamSpec
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import asyncpg
 from fastapi import Response
@@ -11,7 +12,8 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 
 from app.db.errors import may_try_again, of_database
-from app.db.transaction import Tx
+from app.db.sql_json import Rendered
+from app.db.transaction import Stored, Tx
 from app.errors import Unavailable
 from app.http.context import RequestContext
 from app.http.etags import preconditions
@@ -20,19 +22,25 @@ from app.http.responses import JSON, stored, to_bytes
 from app.schemas import RedactionReason, WithToken
 
 Args = ParamSpec("Args")
-Do = Callable[[Tx], Awaitable[BaseModel | None]]
+Key = TypeVar("Key")
 _ATTEMPTS = 6
 
 
-class Created(BaseModel):
-    """Wraps what a PUT made, where it might as well have replaced something: 201 instead of 200."""
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What a PUT created, where it might as well have replaced something: 201 instead of 200."""
 
-    value: BaseModel
+    value: BaseModel | Rendered
+
+
+Answer = BaseModel | Rendered | None
+Result = Answer | Created
+Do = Callable[[Tx], Awaitable[Result]]
 
 
 async def write(
     context: RequestContext,
-    do: Callable[Concatenate[Tx, Args], Awaitable[BaseModel | None]],
+    do: Callable[Concatenate[Tx, Args], Awaitable[Result]],
     *args: Args.args,
     **kwargs: Args.kwargs,
 ) -> Response:
@@ -54,6 +62,46 @@ async def write(
         return await _run(context, asked, lambda tx: do(tx, *args, **kwargs))
     finally:
         running.discard(asked.identity)
+
+
+async def write_and_read(
+    context: RequestContext,
+    read: Callable[[Tx, Key], Awaitable[Rendered]],
+    do: Callable[Concatenate[Tx, Args], Awaitable[Key]],
+    *args: Args.args,
+    **kwargs: Args.kwargs,
+) -> Response:
+    """Run a service function as `write` does, and answer with what a GET of the result answers.
+
+    Args:
+        read: the read behind the GET, run in the transaction after everything the service wrote was sent.
+        do: returns the key that ``read`` takes.
+    """
+
+    async def do_and_read(tx: Tx) -> Rendered:
+        key = await do(tx, *args, **kwargs)
+        await tx.flush()
+        return await read(tx, key)
+
+    return await write(context, do_and_read)
+
+
+async def put_and_read(
+    context: RequestContext,
+    read: Callable[[Tx, Key], Awaitable[Rendered]],
+    do: Callable[Concatenate[Tx, Args], Awaitable[Stored[Key]]],
+    *args: Args.args,
+    **kwargs: Args.kwargs,
+) -> Response:
+    """Do as `write_and_read` does for a PUT that may create or replace: 201 where it created."""
+
+    async def do_and_read(tx: Tx) -> Rendered | Created:
+        result = await do(tx, *args, **kwargs)
+        await tx.flush()
+        shown = await read(tx, result.key)
+        return Created(shown) if result.created else shown
+
+    return await write(context, do_and_read)
 
 
 async def _run(context: RequestContext, asked: IdempotentRequest | None, do: Do) -> Response:
@@ -96,20 +144,23 @@ async def _attempt(context: RequestContext, asked: IdempotentRequest | None, do:
     return Response(body, status_code=status, headers=made)
 
 
-def redacted(value: BaseModel | None, reason: RedactionReason) -> BaseModel | None:
+def redacted(value: Result, reason: RedactionReason) -> Result:
     """The same answer without the secret in it."""
     return value.redacted(reason) if isinstance(value, WithToken) else value
 
 
-def _dry_run_response(value: BaseModel | None) -> Response:
-    value = redacted(value.value if isinstance(value, Created) else value, "dry_run")
+def _dry_run_response(value: Result) -> Response:
+    answer = value.value if isinstance(value, Created) else value
+    if isinstance(answer, WithToken):
+        answer = answer.redacted("dry_run")
     headers = {"Dry-Run": "true"}
-    if value is None:
+    if answer is None:
         return Response(status_code=200, headers=headers)
-    return Response(to_bytes(value), media_type=JSON, headers=headers)
+    body = answer.body if isinstance(answer, Rendered) else to_bytes(answer)
+    return Response(body, media_type=JSON, headers=headers)
 
 
-def _render(context: RequestContext, value: BaseModel | None) -> tuple[int, bytes, dict[str, str]]:
+def _render(context: RequestContext, value: Result) -> tuple[int, bytes, dict[str, str]]:
     if isinstance(value, Created):
         return stored(value.value, status=201)
     status = context.scope["route"].status_code or 200

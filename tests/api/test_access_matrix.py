@@ -132,6 +132,7 @@ CALLS: dict[str, Call] = {
     "listConsensus": item("GET", A + "/consensus"),
     "getConsensus": item("GET", A + "/consensus/P1"),
     "recordConsensus": item("PUT", A + "/consensus/P1", {"value": 1}),
+    "recordAllConsensus": item("PUT", A + "/consensus", {"items": [{"practice": "P1", "value": 1}]}),
     "removeConsensus": item("DELETE", A + "/consensus/P1"),
     "listPracticeRatings": item("GET", A + "/practices"),
     "getPracticeRating": item("GET", A + "/practices/P1"),

@@ -1,91 +1,113 @@
-"""Reading consensus, ratings and the administration record."""
+"""Reading consensus, ratings and the administration record: rendered by PostgreSQL, the same by id, in lists and after
+a write.
+"""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Text, Uuid, bindparam, select
+from sqlalchemy import DateTime, Text, Uuid, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
+from app.access.policy import require_for_assessment
 from app.assessments.consensus.schemas import AdministrationRead, ConsensusRead, PracticeRatingRead
-from app.assessments.models import AdministrationRecord, Consensus, PracticeRating
+from app.assessments.models import AdministrationRecord, Consensus, PracticeRating, VoteValue
 from app.assessments.queries import guarded, guarded_row
 from app.assessments.votes.schemas import on_wire
 from app.db.keyset import Listing
-from app.db.statement import Read, Reader, Row, from_json
-from app.principal import Principal
+from app.db.sql_json import Rendered, json_choice, render
+from app.db.statement import Read
+from app.db.transaction import CallerReader
+from app.tree.models import Organization
 
 _PRACTICE = bindparam("practice", type_=Text())
 _UPDATED_SINCE = bindparam("updated_since", type_=DateTime(timezone=True))
+_VALUE = json_choice(col(Consensus.value), {value: on_wire(value) for value in VoteValue})
 
 
-def _rows(table: Any, fields: Any) -> Any:
-    return select(*(getattr(table, name) for name in fields)).where(
+def _rows(table: Any) -> Any:
+    return select(table.id).where(
         table.tenant_id == bindparam("tenant_id", type_=Uuid()),
         table.assessment_id == bindparam("assessment_id", type_=Uuid()),
     )
 
 
-_CONSENSUS = _rows(Consensus, ConsensusRead.model_fields)
-_RATINGS = _rows(PracticeRating, PracticeRatingRead.model_fields)
-_ONE_CONSENSUS = Read(guarded(_CONSENSUS, Consensus).where(col(Consensus.practice) == _PRACTICE))
-_ONE_RATING = Read(guarded(_RATINGS, PracticeRating).where(col(PracticeRating.practice) == _PRACTICE))
-_ADMINISTRATION = Read(guarded(_rows(AdministrationRecord, AdministrationRead.model_fields), AdministrationRecord))
+def _many(table: Any, model: Any, **computed: Any) -> Any:
+    return render(_rows(table), table, model, table.id, **computed)
+
+
+def _one(table: Any, model: Any, *columns: Any, **computed: Any) -> Any:
+    rows = guarded(_rows(table), table)
+    return render(rows, table, model, table.id, table.version, col(Organization.path), *columns, **computed)
+
+
+_ONE_CONSENSUS = Read(_one(Consensus, ConsensusRead, value=_VALUE).where(col(Consensus.practice) == _PRACTICE))
+_SOME_CONSENSUS = Read(
+    _one(Consensus, ConsensusRead, col(Consensus.practice), value=_VALUE).where(
+        col(Consensus.practice) == any_(bindparam("practices", type_=ARRAY(Text())))
+    )
+)
+_ONE_RATING = Read(_one(PracticeRating, PracticeRatingRead).where(col(PracticeRating.practice) == _PRACTICE))
+_ADMINISTRATION = Read(_one(AdministrationRecord, AdministrationRead))
 CONSENSUS = Listing(
     "consensus",
-    _CONSENSUS,
+    _many(Consensus, ConsensusRead, value=_VALUE),
     key=col(Consensus.id),
     orders={"id": col(Consensus.id)},
     filters={"updated_since": col(Consensus.updated_at) >= _UPDATED_SINCE},
 )
 RATINGS = Listing(
     "practice-ratings",
-    _RATINGS,
+    _many(PracticeRating, PracticeRatingRead),
     key=col(PracticeRating.id),
     orders={"id": col(PracticeRating.id)},
     filters={"updated_since": col(PracticeRating.updated_at) >= _UPDATED_SINCE},
 )
 
 
-def present_consensus(row: Row) -> ConsensusRead:
-    """A consensus as the wire has it."""
-    fields: dict[str, Any] = dict(row)
-    fields["value"] = on_wire(row["value"])
-    return ConsensusRead.model_validate(fields)
-
-
-def present_rating(row: Row) -> PracticeRatingRead:
-    """A rating as the wire has it."""
-    return PracticeRatingRead.model_validate(dict(row))
-
-
-async def consensus(reader: Reader, principal: Principal, assessment_id: UUID, practice: str) -> ConsensusRead:
+async def get_consensus(reader: CallerReader, assessment_id: UUID, practice: str) -> Rendered:
     """The consensus on a practice.
 
     Raises:
-        NotFound: none is recorded, or none of it is in the caller's sight.
+        NotFound: none is recorded, or the assessment is not visible to the caller.
     """
-    return present_consensus(
-        await guarded_row(reader, _ONE_CONSENSUS, principal, assessment_id, "getConsensus", practice=practice)
+    return await _get(reader, _ONE_CONSENSUS, assessment_id, "getConsensus", practice=practice)
+
+
+async def get_all_consensus(reader: CallerReader, assessment_id: UUID, practices: Sequence[str]) -> Rendered:
+    """The consensus on these practices, in their order: every one must be recorded.
+
+    Raises:
+        NotFound: the assessment is not visible to the caller.
+    """
+    rows = await reader.fetch(
+        _SOME_CONSENSUS, tenant_id=reader.principal.tenant_id, assessment_id=assessment_id, practices=practices
     )
+    for row in rows:
+        require_for_assessment(reader.principal, "getConsensus", row["path"], assessment_id)
+    bodies = {row["practice"]: row["rendered"] for row in rows}
+    return Rendered(b'{"items":[%b]}' % b",".join(bodies[practice] for practice in practices))
 
 
-async def rating(reader: Reader, principal: Principal, assessment_id: UUID, practice: str) -> PracticeRatingRead:
+async def get_rating(reader: CallerReader, assessment_id: UUID, practice: str) -> Rendered:
     """The team's rating of a practice.
 
     Raises:
-        NotFound: there is none, or none of it is in the caller's sight.
+        NotFound: there is none, or the assessment is not visible to the caller.
     """
-    return present_rating(
-        await guarded_row(reader, _ONE_RATING, principal, assessment_id, "getPracticeRating", practice=practice)
-    )
+    return await _get(reader, _ONE_RATING, assessment_id, "getPracticeRating", practice=practice)
 
 
-async def administration(reader: Reader, principal: Principal, assessment_id: UUID) -> AdministrationRead:
+async def get_administration(reader: CallerReader, assessment_id: UUID) -> Rendered:
     """The administration record.
 
     Raises:
-        NotFound: there is none yet, or none of it is in the caller's sight.
+        NotFound: there is none yet, or the assessment is not visible to the caller.
     """
-    row = await guarded_row(reader, _ADMINISTRATION, principal, assessment_id, "getAdministration")
-    fields = {**row, "roles_present": from_json(row["roles_present"]), "checklist": from_json(row["checklist"])}
-    return AdministrationRead.model_validate(fields)
+    return await _get(reader, _ADMINISTRATION, assessment_id, "getAdministration")
+
+
+async def _get(reader: CallerReader, read: Read, assessment_id: UUID, operation: str, **values: Any) -> Rendered:
+    row = await guarded_row(reader, read, reader.principal, assessment_id, operation, **values)
+    return Rendered(row["rendered"], version=row["version"], id=row["id"])

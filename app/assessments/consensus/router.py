@@ -9,28 +9,30 @@ from app.assessments.consensus import queries, service
 from app.assessments.consensus.schemas import (
     AdministrationPut,
     AdministrationRead,
+    ConsensusBatch,
+    ConsensusesPut,
     ConsensusPut,
     ConsensusRead,
     DecisionQuery,
     PracticeRatingPut,
     PracticeRatingRead,
 )
-from app.assessments.errors import ConsensusNoteRequired, NotInConsensus
+from app.assessments.errors import ConsensusNoteRequired, NotInConsensus, UnknownPractice
 from app.assessments.queries import row_of
 from app.db.errors import AlreadyExists
-from app.errors import Frozen
+from app.errors import Frozen, PreconditionFailed, PreconditionRequired
 from app.http.context import ContextDep
 from app.http.openapi.build import IF_MATCH, IF_MATCH_TO_REPLACE
 from app.http.pagination import page
 from app.http.problems import problems
-from app.http.responses import show
-from app.http.write import write
+from app.http.responses import show_rendered
+from app.http.write import put_and_read, write, write_and_read
 from app.schemas import Key, Page
 
 router = APIRouter(prefix="/v1/assessments/{assessment_id}", tags=["assessments"])
 
 
-def _made(model: Any) -> dict[int | str, dict[str, Any]]:
+def _created(model: Any) -> dict[int | str, dict[str, Any]]:
     return {201: {"model": model, "description": "It was recorded for the first time."}}
 
 
@@ -38,29 +40,76 @@ def _made(model: Any) -> dict[int | str, dict[str, Any]]:
 async def list_consensus(
     context: ContextDep, assessment_id: UUID, query: Annotated[DecisionQuery, Query()]
 ) -> Response:
-    """List the recorded consensus."""
+    """List the recorded consensus.
+
+    One entry for each practice on which the team's consensus is recorded, in the order in which they were first
+    recorded. Anyone who can read the assessment can read it, seats included.
+    """
     await row_of(context, context.principal, assessment_id, "listConsensus")
-    return await page(context, queries.CONSENSUS, query, queries.present_consensus, assessment_id=assessment_id)
+    return await page(context, queries.CONSENSUS, query, assessment_id=assessment_id)
+
+
+@router.put(
+    "/consensus",
+    response_model=ConsensusBatch,
+    responses=problems(
+        Frozen,
+        NotInConsensus,
+        ConsensusNoteRequired,
+        UnknownPractice,
+        AlreadyExists,
+        PreconditionFailed,
+        PreconditionRequired,
+    ),
+)
+async def record_all_consensus(context: ContextDep, assessment_id: UUID, body: ConsensusesPut) -> Response:
+    """Record the consensus on many practices, all or none.
+
+    Use it at the end of a session to enter what the team agreed in one call. The rules are those of recording one
+    practice, and `version` in each entry takes the place of `If-Match`. If one entry is refused, nothing is recorded
+    and `errors` points at it. Practices that are not named keep what they have.
+    """
+    return await write_and_read(
+        context,
+        lambda tx, practices: queries.get_all_consensus(tx, assessment_id, practices),
+        service.record_all_consensus,
+        assessment_id,
+        body,
+    )
 
 
 @router.get("/consensus/{practice}", response_model=ConsensusRead)
 async def get_consensus(context: ContextDep, assessment_id: UUID, practice: Key) -> Response:
-    """Read the consensus on a practice."""
-    return show(context, await queries.consensus(context, context.principal, assessment_id, practice))
+    """Read the consensus on a practice.
+
+    Answers 404 while none is recorded.
+    """
+    return show_rendered(context, await queries.get_consensus(context, assessment_id, practice))
 
 
 @router.put(
     "/consensus/{practice}",
     response_model=ConsensusRead,
     responses={
-        **_made(ConsensusRead),
+        **_created(ConsensusRead),
         **problems(Frozen, NotInConsensus, ConsensusNoteRequired, AlreadyExists),
     },
     openapi_extra=IF_MATCH_TO_REPLACE,
 )
 async def record_consensus(context: ContextDep, assessment_id: UUID, practice: Key, body: ConsensusPut) -> Response:
-    """Record or replace the consensus on a practice."""
-    return await write(context, service.record_consensus, assessment_id, practice, body)
+    """Record or replace the consensus on a practice.
+
+    The assessment must be in `consensus`: after the votes were revealed and before it is final. A consensus that
+    departs from the votes needs a note. Replacing a recorded consensus needs `If-Match`.
+    """
+    return await put_and_read(
+        context,
+        lambda tx, key: queries.get_consensus(tx, assessment_id, key),
+        service.record_consensus,
+        assessment_id,
+        practice,
+        body,
+    )
 
 
 @router.delete(
@@ -71,7 +120,10 @@ async def record_consensus(context: ContextDep, assessment_id: UUID, practice: K
     openapi_extra=IF_MATCH,
 )
 async def remove_consensus(context: ContextDep, assessment_id: UUID, practice: Key) -> Response:
-    """Take a recorded consensus back."""
+    """Remove the recorded consensus on a practice.
+
+    The practice is then scored from the votes again. The assessment must be in `consensus`.
+    """
     return await write(context, service.remove_consensus, assessment_id, practice)
 
 
@@ -79,40 +131,64 @@ async def remove_consensus(context: ContextDep, assessment_id: UUID, practice: K
 async def list_practice_ratings(
     context: ContextDep, assessment_id: UUID, query: Annotated[DecisionQuery, Query()]
 ) -> Response:
-    """List the team's ratings of practices."""
+    """List the team's ratings of practices.
+
+    One entry for each practice whose importance or feasibility the team rated, or which it left unscored on purpose.
+    """
     await row_of(context, context.principal, assessment_id, "listPracticeRatings")
-    return await page(context, queries.RATINGS, query, queries.present_rating, assessment_id=assessment_id)
+    return await page(context, queries.RATINGS, query, assessment_id=assessment_id)
 
 
 @router.get("/practices/{practice}", response_model=PracticeRatingRead)
 async def get_practice_rating(context: ContextDep, assessment_id: UUID, practice: Key) -> Response:
-    """Read the team's rating of a practice."""
-    return show(context, await queries.rating(context, context.principal, assessment_id, practice))
+    """Read the team's rating of a practice.
+
+    Answers 404 while the team has not rated it.
+    """
+    return show_rendered(context, await queries.get_rating(context, assessment_id, practice))
 
 
 @router.put(
     "/practices/{practice}",
     response_model=PracticeRatingRead,
-    responses={**_made(PracticeRatingRead), **problems(Frozen, AlreadyExists)},
+    responses={**_created(PracticeRatingRead), **problems(Frozen, AlreadyExists)},
     openapi_extra=IF_MATCH_TO_REPLACE,
 )
 async def rate_practice(context: ContextDep, assessment_id: UUID, practice: Key, body: PracticeRatingPut) -> Response:
-    """Rate a practice's importance and feasibility, or say why it is left unscored."""
-    return await write(context, service.rate_practice, assessment_id, practice, body)
+    """Rate a practice's importance and feasibility, or say why it is left unscored.
+
+    Possible until the assessment is final or void. Ratings order the priorities in the readiness. Replacing a rating
+    needs `If-Match`.
+    """
+    return await put_and_read(
+        context,
+        lambda tx, key: queries.get_rating(tx, assessment_id, key),
+        service.rate_practice,
+        assessment_id,
+        practice,
+        body,
+    )
 
 
 @router.get("/administration", response_model=AdministrationRead)
 async def get_administration(context: ContextDep, assessment_id: UUID) -> Response:
-    """Read how the session was run."""
-    return show(context, await queries.administration(context, context.principal, assessment_id))
+    """Read how the session was run.
+
+    Answers 404 until it is recorded.
+    """
+    return show_rendered(context, await queries.get_administration(context, assessment_id))
 
 
 @router.put(
     "/administration",
     response_model=AdministrationRead,
-    responses={**_made(AdministrationRead), **problems(Frozen, AlreadyExists)},
+    responses={**_created(AdministrationRead), **problems(Frozen, AlreadyExists)},
     openapi_extra=IF_MATCH_TO_REPLACE,
 )
 async def record_administration(context: ContextDep, assessment_id: UUID, body: AdministrationPut) -> Response:
-    """Record how the session was run."""
-    return await write(context, service.record_administration, assessment_id, body)
+    """Record how the session was run.
+
+    An assessment becomes final only with this record. Possible until it is final or void; replacing the record needs
+    `If-Match`.
+    """
+    return await put_and_read(context, queries.get_administration, service.record_administration, assessment_id, body)

@@ -1,15 +1,17 @@
 """What goes in and out of the routes for consensus, ratings and the administration record."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from app.assessments.models import ConsensusMethod
 from app.assessments.votes.schemas import Decision
+from app.db.transaction import Preconditions
 from app.http.pagination import ListQuery
 from app.principal import SeatKind
-from app.schemas import Body, Instant, Key, Prose, Resource
+from app.schemas import Body, Instant, Key, Prose, Read, Resource
 
 Rating = Annotated[int, Field(strict=True, ge=1, le=5)]
 
@@ -31,28 +33,70 @@ class ConsensusPut(Body):
     dissent: Prose | None = Field(default=None, description="What those who disagree want kept.")
 
 
-class ConsensusRead(Resource):
-    """A recorded consensus."""
+class ConsensusEntry(ConsensusPut):
+    """What the team agreed one of many practices is."""
+
+    practice: Key = Field(description="The practice's code in the instrument.", examples=["P1"])
+    version: Annotated[int, Field(strict=True, ge=1, le=2_000_000_000)] | None = Field(
+        default=None,
+        description="The version that was read, where this replaces a recorded consensus; absent: none is recorded "
+        "yet. Refused with 428 where one is recorded and no version is sent, with 412 where the version is stale.",
+        examples=[1],
+    )
+
+    def preconditions(self) -> Preconditions:
+        """What an If-Match header would say of this practice."""
+        return Preconditions(
+            if_match=None if self.version is None else frozenset({self.version}),
+            has_if_match=self.version is not None,
+        )
+
+
+def _each_practice_once(entries: list[ConsensusEntry]) -> list[ConsensusEntry]:
+    if len({entry.practice for entry in entries}) != len(entries):
+        raise PydanticCustomError("repeated_practice", "A practice is named twice")
+    return entries
+
+
+class ConsensusesPut(Body):
+    """The consensus on many practices, all or none. Practices that are not named keep what they have."""
 
     model_config = ConfigDict(
-        from_attributes=True,
         json_schema_extra={
             "examples": [
                 {
-                    "id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
-                    "version": 1,
-                    "created_at": "2026-10-05T13:00:00Z",
-                    "updated_at": "2026-10-05T13:00:00Z",
-                    "practice": "P1",
-                    "value": 1,
-                    "note": "Training is funded, coaching starts in spring.",
-                    "method": "discussion",
-                    "dissent": None,
-                    "recorded_by": "0198c6ef-3333-7444-8555-666677778888",
+                    "items": [
+                        {"practice": "P1", "value": 1, "note": "Training is funded, coaching starts in spring."},
+                        {"practice": "P2", "value": 2, "version": 1},
+                    ]
                 }
             ]
-        },
+        }
     )
+
+    items: Annotated[list[ConsensusEntry], AfterValidator(_each_practice_once)] = Field(
+        min_length=1, max_length=100, description="One entry for each practice."
+    )
+
+
+_CONSENSUS: dict[str, Any] = {
+    "id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
+    "version": 1,
+    "created_at": "2026-10-05T13:00:00Z",
+    "updated_at": "2026-10-05T13:00:00Z",
+    "practice": "P1",
+    "value": 1,
+    "note": "Training is funded, coaching starts in spring.",
+    "method": "discussion",
+    "dissent": None,
+    "recorded_by": "0198c6ef-3333-7444-8555-666677778888",
+}
+
+
+class ConsensusRead(Resource):
+    """A recorded consensus."""
+
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_CONSENSUS]})
 
     practice: str
     value: Decision
@@ -60,6 +104,14 @@ class ConsensusRead(Resource):
     method: ConsensusMethod
     dissent: str | None
     recorded_by: UUID
+
+
+class ConsensusBatch(Read):
+    """The consensus as it was recorded, in the order sent."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_CONSENSUS]}]})
+
+    items: list[ConsensusRead] = Field(description="One for each practice that was sent.")
 
 
 class PracticeRatingPut(Body):

@@ -1,20 +1,13 @@
 """Recording consensus, ratings and how the session was run."""
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlmodel import select
+from sqlmodel import col, select
 
-from app.assessments.consensus import queries
-from app.assessments.consensus.schemas import (
-    AdministrationPut,
-    AdministrationRead,
-    ConsensusPut,
-    ConsensusRead,
-    PracticeRatingPut,
-    PracticeRatingRead,
-)
-from app.assessments.errors import ConsensusNoteRequired, NotInConsensus
+from app.assessments.consensus.schemas import AdministrationPut, ConsensusesPut, ConsensusPut, PracticeRatingPut
+from app.assessments.errors import ConsensusNoteRequired, NotInConsensus, UnknownPractice
 from app.assessments.locking import ensure_open, lock_assessment
 from app.assessments.models import (
     AdministrationRecord,
@@ -27,53 +20,59 @@ from app.assessments.reference_data import FrozenInstrument, instrument_of
 from app.assessments.scoring_input import build_input, load_scoring_row
 from app.assessments.votes.schemas import stored
 from app.db.base import Versioned
-from app.db.transaction import Tx
-from app.errors import FieldError, Invalid, NotFound, PreconditionFailed
+from app.db.transaction import Preconditions, Stored, Tx
+from app.errors import AppError, FieldError, Invalid, NotFound, PreconditionFailed
 from app.events.record import record_event
-from app.http.write import Created
-from app.scoring import count_letters, note_needed
+from app.scoring import Ballot, count_letters, note_needed
 
-Kept = TypeVar("Kept", bound=Versioned)
+Row = TypeVar("Row", bound=Versioned)
 
 
-async def record_consensus(tx: Tx, assessment_id: UUID, practice: str, body: ConsensusPut) -> Created | ConsensusRead:
+async def record_consensus(tx: Tx, assessment_id: UUID, practice: str, body: ConsensusPut) -> Stored[str]:
     """Record or replace the consensus on a practice.
 
     Raises:
-        NotFound: no such assessment in sight, or no such practice in its instrument.
-        Forbidden: as everywhere.
+        NotFound: no such assessment is visible, or its instrument has no such practice.
+        Forbidden: the caller may not run the assessment.
         Frozen: the assessment has ended.
         NotInConsensus: votes are still to come or to be revealed.
-        ConsensusNoteRequired: it departs from the votes and says no word why.
+        ConsensusNoteRequired: it departs from the votes and has no note.
         PreconditionRequired, PreconditionFailed: it would replace one, and If-Match is missing or stale.
     """
-    assessment = (await lock_assessment(tx, assessment_id, "recordConsensus")).assessment
+    assessment = await _lock_for_consensus(tx, assessment_id, "recordConsensus")
     await _instrument_with(tx, assessment, practice)
-    _check_in_consensus(assessment)
-    row = await load_scoring_row(tx, tx.tenant_id, assessment_id)
-    if row is None:
-        raise NotFound
-    given = await build_input(tx, tx.tenant_id, row, as_of=None)
-    if body.note is None and note_needed(body.value, count_letters(given.ballots.get(practice, ""))):
-        error = FieldError("/body/note", "consensus_note_required", "Say why the consensus departs from the votes")
-        raise ConsensusNoteRequired(errors=[error])
-    fields = {
-        "value": stored(body.value),
-        "note": body.note,
-        "method": body.method,
-        "dissent": body.dissent,
-        "recorded_by": tx.principal.id,
-    }
-    made = await _put(tx, Consensus, {"assessment_id": assessment_id, "practice": practice}, fields)
-    record_event(
-        tx,
-        "assessment.consensus_recorded",
-        assessment_id,
-        organization_id=assessment.organization_id,
-        data={"practice": practice},
-    )
-    answer = await queries.consensus(tx, tx.principal, assessment_id, practice)
-    return Created(value=answer) if made else answer
+    _check_note(await _ballots(tx, assessment_id), practice, body)
+    created = await _put(tx, Consensus, {"assessment_id": assessment_id, "practice": practice}, _fields(tx, body))
+    _record_consensus_event(tx, assessment, practice)
+    return Stored(practice, created)
+
+
+async def record_all_consensus(tx: Tx, assessment_id: UUID, body: ConsensusesPut) -> list[str]:
+    """Record or replace the consensus on many practices, all or none; the practices in the order sent.
+
+    Raises:
+        AppError: what `record_consensus` raises, for the first practice that is refused; ``errors`` says which.
+        UnknownPractice: the instrument lacks one of the practices.
+    """
+    assessment = await _lock_for_consensus(tx, assessment_id, "recordAllConsensus")
+    instrument = await instrument_of(tx, tx.tenant_id, assessment.instrument_version_id)
+    ballots, known = await _ballots(tx, assessment_id), await _lock_all_consensus(tx, assessment_id)
+    # In the order of the practices, so that two batches wait for each other instead of deadlocking.
+    for at, entry in sorted(enumerate(body.items), key=lambda pair: pair[1].practice):
+        key = {"assessment_id": assessment_id, "practice": entry.practice}
+        try:
+            if instrument is None or not instrument.has(entry.practice):
+                raise UnknownPractice(
+                    errors=[FieldError("/body/practice", UnknownPractice.code, UnknownPractice.title)]
+                )
+            _check_note(ballots, entry.practice, entry)
+            fields = _fields(tx, entry)
+            row = _new(tx, Consensus, key, fields)
+            _store(tx, known.get(entry.practice), row, fields, entry.preconditions())
+        except AppError as refused:
+            raise refused.within(f"/body/items/{at}") from None
+        _record_consensus_event(tx, assessment, entry.practice)
+    return [entry.practice for entry in body.items]
 
 
 async def remove_consensus(tx: Tx, assessment_id: UUID, practice: str) -> None:
@@ -84,8 +83,7 @@ async def remove_consensus(tx: Tx, assessment_id: UUID, practice: str) -> None:
         Forbidden, Frozen, NotInConsensus: as for recording.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
     """
-    assessment = (await lock_assessment(tx, assessment_id, "removeConsensus")).assessment
-    _check_in_consensus(assessment)
+    assessment = await _lock_for_consensus(tx, assessment_id, "removeConsensus")
     found = await _find(tx, Consensus, {"assessment_id": assessment_id, "practice": practice})
     if found is None:
         raise NotFound
@@ -100,9 +98,7 @@ async def remove_consensus(tx: Tx, assessment_id: UUID, practice: str) -> None:
     )
 
 
-async def rate_practice(
-    tx: Tx, assessment_id: UUID, practice: str, body: PracticeRatingPut
-) -> Created | PracticeRatingRead:
+async def rate_practice(tx: Tx, assessment_id: UUID, practice: str, body: PracticeRatingPut) -> Stored[str]:
     """Say how important and how feasible a practice is to this team, or why it is left unscored.
 
     Raises:
@@ -113,7 +109,7 @@ async def rate_practice(
     assessment = (await lock_assessment(tx, assessment_id, "ratePractice")).assessment
     await _instrument_with(tx, assessment, practice)
     ensure_open(assessment)
-    made = await _put(tx, PracticeRating, {"assessment_id": assessment_id, "practice": practice}, body.model_dump())
+    created = await _put(tx, PracticeRating, {"assessment_id": assessment_id, "practice": practice}, body.model_dump())
     record_event(
         tx,
         "assessment.practice_rated",
@@ -121,11 +117,10 @@ async def rate_practice(
         organization_id=assessment.organization_id,
         data={"practice": practice},
     )
-    answer = await queries.rating(tx, tx.principal, assessment_id, practice)
-    return Created(value=answer) if made else answer
+    return Stored(practice, created)
 
 
-async def record_administration(tx: Tx, assessment_id: UUID, body: AdministrationPut) -> Created | AdministrationRead:
+async def record_administration(tx: Tx, assessment_id: UUID, body: AdministrationPut) -> Stored[UUID]:
     """Record how the session was run.
 
     Raises:
@@ -139,16 +134,50 @@ async def record_administration(tx: Tx, assessment_id: UUID, body: Administratio
     _check_administration(body, instrument)
     fields: dict[str, Any] = body.model_dump(mode="json")
     fields["recorded_by"] = tx.principal.id
-    made = await _put(tx, AdministrationRecord, {"assessment_id": assessment_id}, fields)
+    created = await _put(tx, AdministrationRecord, {"assessment_id": assessment_id}, fields)
     record_event(tx, "assessment.administration_recorded", assessment_id, organization_id=assessment.organization_id)
-    answer = await queries.administration(tx, tx.principal, assessment_id)
-    return Created(value=answer) if made else answer
+    return Stored(assessment_id, created)
 
 
-def _check_in_consensus(assessment: Assessment) -> None:
+async def _lock_for_consensus(tx: Tx, assessment_id: UUID, operation: str) -> Assessment:
+    assessment = (await lock_assessment(tx, assessment_id, operation)).assessment
     ensure_open(assessment)
     if assessment.state is not AssessmentState.CONSENSUS:
         raise NotInConsensus
+    return assessment
+
+
+async def _ballots(tx: Tx, assessment_id: UUID) -> Mapping[str, Ballot]:
+    row = await load_scoring_row(tx, tx.tenant_id, assessment_id)
+    if row is None:
+        raise NotFound
+    return (await build_input(tx, tx.tenant_id, row, as_of=None)).ballots
+
+
+def _check_note(ballots: Mapping[str, Ballot], practice: str, body: ConsensusPut) -> None:
+    if body.note is None and note_needed(body.value, count_letters(ballots.get(practice, ""))):
+        error = FieldError("/body/note", "consensus_note_required", "Say why the consensus departs from the votes")
+        raise ConsensusNoteRequired(errors=[error])
+
+
+def _fields(tx: Tx, body: ConsensusPut) -> dict[str, Any]:
+    return {
+        "value": stored(body.value),
+        "note": body.note,
+        "method": body.method,
+        "dissent": body.dissent,
+        "recorded_by": tx.principal.id,
+    }
+
+
+def _record_consensus_event(tx: Tx, assessment: Assessment, practice: str) -> None:
+    record_event(
+        tx,
+        "assessment.consensus_recorded",
+        assessment.id,
+        organization_id=assessment.organization_id,
+        data={"practice": practice},
+    )
 
 
 def _check_administration(body: AdministrationPut, instrument: FrozenInstrument | None) -> None:
@@ -175,9 +204,9 @@ async def _instrument_with(tx: Tx, assessment: Assessment, practice: str) -> Non
         raise NotFound
 
 
-async def _find(tx: Tx, table: type[Kept], key: dict[str, Any]) -> Kept | None:
+async def _find(tx: Tx, table: type[Row], key: dict[str, Any]) -> Row | None:
     columns: Any = table
-    found: Kept | None = (
+    found: Row | None = (
         await tx.session.execute(
             select(table)
             .where(columns.tenant_id == tx.tenant_id, *(getattr(table, name) == value for name, value in key.items()))
@@ -187,17 +216,35 @@ async def _find(tx: Tx, table: type[Kept], key: dict[str, Any]) -> Kept | None:
     return found
 
 
-async def _put(tx: Tx, table: type[Kept], key: dict[str, Any], fields: dict[str, Any]) -> bool:
-    """Insert or replace the one row with this key; whether it was made."""
-    found = await _find(tx, table, key)
+async def _lock_all_consensus(tx: Tx, assessment_id: UUID) -> dict[str, Consensus]:
+    found = await tx.session.execute(
+        select(Consensus)
+        .where(col(Consensus.tenant_id) == tx.tenant_id, col(Consensus.assessment_id) == assessment_id)
+        .order_by(col(Consensus.practice))
+        .with_for_update()
+    )
+    return {one.practice: one for one in found.scalars()}
+
+
+async def _put(tx: Tx, table: type[Row], key: dict[str, Any], fields: dict[str, Any]) -> bool:
+    """Insert or replace the one row with this key; whether it was created."""
+    return _store(tx, await _find(tx, table, key), _new(tx, table, key, fields), fields, tx.preconditions)
+
+
+def _new(tx: Tx, table: type[Row], key: dict[str, Any], fields: dict[str, Any]) -> Row:
+    return table(tenant_id=tx.tenant_id, created_at=tx.now, updated_at=tx.now, **key, **fields)
+
+
+def _store(tx: Tx, found: Row | None, row: Row, fields: dict[str, Any], asked: Preconditions) -> bool:
+    """Add a row, or give the one that was found its fields; whether it was added."""
     if found is None:
-        if tx.preconditions.has_if_match:
+        if asked.has_if_match:
             raise PreconditionFailed("There is nothing to replace yet.")
-        tx.session.add(table(tenant_id=tx.tenant_id, created_at=tx.now, updated_at=tx.now, **key, **fields))
+        tx.session.add(row)
         return True
-    if tx.preconditions.must_not_exist:
+    if asked.must_not_exist:
         raise PreconditionFailed("There is one already.")
-    tx.expect(found)
+    tx.expect(found, asked)
     for name, value in fields.items():
         setattr(found, name, value)
     tx.touch(found)
