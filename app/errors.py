@@ -167,8 +167,10 @@ class Unavailable(AppError):
     code = "unavailable"
     title = "The service is busy or starting; try again"
 
-    def __init__(self, detail: str | None = None, *, retry_after: int = 1) -> None:
+    def __init__(self, detail: str | None = None, *, retry_after: int = 1, reason: str | None = None) -> None:
         super().__init__(detail, headers={"Retry-After": str(retry_after)})
+        #: A stable word for what does not serve, where that is known. Only the readiness probe shows it.
+        self.reason = reason
 
 
 class OperatorError(Exception):

@@ -1,20 +1,36 @@
-"""Liveness and readiness of the process, for whoever operates it."""
+"""Liveness and readiness of the process, for its operators and their load balancers."""
 
 from typing import Literal
 
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ConfigDict, Field
-from sqlalchemy import text
 
-from app.db.schema.migrate import head
-from app.db.statement import Read as Statement
-from app.errors import AppError, Unavailable
+from app.db.errors import Reason
+from app.errors import Unavailable
 from app.http.context import AppState, check_query
+from app.http.problems import problems
 from app.http.responses import JSON, to_bytes
 from app.schemas import Read
 
 router = APIRouter(prefix="/healthz", tags=["health"], dependencies=[Depends(check_query)])
-_REVISION = Statement(text("select version_num from alembic_version"))
+
+_DETAILS = {
+    Reason.UNREACHABLE: "The database does not answer.",
+    Reason.REFUSED: "The database does not let the service work; its log says why.",
+    Reason.READ_ONLY: "The database takes no changes.",
+    Reason.SCHEMA: "The database's schema is not this release's; run fa-readiness migrate.",
+    Reason.BUSY: "The database does not answer in time.",
+    Reason.FAILING: "The database has a problem of its own; the log says which.",
+}
+
+
+class NotReady(Unavailable):
+    code = "not_ready"
+    title = "The service is not ready"
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(_DETAILS[reason])
+        self.extra = {"reason": reason.value}
 
 
 class Live(Read):
@@ -40,16 +56,18 @@ async def get_liveness() -> Response:
     return Response(b'{"status":"live"}', media_type=JSON)
 
 
-@router.get("/ready", response_model=Ready)
+@router.get("/ready", response_model=Ready, responses=problems(NotReady))
 async def get_ready_state(request: Request) -> Response:
-    """Say whether the database answers and its schema is this release's."""
-    service: AppState = request.app.state.app_state
-    try:
-        row = await service.database.reads.fetch_one(_REVISION)
-    except AppError:
-        raise
-    except Exception:
-        raise Unavailable("The database does not answer.") from None
-    if row is None or row["version_num"] != head():
-        raise Unavailable("The database's schema is not this release's; run fa-readiness migrate.")
-    return Response(to_bytes(Ready(status="ready", revision=row["version_num"])), media_type=JSON)
+    """Say whether the service can serve.
+
+    Call it to decide whether to send requests to this process. The database must answer, have this release's schema,
+    take changes and let the service work on its tables. Otherwise `reason` says which of these does not hold:
+    `database_unreachable`, `database_refused`, `database_read_only`, `database_busy`, `database_failing` or
+    `schema_mismatch`; the service's log has the cause. The answer is at most a second old and does not wait behind
+    other requests.
+    """
+    app_state: AppState = request.app.state.app_state
+    health = await app_state.database.health.get()
+    if health.reason is not None:
+        raise NotReady(health.reason)
+    return Response(to_bytes(Ready(status="ready", revision=health.revision)), media_type=JSON)

@@ -11,9 +11,9 @@ from sqlmodel import col, select
 
 from app.access.keys import create_key
 from app.db.base import now
+from app.db.connection import Connection, transaction
 from app.db.ids import random_bytes, uuid7
 from app.db.transaction import Tx
-from app.db.writes import WriteConnection, transaction
 from app.errors import OperatorError
 from app.events.record import record_event
 from app.instruments.install import install_shipped
@@ -40,7 +40,7 @@ async def operators_transaction(engine: AsyncEngine, tenant_id: UUID) -> AsyncIt
         await tx.flush()
 
 
-def _operators(connection: WriteConnection, tenant_id: UUID) -> Tx:
+def _operators(connection: Connection, tenant_id: UUID) -> Tx:
     return Tx(connection, operator(tenant_id), now(), f"cli-{random_bytes(6).hex()}")
 
 
@@ -83,7 +83,7 @@ async def create_tenant(
 
 
 async def begin_tenant(
-    connection: WriteConnection, *, slug: str, name: str, root_kind: OrganizationKind, timezone: str
+    connection: Connection, *, slug: str, name: str, root_kind: OrganizationKind, timezone: str
 ) -> tuple[Tenant, Organization, UUID, str]:
     """Make a tenant in the caller's transaction.
 

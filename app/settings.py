@@ -55,10 +55,14 @@ class Settings(BaseSettings):
         default=1_048_576, ge=1_024, le=104_857_600, description="The largest body taken (413 beyond)."
     )
     request_seconds: float = Field(
-        default=10.0, gt=0, le=600, description="A write's deadline, and that of each statement of a read (503 beyond)."
+        default=10.0, gt=0, le=600, description="A request's deadline, all its statements together (503 beyond)."
     )
     pool_size: int = Field(
-        default=4, ge=1, le=100, description="Connections a process keeps for reads, and as many again for writes."
+        default=5,
+        ge=1,
+        le=100,
+        description="Connections a process keeps for reads, and as many again for writes; one more is for health. "
+        "One tenant never holds the last of them.",
     )
     pool_seconds: float = Field(
         default=2.0, gt=0, le=60, description="How long a request waits for a connection (503 beyond)."

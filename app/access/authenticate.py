@@ -12,7 +12,8 @@ from sqlmodel import col
 from app.access import credentials
 from app.access.credentials import Credential, KeyExpired, KeyRevoked, TokenRevoked
 from app.access.models import ApiKey, PrincipalRecord, RoleGrant
-from app.db.statement import Read, ReadPool, Row
+from app.db.pool import Pool
+from app.db.statement import Read, Row
 from app.errors import Unauthorized
 from app.principal import Grant, Principal, Role, Seat, SeatKind
 from app.tree.models import Organization, Tenant
@@ -75,7 +76,7 @@ class Authenticator:
         seat_by_token: the read of a seat by tenant and token hash (it belongs to the assessments).
     """
 
-    def __init__(self, reads: ReadPool, clock: Callable[[], datetime], seat_by_token: Read) -> None:
+    def __init__(self, reads: Pool, clock: Callable[[], datetime], seat_by_token: Read) -> None:
         self._reads = reads
         self._clock = clock
         self._seat_by_token = seat_by_token

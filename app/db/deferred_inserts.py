@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, insert, inspect
 from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import SQLModel
 
-from app.db.connections import Connection
+from app.db.connection import Connection
 from app.db.statement import DIALECT
 
 Bind = Callable[[str, Any], Any]
@@ -109,7 +109,7 @@ async def send(connection: Connection, changes: Sequence[tuple[Change, Values]])
         rows.setdefault(change, []).append(row)
     if len(rows) == len(changes):
         whole = _together(*rows)
-        await connection.run(whole.sql, whole.arguments([row for _, row in changes]), one=False)
+        await connection.fetch(whole.sql, whole.arguments([row for _, row in changes]))
         return
     for change, own in rows.items():
         alone = _together(change)

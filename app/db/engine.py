@@ -1,5 +1,6 @@
-"""The two ways to the database: a pool of connections for transactions, and one for hot reads."""
+"""The connections that a process holds: one pool for transactions, one for reads, and one connection for health."""
 
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -8,12 +9,33 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from app.db.statement import ReadPool
-from app.db.writes import WritePool
+from app.db.connection import Connection
+from app.db.failures import FailureLog
+from app.db.health import HealthCheck
+from app.db.pool import Pool
 from app.errors import OperatorError
 from app.settings import Settings
 
 MINIMUM_SERVER = 150_000
+_TRANSACTION_TIMEOUT_SERVER = (17,)
+#: Answer a health check within this time, whatever the database does.
+_HEALTH_SECONDS = 2.0
+
+#: A server notices within about half a minute that the network no longer reaches this process. Until then a session
+#: that was in a transaction holds its locks, the row of an Idempotency-Key among them.
+_DETECT_LOST_CLIENT = {
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "25000",
+}
+_READS = {
+    "default_transaction_read_only": "on",
+    "plan_cache_mode": "force_generic_plan",
+    # A generic plan expects a tenth of a large table where a page stops after fifty rows; starting other processes
+    # for that takes ten times as long as reading the page.
+    "max_parallel_workers_per_gather": "0",
+}
 
 
 @dataclass(slots=True)
@@ -21,96 +43,115 @@ class Database:
     """What the app holds of the database; the engine keeps no connection."""
 
     engine: AsyncEngine
-    reads: ReadPool
-    writes: WritePool
+    reads: Pool
+    writes: Pool
+    health: HealthCheck
 
     async def close(self) -> None:
         """Give all connections back."""
         await self.reads.close()
         await self.writes.close()
+        await self.health.close()
         await self.engine.dispose()
 
 
-def _session_settings(settings: Settings, role: str | None, **more: str) -> dict[str, str]:
-    # A transaction pooler does not pass start-up parameters on; there the login role itself carries them.
-    if settings.pooler == "transaction":
-        return {}
-    milliseconds = str(int(settings.request_seconds * 1000))
-    chosen = {
-        "application_name": "fa-readiness",
-        "jit": "off",
-        "statement_timeout": milliseconds,
-        "lock_timeout": str(int(settings.request_seconds * 500)),
-        "idle_in_transaction_session_timeout": milliseconds,
-        "timezone": "UTC",
-        **more,
-    }
-    return {**chosen, "role": role} if role else chosen
+class _Sessions:
+    """Opens the sessions of the service, with the limits that the server enforces on its own.
 
+    Args:
+        role: the role to assume at log-in, or None to stay what the URL says.
+    """
 
-async def _set_up(connection: Any) -> None:
-    # JSON travels as text both ways: hot reads pass stored documents on without parsing them.
-    for kind in ("json", "jsonb"):
-        await connection.set_type_codec(kind, encoder=str, decoder=str, schema="pg_catalog", format="text")
+    def __init__(self, settings: Settings, url: str, role: str | None) -> None:
+        self._settings = settings
+        self._url = url
+        self._role = role
+        self.is_pooled = settings.pooler == "transaction"
+        self._milliseconds = int(settings.request_seconds * 1000)
+
+    async def open(self, **more: str) -> Any:
+        """Open an asyncpg connection.
+
+        Args:
+            more: settings of this session.
+        """
+        caches: dict[str, Any] = {"statement_cache_size": 0} if self.is_pooled else {}
+        raw = await asyncpg.connect(
+            self._url, timeout=self._settings.request_seconds, server_settings=self._server_settings(more), **caches
+        )
+        try:
+            if not self.is_pooled and raw.get_server_version() >= _TRANSACTION_TIMEOUT_SERVER:
+                # No other limit ends a session whose client vanished between two messages of one statement. It is
+                # longer than a request, so that the service gives up first and can say why.
+                await raw.execute(f"set transaction_timeout = {self._milliseconds + 1000}")
+            # JSON travels as text both ways: reads pass stored documents on without parsing them.
+            if "default_transaction_read_only" in more:
+                for kind in ("json", "jsonb"):
+                    await raw.set_type_codec(kind, encoder=str, decoder=str, schema="pg_catalog", format="text")
+        except BaseException:
+            raw.terminate()
+            raise
+        return raw
+
+    def _server_settings(self, more: Mapping[str, str]) -> dict[str, str]:
+        # A transaction pooler does not pass start-up parameters on; there the login role itself carries them.
+        if self.is_pooled:
+            return {}
+        chosen = {
+            "application_name": "fa-readiness",
+            "jit": "off",
+            "statement_timeout": str(self._milliseconds),
+            "lock_timeout": str(self._milliseconds // 2),
+            "idle_in_transaction_session_timeout": str(self._milliseconds),
+            "timezone": "UTC",
+            **_DETECT_LOST_CLIENT,
+            **more,
+        }
+        return {**chosen, "role": self._role} if self._role else chosen
 
 
 def open_database(settings: Settings, url: str, *, role: str | None) -> Database:
-    """Make the engine and both pools; nothing connects yet.
+    """Make the engine and the pools; nothing connects yet.
 
     Args:
         url: where the service logs in, as `postgresql://…`.
         role: the role to assume at log-in, or None to stay what the URL says.
     """
-    pooled = settings.pooler == "transaction"
-    caches: dict[str, Any] = {"statement_cache_size": 0} if pooled else {}
+    sessions = _Sessions(settings, url, role)
+    prepares = not sessions.is_pooled
     names: dict[str, Any] = (
-        {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: f"fa_{uuid4().hex}"}
-        if pooled
-        else {}
+        {}
+        if prepares
+        else {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: f"fa_{uuid4().hex}"}
     )
-
-    async def connect_for_writes() -> Any:
-        return await asyncpg.connect(
-            url,
-            timeout=settings.request_seconds,
-            server_settings=_session_settings(settings, role),
-            **caches,
-        )
-
-    async def connect_for_reads() -> Any:
-        connection = await asyncpg.connect(
-            url,
-            timeout=settings.request_seconds,
-            server_settings=_session_settings(
-                settings,
-                role,
-                default_transaction_read_only="on",
-                plan_cache_mode="force_generic_plan",
-                # A generic plan expects a tenth of a large table where a page stops after fifty rows; starting other
-                # processes for that takes ten times as long as reading the page.
-                max_parallel_workers_per_gather="0",
-            ),
-            **caches,
-        )
-        await _set_up(connection)
-        return connection
-
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=connect_for_writes,
+        async_creator=sessions.open,
         connect_args=names,
         poolclass=NullPool,
         hide_parameters=True,
     )
-    reads = ReadPool(
-        connect_for_reads,
-        size=settings.pool_size,
-        wait=settings.pool_seconds,
-        deadline=settings.request_seconds,
-        prepares=not pooled,
+
+    async def connect_for_reads() -> Connection:
+        return Connection(await sessions.open(**_READS), prepares=prepares)
+
+    async def connect_for_writes() -> Connection:
+        return await Connection.open(engine, prepares=prepares)
+
+    async def connect_for_health() -> Connection:
+        return Connection(await sessions.open(), prepares=prepares)
+
+    failures = FailureLog()
+
+    def pool(connect: Callable[[], Awaitable[Connection]], size: int, seconds: float) -> Pool:
+        return Pool(connect, size=size, wait=settings.pool_seconds, seconds=seconds, failures=failures)
+
+    return Database(
+        engine,
+        reads=pool(connect_for_reads, settings.pool_size, settings.request_seconds),
+        writes=pool(connect_for_writes, settings.pool_size, settings.request_seconds),
+        health=HealthCheck(pool(connect_for_health, 1, min(_HEALTH_SECONDS, settings.request_seconds))),
     )
-    writes = WritePool(engine, size=settings.pool_size, wait=settings.pool_seconds, prepares=not pooled)
-    return Database(engine, reads, writes)
 
 
 _ROLE_FACTS = """

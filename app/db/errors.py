@@ -1,14 +1,22 @@
-"""What a failure of the database means: to the caller, and to whoever might try again."""
+"""What a failure of the database means: to the caller, to the pool, and to the operator."""
+
+from collections.abc import Callable
+from enum import StrEnum
 
 import asyncpg
+from sqlalchemy.exc import DBAPIError
 
 from app.errors import AppError, Conflict, Invalid, Unavailable
 
-# Serialization failure and deadlock.
-_AGAIN = frozenset({"40001", "40P01"})
-_BUSY_CODES = frozenset({"57014", "55P03"})
-_BUSY_CLASSES = frozenset({"08", "53", "57"})
-_DATA_CLASS = "22"
+#: Everything that the database, the driver or the network below it raises. A connection that is not made in time is
+#: a TimeoutError, which is an OSError.
+DATABASE_ERRORS = (
+    DBAPIError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
 
 
 class AlreadyExists(Conflict):
@@ -21,32 +29,137 @@ class InUse(Conflict):
     title = "Other records refer to this one, or one it refers to is gone"
 
 
-def sqlstate(error: BaseException) -> str:
-    """PostgreSQL's code of a failure, or an empty string; whether SQLAlchemy or the driver raised it."""
-    return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
+class Reason(StrEnum):
+    """Why the database does not serve. The words are stable, and harmless to the public."""
+
+    UNREACHABLE = "database_unreachable"
+    REFUSED = "database_refused"
+    READ_ONLY = "database_read_only"
+    SCHEMA = "schema_mismatch"
+    BUSY = "database_busy"
+    FAILING = "database_failing"
+
+
+#: What a caller is advised. Only a lost commit leaves the outcome open.
+_DETAILS = {
+    Reason.UNREACHABLE: "The database cannot be reached or is restarting. Nothing was changed; try again.",
+    Reason.REFUSED: "The database does not let the service work at present. Nothing was changed; try again later.",
+    Reason.READ_ONLY: "The database takes no changes at present. Nothing was changed; try again later.",
+    Reason.SCHEMA: "The database's schema is not this release's. Nothing was changed; try again later.",
+    Reason.BUSY: "The database is busy. Nothing was changed; try again.",
+    Reason.FAILING: "The database has a problem of its own. Nothing was changed; try again later.",
+}
+_OUTCOME_UNKNOWN = (
+    "The database was lost during the commit, so the change may or may not have been made. "
+    "Repeat a POST with the same Idempotency-Key; read a resource again before you change it."
+)
+_SECONDS_TO_WAIT = {Reason.UNREACHABLE: 1, Reason.BUSY: 1}
+_SECONDS_TO_WAIT_FOR_OPERATOR = 10
+
+#: The meaning of each SQLSTATE. The longest prefix decides; a state that is not listed is a fault of the service.
+_MEANINGS: dict[str, Reason | Callable[[], AppError]] = {
+    "23505": AlreadyExists,
+    "23503": InUse,
+    "23001": InUse,
+    "22": lambda: Invalid("A value cannot be stored as it was sent."),
+    "25006": Reason.READ_ONLY,
+    "25P03": Reason.BUSY,
+    "25P04": Reason.BUSY,
+    "40": Reason.BUSY,
+    "55P03": Reason.BUSY,
+    "57014": Reason.BUSY,
+    "08": Reason.UNREACHABLE,
+    "57": Reason.UNREACHABLE,
+    "0A": Reason.REFUSED,
+    "28": Reason.REFUSED,
+    "3D": Reason.REFUSED,
+    "42501": Reason.REFUSED,
+    "3F": Reason.SCHEMA,
+    "42P01": Reason.SCHEMA,
+    "42703": Reason.SCHEMA,
+    "53": Reason.FAILING,
+    "58": Reason.FAILING,
+    "F0": Reason.FAILING,
+    "XX": Reason.FAILING,
+}
+_SERIALIZATION_FAILURES = frozenset({"40001", "40P01"})
+_ANOTHER_SHAPE = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
+_LAST_WORDS = frozenset({"FATAL", "PANIC"})
+
+
+def get_cause(error: BaseException) -> BaseException:
+    """The driver's own error, whether SQLAlchemy wrapped it or not."""
+    wrapped = getattr(error, "orig", None)
+    return error if wrapped is None else wrapped.__cause__ or wrapped
+
+
+def get_sqlstate(error: BaseException) -> str:
+    """PostgreSQL's code of a failure, or an empty string."""
+    return str(getattr(get_cause(error), "sqlstate", None) or "")
 
 
 def may_try_again(error: BaseException) -> bool:
-    """Whether the whole transaction may be tried again: it lost to others, or a table has another shape by now."""
-    # SQLAlchemy wraps the driver's error twice, and the second wrapper forgets what it was.
-    wrapped = getattr(getattr(error, "orig", None), "__cause__", None)
-    anew = asyncpg.InvalidCachedStatementError
-    return sqlstate(error) in _AGAIN or isinstance(error, anew) or isinstance(wrapped, anew)
+    """Whether the whole transaction may be run again: it lost to others, or a table has another shape by now."""
+    return get_sqlstate(error) in _SERIALIZATION_FAILURES or isinstance(get_cause(error), _ANOTHER_SHAPE)
 
 
-def of_database(error: BaseException) -> AppError | None:
-    """What a database failure means to the caller; None where it is a fault of ours."""
-    state = sqlstate(error)
-    if state == "23505":
-        return AlreadyExists()
-    if state in {"23503", "23001"}:
-        return InUse()
-    if state[:2] == _DATA_CLASS:
-        return Invalid("A value cannot be stored as it was sent.")
-    if state in _AGAIN | _BUSY_CODES or state[:2] in _BUSY_CLASSES or not state:
-        return Unavailable("The database is busy or restarting. Try again; send a POST with the same Idempotency-Key.")
-    return None
+def is_connection_lost(error: BaseException) -> bool:
+    """Whether this failure is the end of its connection, however the driver noticed."""
+    cause = get_cause(error)
+    if isinstance(cause, asyncpg.PostgresError):
+        state = get_sqlstate(cause)
+        return getattr(cause, "severity_en", None) in _LAST_WORDS or state[:2] == "08" or state[:3] == "57P"
+    return isinstance(error, DATABASE_ERRORS) and not isinstance(cause, asyncpg.DataError)
 
 
-#: What a read can fail with: the driver's errors, a refused or lost connection, a connection that is not made in time.
-OF_READS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+def leaves_connection_usable(error: BaseException) -> bool:
+    """Whether the connection can serve others after this failure.
+
+    A server that has become read-only is left as well: the next connection may find the one that takes writes.
+    """
+    cause = get_cause(error)
+    if isinstance(cause, asyncpg.PostgresError):
+        return not is_connection_lost(cause) and get_reason(cause) is not Reason.READ_ONLY
+    return isinstance(cause, asyncpg.DataError)
+
+
+def get_reason(error: BaseException) -> Reason | None:
+    """Why the database did not serve; None where the failure is the request's or a fault of the service."""
+    meaning = _get_meaning(error)
+    return meaning if isinstance(meaning, Reason) else None
+
+
+def to_app_error(error: BaseException) -> AppError | None:
+    """What a database failure means to the caller; None where it is a fault of the service."""
+    meaning = _get_meaning(error)
+    if meaning is None:
+        return None
+    return unavailable(meaning) if isinstance(meaning, Reason) else meaning()
+
+
+def unavailable(reason: Reason) -> Unavailable:
+    """The error of a database that does not serve for this reason."""
+    seconds = _SECONDS_TO_WAIT.get(reason, _SECONDS_TO_WAIT_FOR_OPERATOR)
+    return Unavailable(_DETAILS[reason], retry_after=seconds, reason=reason)
+
+
+def out_of_time() -> Unavailable:
+    """The error of a database that did not answer before the deadline."""
+    return Unavailable(
+        "The database did not answer in time. Nothing was changed; try again.", reason=Reason.UNREACHABLE
+    )
+
+
+def outcome_unknown() -> Unavailable:
+    """The error of a commit whose reply was lost."""
+    return Unavailable(_OUTCOME_UNKNOWN, reason=Reason.UNREACHABLE)
+
+
+def _get_meaning(error: BaseException) -> Reason | Callable[[], AppError] | None:
+    cause = get_cause(error)
+    if isinstance(cause, asyncpg.PostgresError):
+        state = get_sqlstate(cause)
+        return next((_MEANINGS[state[:end]] for end in range(len(state), 1, -1) if state[:end] in _MEANINGS), None)
+    if isinstance(cause, asyncpg.DataError):
+        return _MEANINGS["22"]
+    return Reason.UNREACHABLE if is_connection_lost(error) else None

@@ -10,9 +10,9 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Record, Versioned
+from app.db.connection import Connection
 from app.db.deferred_inserts import Change, Values, insertion, send
 from app.db.statement import Read, Reader, Row
-from app.db.writes import WriteConnection
 from app.errors import PreconditionFailed, PreconditionRequired
 from app.principal import Principal
 
@@ -58,7 +58,7 @@ class Tx:
     ``after_commit``.
     """
 
-    connection: WriteConnection
+    connection: Connection
     principal: Principal
     now: datetime
     request_id: str
@@ -143,11 +143,11 @@ class Tx:
     async def fetch(self, read: Read, **values: Any) -> Sequence[Row]:
         """Run a compiled read inside this transaction, after what the session held back was sent."""
         await self.connection.flush()
-        rows: Sequence[Row] = await self.connection.run(read.sql, read.arguments(values), one=False)
+        rows: Sequence[Row] = await self.connection.fetch(read.sql, read.arguments(values))
         return rows
 
     async def fetch_one(self, read: Read, **values: Any) -> Row | None:
         """Run a compiled read inside this transaction and take the first row."""
         await self.connection.flush()
-        row: Row | None = await self.connection.run(read.sql, read.arguments(values), one=True)
+        row: Row | None = await self.connection.fetch_one(read.sql, read.arguments(values))
         return row

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.access import credentials
 from app.access.keys import revoke_key
+from app.db.connection import Connection, transaction
 from app.db.ids import following
 from app.db.transaction import Tx
-from app.db.writes import WriteConnection, transaction
 from app.demo import places, sessions, work
 from app.demo.sandbox import DEFAULT_DAY
 from app.demo.scenes import AS_READ, FRESH, Scene, World, ago
@@ -99,7 +99,7 @@ async def make_demo(engine: AsyncEngine, day: date | None) -> Demo:
     return describe(today, made=True)
 
 
-async def play(connection: WriteConnection, today: date) -> World:
+async def play(connection: Connection, today: date) -> World:
     """Make everything, scene by scene in the order of their instants, and end no transaction."""
     script, world = DemoScript(today), World(today)
     with following(script):

@@ -13,6 +13,7 @@ from fastapi import Response
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.db.deadline import RequestDeadline
 from app.errors import AppError, Internal, MalformedBody, PayloadTooLarge, Unavailable, UnsupportedMediaType
 from app.http import problems
 from app.http.context import header
@@ -127,15 +128,16 @@ class Guard:
                 await problems.render(error, instance=scope["path"], request_id=request_id)(scope, receive, tagged)
 
         try:
-            async with asyncio.timeout(self.seconds):
-                if scope["method"] in _WITH_BODY:
-                    receive = await self._body(scope, receive)
-                response = None if self.answer is None else await self.answer(scope)
-                if response is None:
-                    await self.app(scope, receive, tagged)
-                else:
-                    status = response.status_code
-                    await deliver(response, request_id, send)
+            with RequestDeadline(self.seconds):
+                async with asyncio.timeout(self.seconds):
+                    if scope["method"] in _WITH_BODY:
+                        receive = await self._body(scope, receive)
+                    response = None if self.answer is None else await self.answer(scope)
+                    if response is None:
+                        await self.app(scope, receive, tagged)
+                    else:
+                        status = response.status_code
+                        await deliver(response, request_id, send)
         except AppError as error:
             await fail(error)
         except TimeoutError:

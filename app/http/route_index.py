@@ -23,6 +23,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.db.deadline import RequestDeadline
 from app.errors import AppError, Internal
 from app.http import problems
 from app.http.context import AppState, ContextDep, RequestContext, check_names, header, query_pairs, request_context
@@ -214,7 +215,8 @@ class Reads:
         started = time.perf_counter()
         scope["route"] = plan.route
         scope["request_id"] = request_id = request_id_of(header(scope, b"x-request-id"))
-        response = await self._answer(plan, scope, steps)
+        with RequestDeadline(self._service.settings.request_seconds):
+            response = await self._answer(plan, scope, steps)
         await deliver(response, request_id, send)
         if self._tell is not None:
             milliseconds = (time.perf_counter() - started) * 1000

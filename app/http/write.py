@@ -6,15 +6,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-import asyncpg
 from fastapi import Response
 from pydantic import BaseModel
-from sqlalchemy.exc import DBAPIError
 
-from app.db.errors import may_try_again, of_database
+from app.db.errors import DATABASE_ERRORS, Reason, may_try_again, unavailable
 from app.db.sql_json import Rendered
 from app.db.transaction import Stored, Tx
-from app.errors import Unavailable
 from app.http.context import RequestContext
 from app.http.etags import preconditions
 from app.http.idempotency import LOCK_TIMEOUT, IdempotencyRunning, IdempotentRequest, idempotent_request
@@ -108,17 +105,13 @@ async def _run(context: RequestContext, asked: IdempotentRequest | None, do: Do)
     for attempt in range(1, _ATTEMPTS + 1):
         try:
             return await _attempt(context, asked, do)
-        except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-            # What a session sends fails with SQLAlchemy's errors, everything else with the driver's.
-            if may_try_again(error) and attempt < _ATTEMPTS:
-                await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  # jitter, not a secret
-                continue
-            known = of_database(error)
-            if known is None:
+        except DATABASE_ERRORS as error:
+            # The pool has translated all failures but those after which the transaction may run again.
+            if not may_try_again(error):
                 raise
-            raise known from error
-        except OSError:
-            raise Unavailable("The database cannot be reached; try again.") from None
+            if attempt == _ATTEMPTS:
+                raise unavailable(Reason.BUSY) from error
+            await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  # jitter, not a secret
     raise AssertionError("unreachable")
 
 

@@ -1,0 +1,165 @@
+"""One connection to the database: its prepared statements, its session, and its transaction."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Self
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+
+_MOST_PREPARED = 512
+
+
+class NotCommitted(Exception):
+    """PostgreSQL rolled back a transaction that was to be committed, because a statement in it had failed."""
+
+
+class Connection:
+    """An asyncpg connection whose statements run prepared, or through a session where they are an ORM's.
+
+    SQLAlchemy sees a connection in autocommit, so that only `begin` and `commit` here control the transaction.
+
+    Args:
+        raw: the asyncpg connection.
+        lent: the same connection as SQLAlchemy holds it; absent, there is no session.
+        prepares: False behind a pooler that hands out a connection per transaction.
+    """
+
+    __slots__ = (
+        "_lent",
+        "_prepared",
+        "_prepares",
+        "_session",
+        "deadline",
+        "in_transaction",
+        "is_committing",
+        "is_dropped",
+        "overdue",
+        "raw",
+    )
+
+    def __init__(self, raw: Any, lent: AsyncConnection | None = None, *, prepares: bool = True) -> None:
+        self.raw = raw
+        self._lent = lent
+        self._prepares = prepares
+        self._prepared: dict[str, Any] = {}
+        self._session: AsyncSession | None = None
+        self.in_transaction = False
+        #: A commit was sent and its reply has not arrived.
+        self.is_committing = False
+        #: When the pool gives up waiting for the server, on the event loop's clock; and whether it did.
+        self.deadline = 0.0
+        self.overdue = False
+        self.is_dropped = False
+
+    @classmethod
+    async def open(cls, engine: AsyncEngine, *, prepares: bool = True) -> Self:
+        """Open a connection that has a session."""
+        lent = await (await engine.connect()).execution_options(isolation_level="AUTOCOMMIT")
+        return cls((await lent.get_raw_connection()).driver_connection, lent, prepares=prepares)
+
+    async def fetch(self, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
+        """Run a statement and return its rows."""
+        if not self._prepares:
+            rows: Sequence[Any] = await self.raw.fetch(sql, *arguments)
+        else:
+            rows = await (self._prepared.get(sql) or await self._prepare(sql)).fetch(*arguments)
+        return rows
+
+    async def fetch_one(self, sql: str, arguments: Sequence[Any]) -> Any:
+        """Run a statement and return its first row, or None."""
+        if not self._prepares:
+            return await self.raw.fetchrow(sql, *arguments)
+        return await (self._prepared.get(sql) or await self._prepare(sql)).fetchrow(*arguments)
+
+    async def _prepare(self, sql: str) -> Any:
+        if len(self._prepared) >= _MOST_PREPARED:
+            self._prepared.clear()
+        statement = self._prepared[sql] = await self.raw.prepare(sql)
+        return statement
+
+    def invalidate(self) -> None:
+        """Prepare every statement again at its next use."""
+        self._prepared.clear()
+
+    @property
+    def session(self) -> AsyncSession:
+        """The session of the open transaction, made when it is first needed."""
+        if self._session is None:
+            assert self._lent is not None  # noqa: S101  # the pool for transactions opens through the engine
+            self._session = AsyncSession(self._lent, expire_on_commit=False)
+        return self._session
+
+    async def flush(self) -> None:
+        """Send what the session holds back."""
+        if self._session is not None:
+            await self._session.flush()
+
+    async def begin(self, *settings: str) -> None:
+        """Begin a transaction.
+
+        Args:
+            settings: what holds for this transaction only, as ``name = 'value'``.
+        """
+        await self.raw.execute("; ".join(["begin", *(f"set local {setting}" for setting in settings)]))
+        self.in_transaction = True
+
+    async def commit(self) -> None:
+        """Commit the transaction.
+
+        Raises:
+            NotCommitted: a statement had failed before, so that PostgreSQL rolled everything back.
+        """
+        self.is_committing = True
+        ended = await self.raw.execute("commit")
+        self.in_transaction = self.is_committing = False
+        if ended != "COMMIT":
+            raise NotCommitted
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether neither a transaction nor a session is open."""
+        return self._session is None and not self.in_transaction
+
+    async def reset(self) -> None:
+        """Close the session and roll back what was not committed."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+        if self.in_transaction:
+            await self.raw.execute("rollback")
+            self.in_transaction = self.is_committing = False
+
+    def terminate(self) -> None:
+        """Cut the connection without waiting for the server."""
+        with suppress(Exception):
+            self.raw.terminate()
+
+    async def drop(self) -> None:
+        """Cut the connection at once, whatever it is doing, and let SQLAlchemy forget it."""
+        self.is_dropped = True
+        # First this: the rest waits for a server that may be gone, and may itself be cancelled.
+        self.terminate()
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        ways = [] if self._session is None else [self._session.close]
+        ways += [self._close_raw] if self._lent is None else [self._lent.invalidate, self._lent.close]
+        for way in ways:
+            with suppress(Exception):
+                await way()
+
+    async def _close_raw(self) -> None:
+        await self.raw.close(timeout=2)
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[Connection]:
+    """Run a transaction on a new connection, committed unless something is raised."""
+    connection = await Connection.open(engine)
+    try:
+        await connection.begin()
+        yield connection
+        await connection.commit()
+    finally:
+        await connection.close()

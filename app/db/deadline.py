@@ -1,0 +1,34 @@
+"""One deadline for everything that a request asks of the database."""
+
+import asyncio
+from contextvars import ContextVar, Token
+from typing import Self
+
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+
+
+class RequestDeadline:
+    """Gives the block this many seconds for all its statements together, opening connections included.
+
+    Args:
+        seconds: counted from the moment the block is entered.
+    """
+
+    __slots__ = ("_seconds", "_token")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._token: Token[float | None] | None = None
+
+    def __enter__(self) -> Self:
+        self._token = _deadline.set(asyncio.get_running_loop().time() + self._seconds)
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        if self._token is not None:
+            _deadline.reset(self._token)
+
+
+def get_deadline() -> float | None:
+    """The running request's deadline on the event loop's clock, or None outside of a request."""
+    return _deadline.get()

@@ -1,0 +1,78 @@
+"""Whether the database can serve this release: asked on a connection of its own, and remembered for a second."""
+
+import asyncio
+from dataclasses import dataclass
+
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Text
+
+from app.db.base import metadata
+from app.db.errors import Reason
+from app.db.pool import Pool
+from app.db.schema.migrate import READ_ONLY, head
+from app.db.statement import Read
+from app.errors import Unavailable
+
+_REMEMBERED_SECONDS = 1.0
+
+_STATE = Read(
+    text(
+        """
+        select (select version_num from alembic_version) as revision,
+               current_setting('transaction_read_only') = 'on' as is_read_only,
+               not exists (select from unnest(:all_tables) as name
+                           where not coalesce(has_table_privilege(to_regclass(name), 'select'), false))
+           and not exists (select from unnest(:written_tables) as name
+                           where not coalesce(has_table_privilege(to_regclass(name), 'insert'), false)) as is_allowed
+        """
+    ).bindparams(bindparam("all_tables", type_=ARRAY(Text)), bindparam("written_tables", type_=ARRAY(Text)))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The state of the database: its revision, and why it does not serve, or None where it does."""
+
+    revision: str | None
+    reason: Reason | None
+
+
+class HealthCheck:
+    """Asks the database at most once a second, however many ask for its health.
+
+    Args:
+        pool: one connection that nothing else uses, so that a check never waits behind requests.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._lock = asyncio.Lock()
+        self._known: Health | None = None
+        self._known_until = 0.0
+
+    async def get(self) -> Health:
+        """The present state, at most a second old."""
+        loop = asyncio.get_running_loop()
+        async with self._lock:
+            if self._known is None or loop.time() >= self._known_until:
+                self._known = await self._ask()
+                self._known_until = loop.time() + _REMEMBERED_SECONDS
+            return self._known
+
+    async def _ask(self) -> Health:
+        tables = [name for name in metadata.tables if name not in READ_ONLY]
+        try:
+            row = await self._pool.fetch_one(_STATE, all_tables=list(metadata.tables), written_tables=tables)
+        except Unavailable as error:
+            return Health(None, Reason(error.reason or Reason.FAILING))
+        revision = row["revision"] if row else None
+        if row is None or revision != head():
+            return Health(revision, Reason.SCHEMA)
+        if row["is_read_only"]:
+            return Health(revision, Reason.READ_ONLY)
+        return Health(revision, None if row["is_allowed"] else Reason.REFUSED)
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._pool.close()

@@ -1,0 +1,256 @@
+"""The pool of connections: for reads, which run one statement, and for transactions.
+
+A connection has one life: it is opened when none is idle, used until a deadline, and idle again unless its last use
+left it lost or in doubt. A server that restarted leaves connections that look open, so the first use of a connection
+is tried on the next one until one works. Nothing has happened before that first use: a read can be repeated, and a
+transaction has only begun. What is lost later in a transaction is reported, never repeated.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from app.db.connection import Connection
+from app.db.deadline import get_deadline
+from app.db.errors import (
+    DATABASE_ERRORS,
+    Reason,
+    get_reason,
+    is_connection_lost,
+    leaves_connection_usable,
+    may_try_again,
+    out_of_time,
+    outcome_unknown,
+    to_app_error,
+    unavailable,
+)
+from app.db.failures import FailureLog
+from app.db.semaphore import FairSemaphore
+from app.db.statement import Read, Row
+from app.errors import AppError, Unavailable
+
+Result = TypeVar("Result")
+
+
+class Pool:
+    """A few connections, the last used first, shared fairly between tenants.
+
+    Args:
+        connect: opens a connection.
+        size: the most connections held.
+        wait: seconds to wait for a free connection, then 503.
+        seconds: how long a use may take where no request's deadline holds, opening the connection included; then 503.
+        failures: where causes are logged.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[Connection]],
+        *,
+        size: int,
+        wait: float,
+        seconds: float,
+        failures: FailureLog | None = None,
+    ) -> None:
+        self._connect = connect
+        self._size = size
+        self._wait = wait
+        self._seconds = seconds
+        self._failures = failures or FailureLog()
+        self._permits = FairSemaphore(size)
+        self._idle: list[Connection] = []
+        self._busy: set[Connection] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._closed = False
+        #: How many reads were run.
+        self.statements = 0
+
+    async def fetch(self, read: Read, **values: Any) -> Sequence[Row]:
+        """Run a read and return its rows.
+
+        Raises:
+            Unavailable: the database does not serve, or not in time.
+        """
+        sql, arguments = read.sql, read.arguments(values)
+        rows: Sequence[Row] = await self._read(values.get("tenant_id"), lambda one: one.fetch(sql, arguments))
+        return rows
+
+    async def fetch_one(self, read: Read, **values: Any) -> Row | None:
+        """Run a read and return its first row, or None.
+
+        Raises:
+            Unavailable: the database does not serve, or not in time.
+        """
+        sql, arguments = read.sql, read.arguments(values)
+        row: Row | None = await self._read(values.get("tenant_id"), lambda one: one.fetch_one(sql, arguments))
+        return row
+
+    async def _read(self, tenant_id: UUID | None, use: Callable[[Connection], Awaitable[Result]]) -> Result:
+        self.statements += 1
+        deadline = await self._acquire(tenant_id)
+        try:
+            connection, result = await self._first_use(deadline, use)
+            await self._put_back(connection)
+        except DATABASE_ERRORS as error:
+            if (known := self._translate(error)) is None:
+                raise
+            raise known from error
+        finally:
+            self._permits.release(tenant_id)
+        return result
+
+    @asynccontextmanager
+    async def transaction(self, tenant_id: UUID, *settings: str) -> AsyncIterator[Connection]:
+        """Run a transaction in one tenant, rolled back unless it is committed inside.
+
+        Args:
+            settings: what holds for this transaction only, as ``name = 'value'``.
+
+        Raises:
+            Unavailable: the database does not serve, or not in time. Nothing was committed, except where the reply
+                to a commit was lost: then the detail says that the outcome is unknown.
+            AppError: what else a failure of the database means to the caller.
+        """
+        local = (f"app.tenant = '{tenant_id}'", *settings)
+        deadline = await self._acquire(tenant_id)
+        try:
+            connection, _ = await self._first_use(deadline, lambda one: one.begin(*local))
+            try:
+                yield connection
+            except BaseException as error:
+                committing, overdue = connection.is_committing, connection.overdue
+                await self._put_back(connection, error)
+                known = None
+                if isinstance(error, DATABASE_ERRORS) and not may_try_again(error):
+                    known = self._translate(error, overdue=overdue, committing=committing)
+                if known is None:
+                    raise
+                raise known from error
+            await self._put_back(connection)
+        except DATABASE_ERRORS as error:
+            known = None if may_try_again(error) else self._translate(error)
+            if known is None:
+                raise
+            raise known from error
+        finally:
+            self._permits.release(tenant_id)
+
+    async def _acquire(self, tenant_id: UUID | None) -> float:
+        now = asyncio.get_running_loop().time()
+        deadline = get_deadline() or now + self._seconds
+        try:
+            await self._permits.acquire(tenant_id, min(deadline, now + self._wait))
+        except TimeoutError as error:
+            self._failures.record(error, Reason.BUSY)
+            raise Unavailable("No database connection became free in time.", reason=Reason.BUSY) from None
+        return deadline
+
+    async def _first_use(
+        self, deadline: float, use: Callable[[Connection], Awaitable[Result]]
+    ) -> tuple[Connection, Result]:
+        """Use an idle connection, or the next one where the connection was lost meanwhile; at last a new one."""
+        for left in range(self._size, -1, -1):
+            if not left:
+                await self._drop_idle()
+            is_new = not self._idle
+            connection = await self._open(deadline) if is_new else self._idle.pop()
+            self._watch(connection, deadline)
+            try:
+                return connection, await use(connection)
+            except asyncpg.InvalidCachedStatementError as error:
+                # A migration changed the table under a prepared statement.
+                await self._put_back(connection, error)
+                if not left:
+                    raise
+            except BaseException as error:
+                await self._put_back(connection, error)
+                if connection.overdue and isinstance(error, DATABASE_ERRORS):
+                    self._failures.record(error, Reason.UNREACHABLE)
+                    raise out_of_time() from error
+                if is_new or not is_connection_lost(error):
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _open(self, deadline: float) -> Connection:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._connect()
+        except DATABASE_ERRORS as error:
+            # Whatever the server objects to before it serves is for the operator to mend, not for the caller.
+            reason = get_reason(error) or Reason.REFUSED
+            self._failures.record(error, reason)
+            raise unavailable(reason) from error
+
+    async def _put_back(self, connection: Connection, error: BaseException | None = None) -> None:
+        """Keep a connection for the next use, unless its last one left it lost or in doubt."""
+        if isinstance(error, asyncpg.InvalidCachedStatementError):
+            connection.invalidate()
+        # A cancellation may come in the middle of a statement; any other failure comes between two, or ends one.
+        in_doubt = error is not None and not isinstance(error, Exception)
+        lost = isinstance(error, DATABASE_ERRORS) and not leaves_connection_usable(error)
+        try:
+            if in_doubt or lost:
+                await connection.drop()
+            elif not connection.is_clean:
+                await connection.reset()
+        except Exception:
+            # Report the failure that came first. A change that was committed stays committed.
+            await connection.drop()
+        except BaseException:
+            await connection.drop()
+            raise
+        finally:
+            self._busy.discard(connection)
+        if self._closed and not connection.is_dropped:
+            await connection.drop()
+        if not (connection.is_dropped or connection.overdue):
+            self._idle.append(connection)
+
+    def _translate(self, error: BaseException, *, overdue: bool = False, committing: bool = False) -> AppError | None:
+        """Log a database failure and return what it means to the caller; None where it is a fault of the service."""
+        reason = Reason.UNREACHABLE if overdue else get_reason(error)
+        if reason is not None:
+            self._failures.record(error, reason)
+        if committing and (overdue or is_connection_lost(error)):
+            return outcome_unknown()
+        return out_of_time() if overdue else to_app_error(error)
+
+    def _watch(self, connection: Connection, deadline: float) -> None:
+        """Cut the connection at its deadline. One timer serves all: a timer each would cost as much as a statement."""
+        connection.deadline = deadline
+        self._busy.add(connection)
+        if self._timer is None or deadline < self._timer_at:
+            self._set_timer(deadline)
+
+    def _set_timer(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = asyncio.get_running_loop().call_at(at, self._cut_overdue)
+
+    def _cut_overdue(self) -> None:
+        self._timer = None
+        for connection in self._busy:
+            if connection.deadline <= self._timer_at and not connection.overdue:
+                connection.overdue = True
+                connection.terminate()
+        waiting = [connection.deadline for connection in self._busy if not connection.overdue]
+        if waiting:
+            self._set_timer(min(waiting))
+
+    async def _drop_idle(self) -> None:
+        while self._idle:
+            await self._idle.pop().drop()
+
+    async def close(self) -> None:
+        """Close the idle connections, and each connection in use when it is put back."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+        while self._idle:
+            await self._idle.pop().close()
