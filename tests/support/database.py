@@ -1,12 +1,17 @@
 """The database a test run works on."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
+
+if TYPE_CHECKING:
+    from tests.support.actors import Tenancy
 
 
 @dataclass(frozen=True)
@@ -47,3 +52,22 @@ def server_urls(given: str) -> Iterator[Urls]:
         yield Urls(owner=url, service=url, role="fa_app", separate=False)
     finally:
         asyncio.run(run(given, f'drop database "{name}" with (force)'))
+
+
+@asynccontextmanager
+async def row_locked(urls: Urls, tenancy: "Tenancy") -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Lock the row of a tenant's root, which every change of its tree needs; gives a way to await the first waiter."""
+    holder = await asyncpg.connect(urls.owner)
+    query = "select id from organizations where tenant_id = $1 and parent_id is null for update"
+    waiting = "select true from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid))"
+
+    async def await_waiter() -> None:
+        while not await holder.fetchval(waiting):
+            await asyncio.sleep(0.02)
+
+    try:
+        async with holder.transaction():
+            await holder.fetchval(query, tenancy.tenant_id)
+            yield await_waiter
+    finally:
+        await holder.close()

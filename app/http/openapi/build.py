@@ -249,7 +249,7 @@ def _illustrate(operation: dict[str, Any], examples: Mapping[str, Any]) -> None:
 
 def _finish(method: str, operation: dict[str, Any], required: list[str], schemas: Mapping[str, Any]) -> None:
     # The framework makes a summary of the function's name; its first sentence says more.
-    operation["summary"] = operation["description"].partition(". ")[0].removesuffix(".")
+    operation["summary"] = operation["description"].partition("\n\n")[0].partition(". ")[0].removesuffix(".")
     operation["x-required-role"] = required
     operation["security"] = [] if required == ["public"] else [{"bearer": []}]
     responses: dict[str, Any] = operation["responses"]
