@@ -87,8 +87,7 @@ async def test_a_commit_without_a_reply_is_never_acknowledged(
     before = await count_sites(urls, tenancy)
     gate.last_words = b"commit"
     write = asyncio.create_task(gated.post("/v1/organizations", body, headers=headers))
-    while gate.replies:
-        await asyncio.sleep(0.01)
+    await gate.heard.wait()
     await asyncio.sleep(0.2)
     await gate.cut()
     gate.last_words, gate.replies = b"", True

@@ -62,7 +62,7 @@ async def row_locked(urls: Urls, tenancy: "Tenancy") -> AsyncIterator[Callable[[
     waiting = "select true from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid))"
 
     async def await_waiter() -> None:
-        while not await holder.fetchval(waiting):
+        while not await holder.fetchval(waiting):  # noqa: ASYNC110  # the server has no event for it
             await asyncio.sleep(0.02)
 
     try:

@@ -28,6 +28,7 @@ class Gate:
     servers: list[asyncio.StreamWriter] = field(default_factory=list)
     #: Bytes of the client after which the gate loses the replies: those of a COMMIT, for example.
     last_words: bytes = b""
+    heard: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         url = urlsplit(self.url)
@@ -54,6 +55,7 @@ class Gate:
             while data := await source.read(65_536):
                 if self.last_words and not is_reply and self.last_words in data:
                     self.replies = False
+                    self.heard.set()
                 if self.is_open and (self.replies or not is_reply):
                     sink.write(data)
         except ConnectionError:
