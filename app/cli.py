@@ -250,8 +250,13 @@ def _described(key: ApiKey) -> dict[str, Any]:
 
 async def _migrate(settings: Settings) -> str:
     assert settings.owner_url is not None  # noqa: S101  # the provided settings name it
-    separate = settings.owner_database_url is not None
-    return await migrate_database(settings.owner_url, settings.app_role, login_is_separate=separate)
+    return await migrate_database(
+        settings.owner_url,
+        settings.app_role,
+        login_is_separate=settings.login_is_separate,
+        service_url=settings.database_url if settings.login_is_separate else None,
+        notify=lambda line: typer.echo(f"fa-readiness: {line}", err=True),
+    )
 
 
 def _as_owner(work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:

@@ -1,7 +1,7 @@
 """Making a tenant: its root organization, its copies of what ships, and its first admin key."""
 
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -51,6 +51,7 @@ async def create_tenant(
     name: str,
     root_kind: OrganizationKind = OrganizationKind.AGENCY,
     timezone: str = "UTC",
+    before_commit: Callable[[str], None] | None = None,
 ) -> tuple[Tenant, Organization, str]:
     """Make a tenant in one transaction.
 
@@ -58,6 +59,7 @@ async def create_tenant(
         engine: connected as the owner: the service itself cannot make tenants.
         slug: lower-case letters, digits and hyphens; unique.
         name: the tenant's name, and its root organization's.
+        before_commit: takes the first admin key; what it raises rolls the tenant back.
 
     Returns:
         The tenant, its root, and the first admin key, which cannot be shown again.
@@ -79,6 +81,8 @@ async def create_tenant(
         tenant, root, _, key = await begin_tenant(
             connection, slug=slug, name=name, root_kind=root_kind, timezone=timezone
         )
+        if before_commit is not None:
+            before_commit(key)
     return tenant, root, key
 
 

@@ -4,7 +4,7 @@ import os
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -87,8 +87,14 @@ class Settings(BaseSettings):
     @field_validator("database_url", "owner_database_url")
     @classmethod
     def _postgresql(cls, value: str | None) -> str | None:
-        if value is not None and urlsplit(value).scheme not in {"postgresql", "postgres"}:
+        if value is None:
+            return value
+        url = urlsplit(value)
+        if url.scheme not in {"postgresql", "postgres"}:
             raise ValueError("must begin with postgresql://")
+        # What a URL leaves out, each driver and program takes from an environment of its own.
+        if not (url.hostname or "host" in parse_qs(url.query)) or not url.path.strip("/"):
+            raise ValueError("must name the host and the database")
         return value
 
     @model_validator(mode="after")
@@ -124,9 +130,14 @@ class Settings(BaseSettings):
         return self.owner_database_url or self.database_url
 
     @property
+    def login_is_separate(self) -> bool:
+        """Whether the service has a login of its own: two URLs that are equal name one login."""
+        return self.owner_database_url not in {None, self.database_url}
+
+    @property
     def assumed_role(self) -> str | None:
         """The role to assume after connecting, where the service shares the owner's login."""
-        return None if self.owner_database_url else self.app_role
+        return None if self.login_is_separate else self.app_role
 
 
 def load_settings(**overrides: object) -> Settings:

@@ -13,10 +13,8 @@ from app.db.connection import Connection
 from app.db.failures import FailureLog
 from app.db.health import HealthCheck
 from app.db.pool import Pool
-from app.errors import OperatorError
 from app.settings import Settings
 
-MINIMUM_SERVER = 150_000
 _TRANSACTION_TIMEOUT_SERVER = (17,)
 #: Answer a health check within this time, whatever the database does.
 _HEALTH_SECONDS = 2.0
@@ -152,35 +150,3 @@ def open_database(settings: Settings, url: str, *, role: str | None) -> Database
         writes=pool(connect_for_writes, settings.pool_size, settings.request_seconds),
         health=HealthCheck(pool(connect_for_health, 1, min(_HEALTH_SECONDS, settings.request_seconds))),
     )
-
-
-_ROLE_FACTS = """
-select current_setting('server_version_num')::int as version,
-       r.rolsuper or r.rolbypassrls as above_the_rules,
-       exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-               where n.nspname = 'public' and c.relkind = 'r' and pg_has_role(r.oid, c.relowner, 'USAGE')) as owner
-from pg_roles r where r.rolname = current_user
-"""
-
-
-async def check_role(url: str, *, role: str | None) -> None:
-    """Refuse a server that is too old, and a role that stands above the rules.
-
-    Raises:
-        OperatorError: one line that says what to do.
-    """
-    try:
-        connection = await asyncpg.connect(url, timeout=10, server_settings={"role": role} if role else {})
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as refused:
-        raise OperatorError(f"The database does not answer ({type(refused).__name__}: {refused}).") from None
-    try:
-        facts = await connection.fetchrow(_ROLE_FACTS)
-    finally:
-        await connection.close()
-    if facts["version"] < MINIMUM_SERVER:
-        raise OperatorError("PostgreSQL 15 or newer is required.")
-    if facts["above_the_rules"] or facts["owner"]:
-        raise OperatorError(
-            "The service must not work as a superuser or as the owner of its tables: "
-            "give FA_DATABASE_URL a role of its own and FA_OWNER_DATABASE_URL the owner's."
-        )

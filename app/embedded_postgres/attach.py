@@ -5,7 +5,7 @@ import os
 import socket
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -15,12 +15,15 @@ from sqlalchemy.pool import NullPool
 
 from app.db.schema.migrate import head
 from app.embedded_postgres.cluster import APP, DATABASE, OWNER, PORT
+from app.embedded_postgres.location import LOCATION
 from app.embedded_postgres.server import EmbeddedAddress, EmbeddedServer
+from app.embedded_postgres.supervision import supervised
 from app.errors import OperatorError
 from app.settings import Settings
 
 _STARTING_SECONDS = 15.0
 _POLL_SECONDS = 0.05
+_COMMAND_SECONDS = 60.0
 
 
 @contextmanager
@@ -28,7 +31,8 @@ def provided(settings: Settings, *, attach: bool) -> Iterator[Settings]:
     """The settings with both logins filled in, and the database they name running as long as the context lasts.
 
     Args:
-        attach: use the embedded server of a running service, where there is one, instead of being refused.
+        attach: use the embedded server of a running service, where there is one. Otherwise the caller is a service,
+            is refused where another one runs, and has its embedded server restarted when that ends by itself.
 
     Raises:
         EmbeddedPostgresError: the embedded server cannot run.
@@ -40,7 +44,9 @@ def provided(settings: Settings, *, attach: bool) -> Iterator[Settings]:
     if address is not None:
         yield _with_logins(settings, address)
         return
-    with EmbeddedServer(settings.data_dir, bin_dir=settings.postgres_bin) as server:
+    with EmbeddedServer(settings.data_dir, bin_dir=settings.postgres_bin) as server, ExitStack() as stack:
+        if not attach:
+            stack.enter_context(supervised(server))
         yield _with_logins(settings, server.address)
 
 
@@ -65,7 +71,7 @@ async def owner_engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
     url = settings.owner_url
     engine = create_async_engine(
         "postgresql+asyncpg://",
-        async_creator=lambda: asyncpg.connect(url, timeout=10),
+        async_creator=lambda: asyncpg.connect(url, timeout=10, command_timeout=_COMMAND_SECONDS),
         poolclass=NullPool,
         hide_parameters=True,
     )
@@ -113,7 +119,7 @@ def _is_held(lock: Path) -> bool:
 
 def _home(data_dir: Path) -> Path:
     with suppress(FileNotFoundError):
-        return Path(os.fsdecode((data_dir / "postgres.location").read_bytes().strip()))
+        return Path(os.fsdecode((data_dir / LOCATION).read_bytes().strip()))
     return data_dir
 
 

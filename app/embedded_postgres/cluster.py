@@ -117,14 +117,11 @@ class Cluster:
             )
 
     def _other_version(self, version: str) -> str:
-        to_server = f'-h "$(readlink -f {shlex.quote(str(self.base / "run"))})" -U {SUPERUSER}'
         move = shlex.join(["mv", str(self.data), f"{self.data}-{version}"])
         return (
             f"{self.data} was written by PostgreSQL {version} and this is {self.major}. "
-            f"Dump: start with FA_POSTGRES_BIN=<bin folder of PostgreSQL {version}> and run "
-            f"`pg_dump {to_server} -Fc -f fa.dump {DATABASE}`, then stop and run `{move}`. "
-            f"Restore: start with PostgreSQL {self.major} and run "
-            f"`pg_restore {to_server} --clean --if-exists -d {DATABASE} fa.dump`"
+            f"Run `FA_POSTGRES_BIN=<bin folder of PostgreSQL {version}> fa-readiness backup fa.dump`, then `{move}`, "
+            f"remove postgres.identity from the data directory, and run `fa-readiness restore fa.dump`"
         )
 
     def write_access_rules(self, service: str) -> None:

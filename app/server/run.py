@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -49,11 +50,19 @@ def serve(settings: Settings) -> None:
         listen(settings.host, settings.port) as listener,
         provided(settings, attach=False) as complete,
     ):
-        key = asyncio.run(prepare(complete))
         log.configure(complete)
-        lines = announcement(complete, address_of(listener), key)
+        prepared = asyncio.run(prepare(complete, _notify))
+        if prepared.warning:
+            _notify(prepared.warning)
+        lines = announcement(complete, address_of(listener), prepared.first_key, to_terminal=sys.stderr.isatty())
         config = server_config(create_app(complete, clock=clock_of(complete)))
         _Server(config, lambda: show(lines)).run([listener])
+
+
+def _notify(line: str) -> None:
+    """Warn the operator at the terminal and in the log."""
+    show([f"fa-readiness: warning: {line}"])
+    logging.getLogger("fa").warning(line)
 
 
 def server_config(app: Any, *, protocol: type[HttpToolsProtocol] = Protocol) -> uvicorn.Config:

@@ -20,7 +20,7 @@ import app
 CHILD = """
 import json, signal, sys
 from pathlib import Path
-from app.db.embedded import EmbeddedServer
+from app.embedded_postgres.server import EmbeddedServer
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 server = EmbeddedServer(Path(sys.argv[1]))
 server.start()

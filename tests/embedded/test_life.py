@@ -12,7 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from app.embedded_postgres import server as embedded
+from app.embedded_postgres import locks, process
 from app.embedded_postgres.server import EmbeddedPostgresError, EmbeddedServer
 from tests.embedded.processes import is_alive, running, spawn, wait_for
 from tests.support.telling import tell
@@ -84,7 +84,7 @@ def test_stop_ends_the_server_and_lets_go(data_dir: Path) -> None:
 
 
 def test_a_server_that_does_not_end_fast_is_ended_at_once(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "FAST_STOP_SECONDS", 0.3)
+    monkeypatch.setattr(process, "FAST_STOP_SECONDS", 0.3)
     server = EmbeddedServer(data_dir)
     server.start()
     pid = server.pid
@@ -169,7 +169,7 @@ def test_a_predecessor_still_shutting_down_is_waited_for(data_dir: Path, undo: E
 
 
 def test_waiting_for_a_predecessor_has_an_end(data_dir: Path, undo: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(embedded, "PREDECESSOR_SECONDS", 0.3)
+    monkeypatch.setattr(locks, "PREDECESSOR_SECONDS", 0.3)
     child = undo.enter_context(running(data_dir))
     undo.enter_context(StoppedBackend(child.owner_url))
     child.process.kill()

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.embedded_postgres import host
+from app.embedded_postgres import location
 from app.embedded_postgres.host import find_programs
 from app.embedded_postgres.server import EmbeddedPostgresError, EmbeddedServer
 from tests.embedded.processes import is_alive, moved, open_folder, run, running, wait_for
@@ -78,7 +78,7 @@ def test_a_socket_folder_left_in_the_temporary_directory_is_removed(
 def homes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A stand-in for /var/lib/fa-readiness that leaves nothing behind."""
     with open_folder() as folder:
-        monkeypatch.setattr(host, "ROOT_HOMES", folder / "homes")
+        monkeypatch.setattr(location, "ROOT_HOMES", folder / "homes")
         yield folder / "homes"
 
 
@@ -198,7 +198,10 @@ def test_root_does_not_take_over_a_users_database(data_dir: Path) -> None:
 
 def interpreter_for(user: str) -> str:
     """An interpreter this user can run and import the service with, or a skip that says why there is none."""
-    probe = "import sys, app.db.embedded_host as host; host.find_programs(None); assert sys.version_info >= (3, 11)"
+    probe = (
+        "import sys; from app.embedded_postgres import host; "
+        "host.find_programs(None); assert sys.version_info >= (3, 11)"
+    )
     for candidate in (sys.executable, "/usr/bin/python3", "/usr/local/bin/python3"):
         with suppress(OSError):
             if run([candidate, "-c", probe], user=user).returncode == 0:

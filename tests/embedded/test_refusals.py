@@ -41,8 +41,8 @@ def test_another_version_is_refused_with_the_way_out(folder: Path, version: str)
     (cluster / "PG_VERSION").write_text(f"{version}\n")
     line = refusal(folder)
     assert f"was written by PostgreSQL {version} and this is 18" in line
-    assert "`pg_dump -h " in line
-    assert "`pg_restore -h " in line
+    assert "fa-readiness backup fa.dump`" in line
+    assert "`fa-readiness restore fa.dump`" in line
     assert f"mv {cluster} {cluster}-{version}" in line
 
 
@@ -61,8 +61,12 @@ def test_a_folder_nobody_can_write_to_is_refused(folder: Path) -> None:
 
 
 def test_something_else_in_the_clusters_place_is_refused(folder: Path) -> None:
-    (folder / "postgres" / "data").mkdir(parents=True)
+    half = folder / "postgres" / "data"
+    (half / "base").mkdir(parents=True)
+    (half / "base" / "1").write_text("half")
     assert refusal(folder) == f"{folder}/postgres/data is not a PostgreSQL data directory"
+    assert [path.relative_to(half) for path in half.rglob("*")] == [Path("base"), Path("base/1")]
+    assert (half / "base" / "1").read_text() == "half"
 
 
 def test_a_full_disk_is_named_and_leaves_nothing(folder: Path) -> None:

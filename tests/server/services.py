@@ -18,7 +18,7 @@ import app
 from tests.embedded.processes import is_alive, wait_for
 
 CHECKOUT = Path(app.__file__).parents[1]
-START_SECONDS = 60.0
+START_SECONDS = 300.0
 
 
 @dataclass
@@ -29,10 +29,12 @@ class Service:
     data_dir: Path
     told: str
     log: Path
+    err: Path
 
     @property
     def address(self) -> str:
-        return self.told.splitlines()[0].rpartition(" ")[2]
+        [line] = [line for line in self.told.splitlines() if " takes requests at " in line]
+        return line.rpartition(" ")[2]
 
     @property
     def port(self) -> int:
@@ -50,7 +52,7 @@ class Service:
     def end(self, ending: signal.Signals) -> int:
         """Send a signal and return the exit status."""
         self.process.send_signal(ending)
-        return self.process.wait(30)
+        return self.process.wait(300)
 
 
 def environment(**settings: str | Path) -> dict[str, str]:
@@ -120,7 +122,7 @@ def serving(data_dir: Path, **settings: str | Path) -> Iterator[Service]:
                 assert time.monotonic() < deadline, err.read_text()
                 time.sleep(0.02)
             time.sleep(0.05)
-            yield Service(process, data_dir, err.read_text(), out)
+            yield Service(process, data_dir, err.read_text(), out, err)
         finally:
             pid_file = data_dir / "postgres" / "data" / "postmaster.pid"
             postmaster = int(pid_file.read_text().split()[0]) if pid_file.exists() else None

@@ -2,11 +2,9 @@
 
 import json
 import re
-import signal
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 from uuid import UUID, uuid4
 
 import pytest
@@ -16,46 +14,10 @@ from app import __version__, cli
 from app.db.schema.migrate import head
 from app.embedded_postgres.server import EmbeddedPostgresError
 from app.errors import NotFound
-from app.server.announcement import FIRST_KEY_FILE, announcement, keep_key
-from app.settings import Settings
 from tests.migrations.databases import fetch, fresh_database, run_sql
+from tests.server.conftest import Run, made
 from tests.server.services import Service
 from tests.support.database import Urls
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def fa(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
-    """Run the command: its exit status, and what it said on stdout and stderr."""
-    handler = signal.getsignal(signal.SIGTERM)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["fa-readiness", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        out, err = capsys.readouterr()
-        return int(ended.value.code or 0), out, err
-
-    for name in [f"FA_{field.upper()}" for field in Settings.model_fields] + ["FA_TEST_DATABASE_URL"]:
-        monkeypatch.delenv(name, raising=False)
-    yield run
-    signal.signal(signal.SIGTERM, handler)
-
-
-@pytest.fixture
-def given(urls: Urls, monkeypatch: pytest.MonkeyPatch, fa: Run) -> Run:
-    """The command on the run's database."""
-    monkeypatch.setenv("FA_DATABASE_URL", urls.service)
-    if urls.separate:
-        monkeypatch.setenv("FA_OWNER_DATABASE_URL", urls.owner)
-    return fa
-
-
-def made(done: tuple[int, str, str]) -> Any:
-    status, out, err = done
-    assert (status, err) == (0, "")
-    return json.loads(out)
 
 
 @pytest.fixture
@@ -221,7 +183,8 @@ def test_a_given_database_is_migrated_only_when_told(server: Urls, fa: Run, monk
 
 
 def test_the_owner_may_not_serve(urls: Urls, fa: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FA_DATABASE_URL", urls.owner)
+    again = urlsplit(urls.owner)
+    monkeypatch.setenv("FA_DATABASE_URL", urlunsplit(again._replace(query=f"{again.query}&application_name=again")))
     monkeypatch.setenv("FA_OWNER_DATABASE_URL", urls.owner)
     status, _, err = fa("serve", "--port", "0")
     assert (status, err.count("\n")) == (1, 1)
@@ -261,21 +224,3 @@ def test_commands_leave_an_audit_row(given: Run, slug: str, urls: Urls) -> None:
         ("api_key.created", "operator"),
         ("api_key.revoked", "operator"),
     ]
-
-
-def test_the_announcement_names_the_key_file_only_while_it_is_there(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, docs=False)
-    path = tmp_path / FIRST_KEY_FILE
-    assert str(path) not in "\n".join(announcement(settings, "http://127.0.0.1:1", None))
-    assert keep_key(path, "old")
-    told = "\n".join(announcement(settings, "http://127.0.0.1:1", None))
-    assert str(path) in told
-    assert "old" not in told
-    assert "openapi.json" not in told
-
-
-def test_a_key_that_cannot_be_kept_is_still_shown(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    told = announcement(Settings(data_dir=tmp_path / "file" / "data"), "http://127.0.0.1:1", "fa_the_key")
-    assert any("fa_the_key" in line for line in told)
-    assert not any(FIRST_KEY_FILE in line for line in told)

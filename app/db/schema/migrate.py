@@ -2,6 +2,10 @@
 
 import asyncio
 import importlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -10,6 +14,9 @@ import asyncpg
 from sqlalchemy import exc
 
 from app.db.base import metadata
+from app.db.schema.grants import missing_grants
+from app.db.schema.locks import Connect, Notify, watch_locks
+from app.db.schema.preflight import Preflight, check
 from app.errors import OperatorError
 
 _MODELS = (
@@ -45,6 +52,11 @@ APPEND_ONLY = frozenset(
 READ_ONLY = frozenset({"tenants", "alembic_version"})
 
 _TRIES = 5
+_LOCK_TIMEOUT = "5s"
+_LOCK_NOT_AVAILABLE = "55P03"
+
+
+Check = Callable[[Any], Awaitable[None]]
 
 
 def load_models() -> None:
@@ -74,98 +86,132 @@ def head() -> str:
     return revisions()[-1]
 
 
-def _grants(role: str) -> list[str]:
+def wanted_privileges() -> dict[str, frozenset[str]]:
+    """For each table, what the serving role may do with it."""
     load_models()
-    lines = [f'grant usage on schema public to "{role}"', f'revoke create on schema public from "{role}"']
+    wanted = {}
     for table in [*metadata.tables, "alembic_version"]:
         if table in READ_ONLY:
-            allowed = "select"
+            allowed = frozenset({"select"})
         elif table in APPEND_ONLY:
-            allowed = "select, insert"
+            allowed = frozenset({"select", "insert"})
         else:
-            allowed = "select, insert, update, delete"
-        lines.append(f'revoke all on table "{table}" from "{role}"')
-        lines.append(f'grant {allowed} on table "{table}" to "{role}"')
-    return lines
+            allowed = frozenset({"select", "insert", "update", "delete"})
+        wanted[table] = allowed
+    return wanted
 
 
-async def _ensure_role(connection: Any, role: str) -> None:
-    known = await connection.fetchval("select true from pg_roles where rolname = $1", role)
-    if not known:
-        try:
-            await connection.execute(f'create role "{role}" nologin')
-        except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
-            pass  # Another process made it at the same moment.
-        except asyncpg.InsufficientPrivilegeError:
-            raise OperatorError(
-                f'The role "{role}" is missing and this login may not create it. '
-                f'Ask the server\'s administrator for: CREATE ROLE "{role}" NOLOGIN; GRANT "{role}" TO CURRENT_USER;'
-            ) from None
-    member = await connection.fetchval("select pg_has_role(current_user, $1, 'MEMBER')", role)
-    if not member:
-        try:
-            await connection.execute(f'grant "{role}" to current_user')
-        except asyncpg.InsufficientPrivilegeError:
-            raise OperatorError(
-                f'This login may not work as "{role}". Ask the administrator for: GRANT "{role}" TO your login;'
-            ) from None
+async def _check_nothing_more(_owner: Any) -> None:
+    pass
 
 
-async def migrate(url: str, role: str, *, login_is_separate: bool = False) -> str:
+async def migrate(
+    url: str,
+    role: str,
+    *,
+    login_is_separate: bool = False,
+    service_url: str | None = None,
+    also_check: Check = _check_nothing_more,
+    notify: Notify = logging.getLogger("fa").warning,
+) -> str:
     """Create the serving role if it is missing, upgrade the schema to head, grant the role its work.
+
+    Everything is checked before anything is changed. Where nothing has to change, nothing is locked. Safe to run from
+    several processes at once.
 
     Args:
         url: the owner's login.
         role: the role that serves requests.
         login_is_separate: the role has a login of its own, so the owner need not be its member.
+        service_url: that login, to be checked as well.
+        also_check: further checks on the owner's connection, before anything is changed.
+        notify: takes a line that says what a lock is waited for.
 
     Returns:
-        The revision reached. Safe to run from several processes at once.
+        The revision reached.
 
     Raises:
         OperatorError: one line that says what the operator can do.
     """
+    pids: set[int] = set()
 
     async def connect() -> Any:
-        return await asyncpg.connect(url, timeout=10)
+        connection = await asyncpg.connect(url, timeout=10)
+        pids.add(connection.get_server_pid())
+        return connection
 
-    try:
-        plain = await connect()
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as refused:
-        raise OperatorError(f"The database does not answer ({type(refused).__name__}: {refused}).") from None
-    try:
-        if plain.get_server_version() < (15,):
-            raise OperatorError("PostgreSQL 15 or newer is required.")
-        if not login_is_separate:
-            await _ensure_role(plain, role)
-        await _upgrade(plain, connect, role)
-    finally:
-        await plain.close()
+    async with _opened(url) as owner, _opened(service_url) as service:
+        pids.add(owner.get_server_pid())
+        async with watch_locks(lambda: asyncpg.connect(url, timeout=10), pids, notify) as watch:
+            began = time.monotonic()
+            for attempt in range(1, _TRIES + 1):
+                try:
+                    async with _bounded(owner):
+                        found = await check(owner, service, role, revisions(), assumed=not login_is_separate)
+                        await also_check(owner)
+                    await _bring_to_head(owner, connect, role, found, assumed=not login_is_separate)
+                except (exc.DBAPIError, asyncpg.PostgresError) as refused:
+                    # Another process migrates at the same time, or a lock was not free: what it did is kept, try again.
+                    if attempt < _TRIES:
+                        await asyncio.sleep(attempt * 0.5)
+                    elif _is_lock_timeout(refused):
+                        raise OperatorError(
+                            f"The database is locked: waited {time.monotonic() - began:.0f} s for a lock held by "
+                            f"{watch.blockers or 'another session'}. End that transaction, or try again later."
+                        ) from None
+                    else:
+                        raise
+                else:
+                    break
     return head()
 
 
-async def _upgrade(plain: Any, connect: Any, role: str) -> None:
-    for attempt in range(1, _TRIES + 1):
+@asynccontextmanager
+async def _opened(url: str | None) -> AsyncIterator[Any]:
+    if url is None:
+        yield None
+        return
+    try:
+        connection = await asyncpg.connect(url, timeout=10)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as refused:
+        raise OperatorError(f"The database does not answer ({type(refused).__name__}: {refused}).") from None
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def _bounded(connection: Any) -> AsyncIterator[None]:
+    """A transaction that does not wait long for a lock."""
+    async with connection.transaction():
+        await connection.execute(f"set local lock_timeout = '{_LOCK_TIMEOUT}'")
+        yield
+
+
+async def _bring_to_head(owner: Any, connect: Connect, role: str, found: Preflight, *, assumed: bool) -> None:
+    if assumed:
+        async with _bounded(owner):
+            await _ensure_role(owner, role, found)
+    if found.revision != head():
+        # Alembic is a tenth of the service's memory and of its start, and hardly ever needed.
+        await importlib.import_module("app.db.schema.upgrade").upgrade(connect)
+    async with _bounded(owner):
+        for statement in await missing_grants(owner, role, wanted_privileges()):
+            await owner.execute(statement)
+
+
+async def _ensure_role(connection: Any, role: str, found: Preflight) -> None:
+    if not found.role_exists:
         try:
-            current = await _current(plain)
-            if current is not None and current not in revisions():
-                raise OperatorError("The database was migrated by a newer release than this one.")
-            if current != head():
-                # Alembic is a tenth of the service's memory and of its start, and hardly ever needed.
-                await importlib.import_module("app.db.schema.upgrade").upgrade(connect)
-            async with plain.transaction():
-                for line in _grants(role):
-                    await plain.execute(line)
-            return
-        except (exc.DBAPIError, asyncpg.PostgresError):
-            # Another process migrates at the same time, or a lock was not free: what it did is kept, try again.
-            if attempt == _TRIES:
-                raise
-            await asyncio.sleep(attempt * 0.5)
+            async with connection.transaction():
+                await connection.execute(f'create role "{role}" nologin')
+        except (asyncpg.DuplicateObjectError, asyncpg.UniqueViolationError):
+            pass  # Another process made it at the same moment.
+    if not found.is_assumable:
+        await connection.execute(f'grant "{role}" to current_user')
 
 
-async def _current(plain: Any) -> str | None:
-    if not await plain.fetchval("select to_regclass('alembic_version') is not null"):
-        return None
-    revision: str | None = await plain.fetchval("select version_num from alembic_version")
-    return revision
+def _is_lock_timeout(refused: Exception) -> bool:
+    cause = refused.orig if isinstance(refused, exc.DBAPIError) else refused
+    return getattr(cause, "sqlstate", None) == _LOCK_NOT_AVAILABLE

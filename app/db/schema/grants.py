@@ -1,0 +1,48 @@
+"""What the serving role may do, compared with what it is granted: only differences are written.
+
+A GRANT or REVOKE locks its table, even where it changes nothing. A start that repeats all of them would wait for
+every open transaction that changes a table.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+_TABLES = """
+select c.relname::text as name,
+       array(select distinct lower(x.privilege_type) from aclexplode(c.relacl) x where x.grantee = r.oid) as held,
+       exists (select from aclexplode(c.relacl) x where x.grantee = r.oid and x.is_grantable) as grantable,
+       exists (select from pg_attribute a, aclexplode(a.attacl) x
+               where a.attrelid = c.oid and x.grantee = r.oid) as by_column
+from pg_class c join pg_namespace n on n.oid = c.relnamespace, pg_roles r
+where n.nspname = 'public' and c.relkind in ('r', 'p') and r.rolname = $1
+"""
+_SCHEMA = """
+select array(select distinct lower(x.privilege_type) from aclexplode(n.nspacl) x where x.grantee = r.oid)
+from pg_namespace n, pg_roles r where n.nspname = 'public' and r.rolname = $1
+"""
+
+
+async def missing_grants(connection: Any, role: str, wanted: Mapping[str, frozenset[str]]) -> list[str]:
+    """Compare the role's rights with the wanted ones.
+
+    Args:
+        role: an existing role.
+        wanted: for each table of the service, the privileges the role must have and no others.
+
+    Returns:
+        The statements that make the rights equal to the wanted ones; none where they are equal already.
+    """
+    held = set(await connection.fetchval(_SCHEMA, role))
+    statements = []
+    if "usage" not in held:
+        statements.append(f'grant usage on schema public to "{role}"')
+    if "create" in held:
+        statements.append(f'revoke create on schema public from "{role}"')
+    tables = {row["name"]: row for row in await connection.fetch(_TABLES, role)}
+    for table, privileges in wanted.items():
+        found = tables.get(table)
+        if found and set(found["held"]) == privileges and not found["grantable"] and not found["by_column"]:
+            continue
+        statements.append(f'revoke all on table "{table}" from "{role}"')
+        statements.append(f'grant {", ".join(sorted(privileges))} on table "{table}" to "{role}"')
+    return statements
