@@ -11,7 +11,7 @@ from app.assessments.reference_data import instrument_of
 from app.assessments.scoring_input import build_input, is_sealed, load_scoring_row
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
-from app.scoring import results_of
+from app.scoring import assess
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,8 @@ async def gaps_of(tx: Tx, assessment_id: UUID, practices: Sequence[str]) -> list
         )
     if is_sealed(row) or row["state"] == AssessmentState.DRAFT:
         raise SealedVotes("The gap is known once the votes were revealed.")
-    given = await build_input(tx, tx.tenant_id, row, as_of=None)
-    results = results_of(given)
-    scores = dict(zip(results.sheet.codes, [outcome.score for outcome in results.outcomes], strict=True))
+    result = assess(await build_input(tx, tx.tenant_id, row, as_of=None))
+    scores = {practice.code: practice.score for practice in result.practices}
     return [
         Gap(
             organization_id=row["organization_id"],

@@ -98,7 +98,7 @@ async def instrument_of(reader: Reader, tenant_id: UUID, version_id: UUID) -> Fr
             key=document["key"],
             version=document["version"],
             content_hash=row["content_hash"],
-            practices=tuple(Practice(one["code"], one["number"]) for one in document["practices"]),
+            practices=tuple(Practice(one["code"], one["number"], one["title"]["en"]) for one in document["practices"]),
         ),
         titles={one["code"]: one["title"]["en"] for one in document["practices"]},
         checklist=frozenset(item["code"] for item in document["administration"]["checklist"]),

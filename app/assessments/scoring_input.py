@@ -22,7 +22,8 @@ from app.assessments.reference_data import instrument_of, profile_of
 from app.assessments.votes.schemas import on_wire
 from app.db.statement import Read, Reader, Row, from_json
 from app.principal import SeatKind
-from app.scoring import LETTERS, NO_VOTE, AssessmentInput, Ballot, Seat
+from app.programs.models import Implementation, Program
+from app.scoring import DONT_KNOW, NO_VOTE, NOT_APPLICABLE, AssessmentInput, Seat, Subject, parse_vote
 from app.scoring import Consensus as Agreed
 from app.scoring import ScoringProfile as Profile
 from app.tree.models import Organization
@@ -104,7 +105,11 @@ _SCORED = Read(
         col(Assessment.stage),
         col(Assessment.round),
         col(Assessment.revealed_round),
+        col(Assessment.title),
         col(Assessment.organization_id),
+        col(Organization.name).label("organization_name"),
+        col(Program.id).label("program_id"),
+        col(Program.name).label("program_name"),
         col(Assessment.instrument_version_id),
         col(Assessment.scoring_profile_id),
         col(Organization.path),
@@ -125,6 +130,19 @@ _SCORED = Read(
         and_(
             col(Organization.tenant_id) == col(Assessment.tenant_id),
             col(Organization.id) == col(Assessment.organization_id),
+        ),
+    )
+    .join(
+        Implementation,
+        and_(
+            col(Implementation.tenant_id) == col(Assessment.tenant_id),
+            col(Implementation.id) == col(Assessment.implementation_id),
+        ),
+    )
+    .join(
+        Program,
+        and_(
+            col(Program.tenant_id) == col(Implementation.tenant_id), col(Program.id) == col(Implementation.program_id)
         ),
     )
     .join(_SEATS, true())
@@ -170,35 +188,46 @@ async def build_input(
         raise LookupError("an assessment's instrument and profile cannot be gone: foreign keys hold them")
     sealed = is_sealed(row)
     ids = row["ids"] or ()
-    left_unscored, importance, feasibility = {}, {}, {}
-    for practice, important, feasible, note in from_json(row["ratings"]) or ():
-        if important is not None:
-            importance[practice] = important
-        if feasible is not None:
-            feasibility[practice] = feasible
-        if note is not None:
-            left_unscored[practice] = note
+    ballots = await _ballots(reader, tenant_id, row, ids, sealed=sealed)
+    codes, nobody = instrument.scored.codes, _NO_LETTER * len(ids)
+    agreed = {
+        practice: Agreed(parse_vote(on_wire(value)), note)
+        for practice, value, note in from_json(row["consensus"]) or ()
+    }
+    ratings = {practice: values for practice, *values in from_json(row["ratings"]) or ()}
+    importance, feasibility, notes = zip(*[ratings.get(code, _NO_RATING) for code in codes], strict=True)
     return AssessmentInput(
         instrument=instrument.scored,
         profile=frozen,
         seats=tuple(map(Seat, ids, row["perspectives"] or ())),
-        ballots=await _ballots(reader, tenant_id, row, ids, sealed=sealed),
-        consensus={
-            practice: Agreed(on_wire(value), note) for practice, value, note in from_json(row["consensus"]) or ()
-        },
-        left_unscored=left_unscored,
+        votes=tuple([ballots.get(code, nobody).encode("ascii").translate(_VOTE_OF_LETTER) for code in codes]),
+        consensus=tuple([agreed.get(code) for code in codes]),
+        left_unscored=tuple([note is not None for note in notes]),
         importance=importance,
         feasibility=feasibility,
         stage=row["stage"],
         as_of=as_of,
         has_administration_record=row["has_administration_record"],
+        subject=Subject(
+            str(row["id"]),
+            row["title"],
+            str(row["organization_id"]),
+            row["organization_name"],
+            str(row["program_id"]),
+            row["program_name"],
+        ),
         sealed=sealed,
         digest_key=digest_key,
     )
 
 
+Ballot = str
+#: A practice's votes in the database: the first letter of each stored value, in order of seats; a dash for none.
+_NO_LETTER: Final = "-"
+_VOTE_OF_LETTER: Final = bytes.maketrans(b"012dn-", bytes([0, 1, 2, DONT_KNOW, NOT_APPLICABLE, NO_VOTE]))
+_NO_RATING: Final = (None, None, None)
 #: A stored vote as the letter of a ballot.
-_LETTER: Final = {str(vote): letter for vote, letter in LETTERS.items()}
+_LETTER: Final = {"0": "0", "1": "1", "2": "2", "dont_know": "d", "not_applicable": "n"}
 
 
 async def _ballots(reader: Reader, tenant_id: UUID, row: Row, ids: Sequence[str], *, sealed: bool) -> dict[str, Ballot]:
@@ -228,6 +257,6 @@ def _latest(votes: Iterable[Row], ids: Sequence[str], rounds: range) -> dict[str
             continue
         if round_ > known:
             latest[practice] = round_
-            ballots[practice] = [NO_VOTE] * len(place)
+            ballots[practice] = [_NO_LETTER] * len(place)
         ballots[practice][at] = _LETTER[answer]
     return {practice: "".join(letters) for practice, letters in ballots.items()}

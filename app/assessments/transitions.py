@@ -17,7 +17,7 @@ from app.assessments.scoring_input import build_input, load_scoring_row
 from app.assessments.service import begin_move, move
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
-from app.scoring import evaluate
+from app.scoring import assess
 
 _BLOCKERS: dict[str, type[NotFinalizable]] = {
     "insufficient_coverage": InsufficientCoverage,
@@ -51,7 +51,7 @@ async def _check_final(tx: Tx, assessment_id: UUID) -> None:
     row = await load_scoring_row(tx, tx.tenant_id, assessment_id)
     if row is None:
         raise NotFound
-    blockers = evaluate(await build_input(tx, tx.tenant_id, row, as_of=None)).blockers
+    blockers = assess(await build_input(tx, tx.tenant_id, row, as_of=None)).finality.blockers
     if not blockers:
         return
     errors = [

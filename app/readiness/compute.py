@@ -7,7 +7,7 @@ from app.errors import FieldError, Invalid
 from app.http.context import RequestContext
 from app.readiness.errors import UnknownInstrument, UnknownProfile
 from app.readiness.schemas import ReadinessCompute
-from app.scoring import AssessmentInput, Consensus, Seat, assess_json
+from app.scoring import Seat, assess, encode_result, read_input
 
 
 async def compute(context: RequestContext, body: ReadinessCompute) -> bytes:
@@ -30,12 +30,12 @@ async def compute(context: RequestContext, body: ReadinessCompute) -> bytes:
         error = FieldError("/body/scoring_profile_id", "unknown_profile", "There is no such scoring profile")
         raise UnknownProfile(errors=[error])
     _check(body, set(instrument.titles))
-    given = AssessmentInput(
+    given = read_input(
         instrument=instrument.scored,
         profile=profile,
-        seats=tuple(Seat(one.id, one.perspective) for one in body.respondents),
+        seats=[Seat(one.id, one.perspective) for one in body.respondents],
         votes=body.votes,
-        consensus={code: Consensus(one.value, one.note) for code, one in body.consensus.items()},
+        consensus={code: (one.value, one.note) for code, one in body.consensus.items()},
         left_unscored=body.left_unscored,
         importance=body.importance,
         feasibility=body.feasibility,
@@ -43,7 +43,7 @@ async def compute(context: RequestContext, body: ReadinessCompute) -> bytes:
         as_of=body.as_of,
         has_administration_record=body.has_administration_record,
     )
-    return assess_json(given)
+    return encode_result(assess(given))
 
 
 def _check(body: ReadinessCompute, practices: set[str]) -> None:

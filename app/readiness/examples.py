@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from app.instruments.shipped import shipped_instruments, shipped_profiles
-from app.scoring import AssessmentInput, Consensus, Instrument, Practice, ScoringProfile, Seat, assess
+from app.scoring import Instrument, Practice, ScoringProfile, Seat, assess, read_input, to_builtins
 
 _PERSPECTIVES = {"r1": "executive", "r2": "supervisor", "r3": "practitioner"}
 _VOTES: dict[str, list[int | str]] = {
@@ -34,20 +34,21 @@ def readiness() -> dict[str, Any]:
     request = compute_request()
     shipped = shipped_instruments()[0]
     document = shipped.document
-    return assess(
-        AssessmentInput(
+    result = assess(
+        read_input(
             instrument=Instrument(
                 document["key"],
                 document["version"],
                 shipped.content_hash,
-                tuple(Practice(one["code"], one["number"]) for one in document["practices"]),
+                tuple(Practice(one["code"], one["number"], one["title"]["en"]) for one in document["practices"]),
             ),
             profile=ScoringProfile.from_document(shipped_profiles()[0].document),
-            seats=tuple(Seat(seat, view) for seat, view in _PERSPECTIVES.items()),
+            seats=[Seat(seat, view) for seat, view in _PERSPECTIVES.items()],
             votes=request["votes"],
-            consensus={code: Consensus(one["value"], one["note"]) for code, one in request["consensus"].items()},
+            consensus={code: (one["value"], one["note"]) for code, one in request["consensus"].items()},
             stage=request["stage"],
             as_of=date.fromisoformat(request["as_of"]),
             has_administration_record=True,
         )
     )
+    return to_builtins(result)

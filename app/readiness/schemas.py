@@ -116,7 +116,9 @@ class WithinGroupAgreement(Strict):
 
     value: float | None = Field(ge=0, le=1, description=f"r_wg, 0 to 1, {_SIX}; null with `reason`.")
     label: str | None = Field(description="The profile's label: `acceptable`, `moderate` or `low` by default.")
-    reason: str | None = Field(description=f"`too_few_votes` for fewer than three numeric votes, or {_SEALED}.")
+    reason: str | None = Field(
+        description=f"`not_applicable`, `too_few_votes` for fewer than three numeric votes, or {_SEALED}."
+    )
 
 
 class PracticeConsensus(Strict):
@@ -146,6 +148,7 @@ class PracticeRead(Strict):
 
     code: str = Field(description="Practice code.")
     number: int = Field(description="Practice number; practices are listed in this order.")
+    title: str | None = Field(description="Title of the practice, in English.")
     status: Literal["scored", "not_applicable", "unscored"] | None = Field(description="Null while votes are sealed.")
     score: Level | None = Field(description="Official score: 0 not in place, 1 partially in place, 2 in place.")
     source: Literal["consensus", "unanimous", "provisional"] | None = Field(
@@ -280,6 +283,12 @@ class ReadinessRead(Strict):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.readiness()]})
 
     spec: Literal["fa9/1"] = Field(description="Version of the scoring specification.")
+    assessment_id: UUID | None = Field(description="The assessment; null where votes were sent with the request.")
+    assessment_title: str | None = Field(description="Its title.")
+    organization_id: UUID | None = Field(description="The organization that was assessed.")
+    organization_name: str | None = Field(description="Its name.")
+    program_id: UUID | None = Field(description="The program or practice that is implemented.")
+    program_name: str | None = Field(description="Its name.")
     instrument: VersionedItem = Field(description="The frozen instrument version.")
     profile: VersionedItem = Field(description="The frozen scoring profile.")
     input_hash: str = Field(

@@ -12,7 +12,7 @@ from app.http.context import RequestContext
 from app.http.etags import etag
 from app.readiness.errors import UnknownProfile
 from app.readiness.schemas import ReadinessView
-from app.scoring import assess_json, sealed_basis
+from app.scoring import assess, encode_result, encode_without_voting, summarize
 
 
 async def readiness_of(
@@ -42,7 +42,9 @@ async def readiness_of(
     today = as_of or context.now.astimezone(ZoneInfo(row["timezone"])).date()
     secret = context.principal.tenant_secret
     given = await build_input(context, context.tenant_id, row, as_of=today, profile=profile, digest_key=secret)
-    summary = view is ReadinessView.SUMMARY
-    body = assess_json(given, summary=summary)
-    # While sealed, the tag must not tell that somebody voted.
-    return body, etag(row["version"], sealed_basis(given, summary=summary) if given.sealed else body)
+    result = assess(given)
+    if view is ReadinessView.SUMMARY:
+        result = summarize(result)
+    body = encode_result(result)
+    # While votes are sealed, the ETag must not change as people vote.
+    return body, etag(row["version"], encode_without_voting(result) if result.sealed else body)

@@ -1,21 +1,22 @@
 """Agreement between respondents, per practice and across practices (scoring spec 4).
 
-Every function takes counts of numeric votes, so that nothing depends on the order of respondents.
+Every function takes counts of votes, so that nothing depends on the order of respondents.
 """
 
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import lru_cache
 from math import lcm
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from app.scoring.profile import ScoringProfile
-from app.scoring.votes import Outcome, VoteCounts, count_votes
+from app.scoring.votes import Outcome, VoteCounts
 
 _LEAST_VOTES: Final = 3
 
 
-class Agreement(NamedTuple):
+class Agreement(Struct, frozen=True, gc=False):
     """A figure as an exact quotient; None with a reason, and the number of practices (units) it rests on."""
 
     numerator: int | None
@@ -29,21 +30,14 @@ class Agreement(NamedTuple):
         return None if self.numerator is None else Fraction(self.numerator, self.denominator)
 
 
-def within_group_agreement(votes: Sequence[int]) -> Fraction | None:
-    """Agreement of one practice's votes, r_wg with a uniform null.
+def within_group_agreement(counts: VoteCounts) -> Agreement:
+    """Agreement on one practice, r_wg with a uniform null: 1 - S^2 / (2/3), not below 0.
 
-    Args:
-        votes: numeric votes of one practice, shape (n,), each 0, 1 or 2.
     Returns:
-        Agreement in [0, 1], exact; None where n < 3.
+        The exact figure in [0, 1]; `too_few_votes` for fewer than three numeric votes.
     Source:
         James, Demaree & Wolf (1984); scoring spec 4.1.
     """
-    return r_wg(count_votes(votes)).value
-
-
-def r_wg(counts: VoteCounts) -> Agreement:
-    """`within_group_agreement` of counted votes: 1 - S^2 / (2/3), not below 0."""
     if counts.numeric < _LEAST_VOTES:
         return Agreement(None, 1, "too_few_votes", 0)
     whole = 2 * counts.pairs
@@ -63,12 +57,12 @@ def agreement_label(agreement: Agreement, profile: ScoringProfile) -> str | None
 
 
 def r_star_wg_j(practices: Sequence[VoteCounts]) -> Agreement:
-    """Agreement across practices, r*_wg(J): 1 - mean(S^2) / (2/3), which is negative where votes split beyond chance.
+    """Agreement across practices, r*_wg(J): 1 - mean(S^2) / (2/3), negative where votes differ more than by chance.
 
     Args:
         practices: counted votes of the applicable practices, shape (practices,).
     Returns:
-        The exact figure over the practices with three numeric votes or more; `too_few_votes` without any.
+        The exact figure over the practices with at least three numeric votes; `too_few_votes` without any.
     Source:
         Lindell, Brandt & Whitney (1999); scoring spec 4.2.
     """
@@ -145,35 +139,30 @@ def pairwise_exact(practices: Sequence[VoteCounts]) -> Agreement:
     return Agreement(agreeing // 2, pairs // 2, None, units)
 
 
-def discuss_first(outcomes: Sequence[Outcome]) -> list[int]:
-    """Places of the applicable practices, those that most need talking about first.
+def discuss_first(outcomes: Sequence[Outcome], agreements: Sequence[Agreement]) -> list[int]:
+    """Order the applicable practices by how much they need discussion.
 
-    Practices unscored for want of knowledge lead; then the least agreement, the widest range, the lowest number.
+    Practices that are unscored for insufficient knowledge come first; then those with the least agreement, the widest
+    range of votes and the lowest number. Agreement is r_wg; of two votes it is 1, 1/2 or 0 for a range of 0, 1 or 2,
+    and of fewer it is 1.
 
     Args:
-        outcomes: what the practices come to, in order of number, shape (practices,).
+        outcomes: the practices in order of number, shape (practices,).
+        agreements: their r_wg, shape (practices,).
     Returns:
-        Places in that order; practices that are not applicable are left out.
+        Positions in that order, without those of practices that are not applicable.
     Source:
         scoring spec 4.3.
     """
-    urgent = [(_urgency(one), place) for place, one in enumerate(outcomes) if one.status != "not_applicable"]
-    urgent.sort()
-    return [place for _, place in urgent]
-
-
-@lru_cache(maxsize=4096)
-def _urgency(outcome: Outcome) -> int:
-    """What practices are talked about by, the most urgent first: one integer, as these are compared fastest.
-
-    Agreement is r_wg, for two votes 0, 1/2 or 1 by their range and for fewer 1, in steps of 2 ** -64: the exact
-    quotients of fewer than 30,000 voters lie further apart. The range, 0 to 2, decides between equal ones.
-    """
-    counts = outcome.counts
-    numerator, denominator = 2 - counts.width, 2
-    if counts.numeric >= _LEAST_VOTES:
-        agreement = r_wg(counts)
-        numerator, denominator = agreement.numerator or 0, agreement.denominator
-    steps = (numerator << 64) // denominator
-    known = outcome.reason != "insufficient_knowledge"
-    return (known << 70) + 4 * steps + 2 - counts.width
+    urgencies = []
+    for position, (outcome, agreement) in enumerate(zip(outcomes, agreements, strict=True)):
+        if outcome.status != "not_applicable":
+            width = outcome.counts.width
+            numerator, denominator = 2 - width, 2
+            if agreement.numerator is not None:
+                numerator, denominator = agreement.numerator, agreement.denominator
+            # Steps of 2^-64 order the quotients exactly: those of fewer than 30,000 voters lie further apart.
+            steps = (numerator << 64) // denominator
+            urgencies.append((outcome.reason != "insufficient_knowledge", steps, -width, position))
+    urgencies.sort()
+    return [urgency[-1] for urgency in urgencies]

@@ -1,7 +1,7 @@
-"""Canonical JSON (RFC 8785) for documents without fractions, and its digest.
+"""Canonical JSON (RFC 8785) of documents without fractions, and its digest.
 
-The scoring documents hold text, integers, booleans and nulls only: exact fractions travel as text ("4/5"), so the
-number formatting of ECMAScript, the hard half of the RFC, never arises. Floats are refused rather than formatted.
+Scoring documents hold text, integers, booleans and nulls only. Exact fractions are written as text ("4/5"), so the
+number formatting of ECMAScript is not needed. Floats are refused.
 """
 
 import hashlib
@@ -9,8 +9,7 @@ import json
 from typing import Any, Final
 
 _LARGEST: Final = 2**53 - 1
-#: A document as text, its keys in the order they stand; the walk that `canonical_json` makes over it takes longer.
-encode_text: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False).encode
 
 
 def canonical_json(value: Any) -> bytes:
@@ -26,7 +25,7 @@ def canonical_json(value: Any) -> bytes:
         RFC 8785; scoring spec 10 (canonical input).
     """
     try:
-        return encode_text(_ordered(value)).encode("utf-8")
+        return _encode(_ordered(value)).encode("utf-8")
     except UnicodeEncodeError:
         raise ValueError("canonical JSON cannot hold a lone surrogate") from None
 

@@ -1,36 +1,47 @@
 """Whether an assessment may become final, and what stands in the way (scoring spec 2, "Final")."""
 
-from app.scoring.readiness import covers
-from app.scoring.results import Results
+from collections.abc import Sequence
+
+from app.scoring.profile import ScoringProfile
+from app.scoring.readiness import PracticeGroups, is_covered
 from app.scoring.types import Finding
+from app.scoring.votes import Outcome
 
 
-def finality(results: Results, *, has_administration_record: bool) -> tuple[Finding, ...]:
-    """What keeps an assessment from becoming final.
+def find_blockers(
+    codes: Sequence[str],
+    outcomes: Sequence[Outcome],
+    groups: PracticeGroups,
+    profile: ScoringProfile,
+    *,
+    has_administration_record: bool,
+) -> tuple[Finding, ...]:
+    """Find what keeps an assessment from becoming final.
 
     Args:
-        results: what the practices come to.
-        has_administration_record: whether the administration was recorded.
+        codes: practice codes in order of number, shape (practices,).
+        outcomes: of the same practices.
+        groups: the same practices by what became of them.
+        profile: gives the least coverage.
+        has_administration_record: whether the administration is recorded.
     Returns:
-        Blockers, none where the assessment can be made final: `insufficient_coverage` (with the unscored practices),
-        `no_administration_record`, `unscored_practice` (neither scored nor explicitly left unscored),
-        `provisional_practice` (votes that differ, and no consensus), `consensus_needs_note`.
+        Nothing where the assessment can be made final. Otherwise any of `insufficient_coverage` (with the unscored
+        practices), `no_administration_record`, `unscored_practice` (neither scored nor explicitly left unscored),
+        `provisional_practice` (votes differ and there is no consensus) and `consensus_needs_note`.
     Source:
         scoring spec 2.
     """
-    sheet, unscored, outcomes = results.sheet, results.marks.unscored, results.outcomes
-    applicable = len(sheet.codes) - len(results.marks.not_applicable)
+    applicable = len(codes) - len(groups.not_applicable)
+    rows = list(zip(codes, outcomes, strict=True))
     blockers = []
-    if not covers(applicable - len(unscored), applicable, sheet.profile):
-        blockers.append(Finding("insufficient_coverage", tuple(unscored)))
+    if not is_covered(applicable - len(groups.unscored), applicable, profile):
+        blockers.append(Finding("insufficient_coverage", tuple(groups.unscored)))
     if not has_administration_record:
         blockers.append(Finding("no_administration_record"))
-    if unscored:
-        left = [code for code, outcome in zip(sheet.codes, outcomes, strict=True) if outcome.left_unscored]
-        if forgotten := [code for code in unscored if code not in left]:
-            blockers.append(Finding("unscored_practice", tuple(forgotten)))
-    if results.marks.provisional:
-        blockers.append(Finding("provisional_practice", tuple(results.marks.provisional)))
-    if unexplained := [code for code, outcome in zip(sheet.codes, outcomes, strict=True) if outcome.lacks_note]:
-        blockers.append(Finding("consensus_needs_note", tuple(unexplained)))
+    if open_ := [code for code, one in rows if one.status == "unscored" and not one.left_unscored]:
+        blockers.append(Finding("unscored_practice", tuple(open_)))
+    if groups.provisional:
+        blockers.append(Finding("provisional_practice", tuple(groups.provisional)))
+    if bare := [code for code, one in rows if one.lacks_note]:
+        blockers.append(Finding("consensus_needs_note", tuple(bare)))
     return tuple(blockers)

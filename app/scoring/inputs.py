@@ -1,221 +1,232 @@
-"""What one assessment is scored from, checked, and its canonical form (scoring spec 1.3 and 10)."""
+"""What one assessment is scored from: checked, in order of practice number and seat id (scoring spec 1.3, 1.4, 10)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import InitVar, dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import lru_cache
 from hashlib import blake2b, sha256
-from typing import Final, TypeVar
+from typing import Any, Final
 
-from app.scoring.canonical import encode_text
-from app.scoring.json_text import NULL, text, truth
+import msgspec
+from msgspec import Struct
+
 from app.scoring.profile import ScoringProfile
-from app.scoring.sheet import sheet_of
 from app.scoring.types import (
     DONT_KNOW,
-    LETTERS,
     NO_VOTE,
-    NOT_APPLICABLE,
     PERSPECTIVES,
     SPEC,
     STAGES,
-    Ballot,
+    WIRE_VOTES,
     Consensus,
     Instrument,
     Seat,
-    Vote,
+    Subject,
+    parse_vote,
 )
-from app.scoring.votes import has_note
 
-_LEVELS: Final = (0, 1, 2)
+_encode: Final = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssessmentInput:
-    """Everything one result is computed from; the order within any of it decides nothing.
+class AssessmentInput(Struct, frozen=True, kw_only=True):
+    """Everything one result is computed from.
+
+    Practices stand in order of number and seats in order of id. A caller whose values were checked already, such as a
+    database, builds this directly; `read_input` checks and orders values that were sent.
 
     Args:
         instrument: the frozen instrument version.
         profile: the frozen scoring profile.
-        seats: the respondent seats that count; withdrawn ones are not passed.
-        votes: vote by practice code and seat id: 0, 1, 2, "dont_know" or "not_applicable", of the latest round.
-        ballots: the same as ballots by practice code, instead: for what a database has checked already. The seats
-            then stand in order of their ids, and nothing of the input is checked again.
-        consensus: recorded consensus by practice code.
-        left_unscored: note by practice code, for practices the team explicitly leaves unscored.
-        importance: 1 to 5 by practice code; absent where nobody set it.
-        feasibility: 1 to 5 by practice code; absent where nobody set it.
+        seats: the respondent seats that count, shape (seats,).
+        votes: shape (practices, seats): each seat's latest revealed vote, or while sealed its vote of the present
+            round, as `app.scoring.types` numbers them.
+        consensus: shape (practices,); None where none is recorded.
+        left_unscored: shape (practices,); True where the team explicitly leaves the practice unscored.
+        importance: shape (practices,), 1 to 5; None where nobody set it.
+        feasibility: likewise.
         stage: stage of implementation, or None.
-        as_of: the date the result is asked for, or None; carried, and needed by later sections.
-        has_administration_record: whether the administration was recorded.
+        as_of: the date the result is asked for, or None. It is carried; later sections need it.
+        has_administration_record: whether the administration is recorded.
+        subject: what the result is of, carried for its readers; it decides nothing and is not hashed.
         sealed: whether votes are still sealed.
-        digest_key: a secret for the digest of the input, where it goes to people who may not see the votes: these could
-            be guessed until a plain digest fits.
-    Raises:
-        ValueError: an unknown practice, seat, stage or perspective, or a value out of range.
+        digest_key: a secret of the tenant that keys the digest, where the result goes to people who may not see the
+            votes: a plain digest lets them guess votes until it matches.
     """
 
     instrument: Instrument
     profile: ScoringProfile
-    seats: tuple[Seat, ...] = ()
-    votes: InitVar[Mapping[str, Mapping[str, Vote]] | None] = None
-    ballots: Mapping[str, Ballot] = field(default_factory=dict)
-    consensus: Mapping[str, Consensus] = field(default_factory=dict)
-    left_unscored: Mapping[str, str] = field(default_factory=dict)
-    importance: Mapping[str, int] = field(default_factory=dict)
-    feasibility: Mapping[str, int] = field(default_factory=dict)
+    seats: tuple[Seat, ...]
+    votes: tuple[bytes, ...]
+    consensus: tuple[Consensus | None, ...]
+    left_unscored: tuple[bool, ...]
+    importance: tuple[int | None, ...]
+    feasibility: tuple[int | None, ...]
     stage: str | None = None
     as_of: date | None = None
     has_administration_record: bool = False
+    subject: Subject = Subject()
     sealed: bool = False
-    digest_key: bytes | None = field(default=None, repr=False)
-
-    def __post_init__(self, votes: Mapping[str, Mapping[str, Vote]] | None) -> None:
-        if self.ballots:
-            return
-        votes = votes or {}
-        self._check(votes)
-        object.__setattr__(self, "seats", tuple(sorted(self.seats, key=lambda seat: seat.id)))
-        object.__setattr__(self, "ballots", {code: self._ballot(cast) for code, cast in votes.items() if cast})
-
-    def _ballot(self, cast: Mapping[str, Vote]) -> Ballot:
-        return "".join([LETTERS[cast[seat.id]] if seat.id in cast else NO_VOTE for seat in self.seats])
-
-    def _check(self, votes: Mapping[str, Mapping[str, Vote]]) -> None:
-        if self.stage is not None and self.stage not in STAGES:
-            raise ValueError(f"unknown stage {self.stage!r}")
-        codes = {practice.code for practice in self.instrument.practices}
-        for name in ("votes", "consensus", "left_unscored", "importance", "feasibility"):
-            unknown = (votes if name == "votes" else getattr(self, name)).keys() - codes
-            if unknown:
-                raise ValueError(f"{name} of unknown practice {min(unknown)!r}")
-        self._check_seats()
-        self._check_votes(votes)
-        self._check_decisions()
-        for name in ("importance", "feasibility"):
-            for code, value in getattr(self, name).items():
-                if type(value) is not int or not 1 <= value <= 5:
-                    raise ValueError(f"{name} of {code} must be an integer from 1 to 5")
-
-    def _check_seats(self) -> None:
-        if len({seat.id for seat in self.seats}) != len(self.seats):
-            raise ValueError("seat ids must differ")
-        for seat in self.seats:
-            if seat.perspective is not None and seat.perspective not in PERSPECTIVES:
-                raise ValueError(f"unknown perspective {seat.perspective!r}")
-
-    def _check_votes(self, votes: Mapping[str, Mapping[str, Vote]]) -> None:
-        seats = {seat.id for seat in self.seats}
-        for code, cast in votes.items():
-            if not cast.keys() <= seats:
-                raise ValueError(f"vote on {code} from unknown seat {min(cast.keys() - seats)!r}")
-            for vote in cast.values():
-                if not (_is_level(vote) or vote in (DONT_KNOW, NOT_APPLICABLE)):
-                    raise ValueError(f"a vote on {code} must be 0, 1, 2, {DONT_KNOW} or {NOT_APPLICABLE}")
-
-    def _check_decisions(self) -> None:
-        for code, consensus in self.consensus.items():
-            if not (_is_level(consensus.value) or consensus.value == NOT_APPLICABLE):
-                raise ValueError(f"the consensus on {code} must be 0, 1, 2 or {NOT_APPLICABLE}")
-        for code, note in self.left_unscored.items():
-            if not note.strip():
-                raise ValueError(f"leaving {code} unscored needs a note")
+    digest_key: bytes | None = None
 
 
-def _is_level(value: int | str) -> bool:
-    """Whether a value is a level; True, 1.0 and the like are equal to one and yet are none."""
-    return type(value) is int and value in _LEVELS
+def read_input(
+    *,
+    instrument: Instrument,
+    profile: ScoringProfile,
+    seats: Sequence[Seat] = (),
+    votes: Mapping[str, Mapping[str, int | str]] | None = None,
+    consensus: Mapping[str, tuple[int | str, str | None]] | None = None,
+    left_unscored: Mapping[str, str] | None = None,
+    importance: Mapping[str, int] | None = None,
+    feasibility: Mapping[str, int] | None = None,
+    stage: str | None = None,
+    **carried: Any,
+) -> AssessmentInput:
+    """Check and order an input that comes as mappings by practice code, with votes in their wire form.
+
+    Args:
+        votes: vote by practice code and seat id: 0, 1, 2, "dont_know" or "not_applicable".
+        consensus: value and note by practice code: 0, 1, 2 or "not_applicable".
+        left_unscored: note by practice code.
+        importance: 1 to 5 by practice code.
+        feasibility: likewise.
+        carried: `as_of`, `has_administration_record`, `subject`, `sealed` and `digest_key` of `AssessmentInput`.
+    Raises:
+        ValueError: an unknown practice, seat, stage or perspective, or a value out of range.
+    """
+    votes, consensus, left_unscored = votes or {}, consensus or {}, left_unscored or {}
+    importance, feasibility = importance or {}, feasibility or {}
+    if stage is not None and stage not in STAGES:
+        raise ValueError(f"unknown stage {stage!r}")
+    codes = instrument.codes
+    by_practice = {
+        "votes": votes,
+        "consensus": consensus,
+        "left_unscored": left_unscored,
+        "importance": importance,
+        "feasibility": feasibility,
+    }
+    for name, values in by_practice.items():
+        if unknown := values.keys() - set(codes):
+            raise ValueError(f"{name} of unknown practice {min(unknown)!r}")
+    ordered = _order_seats(seats)
+    if empty := [code for code, note in left_unscored.items() if not note.strip()]:
+        raise ValueError(f"leaving {empty[0]} unscored needs a note")
+    return AssessmentInput(
+        instrument=instrument,
+        profile=profile,
+        seats=ordered,
+        votes=tuple([_read_votes(code, votes.get(code, {}), ordered) for code in codes]),
+        consensus=tuple([_read_consensus(code, *consensus[code]) if code in consensus else None for code in codes]),
+        left_unscored=tuple([code in left_unscored for code in codes]),
+        importance=_read_ratings("importance", importance, codes),
+        feasibility=_read_ratings("feasibility", feasibility, codes),
+        stage=stage,
+        **carried,
+    )
 
 
-def respondents_voted(ballots: Iterable[Ballot]) -> int:
-    """How many seats voted on anything."""
-    cast = list(ballots)
-    if cast and NO_VOTE not in "".join(cast):
-        return len(cast[0])
-    return sum(column.count(NO_VOTE) < len(column) for column in zip(*cast, strict=True))
+def _order_seats(seats: Sequence[Seat]) -> tuple[Seat, ...]:
+    if len({seat.id for seat in seats}) != len(seats):
+        raise ValueError("seat ids must differ")
+    for seat in seats:
+        if seat.perspective is not None and seat.perspective not in PERSPECTIVES:
+            raise ValueError(f"unknown perspective {seat.perspective!r}")
+    return tuple(sorted(seats, key=lambda seat: seat.id))
 
 
-def input_digest(given: AssessmentInput) -> str:
-    """The digest of an input's canonical form, 64 hexadecimal digits: SHA-256, or with a key BLAKE2b."""
-    if given.digest_key is None:
-        return sha256(canonical_input(given)).hexdigest()
-    return blake2b(canonical_input(given), key=given.digest_key[:64], digest_size=32, person=b"input").hexdigest()
+def _read_votes(code: str, votes: Mapping[str, int | str], seats: Sequence[Seat]) -> bytes:
+    if unknown := votes.keys() - {seat.id for seat in seats}:
+        raise ValueError(f"vote on {code} from unknown seat {min(unknown)!r}")
+    try:
+        return bytes([parse_vote(votes[seat.id]) if seat.id in votes else NO_VOTE for seat in seats])
+    except ValueError:
+        raise ValueError(f"a vote on {code} must be 0, 1, 2, dont_know or not_applicable") from None
+
+
+def _read_consensus(code: str, value: int | str, note: str | None) -> Consensus:
+    try:
+        parsed = parse_vote(value)
+    except ValueError:
+        parsed = DONT_KNOW
+    if parsed == DONT_KNOW:
+        raise ValueError(f"the consensus on {code} must be 0, 1, 2 or not_applicable")
+    return Consensus(parsed, note)
+
+
+def _read_ratings(name: str, ratings: Mapping[str, int], codes: Sequence[str]) -> tuple[int | None, ...]:
+    for code, value in ratings.items():
+        if type(value) is not int or not 1 <= value <= 5:
+            raise ValueError(f"{name} of {code} must be an integer from 1 to 5")
+    return tuple([ratings.get(code) for code in codes])
+
+
+class CanonicalInput(Struct, frozen=True):
+    """The canonical form of an input: its fields in alphabetical order, so that its JSON is that of RFC 8785.
+
+    It holds no floats. Notes enter by their presence only. While votes are sealed it holds nothing that comes from
+    respondents or from the team's decisions: neither the digest nor anything made of it can be searched for votes.
+    """
+
+    as_of: date | None
+    consensus: list[tuple[int | str | None, bool] | None] | None
+    feasibility: tuple[int | None, ...]
+    has_administration_record: bool
+    importance: tuple[int | None, ...]
+    instrument: tuple[str, str, str]
+    left_unscored: tuple[bool, ...] | None
+    practices: list[tuple[str, int]]
+    profile: tuple[str, str, str]
+    sealed: bool
+    seats: list[tuple[str, str | None]]
+    spec: str
+    stage: str | None
+    votes: list[list[int | str | None]] | None
 
 
 def canonical_input(given: AssessmentInput) -> bytes:
-    """The canonical form of an input, whose digest a result carries.
+    """Encode the canonical form of an input.
 
-    Practices stand in order of number and seats in order of id; what is said of practices is one list entry for each,
-    null where nothing is said, and a practice's votes are one entry for each seat. Notes enter by their presence only.
-    While votes are sealed it holds nothing that came from respondents or from the team's decisions on them: neither a
-    digest nor anything made of it can be searched for votes.
-
-    Args:
-        given: a checked input.
     Returns:
-        RFC 8785 bytes; the same for every order of seats, votes and practices.
+        RFC 8785 JSON. Every order of seats, votes and practices in what was sent gives the same bytes.
     Raises:
         ValueError: a lone surrogate in a name or an id.
     Source:
         scoring spec 1.3 and 10.
     """
-    sheet = sheet_of(given.instrument, given.profile, given.stage, len(given.seats))
-    consensus = left_unscored = votes = NULL
+    instrument, profile = given.instrument, given.profile
+    consensus = left_unscored = votes = None
     if not given.sealed:
-        left, ballots, nobody = given.left_unscored, given.ballots, NO_VOTE * sheet.seats
-        consensus = _by_practice(given.consensus, sheet.codes, _decision)
-        left_unscored = f"[{','.join([truth(code in left) for code in sheet.codes])}]"
-        votes = f"[{','.join([_votes_text(ballots.get(code, nobody)) for code in sheet.codes])}]"
-    seats = [f"[{encode_text(seat)},{text(perspective)}]" for seat, perspective in given.seats]
-    # The keys stand in their canonical order; a test compares the bytes with those of `canonical_json`.
-    return (
-        f'{{"as_of":{text(given.as_of.isoformat() if given.as_of else None)},"consensus":{consensus},'
-        f'"feasibility":{_by_practice(given.feasibility, sheet.codes, str)},'
-        f'"has_administration_record":{truth(given.has_administration_record)},'
-        f'"importance":{_by_practice(given.importance, sheet.codes, str)},'
-        f'"instrument":{_identity(given.instrument)},"left_unscored":{left_unscored},'
-        f'"practices":{_practices(given.instrument)},"profile":{_identity(given.profile)},'
-        f'"sealed":{truth(given.sealed)},"seats":[{",".join(seats)}],'
-        f'"spec":"{SPEC}","stage":{text(given.stage)},"votes":{votes}}}'
-    ).encode()
+        consensus = [None if one is None else (WIRE_VOTES[one.value], one.has_note) for one in given.consensus]
+        left_unscored = given.left_unscored
+        votes = [[WIRE_VOTES[vote] for vote in row] for row in given.votes]
+    return _encode(
+        CanonicalInput(
+            given.as_of,
+            consensus,
+            given.feasibility,
+            given.has_administration_record,
+            given.importance,
+            (instrument.key, instrument.version, instrument.content_hash),
+            left_unscored,
+            [(practice.code, practice.number) for practice in instrument.practices],
+            (profile.key, profile.version, profile.content_hash),
+            given.sealed,
+            [(seat.id, seat.perspective) for seat in given.seats],
+            SPEC,
+            given.stage,
+            votes,
+        )
+    )
 
 
-_VOTE_TEXT: Final = {letter: encode_text(vote) for vote, letter in LETTERS.items()} | {NO_VOTE: "null"}
+def hash_input(given: AssessmentInput) -> str:
+    """Digest of the canonical input, 64 hexadecimal digits: SHA-256, or with a key BLAKE2b."""
+    if given.digest_key is None:
+        return sha256(canonical_input(given)).hexdigest()
+    return blake2b(canonical_input(given), key=given.digest_key[:64], digest_size=32, person=b"input").hexdigest()
 
 
-@lru_cache(maxsize=2048)
-def _votes_text(ballot: Ballot) -> str:
-    return f"[{','.join([_VOTE_TEXT[letter] for letter in ballot])}]"
-
-
-def _decision(consensus: Consensus) -> str:
-    return _decided(consensus.value, has_note(consensus))
-
-
-@lru_cache(maxsize=16)
-def _decided(value: int | str, noted: bool) -> str:
-    return encode_text([value, noted])
-
-
-Said = TypeVar("Said")
-
-
-def _by_practice(said: Mapping[str, Said], codes: Sequence[str], render: Callable[[Said], str]) -> str:
-    if not said:
-        return _of_none(len(codes))
-    return f"[{','.join([render(said[code]) if code in said else NULL for code in codes])}]"
-
-
-@lru_cache(maxsize=128)
-def _of_none(practices: int) -> str:
-    return f"[{','.join([NULL] * practices)}]"
-
-
-@lru_cache(maxsize=256)
-def _identity(item: Instrument | ScoringProfile) -> str:
-    return encode_text([item.key, item.version, item.content_hash])
-
-
-@lru_cache(maxsize=256)
-def _practices(instrument: Instrument) -> str:
-    return encode_text(instrument.practices)
+def count_voters(votes: Sequence[bytes]) -> int:
+    """Count the seats that voted on at least one practice; votes of shape (practices, seats)."""
+    if votes and all(NO_VOTE not in row for row in votes):
+        return len(votes[0])
+    return sum([min(column) != NO_VOTE for column in zip(*votes, strict=True)])

@@ -7,12 +7,12 @@ from itertools import accumulate
 from operator import itemgetter
 from typing import NamedTuple
 
-#: What the search knows of one applicable practice: its code, its score, its weight 0 to 100, its feasibility 1 to 5.
+#: One applicable practice: its code, its score, its weight (0 to 100) and its feasibility (1 to 5).
 Step = tuple[str, int, int, int]
 
 
 class Path(NamedTuple):
-    """The moves, one entry per level lifted, in order of practice number; or None and why."""
+    """The moves, one entry per level lifted, in order of practice number; None with a reason."""
 
     practices: tuple[str, ...] | None
     reason: str | None
@@ -20,23 +20,20 @@ class Path(NamedTuple):
 
 #: Position among the steps, weight, feasibility.
 _Move = tuple[int, int, int]
-
-
 _FEASIBILITY = itemgetter(2)
 
 
-def cheapest_path(steps: Sequence[Step], target: Fraction, *, lift_zeros: bool = True) -> tuple[str, ...] | None:
+def cheapest_path(steps: Sequence[Step], target: Fraction) -> tuple[str, ...] | None:
     """Fewest one-level moves that bring readiness to a target with no practice left at 0.
 
-    Every practice at 0 must be lifted once, so those moves are given. Each practice then has at most one further
-    move (two where zeros may stay), so that what remains is to choose the fewest moves whose weights add up to the
+    Every practice at 0 must be lifted once, whatever the gates of the profile, so those moves are given. Each
+    practice then has at most one further move. What remains is to choose the fewest moves whose weights add up to the
     missing sum: as many as the heaviest ones need. Among the choices of that size the most feasible wins, and then
     the one whose practices come first.
 
     Args:
         steps: the applicable practices, all scored, in order of practice number.
         target: readiness to reach, 0 to 100.
-        lift_zeros: whether no practice may stay at 0.
     Returns:
         Codes of the practices to lift, one per move and so up to twice each, in the order given; None where the
         weights sum to 0 and readiness is undefined.
@@ -48,13 +45,13 @@ def cheapest_path(steps: Sequence[Step], target: Fraction, *, lift_zeros: bool =
     open_moves: list[_Move] = []
     for position, (_, score, weight, feasibility) in enumerate(steps):
         level = score
-        if lift_zeros and score == 0:
+        if score == 0:
             given.append(position)
             level = 1
         total += weight
         reached += weight * level
         if level < 2:
-            open_moves += [(position, weight, feasibility)] * (2 - level)
+            open_moves.append((position, weight, feasibility))
     if not total:
         return None
     missing = -(-total * target.numerator // (50 * target.denominator)) - reached

@@ -1,24 +1,24 @@
 """How respondents see readiness, and how far they lie apart (scoring spec 5)."""
 
+from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import lru_cache
-from itertools import chain
 from math import lcm, sqrt
 from operator import mul
-from struct import pack, unpack
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec import Struct
 
 from app.scoring.profile import ScoringProfile
-from app.scoring.readiness import covers
+from app.scoring.readiness import is_covered
 from app.scoring.student_t import two_sided_quantile
-from app.scoring.types import Ballot
+from app.scoring.types import HIGHEST_LEVEL, NO_VOTE, NOT_APPLICABLE
 
 _LEAST_RESPONDENTS: Final = 3
 
 
-class OwnReadiness(NamedTuple):
-    """One respondent's own readiness as sums, or why it does not count. Never part of a rendered result."""
+class OwnReadiness(Struct, frozen=True, gc=False):
+    """One respondent's own readiness as sums, or why it does not count. No result carries it."""
 
     weighted_sum: int
     weight: int
@@ -30,7 +30,7 @@ class OwnReadiness(NamedTuple):
         return None if self.reason else Fraction(50 * self.weighted_sum, self.weight)
 
 
-class Interval(NamedTuple):
+class Interval(Struct, frozen=True, gc=False):
     """Mean and 95 per cent interval of readiness values; the interval is None for fewer than three."""
 
     numerator: int
@@ -39,74 +39,57 @@ class Interval(NamedTuple):
 
 
 def own_readiness(
-    ballots: Sequence[Ballot], weights: Sequence[int], seats: int, profile: ScoringProfile
+    votes: Sequence[bytes], weights: Sequence[int], seats: int, profile: ScoringProfile
 ) -> list[OwnReadiness]:
-    """Each respondent's own readiness, section 3 on that respondent's numeric votes.
+    """Compute each respondent's own readiness: section 3 on that respondent's numeric votes.
 
     Args:
-        ballots: the ballots of the practices applicable to the assessment, shape (practices,), of as many letters as
-            there are seats.
-        weights: the practices' weights, in the same order.
+        votes: shape (practices, seats), of the practices that apply to the assessment.
+        weights: of the same practices, shape (practices,).
         seats: number of respondent seats.
-        profile: the least coverage.
+        profile: gives the least coverage.
     Returns:
-        Own readiness in the order of seats. It counts where numeric votes cover enough of the applicable practices
-        less those the respondent called not applicable; else the reason is `none_applicable`, `no_votes`,
+        Own readiness in order of seats. It counts where numeric votes cover enough of the applicable practices less
+        those the respondent called not applicable. Otherwise the reason is `none_applicable`, `no_votes`,
         `insufficient_coverage` or `nothing_scored`.
     Source:
         scoring spec 5.
     """
-    if not ballots:
+    if not votes:
         return [OwnReadiness(0, 0, "none_applicable")] * seats
-    places = [_places(ballot) for ballot in ballots]
-    counts = _sums(sum(places), seats)
-    weighed = _sums(sum(map(mul, weights, places)), seats)
-    practices = len(ballots)
+    total = sum(weights)
     return [
-        OwnReadiness(
-            weighted_sum,
-            total,
-            # Whoever gave every practice a level is asked no more.
-            None if numeric == practices and total else _why_not(numeric, practices - gone, voted, total, profile),
-        )
-        for numeric, gone, voted, total, weighted_sum in zip(
-            counts[0::4], counts[1::4], counts[2::4], weighed[0::4], weighed[3::4], strict=True
-        )
+        # Most respondents give every practice a level: their sums need no loop.
+        OwnReadiness(sum(map(mul, column, weights)), total, None)
+        if total and max(column) <= HIGHEST_LEVEL
+        else _of_respondent(column, weights, profile)
+        for column in zip(*votes, strict=True)
     ]
 
 
-# A ballot as one integer with four places of 32 bits for every seat: whether it voted 0 to 2, voted not applicable,
-# voted at all, and the level. Adding ballots, or multiples of them, adds the places of all seats at once.
-_LETTER_PLACES: Final = {"0": (1, 0, 1, 0), "1": (1, 0, 1, 1), "2": (1, 0, 1, 2), "n": (0, 1, 1, 0), "d": (0, 0, 1, 0)}
-_NO_PLACES: Final = (0, 0, 0, 0)
-
-
-@lru_cache(maxsize=2048)
-def _places(ballot: Ballot) -> int:
-    of_seats = [_LETTER_PLACES.get(letter, _NO_PLACES) for letter in ballot]
-    return int.from_bytes(pack(f"<{4 * len(ballot)}I", *chain.from_iterable(of_seats)), "little")
-
-
-def _sums(places: int, seats: int) -> tuple[int, ...]:
-    return unpack(f"<{4 * seats}I", places.to_bytes(16 * seats, "little"))
-
-
-def _why_not(numeric: int, applicable: int, voted: int, weight: int, profile: ScoringProfile) -> str | None:
-    """Why a seat does not count.
-
-    Args:
-        numeric: its votes of 0, 1 or 2.
-        applicable: the practices it did not call not applicable.
-        voted: its votes of any kind.
-        weight: the weight of the practices it gave a level.
-    """
+def _of_respondent(votes: Sequence[int], weights: Sequence[int], profile: ScoringProfile) -> OwnReadiness:
+    weighted_sum = weight = numeric = 0
+    for vote, own_weight in zip(votes, weights, strict=True):
+        if vote <= HIGHEST_LEVEL:
+            numeric += 1
+            weight += own_weight
+            weighted_sum += own_weight * vote
+    applicable = len(votes) - votes.count(NOT_APPLICABLE)
+    reason = None
     if not applicable:
-        return "none_applicable"
-    if not voted:
-        return "no_votes"
-    if not covers(numeric, applicable, profile):
-        return "insufficient_coverage"
-    return None if weight else "nothing_scored"
+        reason = "none_applicable"
+    elif not numeric and votes.count(NO_VOTE) == len(votes):
+        reason = "no_votes"
+    elif not is_covered(numeric, applicable, profile):
+        reason = "insufficient_coverage"
+    elif not weight:
+        reason = "nothing_scored"
+    return OwnReadiness(weighted_sum, weight, reason)
+
+
+def count_excluded(own: Sequence[OwnReadiness]) -> list[tuple[str, int]]:
+    """Count the respondents who do not count towards perception, by reason."""
+    return sorted(Counter([one.reason for one in own if one.reason]).items())
 
 
 def mean_and_interval(values: Sequence[tuple[int, int]]) -> Interval | None:
@@ -115,8 +98,7 @@ def mean_and_interval(values: Sequence[tuple[int, int]]) -> Interval | None:
     Args:
         values: quotients (numerator, denominator > 0), each 0 to 100, shape (k,), in any order.
     Returns:
-        The exact mean, and the interval where k >= 3; None for no value. Values that are all alike give an interval
-        of no width.
+        The exact mean, and the interval where k >= 3; None for no value. Equal values give an interval of no width.
     Source:
         scoring spec 5; tested against `scipy.stats.t.interval`.
     """

@@ -18,7 +18,7 @@ from app.scoring.profile_document import (
 from app.scoring.types import SPEC, STAGES
 
 GATES: Final = ("practice_at_zero", "unscored", "provisional")
-# Told to people or used by later sections; not looked at here.
+# Shown to people or used by later sections; this version does not evaluate them.
 _CARRIED: Final = ("title", "description", "license", "license_url", "evidence_rule", "privacy", "rollup")
 _DEFAULT_K: Final = 5
 _DEFAULT_COMMENTS_K: Final = 10
@@ -133,12 +133,13 @@ class ScoringProfile:
         """Weight of a practice, 0 to 100: its own, or else the profile's default weight."""
         return self.weights.get(code, self.default_weight)
 
-    def expected_level(self, stage: str | None, code: str) -> int | None:
-        """Least level a stage expects of a practice; None without a stage or where the profile names none."""
-        return None if stage is None else self.expected_levels[stage].get(code)
+    def expected_levels_of(self, stage: str | None, codes: Sequence[str]) -> list[int | None]:
+        """Least levels that a stage expects of practices; None without a stage or where the profile names none."""
+        levels = {} if stage is None else self.expected_levels[stage]
+        return [levels.get(code) for code in codes]
 
     def quorum(self, seats: int) -> int:
-        """Least number of voters on a practice, out of so many respondent seats, that is not a low response."""
+        """Least number of voters on a practice that is not a low response, given the number of respondent seats."""
         return max(self.quorum_minimum, -(-seats * self.quorum_share.numerator // self.quorum_share.denominator))
 
     @property

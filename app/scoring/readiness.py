@@ -1,16 +1,15 @@
-"""Readiness of a set of practice scores, whatever they come from: votes, consensus, evidence or a what-if (spec 3)."""
+"""Readiness of a set of practice scores, whether they come from votes, consensus or a what-if (scoring spec 3)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
-from operator import mul
 from typing import NamedTuple
 
 from app.scoring.profile import ScoringProfile
 from app.scoring.types import NOT_APPLICABLE, Finding, Score
 
 
-class Marks(NamedTuple):
-    """Codes of the practices that figures leave out or name, in order of number."""
+class PracticeGroups(NamedTuple):
+    """Codes of the practices that a figure leaves out or names, in order of number."""
 
     not_applicable: Sequence[str]
     unscored: Sequence[str]
@@ -19,9 +18,9 @@ class Marks(NamedTuple):
 
 
 class Readiness(NamedTuple):
-    """The exact sums behind readiness, what they come to, and why a figure is missing.
+    """The exact sums behind readiness, the band, and why a figure is missing.
 
-    Weights enter the three sums only; counts, shares, coverage and gates count practices.
+    Weights enter the three sums only. Counts, shares, coverage and gates count practices.
     """
 
     weighted_sum: int
@@ -69,12 +68,12 @@ class Readiness(NamedTuple):
 
     @property
     def has_bounds(self) -> bool:
-        """Whether worst and best case are defined: some weight applies, and not too little of the instrument."""
+        """Whether the worst and the best case are defined: some weight applies, and enough of the instrument does."""
         return self.weight_applicable > 0 and self.reason != "too_many_not_applicable"
 
     @property
     def bounds(self) -> tuple[Fraction, Fraction] | None:
-        """Readiness if every unscored practice were at 0, and if every one were at 2, both 0 to 100."""
+        """Readiness with every unscored practice at 0, and with every one at 2, both 0 to 100."""
         if not self.has_bounds:
             return None
         low = Fraction(50 * self.weighted_sum, self.weight_applicable)
@@ -84,57 +83,58 @@ class Readiness(NamedTuple):
 def readiness_of_scores(
     scores: Mapping[str, Score], profile: ScoringProfile, *, provisional: Collection[str] = ()
 ) -> Readiness:
-    """Readiness of practice scores.
+    """Compute the readiness of practice scores.
 
     Args:
-        scores: score by practice code: 0, 1, 2, None while unscored, or "not_applicable". The order decides nothing
+        scores: score by practice code: 0, 1, 2, None while unscored, or `NOT_APPLICABLE`. The order decides nothing
             but the order in which `cap_reasons` name practices.
         profile: weights, limits, bands and gates.
-        provisional: codes whose score is merely provisional.
+        provisional: codes of the practices whose score is merely provisional.
     Returns:
-        The exact figures; nothing is imputed for an unscored practice.
+        The exact figures. Nothing is imputed for an unscored practice.
     Source:
         scoring spec 3.
     """
     codes = list(scores)
-    marks = Marks(
+    groups = PracticeGroups(
         [code for code in codes if scores[code] == NOT_APPLICABLE],
         [code for code in codes if scores[code] is None],
         [code for code in codes if code in provisional],
     )
-    levels = [score if isinstance(score, int) else None for score in scores.values()]
-    return sum_up(codes, [profile.weight(code) for code in codes], levels, profile, marks)
+    levels = [None if score == NOT_APPLICABLE else score for score in scores.values()]
+    return compute_readiness(codes, [profile.weight(code) for code in codes], levels, profile, groups)
 
 
-def sum_up(
+def compute_readiness(
     codes: Sequence[str],
     weights: Sequence[int],
-    scores: Sequence[int | None],
+    levels: Sequence[int | None],
     profile: ScoringProfile,
-    marks: Marks,
+    groups: PracticeGroups,
 ) -> Readiness:
-    """`readiness_of_scores` of practices in a row, shape (practices,); a score is None where there is none."""
-    not_applicable, unscored, provisional = marks
-    levels = [score or 0 for score in scores]
-    weighted_sum, weight_scored = sum(map(mul, weights, levels)), sum(weights)
-    weight_unscored = sum([profile.weight(code) for code in unscored])
-    weight_scored -= weight_unscored + sum([profile.weight(code) for code in not_applicable])
-    applicable = len(codes) - len(not_applicable)
-    scored = applicable - len(unscored)
-    in_place = levels.count(2)
-    reason = _why_none(len(not_applicable), weight_scored, profile)
+    """`readiness_of_scores` of practices in rows of shape (practices,); a level is None where there is no score."""
+    applicable = len(codes) - len(groups.not_applicable)
+    scored = applicable - len(groups.unscored)
+    weighted_sum = weight_scored = 0
+    for weight, level in zip(weights, levels, strict=True):
+        if level is not None:
+            weight_scored += weight
+            weighted_sum += weight * level
+    weight_unscored = sum([profile.weight(code) for code in groups.unscored])
+    reason = _find_reason(len(groups.not_applicable), weight_scored, profile)
     band: str | None = None
     band_reason = reason
     caps: tuple[Finding, ...] = ()
-    if reason is None and not covers(scored, applicable, profile):
+    if reason is None and not is_covered(scored, applicable, profile):
         band_reason = "insufficient_coverage"
     elif reason is None:
         band = band_of(50 * weighted_sum, weight_scored, profile)
         if band == profile.gated_band:
-            zeros = [code for code, score in zip(codes, scores, strict=True) if score == 0]
-            closed = {"practice_at_zero": zeros, "unscored": unscored, "provisional": provisional}
-            caps = tuple(Finding(gate, tuple(closed[gate])) for gate in profile.gates if closed[gate])
+            zeros = [code for code, level in zip(codes, levels, strict=True) if level == 0]
+            caps = _close_gates(zeros, groups, profile)
             band = profile.capped_band if caps else band
+    in_place = levels.count(2)
+    partial = levels.count(1)
     return Readiness(
         weighted_sum,
         weight_scored,
@@ -143,7 +143,7 @@ def sum_up(
         applicable,
         scored,
         in_place,
-        in_place + levels.count(1),
+        in_place + partial,
         reason,
         band,
         band_reason,
@@ -151,16 +151,14 @@ def sum_up(
     )
 
 
-def covers(part: int, whole: int, profile: ScoringProfile) -> bool:
-    """Whether part of a whole reaches the profile's least coverage; nothing out of nothing does not."""
-    if part == whole:
-        return whole > 0
+def is_covered(part: int, whole: int, profile: ScoringProfile) -> bool:
+    """Whether a part reaches the profile's least coverage of a whole; nothing out of nothing does not."""
     least = profile.coverage_minimum
-    return part * least.denominator >= whole * least.numerator
+    return whole > 0 and part * least.denominator >= whole * least.numerator
 
 
 def band_of(numerator: int, denominator: int, profile: ScoringProfile) -> str:
-    """Key of the band a readiness of numerator / denominator (0 to 100) falls in, before any gate."""
+    """Key of the band of a readiness of numerator / denominator (0 to 100), before any gate."""
     key = profile.bands[0].key
     for band in profile.bands[1:]:
         if numerator * band.denominator < band.numerator * denominator:
@@ -169,7 +167,12 @@ def band_of(numerator: int, denominator: int, profile: ScoringProfile) -> str:
     return key
 
 
-def _why_none(not_applicable: int, weight_scored: int, profile: ScoringProfile) -> str | None:
+def _find_reason(not_applicable: int, weight_scored: int, profile: ScoringProfile) -> str | None:
     if not_applicable > profile.max_not_applicable:
         return "too_many_not_applicable"
     return None if weight_scored else "nothing_scored"
+
+
+def _close_gates(zeros: Sequence[str], groups: PracticeGroups, profile: ScoringProfile) -> tuple[Finding, ...]:
+    closed = {"practice_at_zero": zeros, "unscored": groups.unscored, "provisional": groups.provisional}
+    return tuple([Finding(gate, tuple(closed[gate])) for gate in profile.gates if closed[gate]])

@@ -1,7 +1,6 @@
-"""From exact numbers to the wire: rounding half-even to six decimals, by integer division."""
+"""Rounding of exact figures for the wire: half-even to six decimals, by integer division (scoring spec 1.2)."""
 
 from fractions import Fraction
-from functools import lru_cache
 from typing import Final
 
 _SCALE: Final = 1_000_000
@@ -18,17 +17,11 @@ def to_wire(numerator: int, denominator: int) -> float:
     Source:
         scoring spec 1.2.
     """
-    quotient, rest = divmod(numerator * _SCALE, denominator)
-    twice = 2 * rest
-    if twice > denominator or (twice == denominator and quotient & 1):
+    quotient, remainder = divmod(numerator * _SCALE, denominator)
+    doubled = 2 * remainder
+    if doubled > denominator or (doubled == denominator and quotient & 1):
         quotient += 1
     return quotient / _SCALE
-
-
-@lru_cache(maxsize=4096)
-def number_text(numerator: int | None, denominator: int) -> str:
-    """`to_wire` as the text of a JSON number; null without a numerator."""
-    return "null" if numerator is None else repr(to_wire(numerator, denominator))
 
 
 def fraction_to_wire(value: Fraction | None) -> float | None:

@@ -1,14 +1,15 @@
 """What the stage of implementation expects, and how much of it is attained (scoring spec 8)."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from app.scoring.results import Results
+from app.scoring.profile import ScoringProfile
 from app.scoring.types import Finding
 
 
 class StageAttainment(NamedTuple):
-    """Levels attained out of those expected, and whether the team may think of moving on."""
+    """Levels attained out of those expected, and whether the team may consider moving on."""
 
     attained: int
     expected: int
@@ -22,47 +23,55 @@ class StageAttainment(NamedTuple):
         return None if self.reason else Fraction(100 * self.attained, self.expected)
 
 
-def stage_attainment(results: Results) -> StageAttainment:
-    """Attainment of what the profile expects in a stage.
+def stage_attainment(
+    codes: Sequence[str],
+    levels: Sequence[int | None],
+    expected: Sequence[int | None],
+    unscored: Sequence[str],
+    profile: ScoringProfile,
+    *,
+    stage: str | None,
+) -> StageAttainment:
+    """Compute the attainment of what the profile expects in a stage.
 
     Args:
-        results: what the practices come to; their sheet says what the stage expects of them, and the attainment from
-            which a team may be ready to advance.
+        codes: practice codes in order of number, shape (practices,).
+        levels: their scores, None where there is none, shape (practices,).
+        expected: least levels of the stage, shape (practices,).
+        unscored: codes of the unscored practices.
+        profile: gives the attainment from which a team may be ready to advance.
+        stage: the stage of the assessment.
     Returns:
         100 x sum(min(s, e)) / sum(e) over scored applicable practices; no weights enter. The reason for none is
-        `no_stage`, `nothing_scored`, or `nothing_expected` of what is scored. Ready to advance (advice, no more)
-        needs that attainment, no practice at 0 of which anything is expected, and none unscored; `blocking` says
-        what stands in the way.
+        `no_stage`, `nothing_scored`, or `nothing_expected` of what is scored. `ready_to_advance` is advice: it needs
+        that attainment, no practice at 0 of which anything is expected, and no unscored practice. `blocking` names
+        what is missing.
     Source:
         scoring spec 8.
     """
-    sheet = results.sheet
-    if sheet.stage is None:
+    if stage is None:
         return StageAttainment(0, 0, "no_stage", None, ())
-    attained = expected = 0
+    attained = total = 0
     short: list[str] = []
     zeros: list[str] = []
-    scores = [outcome.score for outcome in results.outcomes]
-    for code, level, score in zip(sheet.codes, sheet.expected, scores, strict=True):
-        if score is None or not level:
+    for code, level, least in zip(codes, levels, expected, strict=True):
+        if level is None or not least:
             continue
-        expected += level
-        if score >= level:
-            attained += level
-            continue
-        attained += score
-        short.append(code)
-        if score == 0:
-            zeros.append(code)
-    if not expected:
-        reason = "nothing_scored" if scores.count(None) == len(scores) else "nothing_expected"
+        total += least
+        attained += min(level, least)
+        if level < least:
+            short.append(code)
+            if level == 0:
+                zeros.append(code)
+    if not total:
+        reason = "nothing_scored" if levels.count(None) == len(levels) else "nothing_expected"
         return StageAttainment(0, 0, reason, None, ())
-    cut = sheet.profile.ready_from
-    reaches = 100 * attained * cut.denominator >= cut.numerator * expected
+    cut = profile.ready_from
+    reaches = 100 * attained * cut.denominator >= cut.numerator * total
     blocking = (
         ("attainment_too_low", [] if reaches else short),
         ("practice_at_zero", zeros),
-        ("unscored", results.marks.unscored),
+        ("unscored", unscored),
     )
-    findings = tuple([Finding(reason, tuple(codes)) for reason, codes in blocking if codes])
-    return StageAttainment(attained, expected, None, not findings, findings)
+    findings = tuple([Finding(reason, tuple(practices)) for reason, practices in blocking if practices])
+    return StageAttainment(attained, total, None, not findings, findings)

@@ -1,11 +1,11 @@
-"""Words of the scoring specification: votes, stages, perspectives, practices and the shapes shared by its parts."""
+"""The vocabulary of the scoring specification: votes, stages, perspectives, practices, seats and consensus."""
 
-from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
+from msgspec import Struct
+from msgspec.structs import force_setattr
+
 SPEC: Final = "fa9/1"
-DONT_KNOW: Final = "dont_know"
-NOT_APPLICABLE: Final = "not_applicable"
 STAGES: Final = ("exploration", "installation", "initial_implementation", "full_implementation")
 PERSPECTIVES: Final = (
     "executive",
@@ -18,25 +18,44 @@ PERSPECTIVES: Final = (
     "other",
 )
 
-# A vote is 0, 1, 2, "dont_know" or "not_applicable"; a consensus is the same without "dont_know". Values come from
-# databases and request bodies, so they are checked at run time (`AssessmentInput`) rather than typed as literals.
-Vote = int | str
-# All votes on one practice, a letter a seat in the order of the seats' ids: 0, 1, 2, d for don't know, n for not
-# applicable, - where the seat did not vote. Counting letters is what most of scoring does.
-Ballot = str
-LETTERS: Final[dict[Vote, str]] = {0: "0", 1: "1", 2: "2", DONT_KNOW: "d", NOT_APPLICABLE: "n"}
-NO_VOTE: Final = "-"
-# A practice's score: 0, 1 or 2; None while unscored; "not_applicable" where the practice does not apply.
-Score = int | None | Literal["not_applicable"]
+#: A vote is a level from 0 to 2 or one of these. They are plain integers, so that the votes of all seats on one
+#: practice fit in a `bytes` object, which counts them fast.
+HIGHEST_LEVEL: Final = 2
+DONT_KNOW: Final = 3
+NOT_APPLICABLE: Final = 4
+NO_VOTE: Final = 5
+#: The same votes as a request body, a database row or a result states them; `NO_VOTE` is null there.
+WIRE_VOTES: Final[tuple[int | str | None, ...]] = (0, 1, 2, "dont_know", "not_applicable", None)
+_FROM_WIRE: Final[dict[int | str, int]] = {vote: code for code, vote in enumerate(WIRE_VOTES) if vote is not None}
+
+Level = Literal[0, 1, 2]
+#: The score of a practice: a level, `None` while unscored, `NOT_APPLICABLE` where the practice does not apply.
+Score = int | None
 Status = Literal["scored", "not_applicable", "unscored"]
 Source = Literal["consensus", "unanimous", "provisional"]
 
 
+def parse_vote(value: int | str) -> int:
+    """Convert a vote from its wire form.
+
+    Args:
+        value: 0, 1, 2, "dont_know" or "not_applicable".
+    Returns:
+        0, 1, 2, `DONT_KNOW` or `NOT_APPLICABLE`.
+    Raises:
+        ValueError: any other value; True and 1.0 are no votes either.
+    """
+    if type(value) in {int, str} and value in _FROM_WIRE:
+        return _FROM_WIRE[value]
+    raise ValueError("a vote must be 0, 1, 2, dont_know or not_applicable")
+
+
 class Practice(NamedTuple):
-    """One practice of an instrument: its stable code and its number, which orders it."""
+    """One practice of an instrument: its stable code, the number that orders it, and its title."""
 
     code: str
     number: int
+    title: str | None = None
 
 
 class Seat(NamedTuple):
@@ -47,30 +66,45 @@ class Seat(NamedTuple):
 
 
 class Consensus(NamedTuple):
-    """A consensus the facilitator recorded: 0, 1, 2 or "not_applicable", and the note that goes with it."""
+    """A recorded consensus: a level or `NOT_APPLICABLE`, and the note that goes with it."""
 
-    value: int | str
+    value: int
     note: str | None = None
 
+    @property
+    def has_note(self) -> bool:
+        """Whether the note holds any text."""
+        return self.note is not None and bool(self.note.strip())
 
-class Finding(NamedTuple):
-    """A machine-readable reason and the codes of the practices it is about (none where it is about the whole)."""
+
+class Subject(NamedTuple):
+    """What a result is of: ids, and the names people know them by; None of nothing that is stored."""
+
+    assessment_id: str | None = None
+    assessment_title: str | None = None
+    organization_id: str | None = None
+    organization_name: str | None = None
+    program_id: str | None = None
+    program_name: str | None = None
+
+
+class Finding(Struct, frozen=True, gc=False):
+    """A machine-readable reason and the codes of the practices that it names; none where it concerns the whole."""
 
     reason: str
     practices: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Instrument:
-    """The frozen instrument version an assessment was made with.
+class Instrument(Struct, frozen=True, gc=False):
+    """The frozen instrument version of an assessment.
 
     Args:
-        key: stable name of the instrument.
-        version: its semantic version.
-        content_hash: SHA-256 of its canonical document, hexadecimal.
-        practices: its practices, at least one, with distinct codes and numbers; kept sorted by number.
+        key: stable key of the instrument.
+        version: semantic version.
+        content_hash: SHA-256 of its canonical document, 64 hexadecimal digits.
+        practices: at least one, with distinct codes and numbers; sorted by number on construction.
     Raises:
-        ValueError: no practice, a number that is no integer, or a code or number twice.
+        ValueError: there is no practice, a number is not an integer, or a code or number occurs twice.
     """
 
     key: str
@@ -78,11 +112,8 @@ class Instrument:
     content_hash: str
     practices: tuple[Practice, ...]
 
-    def __hash__(self) -> int:
-        return hash(self.content_hash)
-
     def __post_init__(self) -> None:
-        ordered = tuple(sorted((Practice(*practice) for practice in self.practices), key=lambda p: p.number))
+        ordered = tuple(sorted((Practice(*practice) for practice in self.practices), key=lambda one: one.number))
         if not ordered:
             raise ValueError("an instrument needs at least one practice")
         if any(type(practice.number) is not int for practice in ordered):
@@ -91,4 +122,9 @@ class Instrument:
             raise ValueError("an instrument's practice codes must differ")
         if len({practice.number for practice in ordered}) != len(ordered):
             raise ValueError("an instrument's practice numbers must differ")
-        object.__setattr__(self, "practices", ordered)
+        force_setattr(self, "practices", ordered)
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Practice codes in order of number."""
+        return tuple([practice.code for practice in self.practices])

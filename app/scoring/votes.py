@@ -1,18 +1,14 @@
 """From the votes on one practice to its score (scoring spec 2)."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Sequence
 
-from app.scoring.types import DONT_KNOW, LETTERS, NOT_APPLICABLE, Ballot, Consensus, Source, Status, Vote
+from msgspec import Struct
+
+from app.scoring.types import DONT_KNOW, NO_VOTE, NOT_APPLICABLE, Consensus, Source, Status
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class VoteCounts:
-    """How often each answer was given to one practice, and the sums its figures use.
-
-    Compared by identity: `tally`, which builds it, mostly gives the same one for the same, which makes it a cheap key.
-    """
+class VoteCounts(Struct, frozen=True, gc=False):
+    """How often each answer was given to one practice, and the sums that the figures use."""
 
     zeros: int
     ones: int
@@ -26,26 +22,56 @@ class VoteCounts:
     total: int
     """Sum of the numeric votes."""
     low: int
-    """Lowest numeric vote; only meaningful where there is one."""
+    """Lowest numeric vote; meaningful only where there is one."""
     high: int
-    """Highest numeric vote; only meaningful where there is one."""
+    """Highest numeric vote; meaningful only where there is one."""
     pairs: int
     """Ordered pairs of numeric votes: n (n - 1)."""
     agreeing: int
-    """Ordered pairs of the same level."""
+    """Ordered pairs of equal numeric votes."""
     spread: int
     """n (n - 1) S^2: n times the sum of squares less the square of the sum."""
 
     @property
     def width(self) -> int:
-        """Range of the numeric votes, highest less lowest; 0 where there are none."""
+        """Highest less lowest numeric vote; 0 where there is none."""
         return self.high - self.low if self.numeric else 0
 
 
-@lru_cache(maxsize=4096)
-def tally(zeros: int = 0, ones: int = 0, twos: int = 0, dont_know: int = 0, not_applicable: int = 0) -> VoteCounts:
-    """Complete how often each answer was given with the sums that follow."""
+class Outcome(Struct, frozen=True, gc=False):
+    """The score of one practice, where it comes from, or why there is none."""
+
+    status: Status
+    score: int | None
+    source: Source | None
+    reason: str | None
+    counts: VoteCounts
+    consensus: int | None
+    """The recorded consensus: a level, `NOT_APPLICABLE` or None."""
+    has_note: bool
+    needs_note: bool
+    left_unscored: bool
+
+    @property
+    def lacks_note(self) -> bool:
+        """Whether the consensus needs a note and has none."""
+        return self.needs_note and not self.has_note
+
+
+def count_votes(votes: Sequence[int]) -> VoteCounts:
+    """Count the votes on one practice.
+
+    Args:
+        votes: shape (seats,), each 0, 1, 2, `DONT_KNOW`, `NOT_APPLICABLE` or `NO_VOTE`; `bytes` are fastest.
+    Raises:
+        ValueError: any other value.
+    """
+    zeros, ones, twos = votes.count(0), votes.count(1), votes.count(2)
+    dont_know, not_applicable = votes.count(DONT_KNOW), votes.count(NOT_APPLICABLE)
     numeric = zeros + ones + twos
+    voted = numeric + dont_know + not_applicable
+    if voted + votes.count(NO_VOTE) != len(votes):
+        raise ValueError("a vote must be 0, 1, 2, don't know or not applicable")
     total = ones + 2 * twos
     return VoteCounts(
         zeros,
@@ -53,65 +79,19 @@ def tally(zeros: int = 0, ones: int = 0, twos: int = 0, dont_know: int = 0, not_
         twos,
         dont_know,
         not_applicable,
-        numeric=numeric,
-        voted=numeric + dont_know + not_applicable,
-        total=total,
+        numeric,
+        voted,
+        total,
         low=0 if zeros else 1 if ones else 2,
         high=2 if twos else 1 if ones else 0,
         pairs=numeric * (numeric - 1),
-        agreeing=sum(count * (count - 1) for count in (zeros, ones, twos)),
-        spread=numeric * (ones + 4 * twos) - total**2,
+        agreeing=zeros * (zeros - 1) + ones * (ones - 1) + twos * (twos - 1),
+        spread=numeric * (ones + 4 * twos) - total * total,
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
-    """What the votes on one practice and the team's decision come to: its score, where that is from, or why none.
-
-    Compared by identity: `outcome_of` mostly gives the same one for the same, which makes it a cheap key.
-    """
-
-    status: Status
-    score: int | None
-    source: Source | None
-    reason: str | None
-    counts: VoteCounts
-    consensus: int | str | None
-    """The value of the recorded consensus, if any."""
-    has_note: bool
-    """Whether a note goes with it."""
-    needs_note: bool
-    """Whether it departs so far from the votes that it needs one."""
-    lacks_note: bool
-    """Whether it needs one and has none."""
-    left_unscored: bool
-
-
-def count_votes(votes: Iterable[Vote]) -> VoteCounts:
-    """Count the votes on one practice.
-
-    Args:
-        votes: one practice's votes, shape (voters,), each 0, 1, 2, "dont_know" or "not_applicable".
-    Returns:
-        How often each was given.
-    Raises:
-        ValueError: any other value.
-    """
-    cast = list(votes)
-    counts = tally(cast.count(0), cast.count(1), cast.count(2), cast.count(DONT_KNOW), cast.count(NOT_APPLICABLE))
-    if counts.voted != len(cast):
-        raise ValueError("a vote must be 0, 1, 2, dont_know or not_applicable")
-    return counts
-
-
-@lru_cache(maxsize=4096)
-def count_letters(ballot: Ballot) -> VoteCounts:
-    """`count_votes` of a ballot."""
-    return tally(*map(ballot.count, LETTERS.values()))
-
-
 def lower_median(counts: VoteCounts) -> int | None:
-    """Lower median of the numeric votes: 0, 1 or 2; None where there are none (scoring spec 2.5)."""
+    """Lower median of the numeric votes, 0 to 2; None where there are none (scoring spec 2.5)."""
     if not counts.numeric:
         return None
     middle = (counts.numeric - 1) // 2
@@ -120,97 +100,70 @@ def lower_median(counts: VoteCounts) -> int | None:
     return 1 if middle < counts.zeros + counts.ones else 2
 
 
-def consensus_needs_note(value: int | str, votes: Iterable[Vote]) -> bool:
-    """Whether a consensus departs from the votes so far that it needs a note.
+def in_vote_range(level: int, counts: VoteCounts) -> bool:
+    """Whether a level lies between the lowest and the highest numeric vote; False where there is no numeric vote."""
+    return counts.numeric > 0 and counts.low <= level <= counts.high
+
+
+def consensus_needs_note(value: int, counts: VoteCounts) -> bool:
+    """Whether a consensus departs so far from the votes that it needs a note.
 
     Args:
-        value: the consensus, 0, 1, 2 or "not_applicable".
-        votes: the practice's votes, shape (voters,).
+        value: the consensus, a level or `NOT_APPLICABLE`.
+        counts: the votes on the practice.
     Returns:
-        True where there is no vote at all, for "not_applicable" over numeric votes, and for a level outside the
-        range of the numeric votes (any level is outside where nobody gave one).
-    Raises:
-        ValueError: a value that is no vote.
+        True where there is no vote, for `NOT_APPLICABLE` over numeric votes, and for a level outside the range of
+        the numeric votes. Every level is outside where nobody gave one.
     Source:
         scoring spec 2.
     """
-    return note_needed(value, count_votes(votes))
-
-
-def note_needed(value: int | str, counts: VoteCounts) -> bool:
-    """`consensus_needs_note` on votes already counted."""
     if not counts.voted:
         return True
     if value == NOT_APPLICABLE:
         return counts.numeric > 0
-    return not within_range(value, counts)
+    return not in_vote_range(value, counts)
 
 
-def within_range(value: int | str, counts: VoteCounts) -> bool:
-    """Whether a level lies between the lowest and the highest numeric vote; False where there is no numeric vote."""
-    return counts.numeric > 0 and counts.low <= int(value) <= counts.high
-
-
-def has_note(consensus: Consensus) -> bool:
-    """Whether a consensus carries a note with any text in it."""
-    return consensus.note is not None and bool(consensus.note.strip())
-
-
-def practice_outcome(
-    votes: Iterable[Vote], *, consensus: Consensus | None = None, left_unscored: bool = False
-) -> Outcome:
-    """Score one practice from its consensus or else from its votes.
+def score_practice(counts: VoteCounts, *, consensus: Consensus | None = None, left_unscored: bool = False) -> Outcome:
+    """Score one practice from its consensus, or else from its votes.
 
     Args:
-        votes: the latest revealed round's votes of seats not withdrawn, shape (voters,).
-        consensus: what the facilitator recorded, if anything; it wins over the votes.
-        left_unscored: the team explicitly leaves the practice unscored; that sets aside a score from votes,
-            while a consensus, or a majority for not applicable, stands.
-    Returns:
-        Status, score (0, 1, 2 or None), source and reason.
-    Raises:
-        ValueError: a value that is no vote.
+        counts: the votes that count, each seat's latest revealed one.
+        consensus: the recorded consensus, if any. It wins over the votes.
+        left_unscored: whether the team explicitly leaves the practice unscored. That sets aside a score from votes;
+            a consensus or a majority for not applicable stands.
     Source:
         scoring spec 2.1 to 2.5.
     """
-    counts = count_votes(votes)
     if consensus is None:
-        return outcome_of(counts, None, False, left_unscored)
-    return outcome_of(counts, consensus.value, has_note(consensus), left_unscored)
-
-
-@lru_cache(maxsize=4096)
-def outcome_of(counts: VoteCounts, consensus: int | str | None, noted: bool, left_unscored: bool) -> Outcome:
-    """`practice_outcome` of votes already counted.
-
-    Args:
-        consensus: its value.
-        noted: whether a note goes with it; what the note says is never among what is kept.
-    """
-    found = _from_votes(counts, left_unscored) if consensus is None else _from_consensus(consensus)
-    needs_note = consensus is not None and note_needed(consensus, counts)
-    return Outcome(*found, counts, consensus, noted, needs_note, needs_note and not noted, left_unscored)
-
-
-_Found = tuple[Status, int | None, Source | None, str | None]
-
-
-def _from_consensus(value: int | str) -> _Found:
+        return _score_votes(counts, left_unscored)
+    value, has_note = consensus.value, consensus.has_note
+    needs_note = consensus_needs_note(value, counts)
     if value == NOT_APPLICABLE:
-        return "not_applicable", None, "consensus", "consensus_not_applicable"
-    return "scored", int(value), "consensus", None
+        reason = "consensus_not_applicable"
+        return Outcome("not_applicable", None, "consensus", reason, counts, value, has_note, needs_note, left_unscored)
+    return Outcome("scored", value, "consensus", None, counts, value, has_note, needs_note, left_unscored)
 
 
-def _from_votes(counts: VoteCounts, left_unscored: bool) -> _Found:
+def _score_votes(counts: VoteCounts, left_unscored: bool) -> Outcome:
     numeric, voted = counts.numeric, counts.voted
+    status: Status = "unscored"
+    score, source, reason = None, None, None
+    median = lower_median(counts)
     if not voted:
-        return "unscored", None, None, "no_votes"
-    if 2 * counts.not_applicable > voted:
-        return "not_applicable", None, None, "majority_not_applicable"
-    score = lower_median(counts)
-    if score is None or 2 * counts.dont_know > numeric + counts.dont_know:
-        return "unscored", None, None, "insufficient_knowledge"
-    if left_unscored:
-        return "unscored", None, None, "left_unscored"
-    unanimous = numeric >= 2 and numeric == voted and not counts.width
-    return "scored", score, "unanimous" if unanimous else "provisional", None
+        reason = "no_votes"
+    elif 2 * counts.not_applicable > voted:
+        status, reason = "not_applicable", "majority_not_applicable"
+    elif median is None or 2 * counts.dont_know > numeric + counts.dont_know:
+        reason = "insufficient_knowledge"
+    elif left_unscored:
+        reason = "left_unscored"
+    else:
+        status, score = "scored", median
+        source = _source(counts)
+    return Outcome(status, score, source, reason, counts, None, False, False, left_unscored)
+
+
+def _source(counts: VoteCounts) -> Source:
+    unanimous = counts.numeric >= 2 and counts.numeric == counts.voted and not counts.width
+    return "unanimous" if unanimous else "provisional"

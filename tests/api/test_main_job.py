@@ -10,6 +10,8 @@ from tests.support.actors import Tenancy
 from tests.support.team import PRACTICES, Team, new_team
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent.parent / "golden" / "fa9.json").read_text())
+#: What a readiness object says of the assessment it is of.
+NAMES = ("assessment_id", "assessment_title", "organization_id", "organization_name", "program_id", "program_name")
 
 
 @pytest.fixture
@@ -84,6 +86,8 @@ async def test_computing_from_the_same_votes_gives_the_same_object(voted: Team) 
     computed = sent.json()
     # What is stored is told to people who may not know the votes, and nine votes can be guessed.
     assert computed.pop("input_hash") != stored.pop("input_hash")
+    assert {name: computed.pop(name) for name in NAMES} == dict.fromkeys(NAMES)
+    assert all(stored.pop(name) for name in NAMES)
     assert computed == stored
 
 

@@ -1,9 +1,8 @@
 """What anybody must see over HTTP at any time: what the model has for them, and nothing else."""
 
-import json
 from typing import Any
 
-from app.scoring import assess
+from app.scoring import assess, to_builtins
 from tests.state.driver import Driver
 from tests.state.model import action_items, assessments, decisions, organizations, programs
 from tests.state.model.scored import scoring_input
@@ -125,7 +124,7 @@ def check_assessment(driver: Driver, caller: Caller, one: Assessment) -> None:
 def check_readiness(driver: Driver, caller: Caller, one: Assessment) -> None:
     """Compare the readiness object with the one made of the model's own votes."""
     given = scoring_input(one, as_of=driver.world.today(one.organization_id))
-    expected = json.loads(json.dumps(assess(given)))
+    expected = to_builtins(assess(given)) | _names(driver.world, one)
     found = driver.get(caller, f"/v1/assessments/{one.id}/readiness")
     # The digest of what is stored is keyed with a secret, so that the votes cannot be guessed from it.
     assert found.pop("input_hash") != expected.pop("input_hash")
@@ -133,6 +132,18 @@ def check_readiness(driver: Driver, caller: Caller, one: Assessment) -> None:
     if given.sealed:
         assert found["readiness"] is None
         assert found["reason"] == "votes_sealed"
+
+
+def _names(world: World, one: Assessment) -> dict[str, Any]:
+    program = world.programs[world.implementations[one.implementation_id].program_id]
+    return {
+        "assessment_id": one.id,
+        "assessment_title": one.title,
+        "organization_id": one.organization_id,
+        "organization_name": world.organizations[one.organization_id].name,
+        "program_id": program.id,
+        "program_name": program.name,
+    }
 
 
 def check_records(driver: Driver, caller: Caller) -> None:

@@ -23,7 +23,7 @@ from app.db.base import Versioned
 from app.db.transaction import Preconditions, Stored, Tx
 from app.errors import AppError, FieldError, Invalid, NotFound, PreconditionFailed
 from app.events.record import record_event
-from app.scoring import Ballot, count_letters, note_needed
+from app.scoring import VoteCounts, consensus_needs_note, count_votes, parse_vote
 
 Row = TypeVar("Row", bound=Versioned)
 
@@ -41,7 +41,7 @@ async def record_consensus(tx: Tx, assessment_id: UUID, practice: str, body: Con
     """
     assessment = await _lock_for_consensus(tx, assessment_id, "recordConsensus")
     await _instrument_with(tx, assessment, practice)
-    _check_note(await _ballots(tx, assessment_id), practice, body)
+    _check_note(await _count_votes(tx, assessment_id), practice, body)
     created = await _put(tx, Consensus, {"assessment_id": assessment_id, "practice": practice}, _fields(tx, body))
     _record_consensus_event(tx, assessment, practice)
     return Stored(practice, created)
@@ -56,7 +56,7 @@ async def record_all_consensus(tx: Tx, assessment_id: UUID, body: ConsensusesPut
     """
     assessment = await _lock_for_consensus(tx, assessment_id, "recordAllConsensus")
     instrument = await instrument_of(tx, tx.tenant_id, assessment.instrument_version_id)
-    ballots, known = await _ballots(tx, assessment_id), await _lock_all_consensus(tx, assessment_id)
+    counts, known = await _count_votes(tx, assessment_id), await _lock_all_consensus(tx, assessment_id)
     # In the order of the practices, so that two batches wait for each other instead of deadlocking.
     for at, entry in sorted(enumerate(body.items), key=lambda pair: pair[1].practice):
         key = {"assessment_id": assessment_id, "practice": entry.practice}
@@ -65,7 +65,7 @@ async def record_all_consensus(tx: Tx, assessment_id: UUID, body: ConsensusesPut
                 raise UnknownPractice(
                     errors=[FieldError("/body/practice", UnknownPractice.code, UnknownPractice.title)]
                 )
-            _check_note(ballots, entry.practice, entry)
+            _check_note(counts, entry.practice, entry)
             fields = _fields(tx, entry)
             row = _new(tx, Consensus, key, fields)
             _store(tx, known.get(entry.practice), row, fields, entry.preconditions())
@@ -147,15 +147,16 @@ async def _lock_for_consensus(tx: Tx, assessment_id: UUID, operation: str) -> As
     return assessment
 
 
-async def _ballots(tx: Tx, assessment_id: UUID) -> Mapping[str, Ballot]:
+async def _count_votes(tx: Tx, assessment_id: UUID) -> Mapping[str, VoteCounts]:
     row = await load_scoring_row(tx, tx.tenant_id, assessment_id)
     if row is None:
         raise NotFound
-    return (await build_input(tx, tx.tenant_id, row, as_of=None)).ballots
+    given = await build_input(tx, tx.tenant_id, row, as_of=None)
+    return dict(zip(given.instrument.codes, map(count_votes, given.votes), strict=True))
 
 
-def _check_note(ballots: Mapping[str, Ballot], practice: str, body: ConsensusPut) -> None:
-    if body.note is None and note_needed(body.value, count_letters(ballots.get(practice, ""))):
+def _check_note(counts: Mapping[str, VoteCounts], practice: str, body: ConsensusPut) -> None:
+    if body.note is None and consensus_needs_note(parse_vote(body.value), counts[practice]):
         error = FieldError("/body/note", "consensus_note_required", "Say why the consensus departs from the votes")
         raise ConsensusNoteRequired(errors=[error])
 

@@ -11,7 +11,7 @@ from statistics import median_low
 from typing import NamedTuple
 
 from app.instruments.shipped import shipped_instruments, shipped_profiles
-from app.scoring import AssessmentInput, Consensus, Instrument, Practice, ScoringProfile
+from app.scoring import AssessmentInput, Instrument, Practice, ScoringProfile, read_input
 from app.scoring import Seat as ScoredSeat
 from tests.state.model.world import Assessment, Seat
 
@@ -21,7 +21,7 @@ def instrument() -> Instrument:
     """The shipped instrument."""
     (shipped,) = shipped_instruments()
     document = shipped.document
-    practices = tuple(Practice(one["code"], one["number"]) for one in document["practices"])
+    practices = tuple(Practice(one["code"], one["number"], one["title"]["en"]) for one in document["practices"])
     return Instrument(document["key"], document["version"], shipped.content_hash, practices)
 
 
@@ -134,13 +134,13 @@ def blocker(one: Assessment) -> str | None:
 def scoring_input(one: Assessment, *, as_of: date | None) -> AssessmentInput:
     """The input of the scoring engine."""
     ratings = {practice: decision.fields for practice, decision in one.ratings.items()}
-    return AssessmentInput(
+    return read_input(
         instrument=instrument(),
         profile=_profile(),
         seats=tuple(ScoredSeat(id_, seat.perspective) for id_, seat in one.seats.items() if counts(one, seat)),
         votes=counted_votes(one),
         consensus={
-            practice: Consensus(decision.fields["value"], decision.fields["note"])
+            practice: (decision.fields["value"], decision.fields["note"])
             for practice, decision in one.consensus.items()
         },
         left_unscored={

@@ -4,7 +4,9 @@ from fractions import Fraction
 
 import pytest
 
-from app.scoring import Finding, assess, band_of, evaluate, readiness_of_scores
+from app.scoring import NOT_APPLICABLE, assess
+from app.scoring.readiness import band_of, readiness_of_scores
+from app.scoring.types import Finding
 
 NA = "not_applicable"
 
@@ -65,9 +67,9 @@ def test_three_practices_not_applicable_are_too_many_whatever_the_coverage(make)
 def test_nothing_applicable_has_no_coverage(make):
     result = make.assess(levels=[NA] * 9)
     assert (result["coverage"], result["reason"]) == (None, "too_many_not_applicable")
-    assert readiness_of_scores(scores(NA), make.default).coverage is None
-    assert readiness_of_scores(scores(NA), make.default).bounds is None
-    assert readiness_of_scores(scores(NA), make.default).reason == "nothing_scored"
+    assert readiness_of_scores(scores(NOT_APPLICABLE), make.default).coverage is None
+    assert readiness_of_scores(scores(NOT_APPLICABLE), make.default).bounds is None
+    assert readiness_of_scores(scores(NOT_APPLICABLE), make.default).reason == "nothing_scored"
     assert result["priorities"] == []
 
 
@@ -117,7 +119,13 @@ def test_a_profile_may_drop_a_gate(make):
     assert readiness_of_scores(scores(0, *[2] * 8), profile).band == "established"
     assert readiness_of_scores(scores(None, *[2] * 8), profile).band == "developing"
     result = make.assess(levels=[0] + [2] * 8, profile=profile)
-    assert result["path_to_established"] == {"practices": [], "moves": 0, "reason": None}
+    assert result["band"] == "established"
+
+
+def test_the_path_ends_without_zeros_whatever_the_gates(make):
+    profile = make.profile(gates={"band": "established", "capped_at": "developing", "refuse": ["unscored"]})
+    result = make.assess(levels=[0] + [2] * 8, profile=profile)
+    assert result["path_to_established"] == {"practices": ["P1"], "moves": 1, "reason": None}
 
 
 def test_contributions_sum_to_readiness(make):
@@ -195,10 +203,10 @@ class TestPriorities:
         assert [item["practice"] for item in result["priorities"][:5]] == ["P2", "P3", "P1", "P4", "P5"]
 
     def test_the_gap_on_the_wire_is_the_exact_one(self, make):
-        given = make.given(levels=[0, 1, 2])
-        gaps = {item.code: item.gap for item in evaluate(given).priorities}
+        result = assess(make.given(levels=[0, 1, 2]))
+        gaps = {item.practice: item.gap for item in result.priorities}
         assert (gaps["P1"], gaps["P2"], gaps["P3"], gaps["P4"]) == (1, Fraction(1, 2), 0, 1)
-        assert [practice["gap"] for practice in assess(given)["practices"][:4]] == [1.0, 0.5, 0.0, 1.0]
+        assert [practice.gap for practice in result.practices[:4]] == [1.0, 0.5, 0.0, 1.0]
 
 
 class TestStages:

@@ -7,7 +7,8 @@ from itertools import combinations, product
 import numpy as np
 import pytest
 
-from app.scoring import Consensus, Instrument, Practice, cheapest_path
+from app.scoring import Instrument, Practice
+from app.scoring.path import cheapest_path
 
 ENDS = np.array(list(product(range(3), repeat=9)), dtype=np.int64)
 
@@ -26,9 +27,9 @@ def brute_force(scores, weights, feasibility, target):
     return min([f"P{i + 1}" for i in range(9) for _ in range(count[i])] for count in moves)
 
 
-def search(scores, weights, feasibility, target=Fraction(80), **more):
+def search(scores, weights, feasibility, target=Fraction(80)):
     steps = [(f"P{number}", *item) for number, item in enumerate(zip(scores, weights, feasibility, strict=True), 1)]
-    path = cheapest_path(steps, target, **more)
+    path = cheapest_path(steps, target)
     return None if path is None else list(path)
 
 
@@ -62,12 +63,6 @@ def test_there_is_nothing_to_do_once_there():
 def test_zeros_are_lifted_even_if_readiness_is_there():
     assert search([0] + [2] * 8, [1] * 9, [3] * 9) == ["P1"]
     assert search([0] + [2] * 8, [0] + [1] * 8, [3] * 9) == ["P1"]
-
-
-def test_zeros_may_stay_where_no_gate_forbids_them():
-    assert search([0] + [2] * 8, [1] * 9, [3] * 9, lift_zeros=False) == []
-    assert search([0, 0], [1, 1], [1, 5], lift_zeros=False) == ["P1", "P1", "P2", "P2"]
-    assert search([0, 2], [3, 1], [1, 5], lift_zeros=False) == ["P1", "P1"]
 
 
 def test_weights_of_nothing_have_no_path():
@@ -113,7 +108,7 @@ def test_practices_beyond_nine_are_ordered_by_number_not_by_text(make):
     practices = tuple(Practice(f"P{number}", number) for number in range(12, 0, -1))
     instrument = Instrument("wide", "1.0.0", "0" * 64, practices)
     scores = {f"P{number}": 2 for number in range(1, 13)} | {"P2": 0, "P10": 0}
-    consensus = {code: Consensus(level) for code, level in scores.items()}
+    consensus = {code: (level, None) for code, level in scores.items()}
     result = make.assess(instrument=instrument, consensus=consensus)
     assert [practice["number"] for practice in result["practices"]] == list(range(1, 13))
     assert result["path_to_established"]["practices"] == ["P2", "P10"]

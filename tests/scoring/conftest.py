@@ -9,16 +9,16 @@ import pytest
 
 from app.instruments.shipped import shipped_profiles
 from app.scoring import (
-    AssessmentInput,
-    Consensus,
     Instrument,
     Practice,
     ScoringProfile,
     Seat,
     assess,
+    read_input,
+    to_builtins,
 )
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "fa9.json"
+GOLDEN = Path(__file__).parents[1] / "golden" / "fa9.json"
 DEFAULT_PROFILE_DOCUMENT = shipped_profiles()[0].document
 CODES = [f"P{number}" for number in range(1, 10)]
 INSTRUMENT = Instrument("fa9", "1.0.0", "0" * 64, tuple(Practice(code, int(code[1:])) for code in CODES))
@@ -48,11 +48,9 @@ def _given(rows=(), *, seats=None, levels=None, **changes):
         count = max((len(row) for row in rows), default=0) if seats is None else seats
         seats = tuple(Seat(f"s{seat}") for seat in range(count))
     consensus = {
-        code: Consensus(level, "as agreed")
-        for code, level in zip(CODES, levels or (), strict=False)
-        if level is not None
+        code: (level, "as agreed") for code, level in zip(CODES, levels or (), strict=False) if level is not None
     }
-    return AssessmentInput(
+    return read_input(
         **{
             "instrument": INSTRUMENT,
             "profile": PROFILE,
@@ -65,7 +63,7 @@ def _given(rows=(), *, seats=None, levels=None, **changes):
 
 
 def _assess(rows=(), **changes):
-    return assess(_given(rows, **changes))
+    return to_builtins(assess(_given(rows, **changes)))
 
 
 @pytest.fixture(scope="session")

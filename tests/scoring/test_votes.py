@@ -2,13 +2,18 @@
 
 import pytest
 
-from app.scoring import Consensus, consensus_needs_note, count_votes, practice_outcome
+from app.scoring import DONT_KNOW, NOT_APPLICABLE, Consensus, consensus_needs_note, count_votes, parse_vote
+from app.scoring.votes import score_practice
 
 DK, NA = "dont_know", "not_applicable"
 
 
+def counted(votes):
+    return count_votes([parse_vote(vote) for vote in votes])
+
+
 def outcome(votes, **more):
-    result = practice_outcome(votes, **more)
+    result = score_practice(counted(votes), **more)
     return result.status, result.score, result.source, result.reason
 
 
@@ -41,7 +46,7 @@ def test_a_consensus_wins_over_any_votes():
     assert outcome([NA, NA], consensus=Consensus(2)) == ("scored", 2, "consensus", None)
     assert outcome([], consensus=Consensus(1)) == ("scored", 1, "consensus", None)
     expected = ("not_applicable", None, "consensus", "consensus_not_applicable")
-    assert outcome([2, 2], consensus=Consensus(NA, "note")) == expected
+    assert outcome([2, 2], consensus=Consensus(NOT_APPLICABLE, "note")) == expected
 
 
 def test_left_unscored_sets_a_score_from_votes_aside_but_no_decision():
@@ -72,21 +77,31 @@ def test_left_unscored_sets_a_score_from_votes_aside_but_no_decision():
     ],
 )
 def test_a_consensus_away_from_the_votes_needs_a_note(value, votes, needed):
-    assert consensus_needs_note(value, votes) is needed
+    assert consensus_needs_note(parse_vote(value), counted(votes)) is needed
 
 
-def test_what_is_no_vote_is_refused():
-    for vote in (3, -1, "yes", None, 0.5):
-        with pytest.raises(ValueError, match="a vote must be"):
-            count_votes([1, vote])
+@pytest.mark.parametrize("vote", [3, -1, "yes", None, 0.5, True, 1.0])
+def test_what_is_no_vote_is_refused(vote):
+    with pytest.raises(ValueError, match="a vote must be"):
+        parse_vote(vote)
+
+
+@pytest.mark.parametrize("vote", [-1, 6, "dont_know", None])
+def test_only_numbered_votes_are_counted(vote):
+    with pytest.raises(ValueError, match="a vote must be"):
+        count_votes([1, vote])
+
+
+def test_votes_are_numbered():
+    assert [parse_vote(vote) for vote in (0, 1, 2, DK, NA)] == [0, 1, 2, DONT_KNOW, NOT_APPLICABLE]
 
 
 def test_the_result_says_how_consensus_relates_to_votes(make):
     consensus = {
-        "P1": Consensus(2, " "),
-        "P2": Consensus(1),
-        "P3": Consensus(NA, "why"),
-        "P4": Consensus(2, "old form"),
+        "P1": (2, " "),
+        "P2": (1, None),
+        "P3": (NA, "why"),
+        "P4": (2, "old form"),
     }
     result = make.assess([[0, 1], [1, 1], [1, 1]], consensus=consensus)
     shown = [practice["consensus"] for practice in result["practices"][:5]]
@@ -131,7 +146,7 @@ def test_practices_count_their_votes_by_answer(make):
 
 
 def test_perception_stays_beside_the_score(make):
-    practice = make.assess([[0, 2, 2]], consensus={"P1": Consensus(1)})["practices"][0]
+    practice = make.assess([[0, 2, 2]], consensus={"P1": (1, None)})["practices"][0]
     assert (practice["score"], practice["perception"]) == (1, 1.333333)
 
 
@@ -179,6 +194,6 @@ class TestFinality:
         assert self.blockers(make, rows, has_administration_record=True) == {}
 
     def test_a_departing_consensus_without_a_note_blocks(self, make):
-        consensus = {"P1": Consensus(2)}
+        consensus = {"P1": (2, None)}
         blocked = self.blockers(make, [[1, 1]] * 9, has_administration_record=True, consensus=consensus)
         assert blocked == {"consensus_needs_note": ["P1"]}

@@ -8,7 +8,8 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.scoring import canonical_json, content_hash, fraction_to_wire, to_wire
+from app.scoring import canonical_json, content_hash
+from app.scoring.rounding import fraction_to_wire, to_wire
 
 WHOLE = st.integers(-(2**53) + 1, 2**53 - 1)
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from app.scoring import Consensus, Instrument, Practice, Seat, canonical_input, canonical_json
+from app.scoring import Instrument, Practice, Seat, canonical_input, canonical_json
 
 SEATS = (Seat("s0", "manager"), Seat("s1"))
 
@@ -16,7 +16,7 @@ SEATS = (Seat("s0", "manager"), Seat("s1"))
     [
         ({"stage": "later"}, "unknown stage 'later'"),
         ({"votes": {"P10": {}}}, "votes of unknown practice 'P10'"),
-        ({"consensus": {"Q": Consensus(1)}}, "consensus of unknown practice 'Q'"),
+        ({"consensus": {"Q": (1, None)}}, "consensus of unknown practice 'Q'"),
         ({"left_unscored": {"Q": "note"}}, "left_unscored of unknown practice 'Q'"),
         ({"importance": {"Q": 3}}, "importance of unknown practice 'Q'"),
         ({"feasibility": {"Q": 3}}, "feasibility of unknown practice 'Q'"),
@@ -28,8 +28,8 @@ SEATS = (Seat("s0", "manager"), Seat("s1"))
         ({"votes": {"P1": {"s0": 1.0}}}, "a vote on P1 must be"),
         ({"votes": {"P1": {"s0": None}}}, "a vote on P1 must be"),
         ({"votes": {"P1": {"s0": "unsure"}}}, "a vote on P1 must be"),
-        ({"consensus": {"P1": Consensus("dont_know")}}, "the consensus on P1 must be"),
-        ({"consensus": {"P1": Consensus(True)}}, "the consensus on P1 must be"),
+        ({"consensus": {"P1": ("dont_know", None)}}, "the consensus on P1 must be"),
+        ({"consensus": {"P1": (True, None)}}, "the consensus on P1 must be"),
         ({"left_unscored": {"P1": " \n"}}, "leaving P1 unscored needs a note"),
         ({"importance": {"P1": 0}}, "importance of P1 must be an integer from 1 to 5"),
         ({"importance": {"P1": 6}}, "importance of P1"),
@@ -59,7 +59,7 @@ def test_the_canonical_input_is_readable_and_sorted(make):
     given = make.given(
         seats=(Seat("s1"), Seat("s0", "manager")),
         votes={"P2": {"s1": "dont_know"}, "P1": {"s1": 2, "s0": 1}, "P3": {}},
-        consensus={"P1": Consensus(1, " "), "P2": Consensus("not_applicable", "why")},
+        consensus={"P1": (1, " "), "P2": ("not_applicable", "why")},
         left_unscored={"P9": "x", "P8": "y"},
         importance={"P1": 4},
         as_of=date(2026, 3, 1),

@@ -44,9 +44,9 @@ def test_the_shipped_profile_holds_the_defaults_of_the_specification(make):
     ],
 )
 def test_stages_expect_the_levels_of_the_specification(make, stage, levels):
-    assert "".join(str(make.default.expected_level(stage, code)) for code in make.codes) == levels
-    assert make.default.expected_level(stage, "P10") is None
-    assert make.default.expected_level(None, "P1") is None
+    assert make.default.expected_levels_of(stage, make.codes) == [int(level) for level in levels]
+    assert make.default.expected_levels_of(stage, ["P10"]) == [None]
+    assert make.default.expected_levels_of(None, ["P1"]) == [None]
 
 
 def test_the_hash_is_that_of_the_document(make):

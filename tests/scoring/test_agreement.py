@@ -11,15 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.scoring import (
-    count_votes,
-    lower_median,
-    ordinal_alpha,
-    pairwise_exact,
-    r_star_wg_j,
-    tally,
-    within_group_agreement,
-)
+from app.scoring import count_votes
+from app.scoring.agreement import ordinal_alpha, pairwise_exact, r_star_wg_j, within_group_agreement
+from app.scoring.votes import lower_median
 
 DK, NA = "dont_know", "not_applicable"
 LEVELS = st.lists(st.integers(0, 2), min_size=1, max_size=12)
@@ -32,6 +26,10 @@ def vote_sets(count, seed):
         raters, practices = source.randint(1, 8), source.randint(1, 9)
         weights = [source.random() + 0.05 for _ in range(4)]
         yield [source.choices([0, 1, 2, None], weights, k=raters) for _ in range(practices)]
+
+
+def r_wg(votes):
+    return within_group_agreement(count_votes(votes)).value
 
 
 def levels(row):
@@ -64,7 +62,7 @@ def test_r_wg_r_star_and_pairs_are_those_of_the_definitions():
         variances = [statistics.variance([Fraction(v) for v in row]) for row in rated if len(row) >= 3]
         for row in rated:
             expected = max(Fraction(0), 1 - 3 * statistics.variance(map(Fraction, row)) / 2) if len(row) >= 3 else None
-            assert within_group_agreement(row) == expected
+            assert r_wg(row) == expected
         counts = [count_votes(row) for row in rated]
         star = r_star_wg_j(counts)
         assert star.value == (1 - statistics.mean(variances) / Fraction(2, 3) if variances else None)
@@ -84,18 +82,18 @@ def test_the_lower_median_is_that_of_the_standard_library(votes):
 
 @given(LEVELS)
 def test_another_vote_at_the_lower_median_never_lowers_r_wg(votes):
-    before = within_group_agreement(votes)
-    after = within_group_agreement([*votes, statistics.median_low(votes)])
+    before = r_wg(votes)
+    after = r_wg([*votes, statistics.median_low(votes)])
     assert before is None or after >= before
 
 
 def test_a_median_of_no_votes_is_none():
-    assert lower_median(tally()) is None
+    assert lower_median(count_votes([])) is None
 
 
 def test_r_star_is_not_clipped():
     assert r_star_wg_j([count_votes([0, 0, 2, 2])]).value == -1
-    assert within_group_agreement([0, 0, 2, 2]) == 0
+    assert r_wg([0, 0, 2, 2]) == 0
 
 
 def test_labels_begin_at_their_cuts_exactly(make):
@@ -151,7 +149,7 @@ def test_discussion_begins_with_what_is_not_known_and_then_the_least_agreement(m
 
 def test_the_wider_range_is_discussed_first_among_equals(make):
     rows = [[1, 2], [0, 1, 1, 2, 1, 1, 1]]
-    assert within_group_agreement(rows[1]) == Fraction(1, 2)
+    assert r_wg(rows[1]) == Fraction(1, 2)
     assert make.assess(rows)["agreement"]["discuss_first"][:2] == ["P2", "P1"]
 
 
@@ -159,3 +157,10 @@ def test_a_consensus_makes_a_practice_known(make):
     rows = [[1, 1, 1], [DK, DK, 1]]
     assert make.assess(rows)["agreement"]["discuss_first"][0] == "P2"
     assert make.assess(rows, levels=[None, 1])["agreement"]["discuss_first"][0] == "P1"
+
+
+def test_a_practice_that_does_not_apply_has_no_agreement(make):
+    practice = make.assess([[1, 1, 1, NA, NA, NA, NA]])["practices"][0]
+    assert practice["r_wg"] == {"value": None, "label": None, "reason": "not_applicable"}
+    agreed = make.assess([[1, 1, 1]], levels=[NA])["practices"][0]
+    assert agreed["r_wg"] == {"value": None, "label": None, "reason": "not_applicable"}

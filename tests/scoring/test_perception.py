@@ -6,7 +6,9 @@ from fractions import Fraction
 import pytest
 from scipy import stats
 
-from app.scoring import fraction_to_wire, mean_and_interval, respondent_readiness
+from app.scoring import respondent_readiness
+from app.scoring.perception import mean_and_interval
+from app.scoring.rounding import fraction_to_wire
 from app.scoring.student_t import two_sided_quantile
 
 DK, NA = "dont_know", "not_applicable"
