@@ -1,10 +1,11 @@
 """Every failure a caller can meet, as plain exceptions.
 
     AppError
-    ├── BadRequest 400 ─────────── InvalidCursor, MalformedBody
+    ├── BadRequest 400 ─────────── InvalidCursor, MalformedBody, RepeatedHeader
     ├── Unauthorized 401
     ├── Forbidden 403
     ├── NotFound 404 ───────────── MethodNotAllowed 405
+    ├── RequestTimeout 408
     ├── Conflict 409 ───────────── InvalidTransition, and one class a rule in the domains
     ├── PreconditionFailed 412
     ├── PayloadTooLarge 413
@@ -71,6 +72,11 @@ class MalformedBody(BadRequest):
     title = "The body is not well-formed JSON"
 
 
+class RepeatedHeader(BadRequest):
+    code = "repeated_header"
+    title = "A header that has one value was sent twice"
+
+
 class InvalidCursor(BadRequest):
     code = "invalid_cursor"
     title = "The cursor is not valid for this list"
@@ -101,6 +107,12 @@ class MethodNotAllowed(AppError):
     status = 405
     code = "method_not_allowed"
     title = "This resource does not take that method"
+
+
+class RequestTimeout(AppError):
+    status = 408
+    code = "request_timeout"
+    title = "The body did not arrive in time"
 
 
 class Conflict(AppError):

@@ -1,7 +1,8 @@
 """Wiring: settings in, a finished ASGI app out."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -24,10 +25,10 @@ from app.db.schema.migrate import load_models
 from app.docs import routes as docs
 from app.http import problems
 from app.http.context import AppState
-from app.http.gateway import Guard
+from app.http.gateway import Gateway
+from app.http.needs import needs_of
 from app.http.openapi import build
 from app.http.openapi.parameters import describe_query
-from app.http.route_index import Index, Reads, Writes
 from app.instruments import router as instruments
 from app.organizations import router as organizations
 from app.people import router as people
@@ -54,7 +55,7 @@ TAGS = [
 ]
 _CORS_TAKEN = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id"]
 _CORS_SHOWN = ["Dry-Run", "ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"]
-_ROUTERS: tuple[APIRouter, ...] = (
+ROUTERS: tuple[APIRouter, ...] = (
     action_items.router,
     *assessments.ROUTERS,
     readiness.router,
@@ -73,15 +74,15 @@ def create_app(
     *,
     database_url: str | None = None,
     clock: Callable[[], datetime] = now,
-    shortcut: bool = True,
+    routers: Sequence[APIRouter] = ROUTERS,
 ) -> FastAPI:
     """Build the app.
 
     Args:
         settings: absent, they are read from the environment.
         database_url: where the service logs in; absent, the settings'.
-        clock: tells the present instant.
-        shortcut: serve by the index; a test compares the answers with those without it.
+        clock: returns the present instant.
+        routers: what is served.
     """
     load_models()
     settings = settings or load_settings()
@@ -96,7 +97,6 @@ def create_app(
     authenticate = Authenticator(database.reads, clock, assessment_reads.SEAT_BY_TOKEN)
     app = _Application(
         AppState(settings, database, authenticate, authenticate.invalidate, clock),
-        shortcut=shortcut,
         title="Facilitative administration readiness",
         version=__version__,
         summary="Assess, see and act.",
@@ -111,7 +111,7 @@ def create_app(
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False},
     )
-    for router in _ROUTERS:
+    for router in routers:
         _mount(app, router)
     problems.install(app)
     build.install(app, lambda operation: OPERATIONS[operation].published())
@@ -121,18 +121,11 @@ def create_app(
 
 
 class _Application(FastAPI):
-    """The framework's app with our layers before its own: a hot read passes none of those.
+    """The framework's app behind the gateway."""
 
-    Args:
-        service: what requests are served with.
-        shortcut: serve by the index.
-    """
-
-    def __init__(self, service: AppState, *, shortcut: bool, **kwargs: Any) -> None:
+    def __init__(self, app_state: AppState, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.state.app_state = service
-        self._service = service
-        self._shortcut = shortcut
+        self.state.app_state = app_state
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve; the framework's own way here looks for a telemetry that is off."""
@@ -143,33 +136,35 @@ class _Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """The layers a request passes, the outermost returned; made at the first request."""
-        settings = self._service.settings
-        log_request = log.request_logger(settings)
-        index = Index(route for route in self.routes if isinstance(route, APIRoute))
-        layers: ASGIApp = Guard(
+        app_state: AppState = self.state.app_state
+        settings = app_state.settings
+        gateway = Gateway(
             super().build_middleware_stack(),
-            answer=Writes(service=self._service, index=index) if self._shortcut else None,
-            max_body_bytes=settings.max_body_bytes,
-            seconds=settings.request_seconds,
-            log_request=log_request,
+            app_state=app_state,
+            routes=self.routes,
+            everything_by_framework=bool(self.user_middleware or self.dependency_overrides),
+            log_request=log.request_logger(settings),
         )
-        if self._shortcut:
-            layers = Reads(layers, service=self._service, index=index, log_request=log_request)
-        if settings.cors_origins:
-            layers = CORSMiddleware(
-                layers,
-                allow_origins=settings.cors_origins,
-                allow_methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-                allow_headers=_CORS_TAKEN,
-                expose_headers=_CORS_SHOWN,
-            )
-        return layers
+        if not settings.cors_origins:
+            return gateway
+        return CORSMiddleware(
+            gateway,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
+            allow_headers=_CORS_TAKEN,
+            expose_headers=_CORS_SHOWN,
+        )
 
 
 def _mount(app: FastAPI, router: APIRouter) -> None:
-    # Flat, not nested: an included router costs every request a search of its own.
+    """Add the routes of a router flat: an included router costs every request a search of its own.
+
+    Raises:
+        LookupError: an operation is not in the table of operations, so that nobody has decided who may perform it.
+    """
     for route in router.routes:
         assert isinstance(route, APIRoute)  # noqa: S101  # routers here hold nothing else
         describe_query(route)
         route.operation_id = to_camel(route.name)
+        route.needs = replace(needs_of(route), public=OPERATIONS[route.operation_id].public)  # type: ignore[attr-defined]
         app.router.routes.append(route)

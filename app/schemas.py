@@ -27,13 +27,23 @@ _YEARS = r"^(?:19\d\d|2[01]\d\d|2200)-"
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:$|[Tt ])")
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+#: Unicode's own bound for a run of combining marks (UAX 15, stream-safe text); ordering a longer run is quadratic.
+_MARKS = re.compile(rb"[^\0]{31}")
+#: The characters that decompose into marks only, and are none themselves.
+_HIDDEN_MARKS = str.maketrans("\u0f73\u0f75\u0f81", "\u0300\u0300\u0300")
+
+
 def _storable(value: str) -> str:
     """Normalize to NFC and refuse what PostgreSQL cannot store or a reader cannot see."""
-    for character in value:
-        if character == "\x00":
-            raise PydanticCustomError("nul_character", "Text must not contain the NUL character")
-        if "\ud800" <= character <= "\udfff":
-            raise PydanticCustomError("lone_surrogate", "Text must not contain a lone surrogate")
+    if "\x00" in value:
+        raise PydanticCustomError("nul_character", "Text must not contain the NUL character")
+    if value.isascii():
+        return value
+    if _SURROGATE.search(value):
+        raise PydanticCustomError("lone_surrogate", "Text must not contain a lone surrogate")
+    if _MARKS.search(bytes(map(unicodedata.combining, value.translate(_HIDDEN_MARKS)))):
+        raise PydanticCustomError("combining_run", "More than 30 combining marks follow each other")
     return unicodedata.normalize("NFC", value)
 
 

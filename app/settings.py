@@ -17,6 +17,29 @@ _DEMO_DATES = (date(2000, 1, 1), date(2150, 12, 31))
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def _origin(text: str) -> str:
+    """An origin as browsers send it: lower case, an ASCII host, no default port, no slash at the end.
+
+    Raises:
+        ValueError: it has a path or a user, or is no origin at all.
+    """
+    refused = ValueError("FA_CORS_ORIGINS takes full origins such as https://app.example.org, never '*'")
+    try:
+        parts = urlsplit(text)
+        host, port = (parts.hostname or "").encode("idna").decode("ascii"), parts.port
+    except ValueError:
+        raise refused from None
+    if not host or parts.scheme not in _DEFAULT_PORTS or "@" in parts.netloc or "*" in host:
+        raise refused
+    if parts.path not in {"", "/"} or parts.query or parts.fragment:
+        raise refused
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" + ("" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}")
+
+
 class Settings(BaseSettings):
     """Every setting of the service, each read from ``FA_<NAME>``."""
 
@@ -82,7 +105,8 @@ class Settings(BaseSettings):
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        parts = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        return [_origin(part) for part in parts] if isinstance(parts, list) else parts
 
     @field_validator("database_url", "owner_database_url")
     @classmethod
@@ -104,8 +128,6 @@ class Settings(BaseSettings):
                 "FA_HOST is not a loopback address: keys would travel in the clear. "
                 "Put a proxy that ends TLS in front and set FA_BEHIND_PROXY=true"
             )
-        if any(origin == "*" or "://" not in origin for origin in self.cors_origins):
-            raise ValueError("FA_CORS_ORIGINS takes full origins such as https://app.example.org, never '*'")
         if self.demo_date is not None:
             if self.looks_public:
                 raise ValueError(

@@ -1,5 +1,6 @@
-"""From a credential to a principal: one statement, remembered for at most a second."""
+"""From a credential to a principal: one statement, cached for at most a second."""
 
+import hashlib
 import json
 import time
 from collections.abc import Callable
@@ -18,8 +19,8 @@ from app.errors import Unauthorized
 from app.principal import Grant, Principal, Role, Seat, SeatKind
 from app.tree.models import Organization, Tenant
 
-_REMEMBERED_SECONDS = 1.0
-_MOST_REMEMBERED = 10_000
+_CACHED_SECONDS = 1.0
+_MOST_CACHED = 4_096
 
 _GRANTS = (
     select(
@@ -66,11 +67,54 @@ _BY_KEY = Read(
 )
 
 
+class _Cache:
+    """What credentials came to, for a moment: a principal, or why there is none.
+
+    Every entry lives equally long, so the first one is always the first to expire. Expired entries are dropped when
+    another one is added, and the first one where there are too many.
+
+    Args:
+        seconds: how long an entry is valid.
+        most: the most entries.
+    """
+
+    def __init__(self, seconds: float, most: int) -> None:
+        self._seconds = seconds
+        self._most = most
+        self._entries: dict[bytes, tuple[float, Principal | type[Unauthorized]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, digest: bytes) -> Principal | type[Unauthorized] | None:
+        """The entry of a credential; None where there is none that is valid."""
+        entry = self._entries.get(digest)
+        return entry[1] if entry is not None and entry[0] > time.monotonic() else None
+
+    def put(self, digest: bytes, found: Principal | type[Unauthorized], since: float) -> None:
+        """Add an entry.
+
+        Args:
+            since: when the look-up began, by the monotonic clock.
+        """
+        entries, now = self._entries, time.monotonic()
+        entries.pop(digest, None)
+        while entries and (len(entries) >= self._most or next(iter(entries.values()))[0] <= now):
+            del entries[next(iter(entries))]
+        entries[digest] = (since + self._seconds, found)
+
+    def clear(self) -> None:
+        """Drop all entries."""
+        self._entries.clear()
+
+
 class Authenticator:
     """Turns the Authorization header into a principal.
 
-    A principal is remembered for at most a second in each process, so a revocation or a new grant holds everywhere
-    within that time.
+    A principal is cached for at most a second in each process, so a revocation or a new grant holds everywhere within
+    that time, and at once in the process that made it. The key is the digest of the token: other spellings of the
+    header share the entry. Unknown and revoked credentials are cached too, in a cache of their own, so that they
+    neither reach the database each time nor push out valid ones.
 
     Args:
         seat_by_token: the read of a seat by tenant and token hash (it belongs to the assessments).
@@ -80,8 +124,9 @@ class Authenticator:
         self._reads = reads
         self._clock = clock
         self._seat_by_token = seat_by_token
-        self._remembered: dict[str, tuple[float, Principal]] = {}
-        self._forgotten = 0
+        self._valid = _Cache(_CACHED_SECONDS, _MOST_CACHED)
+        self._refused = _Cache(_CACHED_SECONDS, _MOST_CACHED)
+        self._invalidations = 0
 
     async def __call__(self, authorization: str | None) -> Principal:
         """The principal of an Authorization header.
@@ -89,37 +134,43 @@ class Authenticator:
         Raises:
             Unauthorized: no credential, an unknown one, or one that was revoked or has expired.
         """
-        known = self._remembered.get(authorization or "")
-        if known is not None and known[0] > time.monotonic():
-            return known[1]
-        credential = credentials.parse(authorization)
-        forgotten = self._forgotten
+        token = credentials.token_of(authorization)
+        digest = hashlib.sha256(token.encode()).digest()
+        found = self._valid.get(digest) or self._refused.get(digest) or await self._look_up(token, digest)
+        if isinstance(found, Principal):
+            return found
+        raise found
+
+    async def _look_up(self, token: str, digest: bytes) -> Principal | type[Unauthorized]:
+        since, invalidations = time.monotonic(), self._invalidations
+        credential = credentials.parse(token)
+        by_key = credential.kind == credentials.API_KEY
         row = await self._reads.fetch_one(
-            _BY_KEY if credential.kind == credentials.API_KEY else self._seat_by_token,
+            _BY_KEY if by_key else self._seat_by_token,
             tenant_id=credential.tenant_id,
             secret_hash=credential.secret_hash,
         )
+        found: Principal | type[Unauthorized]
         if row is None:
-            raise Unauthorized("This credential is not known.")
-        by_key = credential.kind == credentials.API_KEY
-        principal = self._of_key(credential, row) if by_key else _of_seat(credential, row)
-        # What was read before somebody forgot may be of before the change: it serves this request only.
-        if forgotten == self._forgotten:
-            if len(self._remembered) >= _MOST_REMEMBERED:
-                self._remembered.clear()
-            self._remembered[authorization or ""] = (time.monotonic() + _REMEMBERED_SECONDS, principal)
-        return principal
+            found = Unauthorized
+        else:
+            found = self._of_key(credential, row) if by_key else _of_seat(credential, row)
+        # What was read before an invalidation may be older than the change: it serves this request only.
+        if invalidations == self._invalidations:
+            (self._valid if isinstance(found, Principal) else self._refused).put(digest, found, since)
+        return found
 
     def invalidate(self) -> None:
-        """Drop what is remembered, so that a change of grants or of the tree holds at once in this process."""
-        self._forgotten += 1
-        self._remembered.clear()
+        """Drop what is cached, so that a change of credentials, grants or the tree holds at once in this process."""
+        self._invalidations += 1
+        self._valid.clear()
+        self._refused.clear()
 
-    def _of_key(self, credential: Credential, row: Row) -> Principal:
+    def _of_key(self, credential: Credential, row: Row) -> Principal | type[Unauthorized]:
         if row["revoked_at"] is not None:
-            raise KeyRevoked
+            return KeyRevoked
         if row["expires_at"] is not None and row["expires_at"] <= self._clock():
-            raise KeyExpired
+            return KeyExpired
         return Principal(
             tenant_id=credential.tenant_id,
             id=UUID(int=row["id"].int),
@@ -130,9 +181,9 @@ class Authenticator:
         )
 
 
-def _of_seat(credential: Credential, row: Row) -> Principal:
+def _of_seat(credential: Credential, row: Row) -> Principal | type[Unauthorized]:
     if row["revoked"]:
-        raise TokenRevoked
+        return TokenRevoked
     return Principal(
         tenant_id=credential.tenant_id,
         id=UUID(int=row["id"].int),

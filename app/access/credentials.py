@@ -48,15 +48,19 @@ def issue(kind: str, tenant_id: UUID) -> tuple[str, bytes]:
     return f"{kind}_{tenant_id.hex}_{secret}", hashlib.sha256(secret.encode()).digest()
 
 
-def parse(authorization: str | None) -> Credential:
-    """Read an ``Authorization: Bearer`` header.
+def token_of(authorization: str | None) -> str:
+    """The token of an ``Authorization`` header, which is exactly ``Bearer``, one space and the token.
 
     Raises:
         Unauthorized: there is none, or it has another form.
     """
     scheme, _, token = (authorization or "").partition(" ")
-    found = _FORM.fullmatch(token.strip()) if scheme.lower() == "bearer" else None
-    if found is None:
+    if scheme.lower() != "bearer" or not _FORM.fullmatch(token):
         raise Unauthorized("Send Authorization: Bearer with an API key or a seat's token.")
-    kind, tenant, secret = found.groups()
+    return token
+
+
+def parse(token: str) -> Credential:
+    """Read a token that `token_of` returned."""
+    kind, tenant, secret = token.split("_", 2)
     return Credential(kind, UUID(tenant), hashlib.sha256(secret.encode()).digest())

@@ -6,7 +6,7 @@ from uuid import UUID
 from app.access.operations import OPERATIONS
 from app.db.transaction import Tx
 from app.errors import Forbidden, NotFound
-from app.principal import Principal
+from app.principal import READERS, Principal
 from app.tree.models import Organization
 from app.tree.organizations import load_organization
 from app.tree.paths import is_root, ranges
@@ -32,6 +32,15 @@ def allowed_throughout(principal: Principal, operation: str) -> bool | None:
     return True if any(map(is_root, paths)) else None
 
 
+def forbidden(operation: str, where: str) -> Forbidden:
+    """The refusal that names the roles which may perform the operation, and where they count."""
+    roles = OPERATIONS[operation].published()
+    seat = " A seat may too, in its own assessment." if "seat" in roles else ""
+    named = ", ".join(role for role in roles if role != "seat")
+    detail = f"This needs one of these roles on {where}: {named}.{seat}" if named else "Only the holder of a seat may."
+    return Forbidden(detail, required_roles=roles)
+
+
 def require(principal: Principal, operation: str, path: str) -> None:
     """Let the caller pass, or tell it only what it may know.
 
@@ -42,7 +51,7 @@ def require(principal: Principal, operation: str, path: str) -> None:
     if not principal.reads(path):
         raise NotFound
     if not may(principal, operation, path):
-        raise Forbidden
+        raise forbidden(operation, "the organization concerned, or one above it")
 
 
 def require_for_assessment(principal: Principal, operation: str, path: str, assessment_id: UUID) -> None:
@@ -57,7 +66,7 @@ def require_for_assessment(principal: Principal, operation: str, path: str, asse
     elif principal.seat.assessment_id != assessment_id:
         raise NotFound
     elif not OPERATIONS[operation].seat:
-        raise Forbidden
+        raise forbidden(operation, "the organization of the assessment, or one above it")
 
 
 def require_everywhere(principal: Principal, operation: str) -> None:
@@ -68,7 +77,7 @@ def require_everywhere(principal: Principal, operation: str) -> None:
     """
     roles = OPERATIONS[operation].roles
     if not any(grant.role in roles and is_root(grant.path) for grant in principal.grants):
-        raise Forbidden
+        raise forbidden(operation, "the root organization of the tenant")
 
 
 def scopes(principal: Principal) -> dict[str, Any]:
@@ -78,7 +87,8 @@ def scopes(principal: Principal) -> dict[str, Any]:
         Forbidden: the caller sees no organization at all.
     """
     if not principal.reach:
-        raise Forbidden
+        roles = sorted(READERS)
+        raise Forbidden(f"Lists need one of these roles on any organization: {', '.join(roles)}.", required_roles=roles)
     if is_root(principal.reach[0]):
         return {}
     return ranges(principal.reach)

@@ -2,14 +2,17 @@
 
 import hashlib
 import json
+from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Request, Response
+from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from app.docs.assets import IMMUTABLE, REVALIDATE, Asset
-from app.errors import OperatorError
+from app.errors import NotFound, OperatorError
+from app.http.needs import Needs
 
 _HERE = files("app.docs")
 _UI = _HERE / "swagger-ui"
@@ -46,7 +49,21 @@ def install(app: FastAPI) -> None:
     policy = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
     served["docs"] = Asset(page.encode, _TYPES["html"], REVALIDATE, policy)
     for address, asset in served.items():
-        app.router.routes.append(Route(f"/{address}", asset.answer, include_in_schema=False))
+        _add(app, address, asset.answer)
+    _add(app, "", _lead_browser)
+
+
+def _add(app: FastAPI, address: str, endpoint: Callable[[Request], Awaitable[Response]]) -> None:
+    route = Route(f"/{address}", endpoint, include_in_schema=False)
+    route.needs = Needs(public=True)  # type: ignore[attr-defined]
+    app.router.routes.append(route)
+
+
+async def _lead_browser(request: Request) -> Response:
+    """Lead a browser from the root to the page; to a program there is nothing here."""
+    if "text/html" not in request.headers.get("accept", ""):
+        raise NotFound
+    return RedirectResponse("/docs", status_code=303, headers={"Vary": "Accept"})
 
 
 def _document() -> Path:

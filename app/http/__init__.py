@@ -1,1 +1,1 @@
-"""What every route shares: calls, the write runner, problems, pages, ETags, the guard and the OpenAPI document."""
+"""What every route shares: the gateway, the write runner, problems, pages, ETags and the OpenAPI document."""

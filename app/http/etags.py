@@ -10,7 +10,10 @@ import re
 from app.db.transaction import Preconditions
 from app.errors import FieldError, Invalid
 
-_TAG = re.compile(r'(?:W/)?"(\d{1,9})\.[0-9a-f]{1,32}"')
+#: What a proxy that compresses adds to a tag.
+_CODING = r"(?:[-;](?:gzip|br|zstd|deflate))?"
+_SENT = re.compile(rf'(W/)?"([^"]*?){_CODING}"')
+_VERSION = re.compile(r"(\d{1,9})\.[0-9a-f]{1,32}")
 _NO_VERSION = -1
 
 
@@ -23,11 +26,13 @@ def matches(if_none_match: str, tag: str) -> bool:
     """Whether the caller already has the representation with this tag (RFC 9110, 13.1.2: weak comparison)."""
     if if_none_match.strip() == "*":
         return True
-    return any(part.strip().removeprefix("W/") == tag for part in if_none_match.split(","))
+    # Compared without the codings, as the same representation was compressed on its way.
+    wanted = _SENT.fullmatch(tag)
+    return wanted is not None and any(sent[2] == wanted[2] for sent in _SENT.finditer(if_none_match))
 
 
 def preconditions(if_match: str | None, if_none_match: str | None) -> Preconditions:
-    """Read a write's conditional headers. A tag that this service never made matches no version.
+    """Read a write's conditional headers. A weak tag, or one that this service never made, matches no version.
 
     Raises:
         Invalid: an If-None-Match other than ``*`` on a write.
@@ -39,5 +44,6 @@ def preconditions(if_match: str | None, if_none_match: str | None) -> Preconditi
         return Preconditions(must_not_exist=if_none_match is not None)
     if if_match.strip() == "*":
         return Preconditions(has_if_match=True)
-    versions = frozenset(int(version) for version in _TAG.findall(if_match)) or frozenset({_NO_VERSION})
-    return Preconditions(if_match=versions, has_if_match=True)
+    found = (_VERSION.fullmatch(sent[2]) for sent in _SENT.finditer(if_match) if not sent[1])
+    versions = frozenset(int(version[1]) for version in found if version)
+    return Preconditions(if_match=versions or frozenset({_NO_VERSION}), has_if_match=True)

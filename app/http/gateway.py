@@ -1,191 +1,194 @@
-"""One ASGI layer before the framework: request ids, size, deadline, media type, well-formed JSON, the last resort."""
+"""The one path of a request, from the ASGI server to the route and back.
+
+`Gateway.__call__` reads from top to bottom: request id, route, limits, authentication from the head, body, binding,
+function, response, log line. A route that the gateway does not implement is served by the framework behind the same
+authentication and the same limits. `docs/request-path.md` follows a request through it.
+"""
 
 import asyncio
-import json
 import logging
-import math
-import re
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Iterable
+from contextlib import nullcontext
 
 from fastapi import Response
-from starlette.datastructures import Headers
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.db.deadline import RequestDeadline
-from app.errors import AppError, Internal, MalformedBody, PayloadTooLarge, Unavailable, UnsupportedMediaType
-from app.http import problems
-from app.http.context import header
-from app.http.hot import completed, deliver, request_id_of
+from app.errors import AppError, RequestTimeout, Unavailable
+from app.http import body, problems
+from app.http.context import AppState, RequestContext
+from app.http.delivery import CLOSE, complete_headers, deliver, is_whole
+from app.http.head import header, read_head, request_id_of
+from app.http.needs import BodyKind
+from app.http.route_index import RouteIndex, Target
 from app.log import LogRequest
 
-_JSON = re.compile(r"application/(?:[\w.-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-_DEEPEST = 32
+_WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+#: A body of up to this size is discarded after a refusal; the connection is closed before a larger one.
+_DRAINED_BYTES = 65_536
+#: What one process holds of bodies that are still arriving, with credentials and without.
+_BODY_BYTES, _PUBLIC_BODY_BYTES = 67_108_864, 2_097_152
 _log = logging.getLogger("fa.http")
 
 
-class _DuplicateKey(ValueError):
-    pass
+class _Exchange:
+    """One request on its way: what its refusal and its log line need."""
+
+    __slots__ = ("has_unread_body", "is_reading", "request_id", "route", "scope", "send", "started", "status")
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.started = time.perf_counter()
+        self.scope = scope
+        self.send = send
+        self.request_id = scope["request_id"] = request_id_of(scope)
+        self.route: BaseRoute | None = None
+        self.status = 0
+        self.is_reading = False
+        self.has_unread_body = False
+
+    async def send_completed(self, message: Message) -> None:
+        """Send a message of the framework or of a streaming response, with the headers that every response has."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = complete_headers(list(message["headers"]), self.request_id)
+        await self.send(message)
+
+    async def respond(self, response: Response) -> None:
+        """Send a response that is whole."""
+        self.status = response.status_code
+        await deliver(response, self.request_id, self.send)
 
 
-def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    made = dict(pairs)
-    if len(made) != len(pairs):
-        raise _DuplicateKey
-    return made
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if not math.isfinite(number):
-        raise ValueError
-    return number
-
-
-def _refuse(_constant: str) -> None:
-    raise ValueError
-
-
-def _too_deep(value: Any) -> bool:
-    level = [value]
-    for _ in range(_DEEPEST):
-        level = [
-            child
-            for parent in level
-            for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, (dict, list))
-        ]
-        if not level:
-            return False
-    return True
-
-
-def read_json(body: bytes) -> Any:
-    """What the body says, without what JSON parsers disagree about: NaN, infinities, duplicate names, great depth.
-
-    Raises:
-        MalformedBody: with a sentence that repeats nothing of the body.
-    """
-    try:
-        value = json.loads(body.decode("utf-8"), object_pairs_hook=_pairs, parse_float=_finite, parse_constant=_refuse)
-    except _DuplicateKey:
-        raise MalformedBody("An object names the same field twice.") from None
-    except RecursionError:
-        raise MalformedBody("The body is nested too deeply.") from None
-    except ValueError:
-        raise MalformedBody from None
-    if isinstance(value, (dict, list)) and _too_deep(value):
-        raise MalformedBody("The body is nested too deeply.")
-    return value
-
-
-class Guard:
-    """What stands before the framework.
+class Gateway:
+    """Serves every request of the app.
 
     Args:
-        app: the framework.
-        answer: makes the response without the framework, or None where it cannot; absent: never.
-        max_body_bytes: the largest body taken.
-        seconds: the deadline of a request, reading its body included.
-        tell: logs one request: method, route, status, milliseconds, request id; None: requests are not logged.
+        framework: serves the lifespan, and the routes that the gateway does not implement.
+        app_state: what requests are served with.
+        routes: the app's, in the order the framework searches them.
+        everything_by_framework: the app has layers that only the framework runs.
+        log_request: logs one request; None: requests are not logged.
     """
 
     def __init__(
         self,
-        app: ASGIApp,
+        framework: ASGIApp,
         *,
-        max_body_bytes: int,
-        seconds: float,
-        answer: Callable[[Scope], Awaitable[Response | None]] | None = None,
+        app_state: AppState,
+        routes: Iterable[BaseRoute],
+        everything_by_framework: bool = False,
         log_request: LogRequest | None = None,
     ) -> None:
-        self.app = app
-        self.answer = answer
-        self.log_request = log_request
-        self.max_body_bytes = max_body_bytes
-        self.seconds = seconds
+        self._framework = framework
+        self._app_state = app_state
+        self._index = RouteIndex(routes, everything_by_framework=everything_by_framework)
+        self._log_request = log_request
+        self._seconds = app_state.settings.request_seconds
+        self._max_bytes = app_state.settings.max_body_bytes
+        self._budget = body.BodyBudget(_BODY_BYTES)
+        self._public_budget = body.BodyBudget(_PUBLIC_BODY_BYTES)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await self._framework(scope, receive, send)
             return
-        scope["request_id"] = request_id = request_id_of(header(scope, b"x-request-id"))
-        started = time.perf_counter()
-        status = 0
-
-        async def tagged(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                message["headers"] = completed(list(message["headers"]), request_id)
-            await send(message)
-
-        async def fail(error: AppError) -> None:
-            if not status:
-                await problems.render(error, instance=scope["path"], request_id=request_id)(scope, receive, tagged)
-
+        exchange = _Exchange(scope, send)
         try:
-            with RequestDeadline(self.seconds):
-                async with asyncio.timeout(self.seconds):
-                    if scope["method"] in _WITH_BODY:
-                        receive = await self._body(scope, receive)
-                    response = None if self.answer is None else await self.answer(scope)
-                    if response is None:
-                        await self.app(scope, receive, tagged)
-                    else:
-                        status = response.status_code
-                        await deliver(response, request_id, send)
-        except AppError as error:
-            await fail(error)
-        except TimeoutError:
-            await fail(Unavailable("The request took too long and was given up."))
-        except Exception:
-            _log.exception("unhandled", extra={"request_id": request_id, "method": scope["method"]})
-            await fail(Internal(problems.INTERNAL_DETAIL))
+            async with asyncio.timeout(self._seconds) as deadline:
+                await self._serve(exchange, deadline, receive)
+        except Exception as error:
+            await self._refuse(exchange, error)
         finally:
-            if self.log_request is not None:
-                self.log_request(
-                    scope["method"],
-                    getattr(scope.get("route"), "path", None),
-                    status,
-                    (time.perf_counter() - started) * 1000,
-                    request_id,
-                )
+            if self._log_request is not None:
+                path = getattr(exchange.route, "path", None)
+                milliseconds = (time.perf_counter() - exchange.started) * 1000
+                self._log_request(scope["method"], path, exchange.status, milliseconds, exchange.request_id)
 
-    async def _body(self, scope: Scope, receive: Receive) -> Receive:
-        headers = Headers(scope=scope)
-        too_large = PayloadTooLarge(f"At most {self.max_body_bytes} bytes are taken.")
-        length = headers.get("content-length", "")
-        if length.isdecimal() and int(length) > self.max_body_bytes:
-            raise too_large
-        chunks, size, more = [], 0, True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                break
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > self.max_body_bytes:
-                raise too_large
-            chunks.append(chunk)
-            more = message.get("more_body", False)
-        scope["body"] = body = b"".join(chunks)
-        if body:
-            if headers.get("content-encoding", "identity") != "identity":
-                raise UnsupportedMediaType("Bodies must not be compressed.")
-            if not _JSON.fullmatch(headers.get("content-type", "")):
-                raise UnsupportedMediaType("Send application/json, or application/merge-patch+json to PATCH.")
-            scope["json"] = read_json(body)
-        sent = False
+    async def _serve(self, exchange: _Exchange, deadline: asyncio.Timeout, receive: Receive) -> None:
+        scope = exchange.scope
+        head = scope["head"] = read_head(scope)
+        exchange.has_unread_body = scope["method"] not in _WITHOUT_BODY and body.has_body(head)
 
-        async def replay() -> Message:
-            nonlocal sent
-            if sent:
-                return await receive()
-            sent = True
-            return {"type": "http.request", "body": body, "more_body": False}
+        steps = scope["path"].split("/")
+        target = self._index.find(scope, steps)
+        exchange.route = scope["route"] = target.route
+        needs = target.needs
+        seconds = needs.seconds or self._seconds
+        if needs.streams:
+            deadline.reschedule(None)
+        elif needs.seconds is not None:
+            deadline.reschedule(asyncio.get_running_loop().time() + seconds)
+        with nullcontext() if needs.streams else RequestDeadline(seconds):
+            await self._serve_target(exchange, target, steps, receive)
 
-        return replay
+    async def _serve_target(self, exchange: _Exchange, target: Target, steps: list[str], receive: Receive) -> None:
+        scope, needs = exchange.scope, target.needs
+        head, carries_body = scope["head"], exchange.has_unread_body
+        max_bytes = needs.max_bytes or self._max_bytes
+        if carries_body:
+            body.check_head(head, scope["method"], needs.body, max_bytes)
+        if not needs.public:
+            scope["principal"] = await self._app_state.authenticate(header(scope, b"authorization"))
+        if carries_body:
+            receive = await self._read_body(exchange, target, max_bytes, receive)
+
+        if target.plan is None:
+            await self._serve_by_framework(exchange, receive)
+            return
+        context = RequestContext(scope, scope["principal"], self._app_state)
+        response = await target.plan.run(context, steps)
+        if is_whole(response):
+            await exchange.respond(response)
+        else:
+            await response(scope, receive, exchange.send_completed)
+
+    async def _read_body(self, exchange: _Exchange, target: Target, max_bytes: int, receive: Receive) -> Receive:
+        """Read the body, or leave it to the route within its size."""
+        scope, needs = exchange.scope, target.needs
+        if needs.body is not BodyKind.JSON:
+            receive = body.bounded(receive, max_bytes)
+            scope["stream"] = body.stream(receive, max_bytes)
+            return receive
+        exchange.is_reading = True
+        content = await body.read(receive, max_bytes, self._public_budget if needs.public else self._budget)
+        exchange.is_reading = exchange.has_unread_body = False
+        if content:
+            scope["json"] = body.parse_json(content)
+        return body.replay(content, receive) if target.plan is None else receive
+
+    async def _serve_by_framework(self, exchange: _Exchange, receive: Receive) -> None:
+        scope = exchange.scope
+        if scope["method"] == "HEAD" and "HEAD" not in (getattr(exchange.route, "methods", None) or ()):
+            # The server leaves the body out; it decides by the scope it made, not by this copy.
+            scope = {**scope, "method": "GET"}
+        await self._framework(scope, receive, exchange.send_completed)
+
+    async def _refuse(self, exchange: _Exchange, error: Exception) -> None:
+        """Log a failure and answer it, unless an answer has begun."""
+        failed = self._failure(exchange, error)
+        if failed.status >= 500 and not isinstance(failed, Unavailable):
+            # Why the database does not serve is logged by its pool, once a minute.
+            extra = {"request_id": exchange.request_id, "method": exchange.scope["method"]}
+            _log.error("unhandled", exc_info=error, extra=extra)
+        if exchange.status:
+            return
+        response = problems.answer(exchange.scope, failed)
+        if exchange.has_unread_body and not self._is_small(exchange):
+            response.raw_headers.append(CLOSE)
+        await exchange.respond(response)
+
+    @staticmethod
+    def _failure(exchange: _Exchange, error: Exception) -> AppError:
+        if not isinstance(error, TimeoutError):
+            return problems.as_app_error(error)
+        if exchange.is_reading:
+            return RequestTimeout("The body did not arrive before the deadline of the request.")
+        return Unavailable("The request took too long and was given up.")
+
+    @staticmethod
+    def _is_small(exchange: _Exchange) -> bool:
+        length = exchange.scope.get("head", {}).get(b"content-length", b"")
+        return len(length) < 10 and length.isdigit() and int(length) <= _DRAINED_BYTES and not exchange.is_reading

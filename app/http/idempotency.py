@@ -6,6 +6,7 @@ others are told at once, elsewhere they wait for its row, boundedly.
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from app.db.transaction import Tx
 from app.errors import Conflict, FieldError, Invalid
 from app.http.context import RequestContext
 from app.http.models import IdempotencyKey
+from app.http.query import parse_query
 from app.principal import Principal
 
 RETENTION = timedelta(hours=24)
@@ -139,7 +141,11 @@ def idempotent_request(context: RequestContext) -> IdempotentRequest | None:
     if not _FORM.fullmatch(key):
         error = FieldError("/header/idempotency-key", "idempotency_key", "1 to 200 visible ASCII characters")
         raise Invalid("The Idempotency-Key is not valid.", errors=[error])
-    told = hashlib.sha256(f"{scope['method']} {scope['path']}?".encode())
-    told.update(scope["query_string"] + b"\n" + (context.header(b"if-match") or "").encode() + b"\n")
-    told.update(scope["body"])
-    return IdempotentRequest(context.principal, key, told.digest())
+    query = sorted(parse_query(scope["query_string"]))
+    said = [scope["method"], scope["path"], query, context.header(b"if-match"), "json" in scope, scope.get("json")]
+    return IdempotentRequest(context.principal, key, hashlib.sha256(canonical_json(said)).digest())
+
+
+def canonical_json(value: Any) -> bytes:
+    """The same bytes for the same JSON, whatever its blanks, escapes and the order of its names."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from enum import Enum
-from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
@@ -21,7 +20,7 @@ from app.db.keyset import Listing
 from app.db.statement import Row
 from app.errors import InvalidCursor
 from app.http.context import RequestContext
-from app.http.hot import JSONBytes
+from app.http.delivery import JSONBytes
 from app.http.responses import to_bytes
 
 _SIGNATURE = 16
@@ -156,14 +155,5 @@ def _answer(context: RequestContext, items: list[bytes], following: str | None) 
 def _address(path: str, query_string: bytes) -> bytes:
     """The list's own address with all that was sent but a cursor, ready for another one."""
     sent = _SENT_CURSOR.sub(b"", query_string).strip(b"&")
-    # What is kept is bounded: anybody may send anything of any length.
-    return _kept_address(path, sent) if len(sent) <= _SHORT else _quoted_address(path, sent)
-
-
-def _quoted_address(path: str, sent: bytes) -> bytes:
     more = quote(sent, safe="%=&+,:@!*'()") + "&" if sent else ""
     return f"{quote(path)}?{more}cursor=".encode("ascii")
-
-
-_SHORT = 256
-_kept_address = lru_cache(maxsize=1024)(_quoted_address)

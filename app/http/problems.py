@@ -2,26 +2,31 @@
 
 import json
 import re
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
-from starlette.datastructures import URL
+from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 from app.errors import (
     AppError,
     BadRequest,
+    Conflict,
     FieldError,
+    Forbidden,
+    Frozen,
     Internal,
     Invalid,
     MalformedBody,
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
+    PreconditionFailed,
+    PreconditionRequired,
+    RequestTimeout,
     UnsupportedMediaType,
 )
 
@@ -30,7 +35,11 @@ _TYPE_BASE = "urn:fa-readiness:problem:"
 _POINTER_LENGTH = 200
 INTERNAL_DETAIL = "Something went wrong here; the request id helps to find it in the log."
 _BRANCH = re.compile(r"[\[(]|^(?:constrained-\w+|int|str|bool|float|none|date|datetime|uuid)$")
-_MOST_ERRORS = 50
+MOST_ERRORS = 50
+_MOST_FAULTS = 2_000
+#: Faults whose last step is a name that was sent or is missing.
+_NAMING = frozenset({"extra_forbidden", "missing", "invalid_key"})
+Faults = list[dict[str, Any]]
 
 #: Messages of the validator that would repeat what the caller sent, reworded.
 _REWORDED = {
@@ -49,15 +58,26 @@ _REWORDED = {
     "uuid_version": "This is not a UUID",
 }
 
-_OF_STATUS: Mapping[int, type[AppError]] = {
-    400: BadRequest,
-    404: NotFound,
-    405: MethodNotAllowed,
-    413: PayloadTooLarge,
-    415: UnsupportedMediaType,
-    422: Invalid,
+_OF_STATUS: Mapping[int, Any] = {
+    400: MalformedBody,
+    **{
+        kind.status: kind
+        for kind in (
+            Conflict,
+            Forbidden,
+            Frozen,
+            Internal,
+            Invalid,
+            MethodNotAllowed,
+            NotFound,
+            PayloadTooLarge,
+            PreconditionFailed,
+            PreconditionRequired,
+            RequestTimeout,
+            UnsupportedMediaType,
+        )
+    },
 }
-
 
 #: Headers that failures of a status bring along.
 _HEADERS: Mapping[int, dict[str, Any]] = {
@@ -98,7 +118,7 @@ def document(error: AppError, *, instance: str, request_id: str) -> dict[str, An
         "instance": instance,
         "code": error.code,
         "request_id": request_id,
-        "errors": error.errors[:_MOST_ERRORS],
+        "errors": error.errors[:MOST_ERRORS],
         **error.extra,
     }
 
@@ -109,72 +129,94 @@ def render(error: AppError, *, instance: str, request_id: str) -> Response:
     return Response(body, status_code=error.status, media_type=MEDIA_TYPE, headers=error.headers)
 
 
-def answer(scope: MutableMapping[str, Any], error: AppError) -> Response:
+def answer(scope: Mapping[str, Any], error: AppError) -> Response:
     """An error as the response to a request."""
-    return render(error, instance=URL(scope=scope).path, request_id=scope["request_id"])
+    return render(error, instance=scope["path"], request_id=scope["request_id"])
 
 
 def _printable(path: str) -> str:
     return path[:_POINTER_LENGTH].encode("ascii", "backslashreplace").decode("ascii")
 
 
-def _pointer(location: Sequence[Any]) -> str:
+def pointer(steps: Iterable[Any]) -> str:
+    """A JSON Pointer of bounded length."""
+    escaped = (str(step)[:64].replace("~", "~0").replace("/", "~1") for step in steps)
+    return ("/" + "/".join(escaped))[:_POINTER_LENGTH]
+
+
+def _pointer_of(fault: Mapping[str, Any]) -> str:
     # The validator names the branch of a union it tried; to the caller there is only the field.
-    kept = [step for step in location if not (isinstance(step, str) and _BRANCH.search(step))]
-    steps = (str(step)[:64].replace("~", "~0").replace("/", "~1") for step in kept)
-    return ("/" + "/".join(steps))[:_POINTER_LENGTH]
+    *steps, last = fault["loc"]
+    kept = [step for step in steps if not _is_branch(step)]
+    if fault["type"] in _NAMING or not _is_branch(last):
+        kept.append(last)
+    return pointer(kept)
 
 
-def of_validation(faults: Sequence[Mapping[str, Any]]) -> AppError:
+def _is_branch(step: Any) -> bool:
+    return isinstance(step, str) and _BRANCH.search(step) is not None
+
+
+def faults_of(refused: ValidationError, *place: str) -> Faults:
+    """The faults that a validator found below a place of the request.
+
+    A fault costs more to write down than to find, so a body with very many is told the number only.
+    """
+    count = refused.error_count()
+    if count > _MOST_FAULTS:
+        return [{"type": "too_many_faults", "loc": place, "msg": f"There are more than {_MOST_FAULTS} faults here"}]
+    found = refused.errors(include_url=False, include_input=False, include_context=False)
+    return [{**fault, "loc": (*place, *fault["loc"])} for fault in found[:MOST_ERRORS]]
+
+
+def of_faults(faults: Sequence[Mapping[str, Any]]) -> AppError:
     """The problem of a request that the validator refused; repeats none of its values."""
     if any(fault["type"] == "json_invalid" for fault in faults):
         return MalformedBody()
     errors = [
-        FieldError(_pointer(fault["loc"]), fault["type"], _REWORDED.get(fault["type"], fault["msg"]))
-        for fault in faults
+        FieldError(_pointer_of(fault), fault["type"], _REWORDED.get(fault["type"], fault["msg"]))
+        for fault in faults[:MOST_ERRORS]
     ]
     return Invalid("Some of what was sent is not valid; see errors.", errors=errors)
 
 
-def allowed_methods(app: FastAPI, scope: Mapping[str, Any]) -> list[str]:
-    """Every method that some route takes at this path (the framework names one route's only)."""
-    found: set[str] = set()
-    for route in app.routes:
-        match, _ = route.matches(dict(scope))
-        if match is not Match.NONE:
-            found.update(getattr(route, "methods", None) or ())
-    return sorted(found)
+def as_app_error(error: Exception) -> AppError:
+    """The failure that a caller meets for any exception: the one place where others become ours."""
+    if isinstance(error, AppError):
+        return error
+    if isinstance(error, RequestValidationError):
+        return of_faults(error.errors())
+    if isinstance(error, HTTPException):
+        return _of_http(error)
+    return Internal(INTERNAL_DETAIL)
+
+
+def _of_http(error: HTTPException) -> AppError:
+    """An exception of the framework, with its status and headers; its detail may repeat what was sent."""
+    status, headers = error.status_code, dict(error.headers or {})
+    kind = _OF_STATUS.get(status)
+    if kind is not None:
+        return kind(headers=headers)
+    made = (Internal if status >= 500 else BadRequest)(headers=headers)
+    made.__dict__.update(status=status, code=f"http_{status}", title=_phrase(status), detail=_phrase(status))
+    return made
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Failure"
 
 
 def install(app: FastAPI) -> None:
-    """Render every failure of this app in the one shape."""
+    """Render what fails inside the framework as everything else that fails."""
 
-    async def on_app_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, AppError)  # noqa: S101  # the registration below says so
-        return answer(request.scope, error)
+    async def on_failure(request: Request, error: Exception) -> Response:
+        return answer(request.scope, as_app_error(error))
 
-    async def on_invalid(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)  # noqa: S101
-        return answer(request.scope, of_validation(error.errors()))
-
-    async def on_http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # noqa: S101
-        kind = _OF_STATUS.get(error.status_code, Internal if error.status_code >= 500 else BadRequest)
-        if error.status_code == 400:
-            kind = MalformedBody
-        headers = dict(error.headers or {})
-        if error.status_code == 405:
-            headers["Allow"] = ", ".join(allowed_methods(app, request.scope))
-        return answer(request.scope, kind(headers=headers))
-
-    async def on_unhandled(request: Request, _error: Exception) -> Response:
-        # The framework raises it again, and the guard logs it.
-        return answer(request.scope, Internal(INTERNAL_DETAIL))
-
-    app.add_exception_handler(Exception, on_unhandled)
-    app.add_exception_handler(AppError, on_app_error)
-    app.add_exception_handler(RequestValidationError, on_invalid)
-    app.add_exception_handler(HTTPException, on_http)
+    for kind in (Exception, AppError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, on_failure)
 
 
 def problems(*kinds: type[AppError]) -> dict[int | str, dict[str, Any]]:

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from app.db.sql_json import Rendered
 from app.http.context import RequestContext
 from app.http.etags import etag, matches
-from app.http.hot import JSONBytes
+from app.http.delivery import REVALIDATED, JSONBytes
 from app.schemas import Addressable, Resource
 
 JSON = "application/json"
@@ -27,7 +27,7 @@ def show(context: RequestContext, value: BaseModel) -> Response:
 
 def tagged(context: RequestContext, body: bytes, tag: str) -> Response:
     """Answer a read with a tag of its own making, or 304 where the caller has it already."""
-    headers = ((b"etag", tag.encode("ascii")),)
+    headers = ((b"etag", tag.encode("ascii")), REVALIDATED)
     known = context.header(b"if-none-match")
     if known is not None and matches(known, tag):
         return JSONBytes(b"", headers, status_code=304)

@@ -1,0 +1,52 @@
+"""What a route needs from the gateway, declared at the route."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeVar
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+
+class BodyKind(StrEnum):
+    """How the gateway treats the body of a request."""
+
+    JSON = "json"
+    STREAM = "stream"
+    MULTIPART = "multipart"
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """The limits of one route.
+
+    Attributes:
+        body: JSON is read, bounded and parsed by the gateway. A stream or a multipart form reaches the route unread;
+            the gateway counts its bytes.
+        max_bytes: the largest body; None: the setting `max_body_bytes`.
+        seconds: the deadline of a request; None: the setting `request_seconds`.
+        streams: the answer is a stream, so that the deadline ends when the answer begins.
+        public: no credential is needed.
+    """
+
+    body: BodyKind = BodyKind.JSON
+    max_bytes: int | None = None
+    seconds: float | None = None
+    streams: bool = False
+    public: bool = False
+
+
+def needs(declared: Needs) -> Callable[[Endpoint], Endpoint]:
+    """Declare the needs of a route's function."""
+
+    def declare(endpoint: Endpoint) -> Endpoint:
+        endpoint.needs = declared  # type: ignore[attr-defined]
+        return endpoint
+
+    return declare
+
+
+def needs_of(route: Any) -> Needs:
+    """The needs that a route or its function declares, or the defaults."""
+    declared = getattr(route, "needs", None) or getattr(getattr(route, "endpoint", None), "needs", None)
+    return declared or Needs()
