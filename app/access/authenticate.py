@@ -150,10 +150,8 @@ class Authenticator:
             tenant_id=credential.tenant_id,
             secret_hash=credential.secret_hash,
         )
-        found: Principal | type[Unauthorized]
-        if row is None:
-            found = Unauthorized
-        else:
+        found: Principal | type[Unauthorized] = Unauthorized
+        if row is not None:
             found = self._of_key(credential, row) if by_key else _of_seat(credential, row)
         # What was read before an invalidation may be older than the change: it serves this request only.
         if invalidations == self._invalidations:

@@ -65,6 +65,7 @@ class Tx:
     preconditions: Preconditions = field(default_factory=Preconditions)
     dry_run: bool = False
     after_commit: list[Callable[[], None]] = field(default_factory=list)
+    principals_changed: bool = False
     _changes: list[tuple[Change, Values]] = field(default_factory=list)
 
     @property

@@ -6,6 +6,9 @@ from uuid import UUID
 from app.db.transaction import Tx
 from app.events.models import AuditEvent, OutboxEvent
 
+#: Subjects whose changes decide who may call: cached principals are dropped after the commit.
+_CREDENTIALS = frozenset({"api_key", "participant", "principal", "role_grant", "seat"})
+
 
 def record_event(
     tx: Tx,
@@ -24,6 +27,8 @@ def record_event(
         anonymous: leave the actor out of the audit row, where naming it would tell who has voted.
     """
     subject_type = event.partition(".")[0]
+    if subject_type in _CREDENTIALS:
+        tx.principals_changed = True
     common: dict[str, Any] = {
         "subject_type": subject_type,
         "subject_id": subject_id,

@@ -2,8 +2,8 @@
 
 uvicorn writes the head and the body of a response separately, and searches every header for what must not be in it.
 That costs a sixth of a read by id. So where the server is uvicorn and nothing wraps its `send`, the whole response is
-written at once; anywhere else it is sent as ASGI messages. `tests/http/test_delivery.py` compares the two ways byte by
-byte on a socket. This is the only module that uses a private part of uvicorn.
+written at once; anywhere else it is sent as ASGI messages. `tests/server/test_delivery.py` compares the two ways byte
+by byte on a socket. This is the only module that uses a private part of uvicorn.
 """
 
 from collections.abc import Iterable

@@ -58,25 +58,23 @@ _REWORDED = {
     "uuid_version": "This is not a UUID",
 }
 
-_OF_STATUS: Mapping[int, Any] = {
-    400: MalformedBody,
-    **{
-        kind.status: kind
-        for kind in (
-            Conflict,
-            Forbidden,
-            Frozen,
-            Internal,
-            Invalid,
-            MethodNotAllowed,
-            NotFound,
-            PayloadTooLarge,
-            PreconditionFailed,
-            PreconditionRequired,
-            RequestTimeout,
-            UnsupportedMediaType,
-        )
-    },
+_OF_STATUS: Mapping[int, type[AppError]] = {
+    kind.status: kind
+    for kind in (
+        MalformedBody,
+        Conflict,
+        Forbidden,
+        Frozen,
+        Internal,
+        Invalid,
+        MethodNotAllowed,
+        NotFound,
+        PayloadTooLarge,
+        PreconditionFailed,
+        PreconditionRequired,
+        RequestTimeout,
+        UnsupportedMediaType,
+    )
 }
 
 #: Headers that failures of a status bring along.

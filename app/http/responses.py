@@ -5,8 +5,8 @@ from pydantic import BaseModel
 
 from app.db.sql_json import Rendered
 from app.http.context import RequestContext
-from app.http.etags import etag, matches
 from app.http.delivery import REVALIDATED, JSONBytes
+from app.http.etags import etag, matches
 from app.schemas import Addressable, Resource
 
 JSON = "application/json"

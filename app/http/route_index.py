@@ -19,6 +19,7 @@ from starlette.routing import BaseRoute, Match
 
 from app.errors import MethodNotAllowed, NotFound
 from app.http.context import ContextDep, RequestContext
+from app.http.head import Scope
 from app.http.needs import BodyKind, Needs, needs_of
 from app.http.problems import Faults, faults_of, of_faults
 from app.http.query import check_names, parse_query, read_dry_run
@@ -124,7 +125,7 @@ class Plan:
         else:
             name, validator = self._body
             try:
-                arguments[name] = validator.validate_python(context.scope["json"])
+                arguments[name] = validator.validate_python(context.scope["json"], from_attributes=True)
             except ValidationError as refused:
                 faults += faults_of(refused, "body")
 
@@ -153,7 +154,7 @@ class RouteIndex:
                 else:
                     self._by_place.setdefault((method, *_place(plan.steps)), []).append((plan, target))
 
-    def find(self, scope: dict[str, Any], steps: list[str]) -> Target:
+    def find(self, scope: Scope, steps: list[str]) -> Target:
         """The target of a request. A HEAD is answered by the route of the GET.
 
         Args:
@@ -183,7 +184,7 @@ class RouteIndex:
                 return target
         return None
 
-    def _find_other(self, scope: dict[str, Any], method: str) -> Target | None:
+    def _find_other(self, scope: Scope, method: str) -> Target | None:
         ways = (method, "GET") if method == "HEAD" else (method,)
         for asked in ({**scope, "method": way} for way in ways):
             for target in self._others:
@@ -191,7 +192,7 @@ class RouteIndex:
                     return target
         return None
 
-    def _methods_at(self, scope: dict[str, Any], steps: list[str]) -> set[str]:
+    def _methods_at(self, scope: Scope, steps: list[str]) -> set[str]:
         allowed = {method for method in _METHODS if self._find(method, list(steps))}
         for target in self._others:
             if target.route.matches(dict(scope))[0] is not Match.NONE:

@@ -132,6 +132,8 @@ async def _attempt(context: RequestContext, asked: IdempotentRequest | None, do:
             asked.finish(tx, *((status, body, made) if kept is value else _render(context, kept)))
         await tx.flush()
         await connection.commit()
+    if tx.principals_changed:
+        context.app_state.invalidate()
     for hook in tx.after_commit:
         hook()
     return Response(body, status_code=status, headers=made)

@@ -29,7 +29,7 @@ async def test_unknown_routes_and_methods_answer_problems(admin: Actor) -> None:
     problem(await admin.get("/v1/nothing"), 404, "not_found")
     answer = await admin.call("DELETE", "/v1/organizations")
     problem(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"] == "GET, POST"
+    assert answer.headers["allow"] == "GET, HEAD, POST"
     problem(await admin.get("/v1/organizations/"), 404, "not_found")
 
 
@@ -216,11 +216,18 @@ async def test_a_revoked_key_and_an_expired_one_say_so(app: FastAPI, tenancy: Te
     problem(await expired.get("/v1/me"), 401, "key_expired")
 
 
-async def test_answers_forbid_sniffing_and_framing(admin: Actor) -> None:
+async def test_answers_forbid_sniffing_framing_and_storing(admin: Actor) -> None:
     headers = (await admin.get("/v1/me")).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
-    assert headers["cache-control"] == "private, no-cache"
+    assert headers["cache-control"] == "no-store"
+
+
+async def test_what_has_a_tag_may_be_kept_and_revalidated(tenancy: Tenancy, admin: Actor) -> None:
+    path = f"/v1/organizations/{tenancy.root_id}"
+    read = await admin.get(path)
+    known = await admin.get(path, headers={"If-None-Match": read.headers["etag"]})
+    assert [answer.headers["cache-control"] for answer in (read, known)] == ["private, no-cache"] * 2
 
 
 async def test_what_nobody_foresaw_is_told_as_a_problem_and_no_more(
