@@ -16,8 +16,6 @@ from app.db.pool import Pool
 from app.settings import Settings
 
 _TRANSACTION_TIMEOUT_SERVER = (17,)
-#: Answer a health check within this time, whatever the database does.
-_HEALTH_SECONDS = 2.0
 
 #: A server notices within about half a minute that the network no longer reaches this process. Until then a session
 #: that was in a transaction holds its locks, the row of an Idempotency-Key among them.
@@ -141,12 +139,13 @@ def open_database(settings: Settings, url: str, *, role: str | None) -> Database
 
     failures = FailureLog()
 
-    def pool(connect: Callable[[], Awaitable[Connection]], size: int, seconds: float) -> Pool:
+    def pool(connect: Callable[[], Awaitable[Connection]], size: int) -> Pool:
+        seconds = settings.request_seconds
         return Pool(connect, size=size, wait=settings.pool_seconds, seconds=seconds, failures=failures)
 
     return Database(
         engine,
-        reads=pool(connect_for_reads, settings.pool_size, settings.request_seconds),
-        writes=pool(connect_for_writes, settings.pool_size, settings.request_seconds),
-        health=HealthCheck(pool(connect_for_health, 1, min(_HEALTH_SECONDS, settings.request_seconds))),
+        reads=pool(connect_for_reads, settings.pool_size),
+        writes=pool(connect_for_writes, settings.pool_size),
+        health=HealthCheck(pool(connect_for_health, 1)),
     )

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
 from app.db.base import metadata
+from app.db.deadline import RequestDeadline
 from app.db.errors import Reason
 from app.db.pool import Pool
 from app.db.schema.migrate import READ_ONLY, head
@@ -15,6 +16,8 @@ from app.db.statement import Read
 from app.errors import Unavailable
 
 _REMEMBERED_SECONDS = 1.0
+#: A check answers within this time, whatever the database does and however long requests may take.
+_SECONDS = 2.0
 
 _STATE = Read(
     text(
@@ -63,7 +66,8 @@ class HealthCheck:
     async def _ask(self) -> Health:
         tables = [name for name in metadata.tables if name not in READ_ONLY]
         try:
-            row = await self._pool.fetch_one(_STATE, all_tables=list(metadata.tables), written_tables=tables)
+            with RequestDeadline(_SECONDS):
+                row = await self._pool.fetch_one(_STATE, all_tables=list(metadata.tables), written_tables=tables)
         except Unavailable as error:
             return Health(None, Reason(error.reason or Reason.FAILING))
         revision = row["revision"] if row else None

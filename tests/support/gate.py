@@ -22,6 +22,8 @@ class Gate:
     url: str
     is_open: bool = True
     replies: bool = True
+    #: Seconds by which each reply is late.
+    delay: float = 0.0
     port: int = 0
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
     clients: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -56,6 +58,8 @@ class Gate:
                 if self.last_words and not is_reply and self.last_words in data:
                     self.replies = False
                     self.heard.set()
+                if is_reply and self.delay:
+                    await asyncio.sleep(self.delay)
                 if self.is_open and (self.replies or not is_reply):
                     sink.write(data)
         except ConnectionError:

@@ -14,6 +14,7 @@ FIRST = (
     "tests/server/",
     "tests/clients/",
     "tests/embedded/",
+    "tests/faults/",
     "tests/demo/",
     "tests/api/test_access_matrix.py",
 )
