@@ -72,6 +72,7 @@ async def test_a_transaction_that_loses_its_connection_is_refused_and_undone(
         write = asyncio.create_task(gated.post("/v1/organizations", site(tenancy)))
         await waiting()
         await lose(gate)
+        await gate.cut()
         answer = await write
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert answer.headers["retry-after"] == "1"
