@@ -12,6 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from app.db.connection import Connection, NotCommitted
+from app.db.deadline import RequestDeadline
 from app.db.engine import open_database
 from app.db.errors import may_try_again
 from app.db.pool import Pool
@@ -150,28 +151,60 @@ async def test_a_lost_connection_is_replaced_unseen(pool: Pool, gate: Gate) -> N
         assert await one(connection, "1") == 1
 
 
-@pytest.mark.parametrize("through_a_session", [False, True])
+async def cancel_inside(pool: Pool, work: Callable[[Connection], Awaitable[Any]]) -> Connection:
+    """Cancel a transaction while it works, and return its connection."""
+    begun: asyncio.Future[Connection] = asyncio.get_running_loop().create_future()
+
+    async def transact() -> None:
+        async with pool.transaction(TENANT) as connection:
+            begun.set_result(connection)
+            await work(connection)
+
+    task = asyncio.create_task(transact())
+    connection = await begun
+    await asyncio.sleep(0.05)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(60):
+            await task
+    return connection
+
+
+async def sleep_in_the_driver(connection: Connection) -> None:
+    await one(connection, "pg_sleep(5)")
+
+
+async def sleep_in_the_session(connection: Connection) -> None:
+    await connection.session.execute(text("select pg_sleep(5)"))
+
+
+@pytest.mark.parametrize("work", [sleep_in_the_driver, sleep_in_the_session])
 async def test_a_cancelled_transaction_leaves_no_connection_behind(
-    pool: Pool, gate: Gate, through_a_session: bool
+    pool: Pool, work: Callable[[Connection], Awaitable[Any]]
 ) -> None:
     for _ in range(3):
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.1), pool.transaction(TENANT) as connection:
-                if through_a_session:
-                    await connection.session.execute(text("select pg_sleep(5)"))
-                await one(connection, "pg_sleep(5)")
+        connection = await cancel_inside(pool, work)
         assert connection.raw.is_closed()
     async with pool.transaction(TENANT) as another:
         assert await one(another, "1") == 1
 
 
-async def test_a_database_that_falls_silent_costs_the_deadline_and_little_more(pool: Pool, gate: Gate) -> None:
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(60):
-            async with asyncio.timeout(0.2), pool.transaction(TENANT) as connection:
-                gate.is_open = False
-                await one(connection, "1")
-            raise AssertionError("unreachable")
+async def test_a_transaction_with_a_silent_database_can_be_cancelled(pool: Pool, gate: Gate) -> None:
+    async def fall_silent(connection: Connection) -> None:
+        gate.is_open = False
+        await one(connection, "1")
+
+    await cancel_inside(pool, fall_silent)
+    gate.is_open = True
+    async with pool.transaction(TENANT) as another:
+        assert await one(another, "1") == 1
+
+
+async def test_a_transaction_is_given_up_at_the_deadline(pool: Pool, gate: Gate) -> None:
+    with pytest.raises(Unavailable, match="did not answer in time"), RequestDeadline(2):
+        async with pool.transaction(TENANT) as connection:
+            gate.is_open = False
+            await one(connection, "1")
     gate.is_open = True
     async with pool.transaction(TENANT) as another:
         assert await one(another, "1") == 1

@@ -72,7 +72,8 @@ def _pgbouncer(folder: Path, url: str) -> Iterator[int]:
     (folder / "pgbouncer.ini").write_text(
         f"[databases]\n{name} = host={query['host']} port={query['port']} user={there.username}\n"
         f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-        f"auth_type = any\nadmin_users = {there.username}\npool_mode = transaction\ndefault_pool_size = 3\nmax_client_conn = 200\n"
+        f"auth_type = any\nadmin_users = {there.username}\n"
+        "pool_mode = transaction\ndefault_pool_size = 3\nmax_client_conn = 200\n"
     )
     folder.chmod(0o755)
     command = [program, "--quiet", str(folder / "pgbouncer.ini")]
