@@ -102,6 +102,7 @@ def create_app(
         summary="Assess, see and act.",
         description=DESCRIPTION,
         openapi_tags=TAGS,
+        contact={"name": "Maintainers of fa-readiness"},
         license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
         openapi_url=None,
         docs_url=None,

@@ -23,7 +23,9 @@ from pydantic_core import PydanticCustomError
 
 Item = TypeVar("Item")
 #: JSON Schema has no bounds for dates, so the document bounds their years by a pattern.
-_YEARS = r"^(?:19\d\d|2[01]\d\d|2200)-"
+_YEARS = r"(?:19\d\d|2[01]\d\d|2200)"
+_DAY_PATTERN = rf"^{_YEARS}-\d{{2}}-\d{{2}}$"
+_INSTANT_PATTERN = rf"^{_YEARS}-\d{{2}}-\d{{2}}[Tt ]\d{{2}}:\d{{2}}.*$"
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:$|[Tt ])")
 
 
@@ -49,7 +51,7 @@ def _storable(value: str) -> str:
 
 # Lengths are checked twice: before the normalization, which costs time, and after it, which can lengthen a text.
 # That something must be left of it without the blanks around it, the document says by a pattern.
-_NOT_BLANK = Field(json_schema_extra={"pattern": r"[^\s\u0085]"})
+_NOT_BLANK = Field(json_schema_extra={"pattern": r"^[\s\u0085]*[^\s\u0085][\s\S]*$"})
 
 Name = Annotated[
     str,
@@ -98,7 +100,7 @@ Day = Annotated[
     date,
     Field(ge=date(1900, 1, 1), le=date(2200, 12, 31)),
     BeforeValidator(_iso_day),
-    WithJsonSchema({"type": "string", "format": "date", "pattern": _YEARS}),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": _DAY_PATTERN}),
 ]
 
 
@@ -112,7 +114,7 @@ Instant = Annotated[
     AwareDatetime,
     BeforeValidator(_iso),
     AfterValidator(_plausible),
-    WithJsonSchema({"type": "string", "format": "date-time", "pattern": _YEARS}),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": _INSTANT_PATTERN}),
 ]
 
 
@@ -144,7 +146,7 @@ Flag = Annotated[bool, BeforeValidator(_as_written)]
 class Body(BaseModel):
     """What a caller sends: unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 class Patch(Body):
@@ -158,7 +160,7 @@ class Patch(Body):
 class Read(BaseModel):
     """What a caller gets: every field always present."""
 
-    model_config = ConfigDict(from_attributes=True)
+    model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
 
 class Addressable(Read):
@@ -195,7 +197,7 @@ class WithToken(Read):
 class Page(Read, Generic[Item]):
     """One page of a list, in the list's order."""
 
-    items: list[Item]
+    items: list[Item] = Field(description="The rows of this page.")
     next_cursor: str | None = Field(description="Pass as `cursor` to read on; null on the last page.")
 
 

@@ -34,7 +34,7 @@ _NO_FILTERS = frozenset({"limit", "cursor", "sort"})
 class ListQuery(BaseModel):
     """What every list takes."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     limit: int = Field(default=50, ge=1, le=200, description="The most items of a page.")
     cursor: _Cursor | None = Field(

@@ -29,6 +29,7 @@ from app.errors import (
     RequestTimeout,
     UnsupportedMediaType,
 )
+from app.http.openapi.headers import refer
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE_BASE = "urn:fa-readiness:problem:"
@@ -78,11 +79,7 @@ _OF_STATUS: Mapping[int, type[AppError]] = {
 }
 
 #: Headers that failures of a status bring along.
-_HEADERS: Mapping[int, dict[str, Any]] = {
-    401: {"WWW-Authenticate": {"description": "`Bearer`.", "schema": {"type": "string"}}},
-    412: {"ETag": {"description": "The present one, where there is one.", "schema": {"type": "string"}}},
-    503: {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "string"}}},
-}
+_HEADERS: Mapping[int, str] = {401: "WWW-Authenticate", 412: "ETag", 503: "Retry-After"}
 
 
 class ProblemError(BaseModel):
@@ -225,7 +222,7 @@ def problems(*kinds: type[AppError]) -> dict[int | str, dict[str, Any]]:
             kind.status,
             {
                 "description": kind.title,
-                **({"headers": _HEADERS[kind.status]} if kind.status in _HEADERS else {}),
+                **({"headers": {name: refer(name)}} if (name := _HEADERS.get(kind.status)) else {}),
                 "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
             },
         )

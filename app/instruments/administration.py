@@ -15,16 +15,22 @@ class Mode(Part):
     """A way to collect the votes."""
 
     key: Literal["open", "confidential"]
+    """`open`: the team sees votes after the close. `confidential`: nobody does."""
     title: LocaleMap
+    """Title of the mode."""
     text: LocaleMap
+    """What the mode means for respondents."""
 
 
 class Team(Part):
     """The recommended number of respondents."""
 
     minimum: Headcount
+    """Fewest respondents recommended."""
     maximum: Headcount
+    """Most respondents recommended."""
     guidance: LocaleMap
+    """How to put the team together."""
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:
@@ -36,8 +42,11 @@ class Duration(Part):
     """How long a session usually takes."""
 
     minimum_minutes: Minutes
+    """Shortest session recommended, in minutes."""
     maximum_minutes: Minutes
+    """Longest session recommended, in minutes."""
     guidance: LocaleMap
+    """What the length depends on."""
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:
@@ -49,18 +58,26 @@ class Cadence(Part):
     """How often the rating is repeated."""
 
     interval_days: Annotated[int, Field(ge=1, le=3660)]
+    """Days between two assessments, as recommended."""
     guidance: LocaleMap
+    """When to assess again."""
 
 
 class RoleRule(Part):
     """A role in the session and its rule; without a maximum, any number."""
 
     key: Literal["administrator", "facilitator", "note_taker", "respondent", "observer"]
+    """The role, as a seat carries it."""
     title: LocaleMap
+    """Title of the role."""
     rule: LocaleMap
+    """What the role does and must not do."""
     votes: bool
+    """Whether the role votes; only respondents do."""
     minimum: Headcount
+    """Fewest people in the role."""
     maximum: Headcount | None = None
+    """Most people in the role; absent where there is no limit."""
 
     @model_validator(mode="after")
     def _is_possible(self) -> Self:
@@ -75,31 +92,47 @@ class Step(Part):
     """One step of the session."""
 
     code: Slug
+    """Stable code of the step."""
     number: Annotated[int, Field(ge=1, le=100)]
+    """Place of the step; the numbers run from 1 without gaps."""
     title: LocaleMap
+    """Title of the step."""
     text: LocaleMap
+    """What to do."""
 
 
 class ChecklistItem(Part):
     """One statement the administrator answers; its code stays the same across versions."""
 
     code: Slug
+    """Stable code, the same across versions."""
     answer: Literal["yes_no", "minutes", "text"]
+    """Kind of answer: yes or no, minutes, or text."""
     required: bool
+    """Whether an answer is expected."""
     text: LocaleMap
+    """The statement to answer."""
 
 
 class Administration(Part):
     """How the rating is done, and what is recorded about it beside the score."""
 
     description: LocaleMap
+    """How the rating is done, in short."""
     modes: Annotated[list[Mode], Field(min_length=1, max_length=2)]
+    """Ways to collect votes."""
     team: Team
+    """Recommended size of the team."""
     duration: Duration
+    """Recommended length of a session."""
     cadence: Cadence
+    """Recommended interval between assessments."""
     roles: Annotated[list[RoleRule], Field(min_length=1, max_length=5)]
+    """Who takes part, and as what."""
     steps: Annotated[list[Step], Field(min_length=1, max_length=50)]
+    """The steps of a session, in order."""
     checklist: Annotated[list[ChecklistItem], Field(min_length=1, max_length=50)]
+    """What the administrator records about the session."""
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

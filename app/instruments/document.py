@@ -50,16 +50,22 @@ class ScaleLevel(Part):
     """One level of the scale and the rule that decides it, the same for every practice."""
 
     value: Level
+    """The level: 2 in place, 1 partially in place, 0 not in place."""
     name: LocaleMap
+    """Name of the level."""
     rule: LocaleMap
+    """What has to be true for the level."""
 
 
 class OtherAnswer(Part):
     """An answer that is not a level."""
 
     code: Literal["dont_know", "not_applicable"]
+    """The answer as a vote carries it."""
     name: LocaleMap
+    """Name of the answer."""
     meaning: LocaleMap
+    """When to give it."""
 
 
 class Scale(Part):
@@ -67,7 +73,9 @@ class Scale(Part):
 
     level_rule: LocaleMap = Field(description="How to choose between levels.")
     levels: Annotated[list[ScaleLevel], Field(min_length=3, max_length=3)]
+    """The three levels, each once."""
     other_answers: Annotated[list[OtherAnswer], Field(min_length=2, max_length=2)]
+    """The two answers that are no levels, each once."""
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -80,19 +88,23 @@ class Coded(Part):
     """A text with a code that stays the same across languages and versions."""
 
     code: PartCode
+    """Stable code: the practice, the place in it and a letter, as in `P1.2.a`."""
     text: LocaleMap
+    """The text."""
 
 
 class EvidenceHint(Coded):
     """Something to look for, and the kind to file it under."""
 
     kind: Kind
+    """Kind of evidence to file it under."""
 
 
 class SuggestedAction(Coded):
     """A step that may move the practice; a suggestion, never an assignment."""
 
     effort: Literal["small", "medium", "large"] | None = None
+    """Rough effort; absent where it depends on the agency."""
     expected_level: Annotated[int, Field(ge=1, le=2, description="Level it can bring the practice to.")] | None = None
 
 
@@ -104,15 +116,23 @@ class Metric(Part):
     """
 
     key: Slug
+    """Stable key of the metric, unique in the document."""
     kind: Literal["ratio", "days", "count"]
+    """`ratio`, `days` or `count`."""
     title: LocaleMap
+    """Title of the metric."""
     unit: LocaleMap
+    """Unit of its values."""
     direction: Literal["higher", "lower", "near_one", "descriptive"] = Field(description="Which way is better.")
     signal: bool = Field(description="Whether it counts towards the practice's HR signal; such a metric is a coverage.")
     definition: LocaleMap
+    """How the figure is defined."""
     numerator: LocaleMap | None = None
+    """What a ratio counts; absent for other kinds."""
     denominator: LocaleMap | None = None
+    """What a ratio counts it out of; absent for other kinds."""
     cases: LocaleMap | None = None
+    """What a median is taken over; absent for a ratio."""
 
     @model_validator(mode="after")
     def _fits_its_kind(self) -> Self:
@@ -130,17 +150,29 @@ class Practice(Part):
     """One practice: what the team is asked, and what helps it to answer and to act."""
 
     code: PracticeCode
+    """Stable code of the practice, such as `P1`."""
     number: Annotated[int, Field(ge=1, le=100)]
+    """Number of the practice; the numbers run from 1 without gaps."""
     slug: Slug
+    """Stable readable name."""
     title: LocaleMap
+    """Title of the practice."""
     description: LocaleMap
+    """What the practice is."""
     question: LocaleMap
+    """Question to the team."""
     indicators: dict[LevelKey, Annotated[list[Coded], Field(min_length=1, max_length=26)]]
+    """Observable indicators by level, at least one for each."""
     prompts: Annotated[list[Coded], Field(min_length=1, max_length=26)]
+    """Prompts for the facilitator."""
     evidence_to_look_for: Annotated[list[EvidenceHint], Field(min_length=1, max_length=26)]
+    """Evidence to look for before voting."""
     evidence_kinds: Annotated[list[Kind], Field(min_length=1, max_length=len(EvidenceKind))]
+    """Kinds of evidence that fit the practice."""
     suggested_actions: Annotated[list[SuggestedAction], Field(min_length=1, max_length=26)]
+    """Steps that may close a gap; suggestions only."""
     metrics: Annotated[list[Metric], Field(max_length=26)]
+    """Metrics that an agency's own systems could feed."""
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
@@ -177,20 +209,32 @@ class InstrumentDocument(Document):
     """One version of an instrument, with all its texts."""
 
     format: Literal["instrument/1"]
+    """Format of this document."""
     key: DocumentKey
+    """Stable key of the instrument."""
     version: Semver
+    """Semantic version of this document."""
     driver: Slug = Field(description="Key of the implementation driver it belongs to.")
     title: LocaleMap
+    """Title of the instrument."""
     description: LocaleMap
+    """What the instrument measures."""
     purpose: LocaleMap
+    """What its results may be used for."""
     limitations: LocaleMap | None = None
+    """What its results cannot show."""
     license: License = Field(description="SPDX identifier, or the terms the agency holds it under.")
     license_url: LicenseUrl | None = None
+    """Address of the licence text."""
     citation: Annotated[list[Citation], Field(min_length=1, max_length=50)]
+    """Works the instrument rests on."""
     derived_from: LocaleMap = Field(description="What it was made from, and what it does not contain.")
     scale: Scale
+    """The levels and the other answers."""
     practices: Annotated[list[Practice], Field(min_length=1, max_length=100)]
+    """The practices, in order of number."""
     administration: Administration
+    """How the rating is done."""
 
     @model_validator(mode="after")
     def _names_are_unique(self) -> Self:

@@ -66,7 +66,7 @@ AN_INTEGER = BeforeValidator(_an_integer)
 class Part(BaseModel):
     """A piece of a document: nothing unknown, nothing coerced, nothing changed afterwards."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
 
 class Document(Part):
@@ -81,6 +81,7 @@ class Citation(Part):
     """A work the document rests on."""
 
     code: DocumentKey
+    """Stable code of the work, unique in the document."""
     reference: LocaleMap = Field(description="The full reference.")
 
 

@@ -45,6 +45,7 @@ class DriverRead(Kept):
     model_config = ConfigDict(json_schema_extra={"examples": [_kept(1, **_DRIVER)]})
 
     key: str
+    """Stable key of the driver."""
     number: int = Field(description="Its place in the catalogue.")
     group: str = Field(description="The family of drivers it belongs to.")
     name: dict[str, str] = Field(description="By language tag; English always.")
@@ -65,6 +66,7 @@ class InstrumentRead(Kept):
     )
 
     key: str
+    """Stable key of the instrument."""
     driver_key: str = Field(description="The driver it assesses.")
     title: dict[str, str] = Field(description="By language tag; English always.")
 
@@ -90,6 +92,7 @@ class InstrumentVersionRead(InstrumentVersionItem):
     )
 
     document: InstrumentDocument
+    """The whole document."""
 
 
 class ScoringProfileItem(Kept):
@@ -98,6 +101,7 @@ class ScoringProfileItem(Kept):
     model_config = ConfigDict(json_schema_extra={"examples": [_ITEM]})
 
     key: str
+    """Stable key of the profile."""
     version: str = Field(description="Semantic version.")
     content_hash: str = Field(description="SHA-256 of the document as canonical JSON (RFC 8785), hexadecimal.")
 
@@ -108,14 +112,17 @@ class ScoringProfileRead(ScoringProfileItem):
     model_config = ConfigDict(json_schema_extra={"examples": [{**_ITEM, "document": _PROFILE.document}]})
 
     document: ProfileDocument
+    """The whole document."""
 
 
 class DriverQuery(ListQuery):
     """Filters and order of the list of drivers; the catalogue's order unless told otherwise."""
 
     group: Key | None = None
+    """Drivers of this family."""
     updated_since: Instant | None = Field(default=None, description="Kept since this instant or later.")
     sort: Literal["number", "-number"] = "number"
+    """Order of the list; `-` reverses it."""
 
 
 class InstrumentQuery(ListQuery):
@@ -124,6 +131,7 @@ class InstrumentQuery(ListQuery):
     driver_key: Key | None = Field(default=None, description="Instruments of this driver.")
     updated_since: Instant | None = Field(default=None, description="Kept since this instant or later.")
     sort: Literal["id", "-id"] = "id"
+    """Order of the list; `-` reverses it."""
 
 
 class InstrumentVersionQuery(ListQuery):
@@ -131,6 +139,7 @@ class InstrumentVersionQuery(ListQuery):
 
     updated_since: Instant | None = Field(default=None, description="Kept since this instant or later.")
     sort: Literal["id", "-id"] = "id"
+    """Order of publication; `-` reverses it."""
 
 
 class ScoringProfileQuery(ListQuery):
@@ -139,3 +148,4 @@ class ScoringProfileQuery(ListQuery):
     key: Key | None = Field(default=None, description="Versions of this profile.")
     updated_since: Instant | None = Field(default=None, description="Kept since this instant or later.")
     sort: Literal["id", "-id"] = "id"
+    """Order of publication; `-` reverses it."""

@@ -27,6 +27,8 @@ from app.errors import (
     catalogue,
 )
 from app.http.idempotency import IdempotencyKeyReused, IdempotencyRunning
+from app.http.openapi.describe import describe_parameters, describe_tuples
+from app.http.openapi.headers import HEADERS, refer
 from app.http.problems import MEDIA_TYPE, Problem, example, problems
 
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -60,6 +62,7 @@ IF_MATCH_TO_REPLACE: dict[str, Any] = {
             "required": False,
             "schema": {"type": "string", "enum": ["*"]},
             "description": "`*`: only create, never replace.",
+            "example": "*",
         },
     ]
 }
@@ -72,9 +75,7 @@ IF_NONE_MATCH: dict[str, Any] = {
     "example": '"3.5f0c2a9b41de"',
 }
 #: Of a route whose answer has an ETag although it is no row with a version.
-TAGGED: dict[int | str, dict[str, Any]] = {
-    200: {"headers": {"ETag": {"description": "Strong: it names these bytes.", "schema": {"type": "string"}}}}
-}
+TAGGED: dict[int | str, dict[str, Any]] = {200: {"headers": {"ETag": refer("ETag")}}}
 DRY_RUN: dict[str, Any] = {
     "name": "dry_run",
     "in": "query",
@@ -115,6 +116,7 @@ def _document(app: FastAPI, roles: Callable[[str], list[str]]) -> dict[str, Any]
         description=app.description,
         routes=app.routes,
         tags=app.openapi_tags,
+        contact=app.contact,
         license_info=app.license_info,
         servers=[{"url": "/", "description": "Where this document came from"}],
     )
@@ -136,12 +138,15 @@ def _document(app: FastAPI, roles: Callable[[str], list[str]]) -> dict[str, Any]
     _open_answers(made)
     _spell_out_choices(schemas)
     _close_maps(schemas)
+    describe_tuples(schemas)
     examples = _restore_examples(schemas)
     for operations in made["paths"].values():
         for method in _METHODS:
             if method in operations:
                 _finish(method, operations[method], roles(operations[method]["operationId"]), schemas)
                 _illustrate(operations[method], examples)
+                describe_parameters(operations[method], schemas)
+    made["components"]["headers"] = HEADERS
     _locate(made["paths"])
     _share_responses(made)
     told = str(made["paths"]) + str(made["components"]["responses"])
@@ -298,28 +303,22 @@ def _declare_write(method: str, operation: dict[str, Any]) -> None:
     rehearsed = responses.setdefault("200", {"description": "A dry run: what would have been answered."})
     if "content" in made:
         rehearsed["content"] = made["content"]
-    rehearsed.setdefault("headers", {})["Dry-Run"] = {
-        "description": "`true` where nothing was changed because `dry_run` was asked for.",
-        "schema": {"type": "string", "const": "true"},
-    }
+    rehearsed.setdefault("headers", {})["Dry-Run"] = refer("Dry-Run")
     if method == "post":
         for status in {"200", "201"} & responses.keys():
-            responses[status].setdefault("headers", {})["Idempotency-Replayed"] = {
-                "description": "`true` where the same request was answered before and this is that answer.",
-                "schema": {"type": "string", "const": "true"},
-            }
+            responses[status].setdefault("headers", {})["Idempotency-Replayed"] = refer("Idempotency-Replayed")
 
 
 def _headers(method: str, operation: dict[str, Any], schemas: Mapping[str, Any]) -> None:
     for status, response in operation["responses"].items():
+        headers = response.setdefault("headers", {})
+        headers["X-Request-Id"] = refer("X-Request-Id")
         if not status.startswith("2"):
             continue
-        headers = response.setdefault("headers", {})
-        headers["X-Request-Id"] = {"description": "Names this request in the log.", "schema": {"type": "string"}}
         if any(one["name"] == "cursor" for one in operation.get("parameters", [])):
-            headers["Link"] = {"description": '`rel="next"`, where there is more.', "schema": {"type": "string"}}
+            headers["Link"] = refer("Link")
         if _is_versioned(response, schemas):
-            headers["ETag"] = {"description": "`version.variant`, strong.", "schema": {"type": "string"}}
+            headers["ETag"] = refer("ETag")
     answered = operation["responses"].get("200", {}).get("headers", {})
     if method == "get" and "ETag" in answered:
         operation["responses"]["304"] = {
@@ -336,7 +335,7 @@ def _locate(paths: Mapping[str, Any]) -> None:
         readable = any(member.fullmatch(other) and "get" in entry for other, entry in paths.items())
         made = operations.get("post", {}).get("responses", {}).get("201")
         if made and readable:
-            made["headers"]["Location"] = {"description": "The new resource.", "schema": {"type": "string"}}
+            made["headers"]["Location"] = refer("Location")
 
 
 def _is_versioned(response: Mapping[str, Any], schemas: Mapping[str, Any]) -> bool:

@@ -1,0 +1,50 @@
+"""The response headers of the document, each described once, as they are sent."""
+
+from typing import Any, Final
+
+_TRUE = {"type": "string", "const": "true"}
+
+HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "Dry-Run": {"description": "`true`: nothing was changed, because `dry_run` was asked for.", "schema": _TRUE},
+    "ETag": {
+        "description": "Strong. The version of the resource, a dot, and a hash of what else the body depends on.",
+        "required": True,
+        "schema": {"type": "string", "pattern": '^"[0-9]+\\.[0-9a-f]+"$'},
+        "example": '"3.5f0c2a9b41de"',
+    },
+    "Idempotency-Replayed": {
+        "description": "`true`: the same request was answered before, and this is that answer.",
+        "schema": _TRUE,
+    },
+    "Link": {
+        "description": 'The next page, `rel="next"` (RFC 8288); absent on the last page.',
+        "schema": {"type": "string"},
+        "example": '</v1/people?cursor=q1Yq2kPz0b7Hn3vXw8sTRA>; rel="next"',
+    },
+    "Location": {
+        "description": "Path of the new resource; absent from a dry run.",
+        "schema": {"type": "string", "format": "uri-reference"},
+        "example": "/v1/people/0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
+    },
+    "Retry-After": {
+        "description": "Seconds to wait before the next attempt.",
+        "schema": {"type": "string", "pattern": "^[0-9]+$"},
+        "example": "1",
+    },
+    "WWW-Authenticate": {
+        "description": "The scheme that is accepted: `Bearer`.",
+        "schema": {"type": "string"},
+        "example": "Bearer",
+    },
+    "X-Request-Id": {
+        "description": "Names this request in the log: the caller's own id where it sent one, or a new one.",
+        "required": True,
+        "schema": {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,100}$"},
+        "example": "0198c6f0a1b27d3e",
+    },
+}
+
+
+def refer(name: str) -> dict[str, str]:
+    """Refer to a header by its name."""
+    return {"$ref": f"#/components/headers/{name}"}
