@@ -14,6 +14,7 @@
     ├── Frozen 423
     ├── PreconditionRequired 428
     ├── Internal 500
+    ├── TransferCodingUnsupported 501
     └── Unavailable 503
 
 A class is a kind of failure: its ``code`` is stable and documented, its ``title`` is the same for every
@@ -172,6 +173,12 @@ class PreconditionRequired(AppError):
 
 class Internal(AppError):
     pass
+
+
+class TransferCodingUnsupported(AppError):
+    status = 501
+    code = "transfer_coding_unsupported"
+    title = "The only transfer coding is chunked"
 
 
 class Unavailable(AppError):

@@ -28,9 +28,9 @@ class NotReady(Unavailable):
     code = "not_ready"
     title = "The service is not ready"
 
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(_DETAILS[reason])
-        self.extra = {"reason": reason.value}
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.extra = {"reason": reason}
 
 
 class Live(Read):
@@ -63,11 +63,14 @@ async def get_ready_state(request: Request) -> Response:
     Call it to decide whether to send requests to this process. The database must answer, have this release's schema,
     take changes and let the service work on its tables. Otherwise `reason` says which of these does not hold:
     `database_unreachable`, `database_refused`, `database_read_only`, `database_busy`, `database_failing` or
-    `schema_mismatch`; the service's log has the cause. The answer is at most a second old and does not wait behind
-    other requests.
+    `schema_mismatch`; the service's log has the cause. While the service stops the reason is `stopping`: it still
+    serves requests, the last one on each connection, for as long as `FA_DRAIN_SECONDS` says. The answer is at most a
+    second old and does not wait behind other requests.
     """
+    if getattr(request.state, "draining", False):
+        raise NotReady("stopping", "The service is stopping.")
     app_state: AppState = request.app.state.app_state
     health = await app_state.database.health.get()
     if health.reason is not None:
-        raise NotReady(health.reason)
+        raise NotReady(health.reason.value, _DETAILS[health.reason])
     return Response(to_bytes(Ready(status="ready", revision=health.revision)), media_type=JSON)

@@ -80,6 +80,18 @@ class Settings(BaseSettings):
     request_seconds: float = Field(
         default=10.0, gt=0, le=600, description="A request's deadline, all its statements together (503 beyond)."
     )
+    max_connections: int = Field(
+        default=2_000, ge=10, le=100_000, description="Client connections open at once; see docs/operations.md."
+    )
+    drain_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        le=600,
+        description="After SIGTERM, how long new requests are served while `/healthz/ready` answers 503.",
+    )
+    grace_seconds: float = Field(
+        default=10.0, ge=1, le=600, description="After that, how long requests that have begun may take."
+    )
     pool_size: int = Field(
         default=5,
         ge=1,

@@ -15,7 +15,6 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCy
 
 from app.errors import AppError
 from app.http import problems
-from app.http.head import request_id_of
 
 RawHeaders = list[tuple[bytes, bytes]]
 
@@ -90,13 +89,13 @@ def _write_whole(cycle: RequestResponseCycle, response: Response, headers: RawHe
     cycle.on_response()
 
 
-def refusal(error: AppError, default_headers: RawHeaders) -> bytes:
+def refusal(error: AppError, default_headers: RawHeaders, request_id: str) -> bytes:
     """The whole response to what is no request, for the server to write before it closes the connection.
 
     Args:
         default_headers: those that the server adds to every response.
+        request_id: the caller's, or a new one.
     """
-    request_id = request_id_of({"headers": []})
     response = problems.render(error, instance="", request_id=request_id)
     headers = [*default_headers, *complete_headers(response.raw_headers, request_id), CLOSE]
     return b"".join((STATUS_LINE[error.status], *(b"%b: %b\r\n" % pair for pair in headers), b"\r\n", response.body))

@@ -1,106 +1,192 @@
 """The HTTP protocol: uvicorn's, with bounds and a stricter reading of requests."""
 
 import asyncio
-from typing import NoReturn
+import logging
+from typing import Any, NoReturn
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from app.errors import BadRequest
-from app.http import problems
+from app.errors import AppError, BadRequest, TransferCodingUnsupported, Unavailable
+from app.http.delivery import refusal
+from app.http.head import request_id_of
+from app.server.connections import WRITE_BUFFER, Connections
 
-_TOO_LARGE = "The headers are too large."
+_FIELD_OVERHEAD = 32
+_QUEUED_BYTES = 4_096
+_log = logging.getLogger("fa.http")
 
 
 class _Refused(Exception):
-    """A request that must not be served; its text is what the caller is told."""
+    """Stops the parser at a request that must not be served."""
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol with a deadline and a bound for a request's headers, and stricter about them.
+    """uvicorn's HTTP protocol with deadlines and bounds, and stricter about requests.
 
-    uvicorn waits for headers for ever and keeps whatever comes. Here a connection that shows no complete headers in
-    time is closed, whether it is new, slow, or sends after its last answer what never becomes a request. And uvicorn
-    serves requests of versions it does not speak, and of no host or of two.
+    uvicorn waits for headers for ever, keeps whatever comes, and waits for ever until a client takes its response. It
+    serves requests of versions it does not speak, and of no host or of two; and it takes the trailers of a chunked
+    body for headers.
+
+    Args:
+        registry: every connection of the server, with its bounds.
     """
-
-    header_seconds = 10.0
-    header_bytes = 65_536
 
     _deadline: asyncio.TimerHandle | None = None
     _before: RequestResponseCycle | None = None
     _in_headers = False
     _in_body = False
-    _header_size = 0
+    _has_seen_body = False
+    _unreported = 0
     _parsed_size = 0
-    _reason = ""
+    _error: AppError | None = None
+    _is_counted = False
+
+    def __init__(self, *args: Any, registry: Connections, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.registry = registry
+        self.limits = registry.limits
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._start_deadline()
+        transport.set_write_buffer_limits(high=WRITE_BUFFER)
+        if self.registry.add(self):
+            self._start_deadline()
+        else:
+            self.shed()
 
     def data_received(self, data: bytes) -> None:
-        waited = self._in_headers
+        was_in_headers, was_in_body = self._in_headers, self._in_body
+        self._has_seen_body = False
         super().data_received(data)
         if self.transport.is_closing():
             return
-        if self._in_headers and waited:
-            # A header is parsed when it is whole; this bounds one that has no end.
-            self._header_size += len(data)
-            if self._header_size > self.header_bytes:
-                self._refuse(_TOO_LARGE)
+        if (was_in_headers and self._in_headers) or (was_in_body and self._in_body and not self._has_seen_body):
+            # The parser reports a header or a trailer when it is whole; this bounds one that has no end.
+            self._unreported += len(data)
+            if self._unreported > self.limits.header_bytes:
+                self._refuse(_too_large())
                 return
-        if self._deadline is None and (self._in_headers or self.cycle is None or self.cycle.response_complete):
+        is_answered = self.cycle is None or self.cycle.response_complete
+        if self._in_headers or self._in_body or self.cycle is None:
+            self.registry.mark_receiving(self)
+        elif not is_answered:
+            self.registry.mark_busy(self)
+        elif was_in_body:
+            # The rest of a body that had its answer before.
+            self._end_deadline()
+            self.registry.mark_idle(self)
+            return
+        if self._deadline is None and (self._in_headers or is_answered):
             self._start_deadline()
+        self._count_received()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_headers = True
-        self._header_size = self._parsed_size = 0
+        self._unreported = self._parsed_size = 0
 
     def on_url(self, url: bytes) -> None:
         super().on_url(url)
         self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        self._count(len(name) + len(value) + len(": \r\n"))
+        self._count(len(name) + len(value) + _FIELD_OVERHEAD)
+        # A trailer comes after the body, when the request was let in by its headers. It is not one of them.
+        if not self._in_body:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         self._in_headers = False
         self._before = self.cycle
         self._end_deadline()
-        version = self.parser.get_http_version()
-        if version not in {"1.0", "1.1"}:
-            self._fail("HTTP/1.1 and HTTP/1.0 are spoken here.")
-        hosts = sum(name == b"host" for name, _ in self.headers)
-        if hosts > 1 or (hosts == 0 and version == "1.1"):
-            self._fail("A request names one Host.")
+        self._check_head()
         super().on_headers_complete()
         self._in_body = True
+        if self.registry.is_draining:
+            self.scope["state"]["draining"] = True
+            self.cycle.keep_alive = False
+
+    def on_body(self, body: bytes) -> None:
+        super().on_body(body)
+        self._has_seen_body = True
+        self._unreported = 0
 
     def on_message_complete(self) -> None:
         self._in_body = False
         super().on_message_complete()
 
-    def _count(self, size: int) -> None:
-        self._parsed_size += size
-        if self._parsed_size > self.header_bytes:
-            self._fail(_TOO_LARGE)
-
-    def _fail(self, reason: str) -> NoReturn:
-        # The parser stops at whatever its callbacks raise, and calls it a request that is not valid.
-        self._reason = reason
-        raise _Refused(reason)
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self._in_body and self._deadline is None:
+            # The answer did not wait for the body, whose rest is read and dropped, but not for ever.
+            self._start_deadline()
+        if self.cycle.response_complete and not (self._in_headers or self._in_body):
+            self.registry.mark_idle(self)
+        if self._is_counted:
+            self._count_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._end_deadline()
+        self.registry.discard(self)
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
         """Answer a request that cannot be parsed or must not be served, in the one shape of failures."""
-        self._refuse(self._reason or msg)
+        self._refuse(self._error or BadRequest(msg))
 
-    def _refuse(self, detail: str) -> None:
+    def begin_drain(self) -> None:
+        """Let the answer to the last request that has arrived be the last one on this connection."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+
+    def received_bytes(self) -> int:
+        """Count the bytes of requests that the application has not read."""
+        size = len(self.pipeline) * _QUEUED_BYTES
+        if self._in_headers:
+            size += max(self._unreported, self._parsed_size)
+        if self._in_body:
+            size += self._parsed_size + self._unreported + len(self.cycle.body)
+        return size
+
+    def shed(self) -> None:
+        """Refuse the request that is arriving, and close."""
+        self._refuse(Unavailable("The service holds as many connections as it can."))
+
+    def _check_head(self) -> None:
+        version = self.parser.get_http_version()
+        if version not in {"1.0", "1.1"}:
+            self._fail(BadRequest("HTTP/1.1 and HTTP/1.0 are spoken here."))
+        hosts = 0
+        for name, value in self.headers:
+            if name == b"host":
+                hosts += 1
+            elif name == b"transfer-encoding":
+                if version == "1.0":
+                    self._fail(BadRequest("HTTP/1.0 has no transfer coding."))
+                if value.lower() != b"chunked":
+                    self._fail(TransferCodingUnsupported())
+        if hosts > 1 or (hosts == 0 and version == "1.1"):
+            self._fail(BadRequest("A request names one Host."))
+        if len(self.pipeline) >= self.limits.pipelined:
+            self._fail(Unavailable("Too many requests wait on this connection."))
+
+    def _count(self, size: int) -> None:
+        self._parsed_size += size
+        if self._parsed_size > self.limits.header_bytes:
+            self._fail(_too_large())
+
+    def _count_received(self) -> None:
+        size = self.received_bytes() if self._in_headers or self._in_body or self.pipeline else 0
+        if size or self._is_counted:
+            self._is_counted = size > 0
+            self.registry.set_received(self, size)
+
+    def _fail(self, error: AppError) -> NoReturn:
+        # The parser stops at whatever its callbacks raise, and calls it a request that is not valid.
+        self._error = error
+        raise _Refused
+
+    def _refuse(self, error: AppError) -> None:
         if self._in_body and self.pipeline and self._before is not None:
             # The request with the bad body waits behind another and has not begun: as if it had not come.
             self.pipeline.popleft()
@@ -110,17 +196,32 @@ class Protocol(HttpToolsProtocol):
             # is answered, and the connection then closed.
             self.cycle.keep_alive = False
             return
-        answer = problems.render(BadRequest(detail), instance="", request_id="")
-        headers = [*self.server_state.default_headers, *answer.raw_headers, (b"connection", b"close")]
-        lines = [b"HTTP/1.1 400 Bad Request", *(name + b": " + value for name, value in headers), b"", b""]
-        self.transport.write(b"\r\n".join(lines) + bytes(answer.body))
+        if self._in_body:
+            if self.cycle.response_started:
+                self.transport.close()
+                return
+            # What the application answers now would come after this refusal.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        request_id = self._request_id()
+        _log.info("refused with %d: %s", error.status, error.detail, extra={"request_id": request_id})
+        self.transport.write(refusal(error, self.server_state.default_headers, request_id))
         self.transport.close()
+
+    def _request_id(self) -> str:
+        """Return the id that the refused request brought, or a new one."""
+        has_begun = self._in_headers or self._in_body or self._error is not None
+        return request_id_of({"headers": self.headers if has_begun else []})
 
     def _start_deadline(self) -> None:
         # `shutdown` closes the connection, or lets a running request finish and closes it then.
-        self._deadline = self.loop.call_later(self.header_seconds, self.shutdown)
+        self._deadline = self.loop.call_later(self.limits.header_seconds, self.shutdown)
 
     def _end_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+
+def _too_large() -> AppError:
+    return BadRequest("The headers are too large.")

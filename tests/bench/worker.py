@@ -5,16 +5,14 @@ as the service is. `routes` is the service with so many more routes registered b
 """
 
 import sys
-from socket import socket
 from typing import Any
 
-import uvicorn
 from fastapi import APIRouter, FastAPI, Response
 from starlette.types import Receive, Scope, Send
 
 from app import log, main
-from app.server.listening import address_of, listen
-from app.server.run import server_config
+from app.server.listening import address_of, bind
+from app.server.web_server import create_server
 from app.settings import load_settings
 
 
@@ -63,21 +61,16 @@ def with_more_routes(count: int) -> Any:
     return main.create_app(settings)
 
 
-class _Server(uvicorn.Server):
-    address = ""
-
-    async def startup(self, sockets: list[socket] | None = None) -> None:
-        await super().startup(sockets)
-        sys.stderr.write(f"{self.address}\n")
-        sys.stderr.flush()
+def _say(address: str) -> None:
+    sys.stderr.write(f"{address}\n")
+    sys.stderr.flush()
 
 
 def run(app: Any) -> None:
     """Serve until ended."""
-    with listen("127.0.0.1", 0) as listener:
-        server = _Server(server_config(app))
-        server.address = address_of(listener)
-        server.run([listener])
+    with bind("127.0.0.1", 0) as listener:
+        address = address_of(listener)
+        create_server(app, announce=lambda: _say(address)).run([listener])
 
 
 if __name__ == "__main__":

@@ -56,6 +56,8 @@ REFUSED = {
     "length with an underscore": post(b"Content-Length: 2_0\r\n", b"{}"),
     "length beyond 64 bits": post(b"Content-Length: 18446744073709551618\r\n", b"{}"),
     "no length but its name": post(b"Content-Length:\r\n", b"{}"),
+    "a coding before chunked": post(b"Transfer-Encoding: gzip, chunked\r\n", b"0\r\n\r\n"),
+    "chunks in HTTP/1.0": post(CHUNKED, b"2\r\n{}\r\n0\r\n\r\n").replace(b" HTTP/1.1", b" HTTP/1.0", 1),
     "another coding": post(b"Transfer-Encoding: gzip\r\n", b"0\r\n\r\n"),
     "chunked and then another": post(b"Transfer-Encoding: chunked, identity\r\n", b"0\r\n\r\n"),
     "nearly chunked": post(b"Transfer-Encoding: xchunked\r\n", b"0\r\n\r\n"),

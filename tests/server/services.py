@@ -110,7 +110,7 @@ def serving(data_dir: Path, **settings: str | Path) -> Iterator[Service]:
             process = subprocess.Popen(  # noqa: S603 - our own command
                 command("serve", "--port", "0"),
                 cwd=CHECKOUT,
-                env=environment(FA_DATA_DIR=data_dir, **settings),
+                env=environment(**{"FA_DATA_DIR": data_dir, "FA_DRAIN_SECONDS": "0", **settings}),
                 stdout=stdout,
                 stderr=stderr,
                 start_new_session=True,

@@ -7,18 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import uvicorn
 
-from app.server.listening import listen
-from app.server.protocol import Protocol
-from app.server.run import server_config
+from app.server.connections import Limits
+from app.server.listening import bind
+from app.server.web_server import create_server
 
 DEADLINE = 0.4
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-
-
-class Brief(Protocol):
-    header_seconds = DEADLINE
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
@@ -39,14 +34,16 @@ async def echo(scope: Any, receive: Any, send: Any) -> None:
 
 @pytest.fixture(scope="module")
 def port() -> Iterator[int]:
-    server = uvicorn.Server(server_config(echo, protocol=Brief))
-    listener = listen("127.0.0.1", 0)
+    listening = threading.Event()
+    server = create_server(echo, limits=Limits(header_seconds=DEADLINE), announce=listening.set)
+    listener = bind("127.0.0.1", 0)
     number: int = listener.getsockname()[1]
     thread = threading.Thread(target=server.run, args=([listener],))
     thread.start()
+    assert listening.wait(60)
     yield number
     server.should_exit = True
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
 
 

@@ -1,0 +1,135 @@
+"""The web server: uvicorn's, with a drain before it stops."""
+
+import asyncio
+import logging
+import math
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import uvicorn
+
+from app.server.connections import Connections, Limits
+from app.server.listening import cannot_listen
+from app.server.protocol import Protocol
+
+KEEP_ALIVE_SECONDS = 75  # longer than the idle time of the usual proxies, which then close first
+_TICK_SECONDS = 0.1
+_MOMENT = 1.0
+
+
+@dataclass(frozen=True)
+class Stopping:
+    """How the server stops.
+
+    Args:
+        drain_seconds: how long it takes new requests while it says that it is not ready.
+        grace_seconds: how long after that it waits for requests that have begun.
+    """
+
+    drain_seconds: float = 0.0
+    grace_seconds: float = 10.0
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which says when it takes requests, drains before it stops, and bounds its connections.
+
+    Args:
+        config: uvicorn's own settings.
+        registry: the connections, which the protocol fills.
+        stopping: how long stopping may take.
+        announce: called once, when the port is open.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, registry: Connections, stopping: Stopping, announce: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._registry = registry
+        self._drain_seconds = stopping.drain_seconds
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the port, as the last step of the start."""
+        try:
+            await super().startup(sockets)
+        except OSError as refused:
+            await self.lifespan.shutdown()
+            host, port = sockets[0].getsockname()[:2] if sockets else (self.config.host, self.config.port)
+            raise cannot_listen(host, port, refused) from None
+        self._announce()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to drain; at the second signal, end at once."""
+        self.force_exit = self.should_exit
+        self._registry.is_draining = True
+        if sig == signal.SIGINT:
+            # A person at a terminal waits for the end; a proxy is stopped with SIGTERM.
+            self._drain_seconds = 0.0
+        super().handle_exit(sig, frame)
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look after the connections once a second."""
+        if counter % round(1 / _TICK_SECONDS) == 0:
+            self._registry.check_unsent()
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Drain, close the port, let the requests that have begun finish, and end."""
+        self._registry.is_draining = True
+        await self._drain()
+        for server in self.servers:
+            server.close()
+        await self._close_idle()
+        await super().shutdown(sockets)
+
+    async def _drain(self) -> None:
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, Protocol):
+                connection.begin_drain()
+        end, ticks = time.monotonic() + self._drain_seconds, 0
+        while not self.force_exit and time.monotonic() < end and self._registry.was_used_within(self._drain_seconds):
+            await self.on_tick(ticks)
+            ticks += 1
+            await asyncio.sleep(_TICK_SECONDS)
+
+    async def _close_idle(self) -> None:
+        # A request may be on its way on a connection that was used just now. It is waited for, and answered.
+        moment = min(_MOMENT, self._drain_seconds)
+        for _ in range(round(2 * moment / _TICK_SECONDS) + 1):
+            if self.force_exit or not self._registry.close_waiting(moment):
+                return
+            await asyncio.sleep(_TICK_SECONDS)
+
+
+def create_server(
+    app: Any,
+    *,
+    limits: Limits | None = None,
+    stopping: Stopping | None = None,
+    announce: Callable[[], None] = lambda: None,
+) -> Server:
+    """Make a server for an app, with our protocol and our logs."""
+    registry = Connections(limits or Limits())
+    stopping = stopping or Stopping()
+    config = uvicorn.Config(
+        app,
+        http=partial(Protocol, registry=registry),  # type: ignore[arg-type]  # it is called, never looked into
+        ws="none",
+        loop="uvloop",
+        lifespan="on",
+        interface="asgi3",
+        log_config=None,
+        log_level=logging.WARNING,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=math.ceil(stopping.grace_seconds),
+    )
+    return Server(config, registry, stopping, announce)
