@@ -36,6 +36,7 @@ class Protocol(HttpToolsProtocol):
     _in_headers = False
     _in_body = False
     _has_seen_body = False
+    _begun_with = 0
     _unreported = 0
     _parsed_size = 0
     _error: AppError | None = None
@@ -60,6 +61,7 @@ class Protocol(HttpToolsProtocol):
         super().data_received(data)
         if self.transport.is_closing():
             return
+        self._begun_with = 0 if was_in_headers or was_in_body else len(data)
         if (was_in_headers and self._in_headers) or (was_in_body and self._in_body and not self._has_seen_body):
             # The parser reports a header or a trailer when it is whole; this bounds one that has no end.
             self._unreported += len(data)
@@ -143,9 +145,12 @@ class Protocol(HttpToolsProtocol):
         """Count the bytes of requests that the application has not read."""
         size = len(self.pipeline) * _QUEUED_BYTES
         if self._in_headers:
-            size += max(self._unreported, self._parsed_size)
+            size += max(self._parsed_size, self._begun_with) + self._unreported
         if self._in_body:
-            size += self._parsed_size + self._unreported + len(self.cycle.body)
+            size += self._parsed_size + self._unreported
+            if self.cycle.body or not self._has_seen_body:
+                # Not only the body: the parser keeps a trailer until it is whole.
+                size += max(len(self.cycle.body), self._begun_with)
         return size
 
     def shed(self) -> None:

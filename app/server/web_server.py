@@ -50,7 +50,7 @@ class Server(uvicorn.Server):
         self, config: uvicorn.Config, registry: Connections, stopping: Stopping, announce: Callable[[], None]
     ) -> None:
         super().__init__(config)
-        self._registry = registry
+        self.registry = registry
         self._drain_seconds = stopping.drain_seconds
         self._announce = announce
 
@@ -67,7 +67,7 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to drain; at the second signal, end at once."""
         self.force_exit = self.should_exit
-        self._registry.is_draining = True
+        self.registry.is_draining = True
         if sig == signal.SIGINT:
             # A person at a terminal waits for the end; a proxy is stopped with SIGTERM.
             self._drain_seconds = 0.0
@@ -76,12 +76,12 @@ class Server(uvicorn.Server):
     async def on_tick(self, counter: int) -> bool:
         """Look after the connections once a second."""
         if counter % round(1 / _TICK_SECONDS) == 0:
-            self._registry.check_unsent()
+            self.registry.check_unsent()
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, close the port, let the requests that have begun finish, and end."""
-        self._registry.is_draining = True
+        self.registry.is_draining = True
         await self._drain()
         for server in self.servers:
             server.close()
@@ -93,7 +93,7 @@ class Server(uvicorn.Server):
             if isinstance(connection, Protocol):
                 connection.begin_drain()
         end, ticks = time.monotonic() + self._drain_seconds, 0
-        while not self.force_exit and time.monotonic() < end and self._registry.was_used_within(self._drain_seconds):
+        while not self.force_exit and time.monotonic() < end and self.registry.was_used_within(self._drain_seconds):
             await self.on_tick(ticks)
             ticks += 1
             await asyncio.sleep(_TICK_SECONDS)
@@ -102,7 +102,7 @@ class Server(uvicorn.Server):
         # A request may be on its way on a connection that was used just now. It is waited for, and answered.
         moment = min(_MOMENT, self._drain_seconds)
         for _ in range(round(2 * moment / _TICK_SECONDS) + 1):
-            if self.force_exit or not self._registry.close_waiting(moment):
+            if self.force_exit or not self.registry.close_waiting(moment):
                 return
             await asyncio.sleep(_TICK_SECONDS)
 

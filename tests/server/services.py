@@ -102,13 +102,13 @@ def run(*arguments: str, **settings: str | Path) -> tuple[int, str, str]:
 
 
 @contextmanager
-def serving(data_dir: Path, **settings: str | Path) -> Iterator[Service]:
-    """A service on a free port, ready when the context begins and gone when it ends."""
+def serving(data_dir: Path, port: int = 0, **settings: str | Path) -> Iterator[Service]:
+    """A service on a port, by default a free one; ready when the context begins and gone when it ends."""
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
         with out.open("wb") as stdout, err.open("wb") as stderr:
             process = subprocess.Popen(  # noqa: S603 - our own command
-                command("serve", "--port", "0"),
+                command("serve", "--port", str(port)),
                 cwd=CHECKOUT,
                 env=environment(**{"FA_DATA_DIR": data_dir, "FA_DRAIN_SECONDS": "0", **settings}),
                 stdout=stdout,
