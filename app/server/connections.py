@@ -158,6 +158,11 @@ class Connections:
                 del self._unsent[connection]
                 self._abort(connection)
 
+    def abort_all(self) -> None:
+        """Cut off every client."""
+        for connection in list(self._open):
+            self._abort(connection)
+
     def _evict(self) -> bool:
         slow, idle = next(iter(self._receiving), None), next(iter(self._idle), None)
         # A connection that was opened just now is not slow yet.

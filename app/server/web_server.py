@@ -87,6 +87,9 @@ class Server(uvicorn.Server):
             server.close()
         await self._close_idle()
         await super().shutdown(sockets)
+        # The grace time is over. What is left is read by nobody, or served to nobody in time.
+        self.registry.abort_all()
+        await asyncio.sleep(0)
 
     async def _drain(self) -> None:
         for connection in list(self.server_state.connections):
