@@ -18,8 +18,9 @@ from app.errors import OperatorError
 from app.events.record import record_event
 from app.instruments.install import install_shipped
 from app.principal import Principal, Role
+from app.tree.clock import check_zone
 from app.tree.models import Organization, OrganizationKind, Tenant
-from app.tree.paths import segment
+from app.tree.places import add_place
 
 #: The sandbox's slug. Its keys are public, so it stands alone in a database.
 DEMO_SLUG = "demo"
@@ -104,13 +105,13 @@ async def begin_tenant(
         kind=root_kind,
         name=name,
         name_key=name.casefold(),
-        path=segment(root_id),
-        depth=0,
         timezone=timezone,
     )
     session.add(root)
     await session.flush()
     tx = _operators(connection, tenant.id)
+    await check_zone(tx, timezone)
+    await add_place(tx, root, None)
     await install_shipped(tx)
     record_event(tx, "tenant.created", tenant.id, organization_id=root.id)
     key_id, key = await create_key(tx, name="first admin key", grants=[(Role.ADMIN, root.id)])

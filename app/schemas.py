@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
@@ -118,16 +119,21 @@ Instant = Annotated[
 ]
 
 
+# Names that mean another thing on another machine, or that PostgreSQL reads as an abbreviation with a fixed offset.
+_AMBIGUOUS_ZONES = frozenset({"localtime", "posixrules", "Factory", "CET", "EET", "EST", "HST", "MET", "MST", "WET"})
+
+
 @cache
-def _zones() -> frozenset[str]:
+def _zones() -> Mapping[str, str]:
     # Looking them up walks the whole database on disk: some twenty milliseconds in which nothing else is served.
-    return frozenset(available_timezones())
+    return {name.casefold(): name for name in available_timezones() - _AMBIGUOUS_ZONES}
 
 
 def _known_zone(value: str) -> str:
-    if value not in _zones():
+    known = _zones().get(value.casefold())
+    if known is None:
         raise PydanticCustomError("unknown_timezone", "This is not a time zone of the IANA database")
-    return value
+    return known
 
 
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]

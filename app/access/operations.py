@@ -25,12 +25,14 @@ class Access:
         seat: the holder of a seat's token may too, for that seat's assessment only.
         anyone: any valid credential may; nothing of an organization is touched.
         public: no credential is needed.
+        linked: an integrator may only within what an admin linked to an external source.
     """
 
     roles: frozenset[Role] = frozenset()
     seat: bool = False
     anyone: bool = False
     public: bool = False
+    linked: bool = False
 
     def published(self) -> list[str]:
         """The form of ``x-required-role``: any one of these is enough."""
@@ -45,25 +47,28 @@ _PUBLIC = Access(public=True)
 _ANYONE = Access(anyone=True)
 _READ = Access(READERS)
 _READ_OR_SEAT = Access(READERS, seat=True)
+# An integrator only where an admin linked organizations to an external source: see `app.organizations.integrators`.
+_LINKED = Access(_FEED, linked=True)
 
 OPERATIONS: Final[dict[str, Access]] = {
     "getLiveness": _PUBLIC,
     "getReadyState": _PUBLIC,
     "getMe": _ANYONE,
     "listOrganizations": _READ,
-    "createOrganization": Access(_ADMIN),
+    "createOrganization": _LINKED,
     "getOrganization": _READ,
-    "updateOrganization": Access(_FEED),
+    "updateOrganization": _LINKED,
     "deleteOrganization": Access(_ADMIN),
     "transitionOrganization": Access(_ADMIN),
     "listOrganizationDescendants": _READ,
-    "moveOrganization": Access(_ADMIN),
+    "moveOrganization": _LINKED,
     "listOrganizationMoves": _READ,
-    "upsertOrganization": Access(_FEED),
+    "upsertOrganization": _LINKED,
     "listPrograms": _READ,
     "createProgram": Access(_PLAN),
     "getProgram": _READ,
     "updateProgram": Access(_PLAN),
+    "handOverProgram": Access(_PLAN),
     "deleteProgram": Access(_PLAN),
     "listImplementations": _READ,
     "createImplementation": Access(_SET_UP),

@@ -11,14 +11,14 @@ from app.action_items.errors import InactiveOwner, UnknownOwner, at
 from app.db.statement import Read, Row
 from app.db.transaction import Tx
 from app.errors import NotFound
-from app.organizations.service import OrganizationArchived
 from app.people.models import Person
+from app.tree.archived import check_archived_by
 from app.tree.models import Organization
 
 _TENANT = bindparam("tenant_id", type_=Uuid())
 _HOME = aliased(Organization)
 _OWNER = (
-    select(col(Person.active), col(_HOME.path))
+    select(col(Person.active), col(_HOME.path).label("path"))
     .join(
         _HOME,
         and_(col(_HOME.tenant_id) == col(Person.tenant_id), col(_HOME.id) == col(Person.organization_id)),
@@ -30,8 +30,8 @@ _OWNER = (
 _PLACE = Read(
     select(
         col(Organization.path),
-        col(Organization.timezone),
-        col(Organization.archived_at),
+        col(Organization.effective_timezone).label("timezone"),
+        col(Organization.archived_by_id),
         _OWNER.c.active.label("owner_active"),
         _OWNER.c.path.label("owner_path"),
     )
@@ -55,8 +55,7 @@ async def lock_organization_and_owner(tx: Tx, organization_id: UUID, owner_id: U
     if place is None:
         raise NotFound
     require(tx.principal, "createActionItem", place["path"])
-    if place["archived_at"] is not None:
-        raise OrganizationArchived
+    check_archived_by(place["archived_by_id"], "createActionItem")
     if owner_id is not None:
         if place["owner_path"] is None or not tx.principal.reads(place["owner_path"]):
             raise at(UnknownOwner, "owner_id")

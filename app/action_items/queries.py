@@ -3,7 +3,6 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import (
     Date,
@@ -13,7 +12,6 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
-    cast,
     false,
     func,
     literal_column,
@@ -34,6 +32,7 @@ from app.db.sql_json import render, render_after
 from app.db.statement import Read, Reader, Row
 from app.errors import NotFound
 from app.principal import Principal
+from app.tree.clock import day_in, sql_day_in
 from app.tree.models import Organization
 from app.tree.paths import below_any, lives_within, organization_scope
 
@@ -52,7 +51,7 @@ _BY_ID = Read(
     select(
         *(getattr(ActionItem, name) for name in ActionItemRead.model_fields if name not in _COMPUTED),
         col(Organization.path),
-        col(Organization.timezone),
+        col(Organization.effective_timezone).label("timezone"),
     )
     .join(Organization, _AT_HOME)
     .where(_OF_TENANT, _OF_ID)
@@ -73,7 +72,7 @@ _OVERDUE = and_(
     _UNSETTLED,
     or_(
         col(ActionItem.due_sort) < bindparam("earliest_today", type_=Date()),
-        col(ActionItem.due_sort) < _of_home(cast(func.timezone(col(Organization.timezone), _NOW), Date)),
+        col(ActionItem.due_sort) < _of_home(sql_day_in(col(Organization.effective_timezone), _NOW)),
     ),
 )
 
@@ -166,7 +165,7 @@ def present(principal: Principal, row: Row, now: datetime, as_of: date | None = 
     Args:
         as_of: the day on which ``overdue`` is told; None: today, where the item's organization is.
     """
-    today = as_of or now.astimezone(ZoneInfo(row["timezone"])).date()
+    today = as_of or day_in(row["timezone"], now)
     unsettled = row["status"] not in SETTLED
     movable = may(principal, _MOVE, row["path"])
     fields = {

@@ -43,8 +43,8 @@ from app.http.problems import problems
 from app.http.responses import tagged
 from app.http.write import write
 from app.organizations.queries import visible_paths
-from app.organizations.service import OrganizationArchived
 from app.schemas import Day, Page
+from app.tree.archived import OrganizationArchived
 
 router = APIRouter(prefix="/v1/action-items", tags=["action items"])
 AsOf = Annotated[

@@ -11,6 +11,9 @@ from app.assessments.lifecycle import ENDED
 from app.assessments.models import Assessment
 from app.db.transaction import Tx
 from app.errors import Frozen, NotFound
+from app.programs.models import Implementation
+from app.tree.archived import check_archived, check_ended
+from app.tree.clock import zone_of
 from app.tree.models import Organization
 
 
@@ -24,7 +27,7 @@ class Held:
     @property
     def timezone(self) -> ZoneInfo:
         """Where "today" is decided."""
-        return ZoneInfo(self.organization.timezone)
+        return zone_of(self.organization.effective_timezone)
 
 
 async def lock_assessment(tx: Tx, assessment_id: UUID, operation: str, *, lock: str = "share") -> Held:
@@ -54,6 +57,21 @@ async def lock_assessment(tx: Tx, assessment_id: UUID, operation: str, *, lock: 
     held = Held(*found)
     require_for_assessment(tx.principal, operation, held.organization.path, assessment_id)
     return held
+
+
+async def check_takes(tx: Tx, held: Held, operation: str) -> None:
+    """Refuse what the assessment's organization or its implementation does not allow: see `app.tree.archived`.
+
+    Raises:
+        OrganizationArchived: the organization, or one above it, is archived.
+        ImplementationEnded: the implementation has ended.
+    """
+    check_archived(held.organization, operation)
+    # FOR SHARE: it neither ends nor is resumed before the commit.
+    query = select(Implementation.ended_at).where(
+        col(Implementation.tenant_id) == tx.tenant_id, col(Implementation.id) == held.assessment.implementation_id
+    )
+    check_ended(await tx.session.scalar(query.with_for_update(read=True)), operation)
 
 
 def ensure_open(assessment: Assessment) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from app.assessments.errors import NotFinal, RevisionExists
-from app.assessments.locking import lock_assessment
+from app.assessments.locking import check_takes, lock_assessment
 from app.assessments.models import (
     AdministrationRecord,
     Assessment,
@@ -39,12 +39,14 @@ async def revise(tx: Tx, assessment_id: UUID, body: RevisionCreate) -> UUID:
     Raises:
         NotFound, Forbidden: as everywhere.
         NotFinal: the assessment is not final.
+        OrganizationArchived, ImplementationEnded: nothing new is taken there.
         RevisionExists: it has a revision that is not void.
     """
     held = await lock_assessment(tx, assessment_id, "reviseAssessment", lock="update")
     corrected = held.assessment
     if corrected.state is not AssessmentState.FINAL:
         raise NotFinal
+    await check_takes(tx, held, "reviseAssessment")
     if await _has_revision(tx, corrected):
         raise RevisionExists
     revision = Assessment(

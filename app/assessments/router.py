@@ -39,8 +39,8 @@ from app.http.problems import problems
 from app.http.responses import show_rendered
 from app.http.write import write, write_and_read
 from app.organizations.queries import visible_paths
-from app.organizations.service import OrganizationArchived
 from app.schemas import Page
+from app.tree.archived import ImplementationEnded, OrganizationArchived
 
 router = APIRouter(prefix="/v1/assessments", tags=["assessments"])
 
@@ -56,7 +56,9 @@ async def list_assessments(context: ContextDep, query: Annotated[AssessmentQuery
     "",
     status_code=201,
     response_model=AssessmentRead,
-    responses=problems(OrganizationArchived, UnknownReference, ConfidentialUnavailable, WindowReversed),
+    responses=problems(
+        OrganizationArchived, ImplementationEnded, UnknownReference, ConfidentialUnavailable, WindowReversed
+    ),
 )
 async def create_assessment(context: ContextDep, body: AssessmentCreate) -> Response:
     """Create an assessment, as a draft."""
@@ -96,7 +98,7 @@ async def delete_assessment(context: ContextDep, assessment_id: UUID) -> Respons
     "/{assessment_id}/revisions",
     status_code=201,
     response_model=AssessmentRead,
-    responses=problems(NotFinal, RevisionExists),
+    responses=problems(NotFinal, RevisionExists, OrganizationArchived, ImplementationEnded),
     openapi_extra={"x-created-in": "/v1/assessments"},
 )
 async def revise_assessment(context: ContextDep, assessment_id: UUID, body: RevisionCreate) -> Response:
@@ -120,6 +122,7 @@ async def list_assessment_history(
         InvalidTransition,
         ReasonRequired,
         OrganizationArchived,
+        ImplementationEnded,
         InsufficientCoverage,
         AdministrationMissing,
         UnscoredPractice,

@@ -113,7 +113,7 @@ _SCORED = Read(
         col(Assessment.instrument_version_id),
         col(Assessment.scoring_profile_id),
         col(Organization.path),
-        col(Organization.timezone),
+        col(Organization.effective_timezone).label("timezone"),
         _SEATS.c.ids,
         _SEATS.c.perspectives,
         _VOTES.c.practices,

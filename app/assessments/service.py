@@ -15,7 +15,7 @@ from app.assessments.errors import (
     WindowReversed,
 )
 from app.assessments.lifecycle import TRANSITIONS, needs_reason
-from app.assessments.locking import Held, ensure_open, lock_assessment
+from app.assessments.locking import Held, check_takes, ensure_open, lock_assessment
 from app.assessments.models import Assessment, AssessmentChange, AssessmentState, Participant, PracticeRating
 from app.assessments.reference_data import find_instrument, find_profile, instrument_of, profile_of
 from app.assessments.schemas import (
@@ -27,8 +27,8 @@ from app.assessments.schemas import (
 from app.db.transaction import Tx
 from app.errors import FieldError, InvalidTransition, NotFound, ReasonRequired
 from app.events.record import record_event
-from app.organizations.service import ensure_active
 from app.programs.models import Implementation
+from app.tree.archived import check_archived, check_ended
 
 _FROZEN_AT_OPENING = frozenset({"instrument_version_id", "scoring_profile_id", "stage"})
 _EVENTS = {
@@ -47,7 +47,7 @@ async def create(tx: Tx, body: AssessmentCreate) -> UUID:
         Forbidden: the caller may not assess there.
         ConfidentialUnavailable: that mode is not offered yet.
         WindowReversed: it would close before it opens.
-        OrganizationArchived: the organization takes nothing new.
+        OrganizationArchived, ImplementationEnded: nothing new is taken there.
     """
     if body.mode is AskedMode.CONFIDENTIAL:
         raise ConfidentialUnavailable("Use the mode 'open'.")
@@ -57,7 +57,8 @@ async def create(tx: Tx, body: AssessmentCreate) -> UUID:
         organization = await organization_for(tx, implementation.organization_id, "createAssessment")
     except NotFound:
         raise _unknown("implementation_id") from None
-    ensure_active(organization)
+    check_archived(organization, "createAssessment")
+    check_ended(implementation.ended_at, "createAssessment")
     made = Assessment(
         tenant_id=tx.tenant_id,
         created_at=tx.now,
@@ -167,13 +168,14 @@ async def move(tx: Tx, held: Held, to: AssessmentState, reason: str | None) -> N
     """Make a checked move, with what it freezes or reveals.
 
     Raises:
-        OrganizationArchived: an archived organization's draft cannot be opened.
+        OrganizationArchived, ImplementationEnded: nothing can be opened there.
     """
     assessment = held.assessment
     before = assessment.state
     if before is AssessmentState.DRAFT and to is AssessmentState.COLLECTING:
         await _open(tx, held)
     elif before is AssessmentState.CONSENSUS and to is AssessmentState.COLLECTING:
+        await check_takes(tx, held, "transitionAssessment: reopen")
         assessment.round += 1
         assessment.closes_at = None
     elif to is AssessmentState.CONSENSUS:
@@ -195,7 +197,7 @@ async def move(tx: Tx, held: Held, to: AssessmentState, reason: str | None) -> N
 
 
 async def _open(tx: Tx, held: Held) -> None:
-    ensure_active(held.organization)
+    await check_takes(tx, held, "transitionAssessment: open")
     assessment = held.assessment
     if assessment.stage is None:
         assessment.stage = (await _implementation(tx, assessment.implementation_id)).stage

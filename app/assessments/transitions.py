@@ -36,7 +36,7 @@ async def transition(tx: Tx, assessment_id: UUID, body: AssessmentTransition) ->
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         InvalidTransition: the state does not lead there.
         ReasonRequired: the move must say why.
-        OrganizationArchived: an archived organization's draft cannot be opened.
+        OrganizationArchived, ImplementationEnded: nothing can be opened or reopened there.
         NotFinalizable: one of its kinds, for the first of what stands in the way of the final state; all of it is
             in ``errors``.
     """

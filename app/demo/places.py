@@ -53,7 +53,7 @@ def _organization(told: OrganizationTold, number: int) -> Iterator[Scene]:
             timezone=told.timezone,
             external_ids=[ExternalId(source="hr", external_id=told.hr)] if told.hr else [],
         )
-        return (await organizations.create(tx, body)).id
+        return await organizations.create(tx, body)
 
     made = ("organizations", told.key)
     yield Scene(f"organization/{told.key}", ago(FOUNDED, "15:00", 2 * number), Role.ADMIN, create, made)
@@ -110,7 +110,7 @@ def _program(told: ProgramTold, number: int) -> Scene:
             description=told.description,
             website=told.website,
         )
-        return (await programs.create_program(tx, body)).id
+        return await programs.create_program(tx, body)
 
     return Scene(f"program/{told.key}", ago(598, "15:00", 10 * number), Role.MANAGER, create, ("programs", told.key))
 
@@ -122,7 +122,7 @@ def _implementation(told: ImplementationTold) -> Iterator[Scene]:
             program_id=world.the("programs", told.program),
             stage=told.stage,
         )
-        return (await programs.create_implementation(tx, body)).id
+        return await programs.create_implementation(tx, body)
 
     made = ("implementations", told.key)
     yield Scene(f"implementation/{told.key}", ago(told.day, "15:30"), Role.MANAGER, create, made)

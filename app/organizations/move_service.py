@@ -2,77 +2,61 @@
 
 from collections.abc import Callable
 from datetime import date
-from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import CursorResult, case, func, literal, select, update
+from sqlalchemy import func, select
 from sqlmodel import col
 
 from app.access.policy import organization_for
 from app.db.ids import uuid7
 from app.db.transaction import Tx
-from app.errors import Conflict, FieldError, Invalid, NotFound
+from app.errors import FieldError, NotFound
 from app.events.record import record_event
-from app.organizations import queries
-from app.organizations.schemas import OrganizationMoveCreate, OrganizationRead
-from app.organizations.service import RootOrganization, UnknownOrganization, ensure_active, ensure_depth
-from app.tree.history import was_above
-from app.tree.models import Organization, OrganizationMove
-from app.tree.organizations import lock_tree
+from app.organizations import integrators
+from app.organizations.errors import (
+    AlreadyThere,
+    MovedOnInFuture,
+    MovedOnTooEarly,
+    OrganizationCycle,
+    RootOrganization,
+    UnknownOrganization,
+)
+from app.organizations.schemas import OrganizationMoveCreate
+from app.organizations.service import ensure_depth
+from app.tree.archived import check_archived
+from app.tree.history import tree_day, was_above
+from app.tree.models import Organization, OrganizationMove, OrganizationPlace
+from app.tree.organizations import load_organization
 from app.tree.paths import after, segment
+from app.tree.places import PlaceChange, change_places, lock_places, place_of
 
 
-class OrganizationCycle(Invalid):
-    code = "organization_cycle"
-    title = "An organization cannot come below itself"
-
-
-class AlreadyThere(Conflict):
-    code = "already_there"
-    title = "The organization belongs to this parent already"
-
-
-class MovedOnInFuture(Invalid):
-    code = "moved_on_in_future"
-    title = "The day of the move is still to come"
-
-
-class MovedOnTooEarly(Invalid):
-    code = "moved_on_too_early"
-    title = "The organization was moved again on a later day"
-
-
-class ProgramOutOfReachAfterMove(Conflict):
-    code = "program_out_of_reach_after_move"
-    title = "Organizations that would move use programs that the new place is not offered"
-
-
-async def move(
-    tx: Tx, organization_id: UUID, body: OrganizationMoveCreate, *, invalidate: Callable[[], None]
-) -> OrganizationRead:
+async def move(tx: Tx, organization_id: UUID, body: OrganizationMoveCreate, *, invalidate: Callable[[], None]) -> UUID:
     """Move an organization with everything below it.
 
     Args:
-        forget: drops what is remembered of callers' places in the tree; called once the move is committed.
+        invalidate: drops what is cached of callers' places in the tree; called after the commit.
 
     Raises:
         NotFound, Forbidden: as everywhere; the caller must be allowed at the new parent too.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         UnknownOrganization: no such parent in the caller's sight.
-        RootOrganization, OrganizationCycle, AlreadyThere, OrganizationArchived, TooDeep, MovedOnInFuture,
-            MovedOnTooEarly, ProgramOutOfReachAfterMove: see `relocate`.
+        TreeBusy: another large change of the tree is under way.
+        RootOrganization, OrganizationCycle, AlreadyThere, NotMaintained, OrganizationArchived, TooDeep,
+            MovedOnInFuture, MovedOnTooEarly: see `relocate`.
     """
-    await lock_tree(tx, lock="update")
-    organization = await organization_for(tx, organization_id, "moveOrganization", lock="update")
+    await lock_places(tx)
+    organization = await organization_for(tx, organization_id, "moveOrganization", lock=None)
     tx.expect(organization)
-    parent = await parent_for(tx, body.parent_id, "moveOrganization", pointer="/body/parent_id")
+    parent = await parent_for(tx, body.parent_id, "moveOrganization", pointer="/body/parent_id", lock=None)
     await relocate(tx, organization, parent, moved_on=body.moved_on, reason=body.reason, invalidate=invalidate)
-    return await queries.get(tx, tx.principal, organization.id)
+    return organization_id
 
 
-async def parent_for(tx: Tx, parent_id: UUID | None, operation: str, *, pointer: str) -> Organization:
-    """The parent that a body names, locked.
+async def parent_for(
+    tx: Tx, parent_id: UUID | None, operation: str, *, pointer: str, lock: str | None = "share"
+) -> Organization:
+    """The parent that a body names.
 
     Args:
         parent_id: None: what the body says names nothing.
@@ -84,10 +68,9 @@ async def parent_for(tx: Tx, parent_id: UUID | None, operation: str, *, pointer:
     try:
         if parent_id is None:
             raise NotFound
-        return await organization_for(tx, parent_id, operation)
+        return await organization_for(tx, parent_id, operation, lock=lock)
     except NotFound:
-        error = FieldError(pointer, "unknown_organization", "No such organization is in sight")
-        raise UnknownOrganization(errors=[error]) from None
+        raise _unknown(pointer) from None
 
 
 async def relocate(
@@ -98,20 +81,25 @@ async def relocate(
     moved_on: date | None,
     reason: str | None,
     invalidate: Callable[[], None],
-) -> None:
-    """Hang a locked organization, with everything below it, below a locked parent, in a tree held for moving.
+) -> Organization:
+    """Put an organization, with everything below it, below a parent; both are loaded, places are locked.
 
-    Every row of the subtree counts as changed: its depth and its place have. The loaded organization does not; read
-    it again.
+    Neither row is locked while the places change, so that others can write in the subtree. Both are locked and
+    checked again for the last steps. Only the organization itself counts as changed: what is below it has another
+    depth and perhaps another time zone, which are its place's.
+
+    Returns:
+        The organization, locked, as it is now.
 
     Raises:
         RootOrganization: the root stays.
         OrganizationCycle: the parent is the organization itself or lies below it, now or on a day since `moved_on`.
         AlreadyThere: it is the present parent.
+        NotMaintained: an integrator may not make this move.
         OrganizationArchived: the parent takes nothing new.
         TooDeep: what lies deepest would lie too deep.
         MovedOnInFuture, MovedOnTooEarly: the day is to come, or before the organization's last move.
-        ProgramOutOfReachAfterMove: a program that is used in the subtree is not offered at the new place.
+        NotFound, UnknownOrganization, PreconditionFailed: another request changed one of them meanwhile.
     """
     if organization.parent_id is None:
         raise RootOrganization
@@ -120,41 +108,78 @@ async def relocate(
         raise OrganizationCycle(errors=[error])
     if parent.id == organization.parent_id:
         raise AlreadyThere
-    ensure_active(parent)
-    ensure_depth(parent.depth + 1 + await _levels_below(tx, organization))
-    kept = await _kept_move(tx, organization, organization.parent_id, parent.id, moved_on=moved_on, reason=reason)
-    path = parent.path + segment(organization.id)
-    moved = await _rewrite(tx, organization, parent, path)
-    await _ensure_programs(tx, path)
-    tx.session.add(kept)
+    by_admin = integrators.is_admin(tx, organization) and integrators.is_admin(tx, parent)
+    if not by_admin:
+        await integrators.check_move(tx, organization, parent)
+    check_archived(parent, "moveOrganization: below it")
+    ensure_depth(parent.depth + 1 + await _deepest(tx, organization.path) - organization.depth)
+    record = await _record(tx, organization, organization.parent_id, parent.id, moved_on=moved_on, reason=reason)
+    change = await _change(tx, organization.parent_id, organization.id, parent.id)
+    moved = await change_places(tx, change)
+    organization, parent = await _lock_both(tx, organization, parent)
+    if not by_admin:
+        await integrators.check_move(tx, organization, parent)
+    ensure_depth(await _deepest(tx, change.new_path))
+    organization.parent_id = parent.id
+    tx.touch(organization)
+    tx.session.add(record)
     record_event(
         tx,
         "organization.moved",
         organization.id,
         organization_id=organization.id,
         data={
-            "from_parent_id": str(kept.from_parent_id),
-            "to_parent_id": str(kept.to_parent_id),
-            "moved_on": kept.moved_on.isoformat(),
+            "from_parent_id": str(record.from_parent_id),
+            "to_parent_id": str(record.to_parent_id),
+            "moved_on": record.moved_on.isoformat(),
             "reason": reason,
             "descendants": moved - 1,
         },
     )
     tx.after_commit.append(invalidate)
+    return organization
 
 
-def _in_subtree(path: str) -> tuple[Any, Any]:
-    return col(Organization.path) >= path, col(Organization.path) < after(path)
+async def _lock_both(tx: Tx, organization: Organization, parent: Organization) -> tuple[Organization, Organization]:
+    try:
+        parent = await load_organization(tx, parent.id)
+    except NotFound:
+        raise _unknown("/body/parent_id") from None
+    organization = await load_organization(tx, organization.id, lock="update")
+    if tx.preconditions.has_if_match:
+        tx.expect(organization)
+    return organization, parent
 
 
-async def _levels_below(tx: Tx, organization: Organization) -> int:
-    deepest = select(func.max(col(Organization.depth))).where(
-        col(Organization.tenant_id) == tx.tenant_id, *_in_subtree(organization.path)
+def _unknown(pointer: str) -> UnknownOrganization:
+    return UnknownOrganization(errors=[FieldError(pointer, "unknown_organization", "No such organization is in sight")])
+
+
+async def _change(tx: Tx, left: UUID, organization_id: UUID, joined: UUID) -> PlaceChange:
+    before, place = [await place_of(tx, one) for one in (left, organization_id)]
+    try:
+        new = await place_of(tx, joined)
+    except NotFound:
+        raise _unknown("/body/parent_id") from None
+    return PlaceChange(
+        path=place.path,
+        new_path=new.path + segment(organization_id),
+        archived=(before.archived_by_id, new.archived_by_id),
+        zone=(before.timezone_from_id, new.timezone_from_id),
     )
-    return int(await tx.session.scalar(deepest) or 0) - organization.depth
 
 
-async def _kept_move(
+async def _deepest(tx: Tx, path: str) -> int:
+    """The depth of what lies deepest in a subtree."""
+    deepest = select(func.max(col(OrganizationPlace.depth))).where(
+        col(OrganizationPlace.tenant_id) == tx.tenant_id,
+        col(OrganizationPlace.path) >= path,
+        col(OrganizationPlace.path) < after(path),
+    )
+    return int(await tx.session.scalar(deepest) or 0)
+
+
+async def _record(
     tx: Tx, organization: Organization, left: UUID, joined: UUID, *, moved_on: date | None, reason: str | None
 ) -> OrganizationMove:
     """The row of the history, its day checked."""
@@ -169,10 +194,10 @@ async def _kept_move(
             .limit(1)
         )
     ).one_or_none()
-    today, made = tx.now.astimezone(ZoneInfo(organization.timezone)).date(), uuid7()
+    today, made = await tree_day(tx, tx.tenant_id, tx.now), uuid7()
     if last is not None:
-        # The organization may have changed its time zone since, and two servers' clocks differ a little: the later
-        # move is nevertheless the later one.
+        # The root's time zone may have changed since, and two servers' clocks differ a little: the later move is
+        # nevertheless the later one.
         today, made = max(today, last.moved_on), max(made, UUID(int=last.id.int + 1))
     day = moved_on or today
     if day > today:
@@ -195,33 +220,3 @@ async def _kept_move(
         actor_id=tx.principal.id,
         actor_name=tx.principal.name,
     )
-
-
-async def _rewrite(tx: Tx, organization: Organization, parent: Organization, path: str) -> int:
-    """Give the whole subtree its new place, in one statement; how many rows that were."""
-    kept_from = len(organization.path) + 1
-    deeper = parent.depth + 1 - organization.depth
-    statement = (
-        update(Organization)
-        .where(col(Organization.tenant_id) == tx.tenant_id, *_in_subtree(organization.path))
-        .values(
-            path=literal(path) + func.substr(col(Organization.path), kept_from),
-            depth=col(Organization.depth) + deeper,
-            parent_id=case((col(Organization.id) == organization.id, parent.id), else_=col(Organization.parent_id)),
-            version=col(Organization.version) + 1,
-            updated_at=tx.now,
-        )
-        .execution_options(synchronize_session=False)
-    )
-    done: CursorResult[Any] = await tx.session.execute(statement)  # type: ignore[assignment]
-    return done.rowcount
-
-
-async def _ensure_programs(tx: Tx, path: str) -> None:
-    """Check the subtree in its new place; its rows are locked by now, so that no use of a program can be under way."""
-    cut_off = await queries.cut_off(tx, tx.tenant_id, path)
-    if cut_off:
-        raise ProgramOutOfReachAfterMove(
-            "Implementations that would move use programs of organizations that are not above the new place.",
-            implementation_ids=[str(implementation_id) for implementation_id in cut_off],
-        )

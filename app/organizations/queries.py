@@ -3,18 +3,34 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Integer, Text, Uuid, and_, bindparam, case, column, exists, func, not_, select, table
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Integer,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    literal_column,
+    select,
+    true,
+)
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from app.access.policy import allowed_below, may, require, scopes
+from app.access.policy import allowed_below, require, scopes
 from app.db.keyset import Listing
-from app.db.sql_json import json_array, json_constant, json_if, render
-from app.db.statement import Read, Reader, Row, from_json
+from app.db.sql_json import Rendered, json_array, json_constant, json_if, render
+from app.db.statement import Read, Reader, Row
+from app.db.transaction import CallerReader
 from app.errors import NotFound
 from app.organizations.schemas import ExternalId, OrganizationMoveRead, OrganizationRead, OrganizationStatus
 from app.principal import Principal
-from app.tree.models import Organization, OrganizationExternalId, OrganizationMove
-from app.tree.paths import after, below_any, is_root, ranges, within
+from app.tree.models import Organization, OrganizationExternalId, OrganizationMove, OrganizationPlace
+from app.tree.paths import below_any, in_ranges, is_root, ranges
 
 _EXTERNAL_IDS = json_array(
     OrganizationExternalId,
@@ -27,24 +43,28 @@ _EXTERNAL_IDS = json_array(
     col(OrganizationExternalId.external_id),
     within=Organization,
 )
-_MOST_NAMED = 20
 _TENANT = bindparam("tenant_id", type_=Uuid())
-_ROWS = select(
-    col(Organization.id),
-    col(Organization.version),
-    col(Organization.created_at),
-    col(Organization.updated_at),
-    col(Organization.parent_id),
-    col(Organization.kind),
-    col(Organization.name),
-    col(Organization.path),
-    col(Organization.depth),
-    col(Organization.staff_count),
-    col(Organization.timezone),
-    col(Organization.archived_at),
-    _EXTERNAL_IDS.label("external_ids"),
-).where(col(Organization.tenant_id) == _TENANT)
-_BY_ID = Read(_ROWS.where(col(Organization.id) == bindparam("id", type_=Uuid())))
+_Zone = aliased(Organization, name="zone")
+_ROWS = (
+    select(col(Organization.id), col(OrganizationPlace.path), col(OrganizationPlace.depth))
+    .select_from(Organization)
+    .join(
+        OrganizationPlace,
+        and_(
+            col(OrganizationPlace.tenant_id) == col(Organization.tenant_id),
+            col(OrganizationPlace.organization_id) == col(Organization.id),
+        ),
+    )
+    .join(
+        _Zone,
+        and_(
+            col(_Zone.tenant_id) == col(OrganizationPlace.tenant_id),
+            col(_Zone.id) == col(OrganizationPlace.timezone_from_id),
+        ),
+    )
+    .where(col(Organization.tenant_id) == _TENANT)
+)
+_GUARD = Read(_ROWS.where(col(Organization.id) == bindparam("id", type_=Uuid())))
 
 _ARCHIVED = col(Organization.archived_at).is_not(None)
 _RENDERED = render(
@@ -53,11 +73,14 @@ _RENDERED = render(
     OrganizationRead,
     col(Organization.id),
     col(Organization.version),
-    col(Organization.path),
+    col(OrganizationPlace.path),
+    depth=col(OrganizationPlace.depth),
+    effective_timezone=func.coalesce(col(_Zone.timezone), literal_column("'UTC'", Text)),
+    archived_by_id=col(OrganizationPlace.archived_by_id),
     status=case((_ARCHIVED, OrganizationStatus.ARCHIVED.value), else_=OrganizationStatus.ACTIVE.value),
     external_ids=_EXTERNAL_IDS,
     allowed_transitions=json_if(
-        and_(below_any("movable"), col(Organization.parent_id).is_not(None)),
+        and_(below_any("movable", OrganizationPlace.path), col(Organization.parent_id).is_not(None)),
         json_if(_ARCHIVED, json_constant([OrganizationStatus.ACTIVE]), json_constant([OrganizationStatus.ARCHIVED])),
         json_constant([]),
     ),
@@ -70,6 +93,12 @@ _COMMON_FILTERS = {
     "status": col(Organization.archived_at).is_(None) == (bindparam("status", type_=Text()) == "active"),
     "updated_since": col(Organization.updated_at) >= _UPDATED_SINCE,
 }
+
+
+def _within(count: int) -> ColumnElement[bool]:
+    return in_ranges(col(OrganizationPlace.path), count)
+
+
 LIST = Listing(
     "organizations",
     _RENDERED,
@@ -81,6 +110,7 @@ LIST = Listing(
     },
     filters={
         **_COMMON_FILTERS,
+        "subtree": true(),  # by its scope: see `visible_paths`
         "parent_id": col(Organization.parent_id) == bindparam("parent_id", type_=Uuid()),
         "q": func.strpos(col(Organization.name_key), bindparam("q", type_=Text())) > 0,
         "external_source": exists().where(
@@ -91,22 +121,22 @@ LIST = Listing(
         ),
         "external_id": bindparam("external_id", type_=Text()).is_not(None),
     },
-    scope=within,
+    scope=_within,
 )
 DESCENDANTS = Listing(
     "organization-descendants",
     _RENDERED.where(
-        col(Organization.path) > bindparam("below", type_=Text()),
-        col(Organization.path) < bindparam("behind", type_=Text()),
+        col(OrganizationPlace.path) > bindparam("below", type_=Text()),
+        col(OrganizationPlace.path) < bindparam("behind", type_=Text()),
     ),
     key=col(Organization.id),
-    orders={"path": col(Organization.path)},
+    orders={"path": col(OrganizationPlace.path)},
     filters={
         **_COMMON_FILTERS,
-        "max_depth": col(Organization.depth)
+        "max_depth": col(OrganizationPlace.depth)
         <= bindparam("depth", type_=Integer()) + bindparam("max_depth", type_=Integer()),
     },
-    scope=within,
+    scope=_within,
 )
 TRANSITIONS = Listing(
     "organization-moves",
@@ -119,43 +149,6 @@ TRANSITIONS = Listing(
     filters={"updated_since": col(OrganizationMove.created_at) >= _UPDATED_SINCE},
 )
 
-# The rule that a program belongs to the implementing organization or to one above it is told in `app.programs`, which
-# builds on organizations: only its tables are named here.
-_IMPLEMENTATION = table(
-    "implementations", *(column(name) for name in ("tenant_id", "id", "organization_id", "program_id"))
-)
-_PROGRAM = table("programs", *(column(name) for name in ("tenant_id", "id", "organization_id")))
-_USER, _OWNER = Organization.__table__.alias("users"), Organization.__table__.alias("owners")  # type: ignore[attr-defined]
-_CUT_OFF = Read(
-    select(_IMPLEMENTATION.c.id)
-    .join_from(
-        _USER,
-        _IMPLEMENTATION,
-        and_(_IMPLEMENTATION.c.tenant_id == _USER.c.tenant_id, _IMPLEMENTATION.c.organization_id == _USER.c.id),
-    )
-    .join(_PROGRAM, and_(_PROGRAM.c.tenant_id == _USER.c.tenant_id, _PROGRAM.c.id == _IMPLEMENTATION.c.program_id))
-    .join(_OWNER, and_(_OWNER.c.tenant_id == _USER.c.tenant_id, _OWNER.c.id == _PROGRAM.c.organization_id))
-    .where(
-        _USER.c.tenant_id == _TENANT,
-        _USER.c.path >= bindparam("path", type_=Text()),
-        _USER.c.path < bindparam("behind", type_=Text()),
-        not_(func.starts_with(_USER.c.path, _OWNER.c.path)),
-    )
-    .order_by(_IMPLEMENTATION.c.id)
-    .limit(_MOST_NAMED)
-)
-
-
-def present(principal: Principal, row: Row) -> OrganizationRead:
-    """A row as this caller sees it."""
-    fields: dict[str, Any] = dict(row)
-    status = OrganizationStatus.ACTIVE if row["archived_at"] is None else OrganizationStatus.ARCHIVED
-    movable = may(principal, "transitionOrganization", row["path"]) and row["parent_id"] is not None
-    fields["status"] = status
-    fields["external_ids"] = from_json(row["external_ids"]) or []
-    fields["allowed_transitions"] = [other for other in OrganizationStatus if movable and other is not status]
-    return OrganizationRead.model_validate(fields)
-
 
 def caller(principal: Principal) -> dict[str, Any]:
     """What rendered organizations depend on besides their rows."""
@@ -163,12 +156,12 @@ def caller(principal: Principal) -> dict[str, Any]:
 
 
 async def row_of(reader: Reader, principal: Principal, organization_id: UUID) -> Row:
-    """The row of an organization in the caller's sight.
+    """The id, path and depth of an organization in the caller's sight.
 
     Raises:
         NotFound: none such there.
     """
-    row = await reader.fetch_one(_BY_ID, tenant_id=principal.tenant_id, id=organization_id)
+    row = await reader.fetch_one(_GUARD, tenant_id=principal.tenant_id, id=organization_id)
     if row is None:
         raise NotFound
     require(principal, "getOrganization", row["path"])
@@ -189,31 +182,17 @@ async def visible_paths(reader: Reader, principal: Principal, subtree: UUID | No
     return {} if is_root(path) else ranges([path])
 
 
-async def get_rendered(reader: Reader, principal: Principal, organization_id: UUID) -> tuple[int, bytes]:
-    """One organization's version and its body.
+async def get_organization(reader: CallerReader, organization_id: UUID) -> Rendered:
+    """One organization, as its caller sees it.
 
     Raises:
         NotFound: none such in the caller's sight.
     """
+    principal = reader.principal
     row = await reader.fetch_one(
         _RENDERED_BY_ID, tenant_id=principal.tenant_id, id=organization_id, **caller(principal)
     )
     if row is None:
         raise NotFound
     require(principal, "getOrganization", row["path"])
-    return row["version"], row["rendered"]
-
-
-async def get(reader: Reader, principal: Principal, organization_id: UUID) -> OrganizationRead:
-    """One organization.
-
-    Raises:
-        NotFound: none such in the caller's sight.
-    """
-    return present(principal, await row_of(reader, principal, organization_id))
-
-
-async def cut_off(reader: Reader, tenant_id: UUID, path: str) -> list[UUID]:
-    """Some implementations of the subtree that begins at ``path`` whose program belongs to no organization above."""
-    rows = await reader.fetch(_CUT_OFF, tenant_id=tenant_id, path=path, behind=after(path))
-    return [row["id"] for row in rows]
+    return Rendered(row["rendered"], version=row["version"], id=row["id"])

@@ -5,23 +5,26 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.access.policy import scopes
 from app.db.errors import AlreadyExists, InUse
 from app.errors import InvalidTransition, NotFound
 from app.http.context import ContextDep
-from app.http.etags import etag
 from app.http.openapi.build import IF_MATCH
 from app.http.pagination import page
 from app.http.problems import problems
-from app.http.responses import tagged
-from app.http.write import write
+from app.http.responses import show_rendered
+from app.http.write import put_and_read, write, write_and_read
 from app.organizations import move_service, queries, service, upsert_service
-from app.organizations.move_service import (
+from app.organizations.errors import (
     AlreadyThere,
+    ExternalIdTaken,
+    HasChildren,
     MovedOnInFuture,
     MovedOnTooEarly,
+    NotMaintained,
     OrganizationCycle,
-    ProgramOutOfReachAfterMove,
+    RootOrganization,
+    TooDeep,
+    UnknownOrganization,
 )
 from app.organizations.schemas import (
     DescendantQuery,
@@ -36,16 +39,11 @@ from app.organizations.schemas import (
     OrganizationTransition,
     OrganizationUpsert,
 )
-from app.organizations.service import (
-    ExternalIdTaken,
-    HasChildren,
-    OrganizationArchived,
-    RootOrganization,
-    TooDeep,
-    UnknownOrganization,
-)
 from app.schemas import Key, Name, Page
+from app.tree.archived import OrganizationArchived
+from app.tree.clock import UnknownTimezone
 from app.tree.paths import after
+from app.tree.places import TreeBusy
 
 router = APIRouter(prefix="/v1/organizations", tags=["organizations"])
 _CONDITIONS: dict[str, Any] = {
@@ -69,10 +67,14 @@ _CONDITIONS: dict[str, Any] = {
 }
 
 
-@router.get("", response_model=Page[OrganizationRead])
+@router.get("", response_model=Page[OrganizationRead], responses=problems(NotFound))
 async def list_organizations(context: ContextDep, query: Annotated[OrganizationQuery, Query()]) -> Response:
-    """List the organizations in sight."""
-    within = scopes(context.principal)
+    """List the organizations in sight.
+
+    Use it to find organizations by name, kind, status or external id. With `subtree` it lists one organization and
+    everything below it, in the list's order; an organization out of sight is 404.
+    """
+    within = await queries.visible_paths(context, context.principal, query.subtree)
     return await page(context, queries.LIST, query, scopes=within, caller=queries.caller(context.principal))
 
 
@@ -80,11 +82,18 @@ async def list_organizations(context: ContextDep, query: Annotated[OrganizationQ
     "",
     status_code=201,
     response_model=OrganizationRead,
-    responses=problems(NotFound, OrganizationArchived, ExternalIdTaken, AlreadyExists, TooDeep),
+    responses=problems(
+        NotFound, OrganizationArchived, ExternalIdTaken, AlreadyExists, NotMaintained, TooDeep, UnknownTimezone
+    ),
 )
 async def create_organization(context: ContextDep, body: OrganizationCreate) -> Response:
-    """Create an organization below another."""
-    return await write(context, service.create, body)
+    """Create an organization below another.
+
+    Roles granted above it count in it at once. Neither the parent nor an organization above it may be archived, and
+    at most 64 levels lie below the root. An admin creates anywhere in its subtree. An integrator creates below an
+    organization that an admin linked to an external source, with external ids of that organization's sources only.
+    """
+    return await write_and_read(context, queries.get_organization, service.create, body)
 
 
 # An external id may hold slashes, so it takes the rest of the path.
@@ -97,10 +106,12 @@ async def create_organization(context: ContextDep, body: OrganizationCreate) -> 
             ExternalIdTaken,
             OrganizationArchived,
             OrganizationCycle,
-            ProgramOutOfReachAfterMove,
+            NotMaintained,
             RootOrganization,
             TooDeep,
+            TreeBusy,
             UnknownOrganization,
+            UnknownTimezone,
         ),
     },
     openapi_extra=_CONDITIONS,
@@ -108,47 +119,74 @@ async def create_organization(context: ContextDep, body: OrganizationCreate) -> 
 async def upsert_organization(
     context: ContextDep, source: Key, external_id: Name, body: OrganizationUpsert
 ) -> Response:
-    """Create or update the organization that another system calls so; another parent moves it."""
+    """Create or update the organization that has an external id.
+
+    Use it to keep the tree in step with another system: send each organization as that system knows it, parents
+    first. An unknown external id creates an organization; a known one changes what differs, and another parent moves
+    it today. Nothing that differs means nothing is written. An integrator may do here what it may do by POST, PATCH
+    and move, and no more: a new organization needs a parent linked to this source, and a move needs both parents
+    linked to a source of the organization.
+    """
     name = ExternalId(source=source, external_id=external_id)
-    return await write(context, upsert_service.upsert, name, body, invalidate=context.app_state.invalidate)
+    return await put_and_read(
+        context, queries.get_organization, upsert_service.upsert, name, body, invalidate=context.app_state.invalidate
+    )
 
 
 @router.get("/{organization_id}", response_model=OrganizationRead)
 async def get_organization(context: ContextDep, organization_id: UUID) -> Response:
-    """Read one organization."""
-    version, body = await queries.get_rendered(context, context.principal, organization_id)
-    return tagged(context, body, etag(version, body))
+    """Read one organization.
+
+    `effective_timezone` and `archived_by_id` show what it has from the organizations above it.
+    """
+    return show_rendered(context, await queries.get_organization(context, organization_id))
 
 
 @router.patch(
-    "/{organization_id}", response_model=OrganizationRead, responses=problems(ExternalIdTaken), openapi_extra=IF_MATCH
+    "/{organization_id}",
+    response_model=OrganizationRead,
+    responses=problems(ExternalIdTaken, NotMaintained, TreeBusy, UnknownTimezone),
+    openapi_extra=IF_MATCH,
 )
 async def update_organization(context: ContextDep, organization_id: UUID, body: OrganizationPatch) -> Response:
-    """Change an organization."""
-    return await write(context, service.patch, organization_id, body)
+    """Change an organization.
+
+    `external_ids` replaces all of them; giving one of a new source links the organization to that source, which only
+    an admin may. An integrator changes linked organizations, and their external ids within the sources that are linked
+    already. A new time zone counts for everything below that names none.
+    """
+    return await write_and_read(context, queries.get_organization, service.patch, organization_id, body)
 
 
 @router.delete(
     "/{organization_id}",
     status_code=204,
     response_class=Response,
-    responses=problems(HasChildren, InUse, RootOrganization),
+    responses=problems(HasChildren, InUse, RootOrganization, TreeBusy),
     openapi_extra=IF_MATCH,
 )
 async def delete_organization(context: ContextDep, organization_id: UUID) -> Response:
-    """Delete an organization that nothing refers to."""
+    """Delete an organization that nothing refers to.
+
+    It must have nothing below it, and no program, implementation, assessment, person or action item. Roles granted
+    on it go with it. Archive it where its history counts.
+    """
     return await write(context, service.remove, organization_id)
 
 
 @router.post(
     "/{organization_id}/transitions",
     response_model=OrganizationRead,
-    responses=problems(InvalidTransition, RootOrganization),
+    responses=problems(InvalidTransition, RootOrganization, TreeBusy),
     openapi_extra=IF_MATCH,
 )
 async def transition_organization(context: ContextDep, organization_id: UUID, body: OrganizationTransition) -> Response:
-    """Archive an organization, or take it up again."""
-    return await write(context, service.transition, organization_id, body)
+    """Archive an organization, or restore it.
+
+    An archived organization and everything below it take nothing new; what runs there may end. Restoring it restores
+    what is below, except what was archived itself.
+    """
+    return await write_and_read(context, queries.get_organization, service.transition, organization_id, body)
 
 
 @router.get("/{organization_id}/descendants", response_model=Page[OrganizationRead])
@@ -177,16 +215,30 @@ async def list_organization_descendants(
         MovedOnTooEarly,
         OrganizationArchived,
         OrganizationCycle,
-        ProgramOutOfReachAfterMove,
+        NotMaintained,
         RootOrganization,
         TooDeep,
+        TreeBusy,
         UnknownOrganization,
     ),
     openapi_extra=IF_MATCH,
 )
 async def move_organization(context: ContextDep, organization_id: UUID, body: OrganizationMoveCreate) -> Response:
-    """Move an organization, with everything below it, below another parent; roles count at the new place at once."""
-    return await write(context, move_service.move, organization_id, body, invalidate=context.app_state.invalidate)
+    """Move an organization, with everything below it, below another parent.
+
+    Roles count at the new place at once. Implementations keep their programs, and the moved subtree follows the new
+    parent's time zone where it names none. Only the moved organization gets a new version. A subtree of 100,000
+    organizations takes some seconds; others write meanwhile, and a second large change of the tree is refused with
+    `tree_busy`. An integrator moves between parents that an admin linked to the same source.
+    """
+    return await write_and_read(
+        context,
+        queries.get_organization,
+        move_service.move,
+        organization_id,
+        body,
+        invalidate=context.app_state.invalidate,
+    )
 
 
 @router.get("/{organization_id}/moves", response_model=Page[OrganizationMoveRead])

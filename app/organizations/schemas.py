@@ -26,7 +26,10 @@ from app.schemas import (
 )
 from app.tree.models import OrganizationKind
 
-_SINCE = "Changed at this instant or later; a move changes everything below it too."
+_SINCE = (
+    "Changed at this instant or later. What an organization has from those above it (`depth`, `effective_timezone`, "
+    "`archived_by_id`) changes with them and does not count as its own change."
+)
 
 
 class OrganizationStatus(StrEnum):
@@ -69,25 +72,31 @@ class OrganizationCreate(Body):
     name: Name = Field(examples=["North County"])
     staff_count: Count | None = Field(default=None, description="People who work here.")
     timezone: TimeZone | None = Field(
-        default=None, description="IANA name; absent: the parent's.", examples=["America/Chicago"]
+        default=None,
+        description="IANA name. Absent or null: the parent's, now and whenever that changes.",
+        examples=["America/Chicago"],
     )
     external_ids: ExternalIds = Field(default_factory=list)
 
 
 class OrganizationPatch(Patch):
-    """Changes of an organization. An integrator may send `external_ids` and `staff_count` only."""
+    """Changes of an organization."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "North County Services", "staff_count": 42}]})
 
     kind: OrganizationKind | MISSING = MISSING
     name: Name | MISSING = MISSING
     staff_count: Count | MISSING | None = MISSING
-    timezone: TimeZone | MISSING = MISSING
+    timezone: TimeZone | MISSING | None = Field(
+        default=MISSING,
+        description="IANA name. Null: the parent's (for the root, UTC). What is below and names none follows.",
+        examples=["America/Chicago"],
+    )
     external_ids: ExternalIds | MISSING = Field(default=MISSING, description="Replaces all of them.")
 
 
 class OrganizationTransition(Transition):
-    """Archive an organization, or take it up again."""
+    """Archive an organization, or restore it."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"to": "archived", "reason": "Merged into the region."}]})
 
@@ -113,7 +122,7 @@ class OrganizationMoveCreate(Body):
     moved_on: Day | None = Field(
         default=None,
         description="The day of the move, for the history: no day to come, and none before the organization's last "
-        "move. Absent: today, where the organization is.",
+        "move. Absent: today. Days are the root organization's.",
     )
     reason: Prose | None = Field(default=None, description="Why.")
 
@@ -171,9 +180,11 @@ class OrganizationRead(Resource):
                     "name": "North County",
                     "depth": 1,
                     "staff_count": 40,
-                    "timezone": "America/Chicago",
+                    "timezone": None,
+                    "effective_timezone": "America/Chicago",
                     "status": "active",
                     "archived_at": None,
+                    "archived_by_id": None,
                     "external_ids": [{"source": "hr", "external_id": "4711"}],
                     "allowed_transitions": ["archived"],
                 }
@@ -186,9 +197,14 @@ class OrganizationRead(Resource):
     name: str
     depth: int = Field(description="Levels below the root.")
     staff_count: int | None
-    timezone: str
-    status: OrganizationStatus
-    archived_at: datetime | None
+    timezone: str | None = Field(description="IANA name. Null: the parent's.")
+    effective_timezone: str = Field(description="The time zone in which this organization's days are counted.")
+    status: OrganizationStatus = Field(description="Its own status; see `archived_by_id` for those above it.")
+    archived_at: datetime | None = Field(description="UTC. When it was archived itself.")
+    archived_by_id: UUID | None = Field(
+        description="The nearest archived organization, from this one upwards: while there is one, nothing new is "
+        "taken here. Null: none is archived."
+    )
     external_ids: list[ExternalId]
     allowed_transitions: list[OrganizationStatus] = Field(description="Where this caller may move it.")
 
@@ -226,6 +242,7 @@ class OrganizationQuery(ListQuery):
     """Filters and order of the list of organizations."""
 
     parent_id: UUID | None = Field(default=None, description="Children of this one.")
+    subtree: UUID | None = Field(default=None, description="This organization and everything below it.")
     kind: OrganizationKind | None = None
     status: OrganizationStatus | None = None
     q: Search | None = Field(default=None, description="Part of the name, whatever its case.")

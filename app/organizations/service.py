@@ -1,6 +1,6 @@
-"""Changing organizations."""
+"""Creating, changing, archiving and deleting organizations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -9,65 +9,26 @@ from sqlalchemy import select as select_exists
 from sqlmodel import col, select
 
 from app.access.models import RoleGrant
-from app.access.policy import may, organization_for
+from app.access.policy import organization_for
 from app.db.transaction import Tx
-from app.errors import Conflict, FieldError, Forbidden, Invalid, InvalidTransition
+from app.errors import FieldError, Invalid, InvalidTransition
 from app.events.record import record_event
-from app.organizations import queries
+from app.organizations import integrators
+from app.organizations.errors import ExternalIdTaken, HasChildren, RootOrganization, TooDeep
 from app.organizations.schemas import (
     ExternalId,
     OrganizationCreate,
     OrganizationPatch,
-    OrganizationRead,
     OrganizationStatus,
     OrganizationTransition,
     OrganizationUpsert,
 )
+from app.tree.archived import check_archived
+from app.tree.clock import check_zone
 from app.tree.models import Organization, OrganizationExternalId
-from app.tree.organizations import lock_tree
-from app.tree.paths import MAXIMUM_DEPTH, segment
-
-_INTEGRATORS_FIELDS = frozenset({"external_ids", "staff_count"})
-
-
-class OrganizationArchived(Conflict):
-    code = "organization_archived"
-    title = "The organization is archived and takes nothing new"
-
-
-class ExternalIdTaken(Conflict):
-    code = "external_id_taken"
-    title = "Another organization has this external id"
-
-
-class HasChildren(Conflict):
-    code = "has_children"
-    title = "The organization has organizations below it"
-
-
-class RootOrganization(Conflict):
-    code = "root_organization"
-    title = "The tenant's root can be neither moved, archived nor deleted"
-
-
-class UnknownOrganization(Invalid):
-    code = "unknown_organization"
-    title = "There is no such organization in sight"
-
-
-class TooDeep(Invalid):
-    code = "tree_too_deep"
-    title = "The tree may not grow deeper"
-
-
-def ensure_active(organization: Organization) -> None:
-    """Refuse to put something new into an archived organization.
-
-    Raises:
-        OrganizationArchived: it is archived.
-    """
-    if organization.archived_at is not None:
-        raise OrganizationArchived
+from app.tree.organizations import load_organization, lock_tree
+from app.tree.paths import MAXIMUM_DEPTH
+from app.tree.places import PlaceChange, add_place, change_places, lock_place, lock_places, place_of
 
 
 def ensure_depth(depth: int) -> None:
@@ -80,32 +41,37 @@ def ensure_depth(depth: int) -> None:
         raise TooDeep(f"At most {MAXIMUM_DEPTH} levels lie below the root.")
 
 
-async def create(tx: Tx, body: OrganizationCreate) -> OrganizationRead:
+async def create(tx: Tx, body: OrganizationCreate) -> UUID:
     """Create an organization below its parent.
 
     Raises:
         NotFound: no such parent in the caller's sight.
         Forbidden: the caller may not create there.
-        OrganizationArchived: the parent is archived.
+        NotMaintained: an integrator may not create this one.
+        UnknownTimezone: the database server does not know the time zone.
+        OrganizationArchived: the parent, or an organization above it, is archived.
         TooDeep: the parent is at the deepest level.
         ExternalIdTaken: another organization has one of the external ids.
     """
     await lock_tree(tx, lock="share")
     parent = await organization_for(tx, body.parent_id, "createOrganization")
+    await integrators.check_creation(tx, parent, body.external_ids)
+    check_archived(parent, "createOrganization")
     made = await add_below(tx, parent, body)
-    await _set_external_ids(tx, made.id, body.external_ids)
-    return await queries.get(tx, tx.principal, made.id)
+    await _add_external_ids(tx, made.id, body.external_ids)
+    return made.id
 
 
 async def add_below(tx: Tx, parent: Organization, body: OrganizationCreate | OrganizationUpsert) -> Organization:
-    """Add an organization below a locked parent, in a tree that is held.
+    """Add an organization below a locked parent, in a locked tree.
 
     Raises:
-        OrganizationArchived: the parent is archived.
+        UnknownTimezone: the database server does not know the time zone.
         TooDeep: the parent is at the deepest level.
     """
-    ensure_active(parent)
-    ensure_depth(parent.depth + 1)
+    await check_zone(tx, body.timezone)
+    above = await place_of(tx, parent.id)
+    ensure_depth(above.depth + 1)
     made = Organization(
         tenant_id=tx.tenant_id,
         created_at=tx.now,
@@ -114,44 +80,46 @@ async def add_below(tx: Tx, parent: Organization, body: OrganizationCreate | Org
         kind=body.kind,
         name=body.name,
         name_key=body.name.casefold(),
-        path="",
-        depth=parent.depth + 1,
         staff_count=body.model_dump(exclude_unset=True).get("staff_count"),
-        timezone=body.timezone or parent.timezone,
+        timezone=body.timezone,
     )
-    made.path = parent.path + segment(made.id)
     tx.session.add(made)
     await tx.session.flush()
+    await add_place(tx, made, above)
     record_event(tx, "organization.created", made.id, organization_id=made.id, data={"parent_id": str(parent.id)})
     return made
 
 
-async def patch(tx: Tx, organization_id: UUID, body: OrganizationPatch) -> OrganizationRead:
+async def patch(tx: Tx, organization_id: UUID, body: OrganizationPatch) -> UUID:
     """Change an organization's fields.
 
     Raises:
         NotFound: none such in the caller's sight.
-        Forbidden: no role there allows it, or an integrator sent more than its fields.
+        Forbidden: no role there allows it.
+        NotMaintained: an integrator may not make this change.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
+        UnknownTimezone: the database server does not know the time zone.
+        TreeBusy: the time zone changes while a large change of the tree is under way.
         ExternalIdTaken: another organization has one of the external ids.
     """
-    organization = await organization_for(tx, organization_id, "updateOrganization", lock="update")
     changes = body.changes()
-    if not may(tx.principal, "transitionOrganization", organization.path) and changes.keys() - _INTEGRATORS_FIELDS:
-        raise Forbidden("An integrator may change external_ids and staff_count only.")
-    tx.expect(organization)
+    spreads = "timezone" in changes
+    if spreads:
+        await lock_places(tx)
+    organization = await organization_for(tx, organization_id, "updateOrganization", lock=None if spreads else "update")
     external_ids = changes.pop("external_ids", None)
-    for name, value in changes.items():
-        setattr(organization, name, value)
-    organization.name_key = organization.name.casefold()
-    if external_ids is not None:
+    wanted = None if external_ids is None else [ExternalId(**pair) for pair in external_ids]
+    await integrators.check_change(tx, organization, wanted)
+    tx.expect(organization)
+    organization = await set_fields(tx, organization, changes)
+    if wanted is not None:
         await tx.session.execute(
             delete(OrganizationExternalId).where(
                 col(OrganizationExternalId.tenant_id) == tx.tenant_id,
                 col(OrganizationExternalId.organization_id) == organization.id,
             )
         )
-        await _set_external_ids(tx, organization.id, [ExternalId(**pair) for pair in external_ids])
+        await _add_external_ids(tx, organization.id, wanted)
     tx.touch(organization)
     record_event(
         tx,
@@ -160,19 +128,54 @@ async def patch(tx: Tx, organization_id: UUID, body: OrganizationPatch) -> Organ
         organization_id=organization.id,
         data={"fields": sorted(body.model_fields_set)},
     )
-    return await queries.get(tx, tx.principal, organization.id)
+    return organization.id
 
 
-async def transition(tx: Tx, organization_id: UUID, body: OrganizationTransition) -> OrganizationRead:
-    """Archive an organization or take it up again.
+async def set_fields(tx: Tx, organization: Organization, changes: Mapping[str, Any]) -> Organization:
+    """Lock an organization and set its fields; what is below it follows its time zone, for which places are locked.
+
+    Returns:
+        The organization as it is now.
+
+    Raises:
+        UnknownTimezone: the database server does not know the time zone.
+        PreconditionFailed: it was changed before it was locked.
+    """
+    if "timezone" in changes:
+        await check_zone(tx, changes["timezone"])
+        await _change_zone_source(tx, organization, changes["timezone"])
+    organization = await load_organization(tx, organization.id, lock="update")
+    if tx.preconditions.has_if_match:
+        tx.expect(organization)
+    for name, value in changes.items():
+        setattr(organization, name, value)
+    organization.name_key = organization.name.casefold()
+    return organization
+
+
+async def _change_zone_source(tx: Tx, organization: Organization, timezone: str | None) -> None:
+    place = await place_of(tx, organization.id)
+    source = organization.id
+    if timezone is None and organization.parent_id is not None:
+        source = (await place_of(tx, organization.parent_id)).timezone_from_id
+    archived = (place.archived_by_id, place.archived_by_id)
+    change = PlaceChange(place.path, place.path, archived, (place.timezone_from_id, source))
+    if not change.is_empty:
+        await change_places(tx, change)
+
+
+async def transition(tx: Tx, organization_id: UUID, body: OrganizationTransition) -> UUID:
+    """Archive an organization or restore it.
 
     Raises:
         NotFound, Forbidden: as everywhere.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         InvalidTransition: it is in that state already.
         RootOrganization: the root stays active.
+        TreeBusy: a large change of the tree is under way.
     """
-    organization = await organization_for(tx, organization_id, "transitionOrganization", lock="update")
+    await lock_places(tx)
+    organization = await organization_for(tx, organization_id, "transitionOrganization", lock=None)
     tx.expect(organization)
     if organization.parent_id is None:
         raise RootOrganization
@@ -182,6 +185,12 @@ async def transition(tx: Tx, organization_id: UUID, body: OrganizationTransition
         present, other = other, present
     if body.to is present:
         raise InvalidTransition(present, [other])
+    place = await place_of(tx, organization.id)
+    after = (await place_of(tx, organization.parent_id)).archived_by_id if archived else organization.id
+    zone = (place.timezone_from_id, place.timezone_from_id)
+    await change_places(tx, PlaceChange(place.path, place.path, (place.archived_by_id, after), zone))
+    organization = await load_organization(tx, organization.id, lock="update")
+    tx.expect(organization)
     organization.archived_at = None if archived else tx.now
     tx.touch(organization)
     record_event(
@@ -191,7 +200,7 @@ async def transition(tx: Tx, organization_id: UUID, body: OrganizationTransition
         organization_id=organization.id,
         data={"reason": body.reason},
     )
-    return await queries.get(tx, tx.principal, organization.id)
+    return organization.id
 
 
 async def remove(tx: Tx, organization_id: UUID) -> None:
@@ -204,6 +213,7 @@ async def remove(tx: Tx, organization_id: UUID) -> None:
         HasChildren: there are organizations below it.
         InUse: programs, implementations, assessments, people or action items refer to it, or another organization
             once moved away from it (archive it instead).
+        TreeBusy: a large change of the tree is under way, and this organization is part of it.
     """
     organization = await organization_for(tx, organization_id, "deleteOrganization", lock="update")
     tx.expect(organization)
@@ -214,6 +224,7 @@ async def remove(tx: Tx, organization_id: UUID) -> None:
     )
     if await tx.session.scalar(select_exists(child.exists())):
         raise HasChildren
+    await lock_place(tx, organization.id)
     for owned in (OrganizationExternalId, RoleGrant):
         table: Any = owned
         await tx.session.execute(
@@ -223,7 +234,7 @@ async def remove(tx: Tx, organization_id: UUID) -> None:
     record_event(tx, "organization.deleted", organization.id, organization_id=organization.parent_id)
 
 
-async def _set_external_ids(tx: Tx, organization_id: UUID, wanted: Sequence[ExternalId]) -> None:
+async def _add_external_ids(tx: Tx, organization_id: UUID, wanted: Sequence[ExternalId]) -> None:
     pairs = {(one.source, one.external_id) for one in wanted}
     if len(pairs) != len(wanted):
         raise Invalid(

@@ -8,128 +8,140 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
 from app.access.policy import organization_for
-from app.db.transaction import Tx
+from app.db.transaction import Stored, Tx
 from app.errors import NotFound, PreconditionFailed
 from app.events.record import record_event
-from app.http.write import Created
-from app.organizations import queries
+from app.organizations import integrators
+from app.organizations.errors import ExternalIdTaken
 from app.organizations.move_service import parent_for, relocate
-from app.organizations.schemas import ExternalId, OrganizationRead, OrganizationUpsert
-from app.organizations.service import ExternalIdTaken, add_below
+from app.organizations.schemas import ExternalId, OrganizationUpsert
+from app.organizations.service import add_below, set_fields
+from app.tree.archived import check_archived
 from app.tree.models import Organization, OrganizationExternalId
 from app.tree.organizations import lock_tree
+from app.tree.places import lock_places
 
 _OPERATION = "upsertOrganization"
 
 
+_ATTEMPTS = 3
+
+
 class _Overtaken(Exception):
-    """Another request has just given this external id to an organization."""
+    """Another request has just given this external id to an organization, or taken it away."""
 
 
-async def upsert(
-    tx: Tx, name: ExternalId, body: OrganizationUpsert, *, invalidate: Callable[[], None]
-) -> Created | OrganizationRead:
+async def upsert(tx: Tx, name: ExternalId, body: OrganizationUpsert, *, invalidate: Callable[[], None]) -> Stored[UUID]:
     """Create the organization that has this external id, or update it; another parent moves it today.
 
-    What is there already as the body says is left alone: no new version, no event.
+    An organization that is already as the body says keeps its version, and no event is recorded.
 
     Args:
-        forget: see `app.organizations.move_service.move`.
+        invalidate: see `app.organizations.move_service.move`.
 
     Raises:
         UnknownOrganization: no such parent in the caller's sight.
         Forbidden: the caller may not do this at the parent or at the organization.
+        NotMaintained: an integrator may not make this change.
         ExternalIdTaken: an organization out of the caller's sight has this external id.
         PreconditionFailed: If-None-Match was `*` and there is one, or If-Match names another version, or none is there.
-        OrganizationArchived, TooDeep: as for creating.
-        RootOrganization, OrganizationCycle, ProgramOutOfReachAfterMove: as for moving.
+        OrganizationArchived, TooDeep, UnknownTimezone: as for creating.
+        RootOrganization, OrganizationCycle, TreeBusy: as for moving.
     """
-    parent_id = body.parent_id if body.parent is None else await _organization_named(tx, body.parent)
-    pointer = "/body/parent_id" if body.parent is None else "/body/parent"
-    known = await _organization_named(tx, name)
-    await lock_tree(tx, lock="update" if known and await _parent_of(tx, known) != parent_id else "share")
-    parent = await parent_for(tx, parent_id, _OPERATION, pointer=pointer)
-    if known is None:
-        made = await _create(tx, name, parent, body)
-        if made is not None:
-            return Created(value=await queries.get(tx, tx.principal, made))
+    for _ in range(_ATTEMPTS):
+        parent_id = body.parent_id if body.parent is None else await _organization_named(tx, body.parent)
+        pointer = "/body/parent_id" if body.parent is None else "/body/parent"
         known = await _organization_named(tx, name)
-    if known is None:
-        raise ExternalIdTaken
-    return await _update(tx, known, parent, body, invalidate)
+        try:
+            if known is None:
+                await lock_tree(tx, lock="share")
+                parent = await parent_for(tx, parent_id, _OPERATION, pointer=pointer)
+                return Stored(await _create(tx, name, parent, body), created=True)
+            organization, parent = await _load(tx, known, parent_id, pointer)
+            if organization.parent_id != parent.id or "timezone" in _changes(organization, body):
+                await lock_places(tx)
+                organization, parent = await _load(tx, known, parent_id, pointer)
+            await _update(tx, organization, name, parent, body, invalidate=invalidate)
+            return Stored(known, created=False)
+        except _Overtaken:
+            continue
+    raise ExternalIdTaken
+
+
+async def _load(tx: Tx, known: UUID, parent_id: UUID | None, pointer: str) -> tuple[Organization, Organization]:
+    parent = await parent_for(tx, parent_id, _OPERATION, pointer=pointer, lock=None)
+    try:
+        return await organization_for(tx, known, _OPERATION, lock=None), parent
+    except NotFound:
+        raise ExternalIdTaken from None
 
 
 async def _organization_named(tx: Tx, name: ExternalId) -> UUID | None:
-    # Locked, lest a change of the organization's external ids takes this one away meanwhile.
     query = select(OrganizationExternalId.organization_id).where(
         col(OrganizationExternalId.tenant_id) == tx.tenant_id,
         col(OrganizationExternalId.source) == name.source,
         col(OrganizationExternalId.external_id) == name.external_id,
     )
-    return await tx.session.scalar(query.with_for_update(read=True))
-
-
-async def _parent_of(tx: Tx, organization_id: UUID) -> UUID | None:
-    query = select(Organization.parent_id).where(
-        col(Organization.tenant_id) == tx.tenant_id, col(Organization.id) == organization_id
-    )
     return await tx.session.scalar(query)
 
 
-async def _create(tx: Tx, name: ExternalId, parent: Organization, body: OrganizationUpsert) -> UUID | None:
-    """A new organization with this external id; None where another one has it by now."""
+async def _create(tx: Tx, name: ExternalId, parent: Organization, body: OrganizationUpsert) -> UUID:
     if tx.preconditions.has_if_match:
         raise PreconditionFailed("There is no such organization to replace.")
-    try:
-        async with tx.savepoint():
-            made = await add_below(tx, parent, body)
-            # Of two at once the second waits here for the first, and then inserts nothing.
-            inserted = await tx.session.scalar(
-                insert(OrganizationExternalId)
-                .values(tenant_id=tx.tenant_id, organization_id=made.id, **name.model_dump())
-                .on_conflict_do_nothing()
-                .returning(col(OrganizationExternalId.organization_id))
-            )
-            if inserted is None:
-                raise _Overtaken
-    except _Overtaken:
-        return None
+    await integrators.check_creation(tx, parent, [name])
+    check_archived(parent, "upsertOrganization: create below it")
+    async with tx.savepoint():
+        made = await add_below(tx, parent, body)
+        # Of two at once the second waits here for the first, and then inserts nothing.
+        inserted = await tx.session.scalar(
+            insert(OrganizationExternalId)
+            .values(tenant_id=tx.tenant_id, organization_id=made.id, **name.model_dump())
+            .on_conflict_do_nothing()
+            .returning(col(OrganizationExternalId.organization_id))
+        )
+        if inserted is None:
+            raise _Overtaken
     return made.id
 
 
 async def _update(
-    tx: Tx, organization_id: UUID, parent: Organization, body: OrganizationUpsert, invalidate: Callable[[], None]
-) -> OrganizationRead:
-    try:
-        organization = await organization_for(tx, organization_id, _OPERATION, lock="update")
-    except NotFound:
-        raise ExternalIdTaken from None
+    tx: Tx,
+    organization: Organization,
+    name: ExternalId,
+    parent: Organization,
+    body: OrganizationUpsert,
+    *,
+    invalidate: Callable[[], None],
+) -> None:
     if tx.preconditions.must_not_exist:
         raise PreconditionFailed("There is one already.", headers={"ETag": f'"{organization.version}.0"'})
     if tx.preconditions.has_if_match:
         tx.expect(organization)
-    if organization.parent_id != parent.id:
-        # Held for moving already, unless another request created it just now.
-        await lock_tree(tx, lock="update")
-        await relocate(tx, organization, parent, moved_on=None, reason=None, invalidate=invalidate)
-        await tx.session.refresh(organization)
-    changes = {field: value for field, value in _wanted(body).items() if getattr(organization, field) != value}
-    if changes:
-        for field, value in changes.items():
-            setattr(organization, field, value)
-        tx.touch(organization)
-        record_event(
-            tx,
-            "organization.updated",
-            organization.id,
-            organization_id=organization.id,
-            data={"fields": sorted(changes.keys() - {"name_key"})},
-        )
-    return await queries.get(tx, tx.principal, organization.id)
+    await integrators.check_change(tx, organization, None)
+    if organization.parent_id == parent.id and not _changes(organization, body):
+        return
+    async with tx.savepoint():
+        if organization.parent_id != parent.id:
+            organization = await relocate(tx, organization, parent, moved_on=None, reason=None, invalidate=invalidate)
+        changes = _changes(organization, body)
+        if changes:
+            organization = await set_fields(tx, organization, changes)
+            tx.touch(organization)
+            fields = sorted(changes)
+            record_event(
+                tx,
+                "organization.updated",
+                organization.id,
+                organization_id=organization.id,
+                data={"fields": fields},
+            )
+        # A change of the external ids locks the organization too, so this holds until the commit.
+        if await _organization_named(tx, name) != organization.id:
+            raise _Overtaken
 
 
-def _wanted(body: OrganizationUpsert) -> dict[str, Any]:
+def _changes(organization: Organization, body: OrganizationUpsert) -> dict[str, Any]:
     fields = body.model_dump(exclude_unset=True, include={"kind", "name", "staff_count", "timezone"})
     if fields.get("timezone") is None:
         fields.pop("timezone", None)
-    return {**fields, "name_key": body.name.casefold()}
+    return {field: value for field, value in fields.items() if getattr(organization, field) != value}

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.access.policy import scopes
 from app.db.errors import InUse
 from app.errors import NotFound
 from app.http.context import ContextDep
@@ -14,18 +13,24 @@ from app.http.pagination import page
 from app.http.problems import problems
 from app.http.responses import show
 from app.http.write import write
-from app.organizations.service import OrganizationArchived, UnknownOrganization
+from app.organizations.errors import UnknownOrganization
+from app.organizations.queries import visible_paths
 from app.people import queries, service
 from app.people.schemas import PersonCreate, PersonPatch, PersonQuery, PersonRead
 from app.schemas import Page
+from app.tree.archived import OrganizationArchived
 
 router = APIRouter(prefix="/v1/people", tags=["people"])
 
 
-@router.get("", response_model=Page[PersonRead])
+@router.get("", response_model=Page[PersonRead], responses=problems(NotFound))
 async def list_people(context: ContextDep, query: Annotated[PersonQuery, Query()]) -> Response:
-    """List the people of the organizations in sight."""
-    return await page(context, queries.LIST, query, scopes=scopes(context.principal))
+    """List the people of the organizations in sight.
+
+    With `subtree` it lists those of one organization and everything below it; one out of sight is 404.
+    """
+    within = await visible_paths(context, context.principal, query.subtree)
+    return await page(context, queries.LIST, query, scopes=within)
 
 
 @router.post("", status_code=201, response_model=PersonRead, responses=problems(NotFound, OrganizationArchived))

@@ -60,7 +60,8 @@ class PersonRead(Resource):
 class PersonQuery(ListQuery):
     """Filters and order of the list of people."""
 
-    organization_id: UUID | None = None
+    organization_id: UUID | None = Field(default=None, description="Of this organization itself.")
+    subtree: UUID | None = Field(default=None, description="Of this organization and everything below it.")
     active: Flag | None = None
     q: Search | None = Field(default=None, description="Part of the name, whatever its case.")
     updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")

@@ -8,10 +8,11 @@ from app.access.policy import organization_for
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
 from app.events.record import record_event
-from app.organizations.service import UnknownOrganization, ensure_active
+from app.organizations.errors import UnknownOrganization
 from app.people import queries
 from app.people.models import Person
 from app.people.schemas import PersonCreate, PersonPatch, PersonRead
+from app.tree.archived import check_archived
 
 
 async def create(tx: Tx, body: PersonCreate) -> PersonRead:
@@ -23,7 +24,7 @@ async def create(tx: Tx, body: PersonCreate) -> PersonRead:
         OrganizationArchived: the organization is archived.
     """
     organization = await organization_for(tx, body.organization_id, "createPerson")
-    ensure_active(organization)
+    check_archived(organization, "createPerson")
     made = Person(
         tenant_id=tx.tenant_id,
         created_at=tx.now,
@@ -96,4 +97,4 @@ async def _ensure_takes(tx: Tx, organization_id: UUID) -> None:
     except NotFound:
         error = FieldError("/body/organization_id", "unknown_organization", "No such organization is in sight")
         raise UnknownOrganization(errors=[error]) from None
-    ensure_active(organization)
+    check_archived(organization, "updatePerson: move into it")

@@ -1,9 +1,10 @@
 """Programs, and an organization's use of one."""
 
+from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import DateTime, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
 from app.db.base import Record, Versioned, choice, folded
@@ -51,10 +52,19 @@ class Implementation(Versioned, table=True):
     organization_id: UUID
     program_id: UUID
     stage: Stage = Field(sa_type=choice(Stage, "stage"))
+    ended_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+class StageChangeKind(StrEnum):
+    """What happened to an implementation."""
+
+    STAGE = "stage"
+    ENDED = "ended"
+    RESUMED = "resumed"
 
 
 class StageChange(Record, table=True):
-    """An implementation reached or went back to a stage: kept with its date and reason."""
+    """An implementation reached or went back to a stage, ended or was resumed: kept with its date and reason."""
 
     __tablename__ = "stage_changes"
     __table_args__ = (
@@ -67,6 +77,7 @@ class StageChange(Record, table=True):
     )
 
     implementation_id: UUID
+    kind: StageChangeKind = Field(default=StageChangeKind.STAGE, sa_type=choice(StageChangeKind, "kind"))
     from_stage: Stage | None = Field(default=None, sa_type=choice(Stage, "from_stage"))
     to_stage: Stage = Field(sa_type=choice(Stage, "to_stage"))
     reason: str | None = Field(default=None, max_length=10_000)

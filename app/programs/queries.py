@@ -4,20 +4,21 @@ from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, DateTime, Text, Uuid, and_, any_, bindparam, func, or_, select
+from sqlalchemy import Boolean, ColumnElement, DateTime, Text, Uuid, and_, any_, bindparam, func, or_, select, true
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
-from app.access.policy import allowed_below, may, require
+from app.access.policy import allowed_below, require
 from app.db.keyset import Listing
-from app.db.sql_json import json_choice, json_constant, json_if, render
-from app.db.statement import Read, Reader, Row
+from app.db.sql_json import Rendered, json_choice, json_constant, json_if, render
+from app.db.statement import Read
+from app.db.transaction import CallerReader
 from app.errors import NotFound
 from app.principal import Principal
 from app.programs.models import Implementation, Program, Stage, StageChange
-from app.programs.schemas import ImplementationRead, ProgramRead, StageChangeRead
-from app.tree.models import Organization
-from app.tree.paths import below_any, organization_scope, within
+from app.programs.schemas import ImplementationRead, ProgramRead, StageChangeRead, moves_from
+from app.tree.models import OrganizationPlace
+from app.tree.paths import below_any, in_ranges, organization_scope
 
 _TENANT = bindparam("tenant_id", type_=Uuid())
 _ID = bindparam("id", type_=Uuid())
@@ -26,49 +27,48 @@ _UPDATED_SINCE = bindparam("updated_since", type_=DateTime(timezone=True))
 
 def _offered(count: int) -> ColumnElement[bool]:
     """Programs of one of ``count`` subtrees, or of an organization above one (``:ancestors``)."""
-    return or_(within(count), col(Organization.path) == any_(bindparam("ancestors", type_=ARRAY(Text()))))
+    path = col(OrganizationPlace.path)
+    return or_(in_ranges(path, count), path == any_(bindparam("ancestors", type_=ARRAY(Text()))))
+
+
+def _within(count: int) -> ColumnElement[bool]:
+    return in_ranges(col(OrganizationPlace.path), count)
+
+
+def _at(table: Any) -> ColumnElement[bool]:
+    return and_(
+        col(OrganizationPlace.tenant_id) == table.tenant_id,
+        col(OrganizationPlace.organization_id) == table.organization_id,
+    )
 
 
 _PROGRAMS = (
-    select(*(getattr(Program, name) for name in ProgramRead.model_fields), col(Organization.path))
-    .join(
-        Organization,
-        and_(
-            col(Organization.tenant_id) == col(Program.tenant_id),
-            col(Organization.id) == col(Program.organization_id),
-        ),
-    )
+    select(col(Program.id), col(OrganizationPlace.path))
+    .join(OrganizationPlace, _at(Program))
     .where(col(Program.tenant_id) == _TENANT)
 )
-_PROGRAM = Read(_PROGRAMS.where(col(Program.id) == _ID))
+_RENDERED_PROGRAMS = render(
+    _PROGRAMS, Program, ProgramRead, col(Program.id), col(Program.version), col(OrganizationPlace.path)
+)
+_PROGRAM = Read(_RENDERED_PROGRAMS.where(col(Program.id) == _ID))
 PROGRAMS = Listing(
     "programs",
-    render(_PROGRAMS, Program, ProgramRead, col(Program.id)),
+    _RENDERED_PROGRAMS,
     key=col(Program.id),
     orders={"id": col(Program.id), "name": col(Program.name_key), "updated_at": col(Program.updated_at)},
     filters={
         "organization_id": col(Program.organization_id) == bindparam("organization_id", type_=Uuid()),
+        "subtree": true(),  # by its scope: see `organizations.queries.visible_paths`
         "q": func.strpos(col(Program.name_key), bindparam("q", type_=Text())) > 0,
         "updated_since": col(Program.updated_at) >= _UPDATED_SINCE,
     },
     scope=_offered,
 )
 
-_ELSEWHERE = {"program_name", "allowed_transitions"}
 _IMPLEMENTATIONS = (
-    select(
-        *(getattr(Implementation, name) for name in ImplementationRead.model_fields if name not in _ELSEWHERE),
-        col(Program.name).label("program_name"),
-        col(Organization.path),
-    )
+    select(col(Implementation.id), col(OrganizationPlace.path))
     .select_from(Implementation)
-    .join(
-        Organization,
-        and_(
-            col(Organization.tenant_id) == col(Implementation.tenant_id),
-            col(Organization.id) == col(Implementation.organization_id),
-        ),
-    )
+    .join(OrganizationPlace, _at(Implementation))
     .join(
         Program,
         and_(
@@ -77,30 +77,41 @@ _IMPLEMENTATIONS = (
     )
     .where(col(Implementation.tenant_id) == _TENANT)
 )
-_IMPLEMENTATION = Read(_IMPLEMENTATIONS.where(col(Implementation.id) == _ID))
+_HAS_ENDED = col(Implementation.ended_at).is_not(None)
+_RENDERED_IMPLEMENTATIONS = render(
+    _IMPLEMENTATIONS,
+    Implementation,
+    ImplementationRead,
+    col(Implementation.id),
+    col(Implementation.version),
+    col(OrganizationPlace.path),
+    program_name=col(Program.name),
+    allowed_transitions=json_if(
+        below_any("movable", OrganizationPlace.path),
+        json_if(
+            _HAS_ENDED,
+            json_constant(moves_from(Stage.EXPLORATION, has_ended=True)),
+            json_choice(col(Implementation.stage), {at: moves_from(at, has_ended=False) for at in Stage}),
+        ),
+        json_constant([]),
+    ),
+)
+_GUARD = Read(_IMPLEMENTATIONS.where(col(Implementation.id) == _ID))
+_IMPLEMENTATION = Read(_RENDERED_IMPLEMENTATIONS.where(col(Implementation.id) == _ID))
 IMPLEMENTATIONS = Listing(
     "implementations",
-    render(
-        _IMPLEMENTATIONS,
-        Implementation,
-        ImplementationRead,
-        col(Implementation.id),
-        program_name=col(Program.name),
-        allowed_transitions=json_if(
-            below_any("movable"),
-            json_choice(col(Implementation.stage), {at: [to for to in Stage if to is not at] for at in Stage}),
-            json_constant([]),
-        ),
-    ),
+    _RENDERED_IMPLEMENTATIONS,
     key=col(Implementation.id),
     orders={"id": col(Implementation.id), "updated_at": col(Implementation.updated_at)},
     filters={
         "organization_id": col(Implementation.organization_id) == bindparam("organization_id", type_=Uuid()),
+        "subtree": true(),  # by its scope: see `organizations.queries.visible_paths`
         "program_id": col(Implementation.program_id) == bindparam("program_id", type_=Uuid()),
         "stage": col(Implementation.stage) == bindparam("stage", type_=Text()),
+        "ended": bindparam("ended", type_=Boolean()) == _HAS_ENDED,
         "updated_since": col(Implementation.updated_at) >= _UPDATED_SINCE,
     },
-    scope=within,
+    scope=_within,
     organization_scope=organization_scope(col(Implementation.organization_id), pinned=("organization_id",)),
 )
 STAGES = Listing(
@@ -125,21 +136,16 @@ def sees(principal: Principal, path: str) -> bool:
     return principal.reads(path) or any(start.startswith(path) for start in principal.reach)
 
 
-def present_program(row: Row) -> ProgramRead:
-    """A row as every caller who sees it gets it."""
-    return ProgramRead.model_validate(dict(row))
-
-
-async def program(reader: Reader, principal: Principal, program_id: UUID) -> ProgramRead:
-    """One program.
+async def get_program(reader: CallerReader, program_id: UUID) -> Rendered:
+    """One program, as every caller who sees it gets it.
 
     Raises:
         NotFound: none such in the caller's sight.
     """
-    row = await reader.fetch_one(_PROGRAM, tenant_id=principal.tenant_id, id=program_id)
-    if row is None or not sees(principal, row["path"]):
+    row = await reader.fetch_one(_PROGRAM, tenant_id=reader.principal.tenant_id, id=program_id)
+    if row is None or not sees(reader.principal, row["path"]):
         raise NotFound
-    return present_program(row)
+    return Rendered(row["rendered"], version=row["version"], id=row["id"])
 
 
 def caller(principal: Principal) -> dict[str, Any]:
@@ -147,22 +153,30 @@ def caller(principal: Principal) -> dict[str, Any]:
     return {"movable": allowed_below(principal, "transitionImplementation")}
 
 
-def present_implementation(principal: Principal, row: Row) -> ImplementationRead:
-    """A row as this caller sees it."""
-    fields: dict[str, Any] = dict(row)
-    movable = may(principal, "transitionImplementation", row["path"])
-    fields["allowed_transitions"] = [stage for stage in Stage if movable and stage != row["stage"]]
-    return ImplementationRead.model_validate(fields)
-
-
-async def implementation(reader: Reader, principal: Principal, implementation_id: UUID) -> ImplementationRead:
-    """One implementation.
+async def get_implementation(reader: CallerReader, implementation_id: UUID) -> Rendered:
+    """One implementation, as its caller sees it.
 
     Raises:
         NotFound: none such in the caller's sight.
     """
-    row = await reader.fetch_one(_IMPLEMENTATION, tenant_id=principal.tenant_id, id=implementation_id)
+    principal = reader.principal
+    row = await reader.fetch_one(
+        _IMPLEMENTATION, tenant_id=principal.tenant_id, id=implementation_id, **caller(principal)
+    )
     if row is None:
         raise NotFound
     require(principal, "getImplementation", row["path"])
-    return present_implementation(principal, row)
+    return Rendered(row["rendered"], version=row["version"], id=row["id"])
+
+
+async def guard_implementation(reader: CallerReader, implementation_id: UUID) -> UUID:
+    """Check that the caller may read an implementation; its id.
+
+    Raises:
+        NotFound: none such in the caller's sight.
+    """
+    row = await reader.fetch_one(_GUARD, tenant_id=reader.principal.tenant_id, id=implementation_id)
+    if row is None:
+        raise NotFound
+    require(reader.principal, "getImplementation", row["path"])
+    return implementation_id

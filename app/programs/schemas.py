@@ -1,6 +1,7 @@
 """What goes in and out of the programs' and the implementations' routes."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -8,8 +9,8 @@ from pydantic import MISSING, AfterValidator, AnyHttpUrl, ConfigDict, Field, Str
 from pydantic_core import PydanticCustomError, ValidationError
 
 from app.http.pagination import ListQuery
-from app.programs.models import Stage
-from app.schemas import Body, Instant, Name, Patch, Prose, Read, Resource, Search, Transition
+from app.programs.models import Stage, StageChangeKind
+from app.schemas import Body, Flag, Instant, Name, Patch, Prose, Read, Resource, Search, Transition
 
 _URL: TypeAdapter[AnyHttpUrl] = TypeAdapter(AnyHttpUrl)
 
@@ -42,12 +43,31 @@ _IMPLEMENTATION: dict[str, Any] = {
 }
 
 
+class ImplementationMove(StrEnum):
+    """Where an implementation can be moved: to a stage, to its end, and from there back."""
+
+    EXPLORATION = Stage.EXPLORATION.value
+    INSTALLATION = Stage.INSTALLATION.value
+    INITIAL = Stage.INITIAL.value
+    FULL = Stage.FULL.value
+    ENDED = "ended"
+    RESUMED = "resumed"
+
+
+def moves_from(stage: Stage, *, has_ended: bool) -> list[ImplementationMove]:
+    """Where an implementation at this stage may go."""
+    if has_ended:
+        return [ImplementationMove.RESUMED]
+    others = [ImplementationMove(other) for other in Stage if other is not stage]
+    return [*others, ImplementationMove.ENDED]
+
+
 class ProgramCreate(Body):
     """A new program, offered to its owner and everything below."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_PROGRAM]})
 
-    organization_id: UUID = Field(description="The owner. It stays.")
+    organization_id: UUID = Field(description="The owner. It can hand the program to an organization above it.")
     name: Name
     description: Prose | None = None
     website: Website | None = Field(default=None, description="An http or https URL.")
@@ -61,6 +81,27 @@ class ProgramPatch(Patch):
     name: Name | MISSING = MISSING
     description: Prose | MISSING | None = MISSING
     website: Website | MISSING | None = MISSING
+
+
+class ProgramHandOver(Body):
+    """Give a program to an organization above its owner."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "organization_id": "0198c6ef-0a1b-7c2d-8e3f-405162738495",
+                    "reason": "The whole state offers it now.",
+                }
+            ]
+        }
+    )
+
+    organization_id: UUID = Field(
+        description="The new owner: an organization above the present one.",
+        examples=["0198c6ef-0a1b-7c2d-8e3f-405162738495"],
+    )
+    reason: Prose | None = Field(default=None, description="Why.", examples=["The whole state offers it now."])
 
 
 class ProgramRead(Resource):
@@ -90,6 +131,9 @@ class ProgramQuery(ListQuery):
     """Filters and order of the list of programs."""
 
     organization_id: UUID | None = Field(default=None, description="Programs of this owner.")
+    subtree: UUID | None = Field(
+        default=None, description="Programs of this organization and everything below it, not of those above it."
+    )
     q: Search | None = Field(default=None, description="Part of the name, whatever its case.")
     updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")
     sort: Literal["id", "-id", "name", "-name", "updated_at", "-updated_at"] = "id"
@@ -106,11 +150,14 @@ class ImplementationCreate(Body):
 
 
 class ImplementationTransition(Transition):
-    """Reach another stage, or go back to an earlier one; going back needs a reason."""
+    """Reach another stage, go back to an earlier one, end, or resume; going back and ending need a reason."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"to": "initial_implementation"}]})
 
-    to: Stage
+    to: ImplementationMove = Field(
+        description="A stage; `ended`: the use ends and stays as history; `resumed`: it goes on at its last stage.",
+        examples=["initial_implementation"],
+    )
 
 
 class ImplementationRead(Resource):
@@ -126,7 +173,13 @@ class ImplementationRead(Resource):
                     "updated_at": "2026-09-20T15:30:00Z",
                     **_IMPLEMENTATION,
                     "program_name": _PROGRAM["name"],
-                    "allowed_transitions": ["exploration", "initial_implementation", "full_implementation"],
+                    "ended_at": None,
+                    "allowed_transitions": [
+                        "exploration",
+                        "initial_implementation",
+                        "full_implementation",
+                        "ended",
+                    ],
                 }
             ]
         }
@@ -135,22 +188,25 @@ class ImplementationRead(Resource):
     organization_id: UUID
     program_id: UUID
     program_name: str
-    stage: Stage
-    allowed_transitions: list[Stage] = Field(description="Where this caller may move it.")
+    stage: Stage = Field(description="The stage it has reached, or the one at which it ended.")
+    ended_at: datetime | None = Field(description="UTC. When the use ended; null while it goes on.")
+    allowed_transitions: list[ImplementationMove] = Field(description="Where this caller may move it.")
 
 
 class ImplementationQuery(ListQuery):
     """Filters and order of the list of implementations."""
 
-    organization_id: UUID | None = None
-    program_id: UUID | None = None
-    stage: Stage | None = None
+    organization_id: UUID | None = Field(default=None, description="Of this organization itself.")
+    subtree: UUID | None = Field(default=None, description="Of this organization and everything below it.")
+    program_id: UUID | None = Field(default=None, description="Of this program.")
+    stage: Stage | None = Field(default=None, description="At this stage.")
+    ended: Flag | None = Field(default=None, description="Whether the use has ended.")
     updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")
     sort: Literal["id", "-id", "updated_at", "-updated_at"] = "id"
 
 
 class StageChangeRead(Read):
-    """An implementation reached a stage, or went back to one."""
+    """An implementation reached a stage, went back to one, ended or was resumed."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -158,6 +214,7 @@ class StageChangeRead(Read):
                 {
                     "id": "0198c6f0-b2c3-7e4f-9051-62b3c4d5e6f7",
                     "created_at": "2026-09-20T15:30:00Z",
+                    "kind": "stage",
                     "from_stage": "exploration",
                     "to_stage": "installation",
                     "reason": "The program was chosen and its first year is funded.",
@@ -169,6 +226,7 @@ class StageChangeRead(Read):
 
     id: UUID = Field(description="UUIDv7.")
     created_at: datetime = Field(description="UTC.")
+    kind: StageChangeKind = Field(description="`stage`: it reached the stage; `ended`, `resumed`: at this stage.")
     from_stage: Stage | None = Field(description="Null for the first.")
     to_stage: Stage
     reason: str | None

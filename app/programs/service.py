@@ -9,50 +9,43 @@ from sqlmodel import col, select
 from app.access.policy import may, organization_for
 from app.db.ids import uuid7
 from app.db.transaction import Tx
-from app.errors import Conflict, FieldError, Forbidden, Invalid, InvalidTransition, NotFound, ReasonRequired
+from app.errors import FieldError, Forbidden, InvalidTransition, NotFound, ReasonRequired
 from app.events.record import record_event
-from app.organizations.service import ensure_active
-from app.programs import queries
-from app.programs.models import Implementation, Program, Stage, StageChange
+from app.organizations.errors import UnknownOrganization
+from app.programs.errors import ImplementationExists, NotAboveOwner, ProgramOutOfReach, UnknownProgram
+from app.programs.models import Implementation, Program, Stage, StageChange, StageChangeKind
+from app.programs.queries import sees
 from app.programs.schemas import (
     ImplementationCreate,
-    ImplementationRead,
+    ImplementationMove,
     ImplementationTransition,
     ProgramCreate,
+    ProgramHandOver,
     ProgramPatch,
-    ProgramRead,
+    moves_from,
 )
+from app.tree.archived import check_archived, check_ended
 from app.tree.models import Organization
-from app.tree.organizations import load_organization
+from app.tree.organizations import load_organization, lock_tree
 
 _STAGES = list(Stage)
+_MOVES = {ImplementationMove.ENDED: "end", ImplementationMove.RESUMED: "resume"}
+_KINDS = {
+    ImplementationMove.ENDED: StageChangeKind.ENDED,
+    ImplementationMove.RESUMED: StageChangeKind.RESUMED,
+}
 
 
-class ImplementationExists(Conflict):
-    code = "implementation_exists"
-    title = "The organization uses this program already"
-
-
-class UnknownProgram(Invalid):
-    code = "unknown_program"
-    title = "There is no such program in sight"
-
-
-class ProgramOutOfReach(Invalid):
-    code = "program_out_of_reach"
-    title = "The program belongs to neither the organization nor one above it"
-
-
-async def create_program(tx: Tx, body: ProgramCreate) -> ProgramRead:
+async def create_program(tx: Tx, body: ProgramCreate) -> UUID:
     """Create a program of an organization.
 
     Raises:
         NotFound: no such organization in the caller's sight.
         Forbidden: the caller may not create there.
-        OrganizationArchived: the organization is archived.
+        OrganizationArchived: the organization, or one above it, is archived.
     """
     owner = await organization_for(tx, body.organization_id, "createProgram")
-    ensure_active(owner)
+    check_archived(owner, "createProgram")
     made = Program(
         tenant_id=tx.tenant_id,
         created_at=tx.now,
@@ -65,10 +58,10 @@ async def create_program(tx: Tx, body: ProgramCreate) -> ProgramRead:
     )
     tx.session.add(made)
     record_event(tx, "program.created", made.id, organization_id=owner.id)
-    return await queries.program(tx, tx.principal, made.id)
+    return made.id
 
 
-async def patch_program(tx: Tx, program_id: UUID, body: ProgramPatch) -> ProgramRead:
+async def patch_program(tx: Tx, program_id: UUID, body: ProgramPatch) -> UUID:
     """Change a program's fields.
 
     Raises:
@@ -88,7 +81,42 @@ async def patch_program(tx: Tx, program_id: UUID, body: ProgramPatch) -> Program
         organization_id=program.organization_id,
         data={"fields": sorted(body.model_fields_set)},
     )
-    return await queries.program(tx, tx.principal, program.id)
+    return program.id
+
+
+async def hand_over_program(tx: Tx, program_id: UUID, body: ProgramHandOver) -> UUID:
+    """Give a program to an organization above its owner, so that more organizations can use it.
+
+    Raises:
+        NotFound: none such in the caller's sight.
+        Forbidden: no role at its owner, or at the new one, allows it.
+        PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
+        UnknownOrganization: no such organization in the caller's sight.
+        NotAboveOwner: the organization does not lie above the owner.
+        OrganizationArchived: the new owner, or an organization above it, is archived.
+    """
+    await lock_tree(tx, lock="share")
+    program = await _program_for(tx, program_id, "handOverProgram")
+    former = await load_organization(tx, program.organization_id)
+    try:
+        owner = await organization_for(tx, body.organization_id, "handOverProgram")
+    except NotFound:
+        error = FieldError("/body/organization_id", "unknown_organization", "No such organization is in sight")
+        raise UnknownOrganization(errors=[error]) from None
+    if owner.id == former.id or not former.path.startswith(owner.path):
+        error = FieldError("/body/organization_id", "not_above_owner", "This organization is not above the owner")
+        raise NotAboveOwner(errors=[error])
+    check_archived(owner, "handOverProgram: to it")
+    program.organization_id = owner.id
+    tx.touch(program)
+    record_event(
+        tx,
+        "program.handed_over",
+        program.id,
+        organization_id=owner.id,
+        data={"from_organization_id": str(former.id), "to_organization_id": str(owner.id), "reason": body.reason},
+    )
+    return program.id
 
 
 async def remove_program(tx: Tx, program_id: UUID) -> None:
@@ -104,19 +132,19 @@ async def remove_program(tx: Tx, program_id: UUID) -> None:
     record_event(tx, "program.deleted", program.id, organization_id=program.organization_id)
 
 
-async def create_implementation(tx: Tx, body: ImplementationCreate) -> ImplementationRead:
+async def create_implementation(tx: Tx, body: ImplementationCreate) -> UUID:
     """Begin an organization's use of a program, at its first stage.
 
     Raises:
         NotFound: no such organization in the caller's sight.
         Forbidden: the caller may not create there.
-        OrganizationArchived: the organization is archived.
+        OrganizationArchived: the organization, or one above it, is archived.
         UnknownProgram: no such program in the caller's sight.
         ProgramOutOfReach: its owner is neither the organization nor above it.
         ImplementationExists: the organization uses the program already.
     """
     organization = await organization_for(tx, body.organization_id, "createImplementation")
-    ensure_active(organization)
+    check_archived(organization, "createImplementation")
     program_id = await _offered_program(tx, body.program_id, organization)
     made: dict[str, Any] = {
         "tenant_id": tx.tenant_id,
@@ -137,7 +165,7 @@ async def create_implementation(tx: Tx, body: ImplementationCreate) -> Implement
     )
     if inserted is None:
         raise ImplementationExists
-    _keep(tx, made["id"], None, body.stage, None)
+    _record_change(tx, made["id"], (None, body.stage), None)
     record_event(
         tx,
         "implementation.created",
@@ -145,37 +173,46 @@ async def create_implementation(tx: Tx, body: ImplementationCreate) -> Implement
         organization_id=organization.id,
         data={"program_id": str(program_id), "stage": body.stage},
     )
-    return await queries.implementation(tx, tx.principal, made["id"])
+    return UUID(int=made["id"].int)
 
 
-async def transition_implementation(
-    tx: Tx, implementation_id: UUID, body: ImplementationTransition
-) -> ImplementationRead:
-    """Move an implementation to another stage, forth or back.
+async def transition_implementation(tx: Tx, implementation_id: UUID, body: ImplementationTransition) -> UUID:
+    """Move an implementation to another stage, forth or back; end it; or resume it at the stage where it ended.
 
     Raises:
         NotFound, Forbidden: as everywhere.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
-        InvalidTransition: it is at that stage already.
-        ReasonRequired: it goes back and nobody says why.
+        InvalidTransition: it is there already, or it was to be resumed and goes on.
+        OrganizationArchived: the organization, or one above it, is archived; ending is possible.
+        ImplementationEnded: it has ended; resume it first.
+        ReasonRequired: it goes back or ends and nobody says why.
     """
-    implementation = await _implementation_for(tx, implementation_id, "transitionImplementation")
-    present = implementation.stage
-    if body.to is present:
-        raise InvalidTransition(present, [stage for stage in Stage if stage is not present])
-    if _STAGES.index(body.to) < _STAGES.index(present) and body.reason is None:
-        raise ReasonRequired(errors=[FieldError("/body/reason", "reason_required", "Say why it goes back")])
-    implementation.stage = body.to
+    implementation, organization = await _implementation_for(tx, implementation_id, "transitionImplementation")
+    present, has_ended = implementation.stage, implementation.ended_at is not None
+    rule = f"transitionImplementation: {_MOVES.get(body.to, 'to a stage')}"
+    check_archived(organization, rule)
+    check_ended(implementation.ended_at, rule)
+    allowed = moves_from(present, has_ended=has_ended)
+    if body.to not in allowed:
+        raise InvalidTransition("ended" if has_ended else present, allowed)
+    kind = _KINDS.get(body.to, StageChangeKind.STAGE)
+    stage = Stage(body.to) if kind is StageChangeKind.STAGE else present
+    goes_back = _STAGES.index(stage) < _STAGES.index(present)
+    if (goes_back or kind is StageChangeKind.ENDED) and body.reason is None:
+        raise ReasonRequired(errors=[FieldError("/body/reason", "reason_required", "Say why it goes back or ends")])
+    implementation.stage = stage
+    if kind is not StageChangeKind.STAGE:
+        implementation.ended_at = tx.now if kind is StageChangeKind.ENDED else None
     tx.touch(implementation)
-    _keep(tx, implementation.id, present, body.to, body.reason)
+    _record_change(tx, implementation.id, (present, stage), body.reason, kind)
     record_event(
         tx,
-        "implementation.stage_changed",
+        "implementation.stage_changed" if kind is StageChangeKind.STAGE else f"implementation.{kind.value}",
         implementation.id,
         organization_id=implementation.organization_id,
-        data={"from": present, "to": body.to, "reason": body.reason},
+        data={"from": present, "to": stage, "reason": body.reason},
     )
-    return await queries.implementation(tx, tx.principal, implementation.id)
+    return implementation.id
 
 
 async def remove_implementation(tx: Tx, implementation_id: UUID) -> None:
@@ -186,7 +223,7 @@ async def remove_implementation(tx: Tx, implementation_id: UUID) -> None:
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         InUse: assessments refer to it.
     """
-    implementation = await _implementation_for(tx, implementation_id, "deleteImplementation")
+    implementation, _ = await _implementation_for(tx, implementation_id, "deleteImplementation")
     await tx.session.delete(implementation)
     record_event(tx, "implementation.deleted", implementation.id, organization_id=implementation.organization_id)
 
@@ -197,7 +234,7 @@ async def _program_for(tx: Tx, program_id: UUID, operation: str) -> Program:
     if program is None:
         raise NotFound
     owner = await load_organization(tx, program.organization_id)
-    if not queries.sees(tx.principal, owner.path):
+    if not sees(tx.principal, owner.path):
         raise NotFound
     if not may(tx.principal, operation, owner.path):
         raise Forbidden
@@ -205,23 +242,23 @@ async def _program_for(tx: Tx, program_id: UUID, operation: str) -> Program:
     return program
 
 
-async def _implementation_for(tx: Tx, implementation_id: UUID, operation: str) -> Implementation:
+async def _implementation_for(tx: Tx, implementation_id: UUID, operation: str) -> tuple[Implementation, Organization]:
     query = select(Implementation).where(
         col(Implementation.tenant_id) == tx.tenant_id, col(Implementation.id) == implementation_id
     )
     implementation = (await tx.session.execute(query.with_for_update())).scalar_one_or_none()
     if implementation is None:
         raise NotFound
-    await organization_for(tx, implementation.organization_id, operation)
+    organization = await organization_for(tx, implementation.organization_id, operation)
     tx.expect(implementation)
-    return implementation
+    return implementation, organization
 
 
 async def _offered_program(tx: Tx, program_id: UUID, organization: Organization) -> UUID:
     query = select(Program).where(col(Program.tenant_id) == tx.tenant_id, col(Program.id) == program_id)
     program = (await tx.session.execute(query.with_for_update(read=True, key_share=True))).scalar_one_or_none()
     owner = await load_organization(tx, program.organization_id) if program else None
-    if program is None or owner is None or not queries.sees(tx.principal, owner.path):
+    if program is None or owner is None or not sees(tx.principal, owner.path):
         raise UnknownProgram(errors=[FieldError("/body/program_id", "unknown_program", "No such program is in sight")])
     if not organization.path.startswith(owner.path):
         error = FieldError("/body/program_id", "program_out_of_reach", "The program belongs to another organization")
@@ -229,12 +266,19 @@ async def _offered_program(tx: Tx, program_id: UUID, organization: Organization)
     return program.id
 
 
-def _keep(tx: Tx, implementation_id: UUID, before: Stage | None, after: Stage, reason: str | None) -> None:
+def _record_change(
+    tx: Tx,
+    implementation_id: UUID,
+    stages: tuple[Stage | None, Stage],
+    reason: str | None,
+    kind: StageChangeKind = StageChangeKind.STAGE,
+) -> None:
     tx.insert(
         StageChange,
         implementation_id=implementation_id,
-        from_stage=before,
-        to_stage=after,
+        kind=kind,
+        from_stage=stages[0],
+        to_stage=stages[1],
         reason=reason,
         actor_id=tx.principal.id,
     )

@@ -2,7 +2,6 @@
 
 from datetime import date
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from app.access.policy import require_for_assessment
 from app.assessments.reference_data import profile_of
@@ -13,6 +12,7 @@ from app.http.etags import etag
 from app.readiness.errors import UnknownProfile
 from app.readiness.schemas import ReadinessView
 from app.scoring import assess, encode_result, encode_without_voting, summarize
+from app.tree.clock import day_in
 
 
 async def readiness_of(
@@ -39,7 +39,7 @@ async def readiness_of(
         if profile is None:
             error = FieldError("/query/profile", "unknown_profile", "There is no such scoring profile")
             raise UnknownProfile(errors=[error])
-    today = as_of or context.now.astimezone(ZoneInfo(row["timezone"])).date()
+    today = as_of or day_in(row["timezone"], context.now)
     secret = context.principal.tenant_secret
     given = await build_input(context, context.tenant_id, row, as_of=today, profile=profile, digest_key=secret)
     result = assess(given)

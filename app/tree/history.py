@@ -1,18 +1,21 @@
-"""The tree as it was: where organizations hung on a past day, told by where they hang now and by their moves.
+"""The tree as it was: where organizations were on a past day, from where they are now and from their moves.
 
-On a day an organization hung below the parent of its last move up to that day. Before its first move it hung where
-that move took it from; one that never moved hangs where it always did. A day is told at its end.
+On a day an organization was below the parent of its last move up to that day. Before its first move it was where that
+move took it from; one that never moved is where it always was. A day counts at its end. The days of all organizations
+follow one clock, the root's: by clocks of their own, two nodes could not be swapped while their days differ.
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Date, SQLColumnExpression, Uuid, bindparam, cast, exists, func, select
+from sqlalchemy import Date, SQLColumnExpression, Uuid, bindparam, exists, func, select
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.db.statement import Read, Reader
+from app.tree.clock import day_in, sql_day_in
 from app.tree.models import Organization, OrganizationMove
 
 _TENANT = bindparam("tenant_id", type_=Uuid())
@@ -44,9 +47,17 @@ def _parent_on(day: SQLColumnExpression[date], *outer: Any) -> SQLColumnExpressi
     return func.coalesce(until.scalar_subquery(), first.scalar_subquery(), col(Organization.parent_id))
 
 
+def _root_zone() -> Any:
+    root = aliased(Organization, name="root")
+    found = select(func.coalesce(col(root.timezone), "UTC")).where(
+        col(root.tenant_id) == _TENANT, col(root.parent_id).is_(None)
+    )
+    return found.correlate_except(root).scalar_subquery()
+
+
 def _subtree_on() -> Read:
     first_move = select(func.min(col(OrganizationMove.moved_on))).where(*_OF_THIS).correlate(Organization)
-    made = cast(func.timezone(col(Organization.timezone), col(Organization.created_at)), Date)
+    made = sql_day_in(_root_zone(), col(Organization.created_at))
     placed = (
         select(col(Organization.id), _parent_on(_DAY).label("parent_id"))
         .where(col(Organization.tenant_id) == _TENANT, func.least(made, first_move.scalar_subquery()) <= _DAY)
@@ -72,15 +83,19 @@ def _was_above() -> Read:
     return Read(select(exists().where(above.c.id == _ID).label("found")))
 
 
+_ROOT_ZONE = Read(
+    select(func.coalesce(col(Organization.timezone), "UTC").label("timezone")).where(
+        col(Organization.tenant_id) == _TENANT, col(Organization.parent_id).is_(None)
+    )
+)
 _SUBTREE_ON = _subtree_on()
 _WAS_ABOVE = _was_above()
 
 
 async def subtree_on(reader: Reader, tenant_id: UUID, organization_id: UUID, day: date) -> Sequence[UUID]:
-    """The ids of an organization and of everything that hung below it on a day, in no order.
+    """The ids of an organization and of everything that was below it on a day, in no order.
 
-    An organization counts from the day it was made, where it is, or from its first move if that was told to be
-    earlier.
+    An organization counts from the day it was made, or from its first move if that was entered for an earlier day.
     """
     rows = await reader.fetch(_SUBTREE_ON, tenant_id=tenant_id, id=organization_id, day=day)
     return [UUID(int=row["id"].int) for row in rows]
@@ -90,3 +105,9 @@ async def was_above(reader: Reader, tenant_id: UUID, organization_id: UUID, belo
     """Whether on that day or any later one ``below`` was, or lay below, the organization."""
     row = await reader.fetch_one(_WAS_ABOVE, tenant_id=tenant_id, id=organization_id, below=below, day=since)
     return row is not None and bool(row["found"])
+
+
+async def tree_day(reader: Reader, tenant_id: UUID, instant: datetime) -> date:
+    """The day on which a move at this instant counts: the root's day."""
+    row = await reader.fetch_one(_ROOT_ZONE, tenant_id=tenant_id)
+    return day_in(row["timezone"] if row is not None else "UTC", instant)

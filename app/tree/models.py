@@ -2,10 +2,22 @@
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, LargeBinary, Text, UniqueConstraint
-from sqlmodel import Field, SQLModel
+from sqlalchemy import (
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    func,
+    literal_column,
+    select,
+)
+from sqlalchemy.orm import aliased, column_property
+from sqlmodel import Field, SQLModel, col
 
 from app.db.base import Record, Versioned, choice, folded, now
 from app.db.ids import uuid7
@@ -40,30 +52,81 @@ class OrganizationKind(StrEnum):
 class Organization(Versioned, table=True):
     """A node of the tenant's one tree.
 
-    ``path`` lists the node's ancestors and itself, one segment a level, each ended by a dot; compared byte by byte
-    (collation "C") a subtree is one range of it.
+    What a node has from the nodes above it is stored in `OrganizationPlace` and readable here: its ``path``, its
+    ``depth``, its ``effective_timezone`` and the organization it is ``archived_by_id``.
     """
 
     __tablename__ = "organizations"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "parent_id"], ["organizations.tenant_id", "organizations.id"]),
-        UniqueConstraint("tenant_id", "path"),
         Index("ix_organizations_parent", "tenant_id", "parent_id", "id"),
         Index("ix_organizations_updated", "tenant_id", "updated_at", "id"),
         Index("ix_organizations_name", "tenant_id", "name_key", "id"),
         Index("uq_organizations_root", "tenant_id", unique=True, postgresql_where="parent_id is null"),
-        CheckConstraint("(parent_id is null) = (depth = 0)", name="root_depth"),
     )
 
     parent_id: UUID | None = Field(default=None)
     kind: OrganizationKind = Field(sa_type=choice(OrganizationKind, "kind"))
     name: str = Field(max_length=200)
     name_key: str = folded()
+    staff_count: int | None = None
+    timezone: str | None = Field(default=None, max_length=64, description="None: the parent's; at the root, UTC.")
+    archived_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+    path: ClassVar[str]
+    depth: ClassVar[int]
+    archived_by_id: ClassVar[UUID | None]
+    effective_timezone: ClassVar[str]
+
+
+class OrganizationPlace(SQLModel, table=True):
+    """Where an organization is in the tree, and what it has from the organizations above it.
+
+    These rows repeat what the organizations say (`app.tree.places` keeps them true), in a table that no other row
+    refers to and no other write locks. So a large subtree moves in one long transaction while others write in it.
+
+    ``path`` lists the node's ancestors and itself, one segment a level, each ended by a dot; compared byte by byte
+    (collation "C") a subtree is one range of it. ``archived_by_id`` is the nearest archived organization, from the
+    node upwards. ``timezone_from_id`` is the nearest one that names a time zone; the root where none does.
+    """
+
+    __tablename__ = "organization_places"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("tenant_id", "path"),
+    )
+
+    tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
+    organization_id: UUID = Field(primary_key=True)
     path: str = Field(sa_type=Text(collation="C"))
     depth: int
-    staff_count: int | None = None
-    timezone: str = Field(default="UTC", max_length=64)
-    archived_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    archived_by_id: UUID | None = None
+    timezone_from_id: UUID
+
+
+_Zone = aliased(Organization, name="zone")
+
+
+def _of_place(value: Any, name: str, *joined: Any) -> Any:
+    found = select(value).where(
+        col(OrganizationPlace.tenant_id) == col(Organization.tenant_id),
+        col(OrganizationPlace.organization_id) == col(Organization.id),
+        *joined,
+    )
+    return column_property(found.correlate_except(OrganizationPlace, _Zone).scalar_subquery().label(name))
+
+
+Organization.path = _of_place(col(OrganizationPlace.path), "path")
+Organization.depth = _of_place(col(OrganizationPlace.depth), "depth")
+Organization.archived_by_id = _of_place(col(OrganizationPlace.archived_by_id), "archived_by_id")
+Organization.effective_timezone = _of_place(
+    func.coalesce(col(_Zone.timezone), literal_column("'UTC'", Text)),
+    "effective_timezone",
+    col(_Zone.tenant_id) == col(OrganizationPlace.tenant_id),
+    col(_Zone.id) == col(OrganizationPlace.timezone_from_id),
+)
 
 
 class OrganizationExternalId(SQLModel, table=True):

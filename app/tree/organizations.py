@@ -22,8 +22,8 @@ async def load_organization(tx: Tx, organization_id: UUID, *, lock: str | None =
         col(Organization.tenant_id) == tx.tenant_id, col(Organization.id) == organization_id
     )
     if lock is not None:
-        query = query.with_for_update(read=lock == "share")
-    found = (await tx.session.execute(query)).scalar_one_or_none()
+        query = query.with_for_update(read=lock == "share", of=Organization)
+    found = (await tx.session.execute(query, execution_options={"populate_existing": True})).scalar_one_or_none()
     if found is None:
         raise NotFound
     return found
@@ -32,12 +32,12 @@ async def load_organization(tx: Tx, organization_id: UUID, *, lock: str | None =
 async def lock_tree(tx: Tx, *, lock: str) -> None:
     """Keep the shape of the tenant's tree until the commit, before anything in it is read.
 
-    A statement that moves a subtree cannot see a row that another transaction is still adding to it, however many
-    rows it locks, and two moves that would close a circle hold what the other one waits for. So whoever adds to the
-    tree or moves something in it takes its root's row first, which stands for the whole.
+    A statement that changes a subtree cannot see a row that another transaction is still adding to it. So a write that
+    adds to the tree shares a lock on its root's row, which stands for the whole, and one that changes places takes
+    it alone for its last steps (see `app.tree.places`).
 
     Args:
-        lock: ``share`` for adding, ``update`` for moving.
+        lock: ``share`` for adding, ``update`` for changing places.
     """
     root = (
         select(Organization.id)

@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.db.keyset import OrganizationScope
-from app.tree.models import Organization
+from app.tree.models import Organization, OrganizationPlace
 
 #: The deepest level below the root; keeps a path well inside what a B-tree entry may hold.
 MAXIMUM_DEPTH = 64
@@ -39,11 +39,17 @@ def after(path: str) -> str:
 
 def within(count: int) -> ColumnElement[bool]:
     """The condition that an organization lies in one of ``count`` subtrees, as bound ranges (see `ranges`)."""
-    return _in_any(Organization, count)
+    place = aliased(OrganizationPlace, name="place_within")
+    of_organization = (
+        col(place.tenant_id) == col(Organization.tenant_id),
+        col(place.organization_id) == col(Organization.id),
+    )
+    return select(true()).where(*of_organization, in_ranges(place.path, count)).correlate(Organization).exists()
 
 
-def _in_any(organization: Any, count: int) -> ColumnElement[bool]:
-    return or_(*(_between(organization.path, i) for i in range(count)))
+def in_ranges(path: Any, count: int) -> ColumnElement[bool]:
+    """The condition that a path lies in one of ``count`` bound ranges (see `ranges`)."""
+    return or_(*(_between(path, i) for i in range(count)))
 
 
 def _between(path: Any, i: int) -> ColumnElement[bool]:
@@ -56,9 +62,11 @@ def organization_scope(column: Any, *, pinned: Collection[str]) -> OrganizationS
 
 
 def _ids_within(count: int, most: int) -> Any:
-    path, tenant = col(Organization.path), bindparam("tenant_id", type_=Uuid())
-    ids = [
-        select(col(Organization.id)).where(col(Organization.tenant_id) == tenant, _between(path, i)).limit(most)
+    path, tenant = col(OrganizationPlace.path), bindparam("tenant_id", type_=Uuid())
+    ids: list[Any] = [
+        select(col(OrganizationPlace.organization_id).label("id"))
+        .where(col(OrganizationPlace.tenant_id) == tenant, _between(path, i))
+        .limit(most)
         for i in range(count)
     ]
     return union_all(*ids) if count > 1 else ids[0]
@@ -74,14 +82,18 @@ def lives_within(column: Any) -> Callable[[int], ColumnElement[bool]]:
 
 
 def _home_within(column: Any, count: int) -> Select[bool]:
-    home = aliased(Organization, name="home")
-    found = select(true()).where(col(home.tenant_id) == bindparam("tenant_id", type_=Uuid()), col(home.id) == column)
-    return found.where(_in_any(home, count))
+    home = aliased(OrganizationPlace, name="home")
+    of_home = (col(home.tenant_id) == bindparam("tenant_id", type_=Uuid()), col(home.organization_id) == column)
+    return select(true()).where(*of_home, in_ranges(home.path, count))
 
 
-def below_any(parameter: str) -> ColumnElement[bool]:
-    """The condition that an organization lies on or below one of the bound paths; no index serves it."""
-    return col(Organization.path).bool_op("^@")(any_(bindparam(parameter, type_=ARRAY(Text()))))
+def below_any(parameter: str, path: Any = Organization.path) -> ColumnElement[bool]:
+    """The condition that an organization lies on or below one of the bound paths; no index serves it.
+
+    Args:
+        path: the organization's, where a statement joins its place.
+    """
+    return col(path).bool_op("^@")(any_(bindparam(parameter, type_=ARRAY(Text()))))
 
 
 def ranges(paths: Iterable[str]) -> dict[str, Any]:

@@ -46,6 +46,7 @@ def item(method: str, path: str, body: Any = None) -> Call:
 
 A = "/v1/assessments/{assessment}"
 N = {"name": "Name"}
+LINK = {"source": "matrix", "external_id": "new"}
 CALLS: dict[str, Call] = {
     "getLiveness": item("GET", "/healthz/live"),
     "getReadyState": item("GET", "/healthz/ready"),
@@ -54,7 +55,12 @@ CALLS: dict[str, Call] = {
     "createOrganization": lambda p, _: (
         "POST",
         "/v1/organizations",
-        {"parent_id": p.organization, "kind": "team", **N},
+        {
+            "parent_id": p.organization,
+            "kind": "team",
+            **N,
+            "external_ids": [{"source": "matrix", "external_id": "new"}],
+        },
     ),
     "getOrganization": item("GET", "/v1/organizations/{organization}"),
     "updateOrganization": item("PATCH", "/v1/organizations/{organization}", {"staff_count": 1}),
@@ -76,6 +82,11 @@ CALLS: dict[str, Call] = {
     "createProgram": lambda p, _: ("POST", "/v1/programs", {"organization_id": p.organization, **N}),
     "getProgram": item("GET", "/v1/programs/{program}"),
     "updateProgram": item("PATCH", "/v1/programs/{program}", N),
+    "handOverProgram": lambda p, _: (
+        "POST",
+        f"/v1/programs/{p.program}/hand-over",
+        {"organization_id": p.organization},
+    ),
     "deleteProgram": item("DELETE", "/v1/programs/{program}"),
     "listImplementations": item("GET", "/v1/implementations"),
     "createImplementation": lambda p, shared: (
@@ -178,7 +189,7 @@ TENANT_WIDE = {"createScoringProfile": "root"}
 CREATED_BY_REFERENCE = {"createAssessment", "upsertOrganization"}
 READING = {name for name in OPERATIONS if name.startswith(("get", "list"))} - {"listVotes"}
 # The owner's programs are offered to everybody below: in sight from there, though not to be changed.
-OFFERED_BELOW = {"getProgram", "updateProgram", "deleteProgram", "listPrograms"}
+OFFERED_BELOW = {"getProgram", "updateProgram", "handOverProgram", "deleteProgram", "listPrograms"}
 
 
 @pytest.fixture(scope="module")
@@ -195,6 +206,9 @@ async def scene(owner: AsyncEngine, app: FastAPI, client: httpx.AsyncClient) -> 
     for name, parent in TREE.items():
         organization = (await tenancy.organization(places[parent].organization))["id"] if parent else tenancy.root_id
         places[name] = await furnish(tenancy, organization)
+        # An integrator may only within what is linked to an external source.
+        link = {"external_ids": [{"source": "matrix", "external_id": f"link {name}"}]}
+        assert (await tenancy.admin.patch(f"/v1/organizations/{organization}", link)).status_code == 200
     places["foreign"] = await furnish(foreign, foreign.root_id)
     places["missing"] = Place(MISSING)
     profile = (await tenancy.admin.get("/v1/scoring-profiles")).json()["items"][0]["id"]

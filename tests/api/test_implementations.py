@@ -33,7 +33,7 @@ async def test_an_organization_begins_to_use_a_program_of_its_state(tenancy: Ten
     made = answer.json()
     assert made["stage"] == "exploration"
     assert made["program_name"] == "Home visiting"
-    assert made["allowed_transitions"] == ["installation", "initial_implementation", "full_implementation"]
+    assert made["allowed_transitions"] == ["installation", "initial_implementation", "full_implementation", "ended"]
     assert answer.headers["location"] == f"/v1/implementations/{made['id']}"
     read = await facilitator.get(answer.headers["location"])
     assert read.json() == made
@@ -99,7 +99,7 @@ async def test_every_stage_is_kept_with_its_date_and_reason(tenancy: Tenancy, ad
     assert (unsaid.status_code, unsaid.json()["code"]) == (422, "reason_required")
     assert unsaid.json()["errors"][0]["pointer"] == "/body/reason"
     back = await admin.move(path, "initial_implementation", reason="Half of the visitors left.")
-    assert back.json()["allowed_transitions"] == ["exploration", "installation", "full_implementation"]
+    assert back.json()["allowed_transitions"] == ["exploration", "installation", "full_implementation", "ended"]
     kept = (await admin.get(f"{path}/stages")).json()["items"]
     assert [(one["from_stage"], one["to_stage"], one["reason"]) for one in kept] == [
         (None, "installation", None),
@@ -134,7 +134,7 @@ async def test_the_present_stage_is_no_move(tenancy: Tenancy, admin: Actor) -> N
     path = f"/v1/implementations/{(await implementation(tenancy))['id']}"
     refused = await admin.move(path, "exploration", reason="Again")
     assert (refused.status_code, refused.json()["code"]) == (409, "invalid_transition")
-    assert refused.json()["allowed"] == ["installation", "initial_implementation", "full_implementation"]
+    assert refused.json()["allowed"] == ["installation", "initial_implementation", "full_implementation", "ended"]
 
 
 async def test_a_move_needs_the_version_that_was_read(tenancy: Tenancy, admin: Actor) -> None:

@@ -113,19 +113,6 @@ async def test_what_lies_outside_the_grant_does_not_exist(
     assert (refused.status_code, refused.json()["code"]) == (403, "forbidden")
 
 
-async def test_an_integrator_changes_its_own_fields_only(tenancy: Tenancy) -> None:
-    site = await tenancy.organization()
-    path = f"/v1/organizations/{site['id']}"
-    integrator = await tenancy.key(("integrator", tenancy.root_id))
-    external = [{"source": "hr", "external_id": "9"}]
-    changed = await integrator.patch(path, {"external_ids": external, "staff_count": 12})
-    assert changed.json()["external_ids"] == external
-    assert (await integrator.patch(path, {"name": "Mine"})).status_code == 403
-    other = await tenancy.organization()
-    taken = await integrator.patch(f"/v1/organizations/{other['id']}", {"external_ids": external})
-    assert (taken.status_code, taken.json()["code"]) == (409, "external_id_taken")
-
-
 async def test_a_cursor_is_good_for_its_own_list_only(tenancy: Tenancy, admin: Actor) -> None:
     for _ in range(2):
         await tenancy.organization()

@@ -17,6 +17,7 @@ Rows = Iterator[dict[str, Any]]
 #: In an order that foreign keys accept.
 TABLES = (
     "organizations",
+    "organization_places",
     "people",
     "programs",
     "implementations",
@@ -30,6 +31,7 @@ TABLES = (
 )
 PRACTICES = tuple(f"P{number}" for number in range(1, 10))
 PERSPECTIVES = ("executive", "manager", "supervisor", "practitioner", "hr")
+ZONE = "America/Chicago"
 #: Of so many assessments in a row those with these remainders wait for consensus; the others are final.
 CYCLE, IN_CONSENSUS = 5, (1, 3)
 
@@ -160,16 +162,26 @@ class Data:
 
     def organizations(self) -> Rows:
         """The tree, the chain and the siblings."""
+        for number, node in enumerate(self._nodes()):
+            name = _named(f"{node.kind.title()} {number}")
+            place = {"parent_id": node.parent_id, "kind": node.kind}
+            yield self._versioned(node.id) | place | name | {"staff_count": 5 + number % 90, "timezone": ZONE}
+
+    def organization_places(self) -> Rows:
+        """Where each of them is."""
+        for node in self._nodes():
+            yield {
+                "tenant_id": self.ground.tenant_id,
+                "organization_id": node.id,
+                "path": node.path,
+                "depth": node.depth,
+                "timezone_from_id": node.id,
+            }
+
+    def _nodes(self) -> Iterator[Node]:
         begin = len(self.tree) + self.sizes.chain
         siblings = (self.tree[0].child(number, "site") for number in range(begin, begin + self.sizes.siblings))
-        for number, node in enumerate([*self.tree, *self.chain, *siblings]):
-            name = _named(f"{node.kind.title()} {number}")
-            yield (
-                self._versioned(node.id)
-                | vars(node)
-                | name
-                | {"staff_count": 5 + number % 90, "timezone": "America/Chicago"}
-            )
+        yield from [*self.tree, *self.chain, *siblings]
 
     def people(self) -> Rows:
         """One for ten action items."""

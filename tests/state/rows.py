@@ -10,7 +10,10 @@ _TABLES = """
 select c.table_name from information_schema.columns c join information_schema.tables t using (table_schema, table_name)
 where c.table_schema = 'public' and c.column_name = 'tenant_id' and t.table_type = 'BASE TABLE' order by 1
 """
-_ORGANIZATIONS = "select id::text, parent_id::text, path, depth, version from organizations where tenant_id = $1"
+_ORGANIZATIONS = """
+select o.id::text, o.parent_id::text, p.path, p.depth, o.version from organizations o
+join organization_places p on p.tenant_id = o.tenant_id and p.organization_id = o.id where o.tenant_id = $1
+"""
 _VOTES = """
 select assessment_id::text, participant_id::text, practice, round, value, version, comment, entered_by::text
 from votes where tenant_id = $1
@@ -122,6 +125,7 @@ def _counts(driver: Driver) -> dict[str, int]:
     told = sum(world.told.values()) + 1 + len(world.keys) + driver.revocations
     return {
         "organizations": len(tree),
+        "organization_places": len(tree),
         "organization_external_ids": sum(len(one.external_ids) for one in tree),
         "organization_moves": sum(len(one.moves) for one in tree),
         "programs": len(world.programs),

@@ -31,6 +31,7 @@ from app.http.problems import problems
 from app.http.responses import show
 from app.http.write import write
 from app.schemas import Page
+from app.tree.archived import ImplementationEnded, OrganizationArchived
 
 router = APIRouter(prefix="/v1/assessments/{assessment_id}/participants", tags=["assessments"])
 
@@ -54,7 +55,15 @@ async def list_participants(
     "",
     status_code=201,
     response_model=ParticipantCreated,
-    responses=problems(Frozen, VotingClosed, AdministratorExists, PerspectiveMismatch, UnknownReference),
+    responses=problems(
+        Frozen,
+        VotingClosed,
+        AdministratorExists,
+        PerspectiveMismatch,
+        UnknownReference,
+        OrganizationArchived,
+        ImplementationEnded,
+    ),
 )
 async def add_participant(context: ContextDep, assessment_id: UUID, body: ParticipantCreate) -> Response:
     """Add a seat; the answer holds its token, this once."""

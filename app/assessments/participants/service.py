@@ -14,7 +14,7 @@ from app.assessments.errors import (
     UnknownReference,
     VotingClosed,
 )
-from app.assessments.locking import ensure_open, lock_assessment
+from app.assessments.locking import check_takes, ensure_open, lock_assessment
 from app.assessments.models import Assessment, AssessmentState, Participant
 from app.assessments.participants import queries
 from app.assessments.participants.schemas import (
@@ -38,6 +38,7 @@ async def add(tx: Tx, assessment_id: UUID, body: ParticipantCreate) -> Participa
     Raises:
         NotFound, Forbidden: as everywhere.
         Frozen: the assessment has ended.
+        OrganizationArchived, ImplementationEnded: nothing new is taken there.
         VotingClosed: a respondent's seat after the close.
         AdministratorExists: a second administrator.
         PerspectiveMismatch: a respondent without a perspective, or another seat with one.
@@ -45,6 +46,7 @@ async def add(tx: Tx, assessment_id: UUID, body: ParticipantCreate) -> Participa
     """
     held = await lock_assessment(tx, assessment_id, "addParticipant", lock="update")
     ensure_open(held.assessment)
+    await check_takes(tx, held, "addParticipant")
     _check_perspective(body.seat, body.perspective)
     _check_invitable(held.assessment, body.seat)
     if body.seat is SeatKind.ADMINISTRATOR:

@@ -96,7 +96,7 @@ def _check_new(world: World, ask: Ask, body: dict[str, Any]) -> dict[str, Any]:
         raise Refused(422, "organization_required")
     elif "title" not in body:
         raise Refused(422, "title_required")
-    ensure_active(world.require(ask.caller, fields["organization_id"], PLAN))
+    ensure_active(world, world.require(ask.caller, fields["organization_id"], PLAN))
     _check_owner(world, ask.caller, fields["owner_id"])
     return fields
 

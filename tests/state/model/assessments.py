@@ -16,7 +16,7 @@ from tests.state.model.world import (
     Seat,
     Vote,
     World,
-    ensure_active,
+    ensure_takes,
     from_wire,
     head,
     made,
@@ -82,7 +82,7 @@ def create(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
     use = world.implementations.get(body["implementation_id"])
     at = use.organization_id if use else None
     organization = world.require_named(ask.caller, at, RUN, "unknown_reference")
-    ensure_active(organization)
+    ensure_takes(world, organization.id, body["implementation_id"])
     if "scoring_profile_id" in body:
         raise Refused(422, "unknown_reference")
     answer = yield 201
@@ -151,8 +151,8 @@ def transition(world: World, ask: Ask, id_: str, to: str, reason: str | None) ->
         why = blocker(one)
         if why is not None:
             raise Refused(409, why)
-    if (before, to) == ("draft", "collecting"):
-        ensure_active(world.organizations[one.organization_id])
+    if to == "collecting":
+        ensure_takes(world, one.organization_id, one.implementation_id)
     yield 200
     _move(world, one, before, to)
     one.touch(world)
@@ -183,6 +183,7 @@ def revise(world: World, ask: Ask, id_: str, body: dict[str, Any]) -> Rule:
     old = world.require_assessment(ask.caller, id_, RUN)
     if old.state != "final":
         raise Refused(409, "not_final")
+    ensure_takes(world, old.organization_id, old.implementation_id)
     if successor(world, old) is not None:
         raise Refused(409, "revision_exists")
     answer = yield 201
@@ -261,6 +262,7 @@ def show_seat(assessment_id: str, one: Seat) -> dict[str, Any]:
 def add_seat(world: World, ask: Ask, id_: str, body: dict[str, Any]) -> Rule:
     one = world.require_assessment(ask.caller, id_, RUN)
     ensure_open(one)
+    ensure_takes(world, one.organization_id, one.implementation_id)
     _check_perspective(body["seat"], body.get("perspective"))
     _check_invitable(one, body["seat"])
     _check_administrator(one, body["seat"])

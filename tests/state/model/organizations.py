@@ -20,7 +20,6 @@ from tests.state.model.world import (
 )
 
 DEEPEST = 64
-INTEGRATORS = {"external_ids", "staff_count"}
 Name = tuple[str, str]
 
 
@@ -35,6 +34,8 @@ def show(world: World, caller: Caller, one: Organization) -> dict[str, Any]:
         "depth": len(world.place(one.id)) - 1,
         "staff_count": one.staff_count,
         "timezone": one.timezone,
+        "effective_timezone": world.zone(one.id),
+        "archived_by_id": world.archived_by(one.id),
         "status": "active" if other == "archived" else "archived",
         "archived_at": one.archived_at,
         "external_ids": [{"source": source, "external_id": name} for source, name in sorted(one.external_ids)],
@@ -53,9 +54,10 @@ def show_move(move: Move) -> dict[str, Any]:
 
 
 def create(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
-    parent = world.require(ask.caller, body["parent_id"], OWN)
-    _check_new(world, parent)
+    parent = world.require(ask.caller, body["parent_id"], FEED)
     names = _names(body.get("external_ids", []))
+    _check_may_create(world, ask.caller, parent, names)
+    _check_new(world, parent)
     _check_free(world, names)
     answer = yield 201
     one = _add(world, ask, parent, body, answer)
@@ -65,8 +67,7 @@ def create(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
 
 def patch(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> Rule:
     one = world.require(ask.caller, id_, FEED)
-    if changes.keys() - INTEGRATORS and not world.may(ask.caller, id_, OWN):
-        raise Refused(403, "forbidden")
+    _check_may_change(world, ask.caller, one, _names(changes["external_ids"]) if "external_ids" in changes else None)
     world.expect(ask, one)
     names = None
     if "external_ids" in changes:
@@ -124,11 +125,11 @@ def remove(world: World, ask: Ask, id_: str) -> Rule:
 
 
 def move(world: World, ask: Ask, id_: str, body: dict[str, Any]) -> Rule:
-    one = world.require(ask.caller, id_, OWN)
+    one = world.require(ask.caller, id_, FEED)
     world.expect(ask, one)
-    parent = world.require_named(ask.caller, body["parent_id"], OWN)
+    parent = world.require_named(ask.caller, body["parent_id"], FEED)
     asked = body.get("moved_on")
-    day = _check_relocation(world, one, parent, None if asked is None else date.fromisoformat(asked))
+    day = _check_relocation(world, ask.caller, one, parent, None if asked is None else date.fromisoformat(asked))
     yield 200
     _relocate(world, ask, one, parent, {"day": day, "reason": body.get("reason")})
     return show(world, ask.caller, one)
@@ -144,6 +145,7 @@ def upsert(world: World, ask: Ask, name: Name, body: dict[str, Any]) -> Rule:
     if one is None:
         if ask.if_match is not None:
             raise Refused(412, "precondition_failed")
+        _check_may_create(world, ask.caller, parent, [name])
         _check_new(world, parent)
         answer = yield 201
         one = _add(world, ask, parent, body, answer)
@@ -156,7 +158,7 @@ def upsert(world: World, ask: Ask, name: Name, body: dict[str, Any]) -> Rule:
         raise Refused(412, "precondition_failed")
     if ask.if_match is not None:
         world.expect(ask, one)
-    day = None if one.parent_id == parent.id else _check_relocation(world, one, parent, None)
+    day = None if one.parent_id == parent.id else _check_relocation(world, ask.caller, one, parent, None)
     yield 200
     if day is not None:
         _relocate(world, ask, one, parent, {"day": day, "reason": None})
@@ -184,6 +186,24 @@ def _names(given: Iterable[dict[str, str]]) -> list[Name]:
     return [(one["source"], one["external_id"]) for one in given]
 
 
+def _sources(one: Organization) -> set[str]:
+    return {source for source, _ in one.external_ids}
+
+
+def _check_may_create(world: World, caller: Caller, parent: Organization, names: list[Name]) -> None:
+    wanted = {source for source, _ in names}
+    if not world.may(caller, parent.id, OWN) and not (wanted and wanted <= _sources(parent)):
+        raise Refused(403, "not_maintained")
+
+
+def _check_may_change(world: World, caller: Caller, one: Organization, names: list[Name] | None) -> None:
+    if world.may(caller, one.id, OWN):
+        return
+    linked = _sources(one)
+    if not linked or (names is not None and {source for source, _ in names} != linked):
+        raise Refused(403, "not_maintained")
+
+
 def _check_free(world: World, names: list[Name], but: Organization | None = None) -> None:
     if len(set(names)) != len(names):
         raise Refused(422, "invalid")
@@ -192,7 +212,7 @@ def _check_free(world: World, names: list[Name], but: Organization | None = None
 
 
 def _check_new(world: World, parent: Organization) -> None:
-    ensure_active(parent)
+    ensure_active(world, parent)
     if len(world.place(parent.id)) > DEEPEST:
         raise Refused(422, "tree_too_deep")
 
@@ -204,14 +224,16 @@ def _add(world: World, ask: Ask, parent: Organization, body: dict[str, Any], ans
         kind=body["kind"],
         name=body["name"],
         staff_count=body.get("staff_count"),
-        timezone=body.get("timezone") or parent.timezone,
+        timezone=body.get("timezone"),
     )
     world.organizations[one.id] = one
     world.tell(ask, "organization.created", one.id)
     return one
 
 
-def _check_relocation(world: World, one: Organization, parent: Organization, asked: date | None) -> date:
+def _check_relocation(
+    world: World, caller: Caller, one: Organization, parent: Organization, asked: date | None
+) -> date:
     """The day of a move that may be made."""
     if one.parent_id is None:
         raise Refused(409, "root_organization")
@@ -219,12 +241,15 @@ def _check_relocation(world: World, one: Organization, parent: Organization, ask
         raise Refused(422, "organization_cycle")
     if parent.id == one.parent_id:
         raise Refused(409, "already_there")
-    ensure_active(parent)
+    by_admin = world.may(caller, one.id, OWN) and world.may(caller, parent.id, OWN)
+    if not by_admin and not _sources(one) & _sources(parent) & _sources(world.organizations[one.parent_id]):
+        raise Refused(403, "not_maintained")
+    ensure_active(world, parent)
     below = world.subtree(one.id)
     levels = max(len(world.place(other.id)) for other in below) - len(world.place(one.id))
     if len(world.place(parent.id)) + levels > DEEPEST:
         raise Refused(422, "tree_too_deep")
-    today = world.today(one.id)
+    today = world.today(world.root_id)
     if one.moves:
         today = max(today, one.moves[-1].day)
     day = asked or today
@@ -234,12 +259,6 @@ def _check_relocation(world: World, one: Organization, parent: Organization, ask
         raise Refused(422, "moved_on_too_early")
     if _was_above(world, one, parent, day):
         raise Refused(422, "organization_cycle")
-    ids, place = {other.id for other in below}, set(world.place(parent.id))
-    for use in world.implementations.values():
-        if use.organization_id in ids:
-            above = place | (ids & set(world.place(use.organization_id)))
-            if world.programs[use.program_id].organization_id not in above:
-                raise Refused(409, "program_out_of_reach_after_move")
     return day
 
 
@@ -264,6 +283,5 @@ def _relocate(world: World, ask: Ask, one: Organization, parent: Organization, h
     }
     one.moves.append(Move("", how["day"], one.parent_id, parent.id, fields))
     one.parent_id = parent.id
-    for other in world.subtree(one.id):
-        other.touch(world)
+    one.touch(world)
     world.tell(ask, "organization.moved", one.id)

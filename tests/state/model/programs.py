@@ -33,7 +33,7 @@ def show_program(one: Program) -> dict[str, Any]:
 
 
 def create_program(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
-    ensure_active(world.require(ask.caller, body["organization_id"], PLAN))
+    ensure_active(world, world.require(ask.caller, body["organization_id"], PLAN))
     answer = yield 201
     one = Program(**made(world, answer), **{"description": None, **body})
     world.programs[one.id] = one
@@ -48,6 +48,19 @@ def patch_program(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> 
         setattr(one, name, value)
     one.touch(world)
     world.tell(ask, "program.updated", id_)
+    return show_program(one)
+
+
+def hand_over_program(world: World, ask: Ask, id_: str, organization_id: str) -> Rule:
+    one = _program(world, ask, id_)
+    owner = world.require_named(ask.caller, organization_id, PLAN)
+    if owner.id == one.organization_id or owner.id not in world.place(one.organization_id):
+        raise Refused(422, "not_above_owner")
+    ensure_active(world, owner)
+    yield 200
+    one.organization_id = owner.id
+    one.touch(world)
+    world.tell(ask, "program.handed_over", id_)
     return show_program(one)
 
 
@@ -78,13 +91,18 @@ def show_implementation(world: World, caller: Caller, one: Implementation) -> di
         "program_id": one.program_id,
         "program_name": world.programs[one.program_id].name,
         "stage": one.stage,
-        "allowed_transitions": [stage for stage in STAGES if movable and stage != one.stage],
+        "ended_at": one.ended_at,
+        "allowed_transitions": _moves(one) if movable else [],
     }
+
+
+def _moves(one: Implementation) -> list[str]:
+    return ["resumed"] if one.ended_at else [*(stage for stage in STAGES if stage != one.stage), "ended"]
 
 
 def create_implementation(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
     organization = world.require(ask.caller, body["organization_id"], SET_UP)
-    ensure_active(organization)
+    ensure_active(world, organization)
     program = world.programs.get(body["program_id"])
     if program is None or not world.is_offered(ask.caller, program.organization_id):
         raise Refused(422, "unknown_program")
@@ -103,15 +121,24 @@ def create_implementation(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
 
 def transition_implementation(world: World, ask: Ask, id_: str, to: str, reason: str | None) -> Rule:
     one = _implementation(world, ask, id_)
-    if to == one.stage:
+    if to != "ended":
+        ensure_active(world, world.organizations[one.organization_id])
+    if one.ended_at and to != "resumed":
+        raise Refused(409, "implementation_ended")
+    if to not in _moves(one):
         raise Refused(409, "invalid_transition")
-    if STAGES.index(to) < STAGES.index(one.stage) and reason is None:
+    back = to in STAGES and STAGES.index(to) < STAGES.index(one.stage)
+    if (back or to == "ended") and reason is None:
         raise Refused(422, "reason_required")
     yield 200
-    before, one.stage = one.stage, to
+    before = one.stage
+    if to in STAGES:
+        one.stage = to
+    else:
+        one.ended_at = world.stamp if to == "ended" else None
     one.touch(world)
-    _keep(world, ask, one, before, reason)
-    world.tell(ask, "implementation.stage_changed", id_)
+    _keep(world, ask, one, before, reason, kind="stage" if to in STAGES else to)
+    world.tell(ask, "implementation.stage_changed" if to in STAGES else f"implementation.{to}", id_)
     return show_implementation(world, ask.caller, one)
 
 
@@ -132,10 +159,13 @@ def _implementation(world: World, ask: Ask, id_: str) -> Implementation:
     return one
 
 
-def _keep(world: World, ask: Ask, one: Implementation, before: str | None, reason: str | None) -> None:
+def _keep(
+    world: World, ask: Ask, one: Implementation, before: str | None, reason: str | None, *, kind: str = "stage"
+) -> None:
     one.stages.append(
         {
             "created_at": world.stamp,
+            "kind": kind,
             "from_stage": before,
             "to_stage": one.stage,
             "reason": reason,
@@ -149,7 +179,7 @@ def show_person(one: Person) -> dict[str, Any]:
 
 
 def create_person(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
-    ensure_active(world.require(ask.caller, body["organization_id"], FEED))
+    ensure_active(world, world.require(ask.caller, body["organization_id"], FEED))
     answer = yield 201
     one = Person(**made(world, answer), **{"active": True, **body})
     world.people[one.id] = one
@@ -161,7 +191,7 @@ def patch_person(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> R
     one = _person(world, ask, id_)
     target = changes.get("organization_id", one.organization_id)
     if target != one.organization_id:
-        ensure_active(world.require_named(ask.caller, target, FEED))
+        ensure_active(world, world.require_named(ask.caller, target, FEED))
     yield 200
     for name, value in changes.items():
         setattr(one, name, value)

@@ -113,7 +113,7 @@ class Organization(Thing):
     kind: str
     name: str
     staff_count: int | None
-    timezone: str
+    timezone: str | None
     archived_at: str | None = None
     external_ids: set[tuple[str, str]] = field(default_factory=set)
     moves: list[Move] = field(default_factory=list)
@@ -131,6 +131,7 @@ class Implementation(Thing):
     organization_id: str
     program_id: str
     stage: str
+    ended_at: str | None = None
     stages: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -239,7 +240,17 @@ class World:
 
     def today(self, organization_id: str) -> date:
         """The day it is where an organization is."""
-        return self.now.astimezone(ZoneInfo(self.organizations[organization_id].timezone)).date()
+        return self.now.astimezone(ZoneInfo(self.zone(organization_id))).date()
+
+    def zone(self, organization_id: str) -> str:
+        """The time zone that counts for an organization: its own, or that of the nearest one above that has one."""
+        zones = [self.organizations[at].timezone for at in self.place(organization_id)]
+        return next((zone for zone in reversed(zones) if zone is not None), "UTC")
+
+    def archived_by(self, organization_id: str) -> str | None:
+        """The nearest archived organization, from this one upwards."""
+        above = reversed(self.place(organization_id))
+        return next((at for at in above if self.organizations[at].archived_at is not None), None)
 
     def tell(self, ask: Ask, event: str, subject_id: str, *, anonymous: bool = False) -> None:
         """Expect one event and one audit row."""
@@ -341,9 +352,15 @@ def from_wire(instant: str) -> datetime:
     return datetime.fromisoformat(instant)
 
 
-def ensure_active(organization: Organization) -> None:
-    if organization.archived_at is not None:
+def ensure_active(world: World, organization: Organization) -> None:
+    if world.archived_by(organization.id) is not None:
         raise Refused(409, "organization_archived")
+
+
+def ensure_takes(world: World, organization_id: str, implementation_id: str) -> None:
+    ensure_active(world, world.organizations[organization_id])
+    if world.implementations[implementation_id].ended_at is not None:
+        raise Refused(409, "implementation_ended")
 
 
 def head(row: Thing) -> dict[str, Any]:

@@ -42,7 +42,7 @@ def _move(play: Player) -> None:
 def _patch(play: Player) -> None:
     id_ = play.chance.any_of(play.world.organizations)
     fields = {"name": [play.named("Renamed")], "kind": ["team", "county"], "staff_count": [7, None, 0]}
-    changes = play.chance.some({**fields, "timezone": ZONES, "external_ids": [_external_ids(play)]})
+    changes = play.chance.some({**fields, "timezone": [*ZONES, None], "external_ids": [_external_ids(play)]})
     tag = play.tag(play.world.organizations.get(id_))
     play.do("PATCH", f"organizations/{id_}", changes, organizations.patch, id_, changes, **tag)
 
@@ -102,8 +102,12 @@ def a_program(play: Player) -> None:
     """Create, change or delete a program."""
     id_ = play.chance.any_of(play.world.programs)
     tag = play.tag(play.world.programs.get(id_))
-    what = play.chance.pick(["create", "patch", "remove"])
-    if what == "create":
+    what = play.chance.pick(["create", "patch", "hand-over", "remove"])
+    if what == "hand-over":
+        body = {"organization_id": play.chance.any_of(play.world.organizations)}
+        how = (programs.hand_over_program, id_, body["organization_id"])
+        play.do("POST", f"programs/{id_}/hand-over", body, *how, **tag)
+    elif what == "create":
         body = {"organization_id": play.chance.any_of(play.world.organizations), "name": play.named("Program")}
         play.do("POST", "programs", body, programs.create_program, body)
     elif what == "patch":
@@ -126,7 +130,7 @@ def an_implementation(play: Player) -> None:
         }
         play.do("POST", "implementations", body, programs.create_implementation, body)
     elif what == "transition":
-        to, reason = play.chance.pick(programs.STAGES), play.chance.pick(["Said so.", None])
+        to, reason = play.chance.pick([*programs.STAGES, "ended", "resumed"]), play.chance.pick(["Said so.", None])
         body = {"to": to} | ({"reason": reason} if reason else {})
         how = (programs.transition_implementation, id_, to, reason)
         play.do("POST", f"implementations/{id_}/transitions", body, *how, **tag)
