@@ -90,6 +90,8 @@ def downgrade() -> None:
     op.execute(_FILL_BACK)
     for column in ("path", "depth", "timezone"):
         op.alter_column("organizations", column, nullable=False)
-    op.create_check_constraint(op.f("ck_organizations_root_depth"), "organizations", "(parent_id is null) = (depth = 0)")
+    op.create_check_constraint(
+        op.f("ck_organizations_root_depth"), "organizations", "(parent_id is null) = (depth = 0)"
+    )
     op.create_unique_constraint(op.f("uq_organizations_tenant_id_path"), "organizations", ["tenant_id", "path"])
     op.drop_table("organization_places")
