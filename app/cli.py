@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -20,6 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app import __version__
 from app.access import keys as key_service
 from app.access.models import ApiKey
+from app.backup.contents import look
+from app.backup.programs import client_environment, find_clients
+from app.backup.run import BackupReport, backup, restore
 from app.db.schema.migrate import migrate as migrate_database
 from app.db.transaction import Tx
 from app.embedded_postgres.attach import check_revision, owner_engine, provided
@@ -32,6 +35,8 @@ from app.settings import Settings, load_settings
 from app.tree.models import OrganizationKind
 
 Result = TypeVar("Result")
+# As a shell's: a program that cannot be run, and one ended by a signal.
+_NOT_RUN, _SIGNALED = 127, 128
 
 # Tracebacks with local variables would print secrets.
 _PLAIN: dict[str, Any] = {"no_args_is_help": True, "pretty_exceptions_enable": False, "add_completion": False}
@@ -46,8 +51,12 @@ def main() -> None:
     """Run the command line; a failure the operator can mend is one line and exit status 1."""
     try:
         commands(prog_name="fa-readiness")
-    except (OperatorError, EmbeddedPostgresError, OSError) as refused:
+    except (OperatorError, EmbeddedPostgresError) as refused:
         line = str(refused)
+    except TimeoutError:
+        line = "The database did not answer in time."
+    except OSError as refused:
+        line = f"{refused.strerror}: {refused.filename}" if refused.strerror and refused.filename else str(refused)
     except AppError as refused:
         line = refused.detail
     except DBAPIError as refused:
@@ -140,11 +149,64 @@ def openapi(output: Annotated[Path | None, typer.Option(help="Write to this file
 
 @commands.command("with-database")
 def with_database(program: Annotated[list[str], typer.Argument(help="What to run, after a --.")]) -> None:
-    """Run a program, pg_dump for one, with FA_DATABASE_URL and FA_OWNER_DATABASE_URL set."""
+    """Run a program, psql for one, that finds the database and the programs that suit it.
+
+    FA_DATABASE_URL, FA_OWNER_DATABASE_URL and the variables of libpq (PGHOST, PGDATABASE and so on, with the owner's
+    login) are set, and PostgreSQL's client programs come first on PATH. The exit status is the program's.
+    """
     with provided(load_settings(), attach=True) as settings:
-        urls = {"FA_DATABASE_URL": settings.database_url, "FA_OWNER_DATABASE_URL": settings.owner_database_url}
-        environment = os.environ | {name: url for name, url in urls.items() if url is not None}
-        raise typer.Exit(subprocess.run(program, env=environment, check=False).returncode)  # noqa: S603 - as asked
+        try:
+            done = subprocess.run(program, env=_environment(settings), check=False)  # noqa: S603 - as asked
+        except (FileNotFoundError, PermissionError) as refused:
+            typer.echo(f"fa-readiness: {program[0]} cannot be run: {refused.strerror}.", err=True)
+            raise typer.Exit(_NOT_RUN) from None
+        raise typer.Exit(done.returncode if done.returncode >= 0 else _SIGNALED - done.returncode)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    assert settings.database_url is not None and settings.owner_url is not None  # noqa: S101  # provided
+    contents = asyncio.run(look(settings.owner_url))
+    programs = None
+    with suppress(OperatorError):  # The program may need none of PostgreSQL's.
+        programs = find_clients(settings.postgres_bin, contents.server_major)
+    return client_environment(settings.owner_url, programs) | {
+        "FA_DATABASE_URL": settings.database_url,
+        "FA_OWNER_DATABASE_URL": settings.owner_url,
+        "FA_APP_ROLE": settings.app_role,
+    }
+
+
+@commands.command("backup")
+def make_backup(
+    file: Annotated[Path, typer.Argument(help="The file to write; it must not exist.")], as_json: AsJson = False
+) -> None:
+    """Write a backup of the database: a custom-format archive of pg_dump. The service may go on running."""
+    with provided(load_settings(), attach=True) as settings:
+        _show(_reported(backup(settings, file.absolute())), as_json)
+
+
+@commands.command("restore")
+def restore_backup(
+    file: Annotated[Path, typer.Argument(help="What fa-readiness backup wrote.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Remove the tenants that the database holds.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fill the database from a backup, all or nothing, and bring it to this release."""
+    with provided(load_settings(), attach=True) as settings:
+        _show(_reported(restore(settings, file.absolute(), replace=replace, notify=_notify)), as_json)
+
+
+def _reported(report: BackupReport) -> dict[str, Any]:
+    return {
+        "file": str(report.file),
+        "bytes": report.size,
+        "revision": report.revision,
+        "tenants": report.tenants,
+    }
+
+
+def _notify(line: str) -> None:
+    typer.echo(f"fa-readiness: {line}", err=True)
 
 
 @commands.command()
@@ -255,7 +317,7 @@ async def _migrate(settings: Settings) -> str:
         settings.app_role,
         login_is_separate=settings.login_is_separate,
         service_url=settings.database_url if settings.login_is_separate else None,
-        notify=lambda line: typer.echo(f"fa-readiness: {line}", err=True),
+        notify=_notify,
     )
 
 

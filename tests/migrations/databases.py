@@ -14,6 +14,15 @@ from sqlalchemy.pool import NullPool
 
 from tests.support.database import Urls, on_database
 
+RIGHTS = """
+select 'table ' || relname as what, relacl::text as acl, pg_get_userbyid(relowner)::text as owner
+from pg_class where relnamespace = 'public'::regnamespace
+union all select 'schema', nspacl::text, pg_get_userbyid(nspowner)::text from pg_namespace where nspname = 'public'
+union all select 'role ' || rolname, concat(rolsuper, rolcreaterole, rolbypassrls, rolcanlogin), null from pg_roles
+union all select 'member', pg_get_userbyid(roleid)::text, pg_get_userbyid(member)::text from pg_auth_members
+order by 1, 2, 3
+"""
+
 
 def run_sql(url: str, *statements: str) -> None:
     """Run statements one by one."""
@@ -40,6 +49,16 @@ def fetch(url: str, query: str, *arguments: Any) -> list[dict[str, Any]]:
             await connection.close()
 
     return asyncio.run(run())
+
+
+def snapshot(url: str) -> dict[str, Any]:
+    """All rights and all rows of a database."""
+    tables = fetch(url, "select tablename from pg_tables where schemaname = 'public' order by 1")
+    rows = {
+        table["tablename"]: fetch(url, f'select t::text as row from "{table["tablename"]}" t order by 1')
+        for table in tables
+    }
+    return {"rights": fetch(url, RIGHTS), "rows": rows}
 
 
 @contextmanager

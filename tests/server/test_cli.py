@@ -126,7 +126,8 @@ def test_foreign_ids_are_not_found(given: Run, slug: str) -> None:
     [
         (EmbeddedPostgresError("the port\nis odd"), "the port is odd"),
         (NotFound("There is no such key."), "There is no such key."),
-        (OSError(28, "No space left on device", "/data"), "[Errno 28] No space left on device: '/data'"),
+        (TimeoutError(), "The database did not answer in time."),
+        (OSError(28, "No space left on device", "/data"), "No space left on device: /data"),
         (IntegrityError("insert …", {"secret": "hush"}, Exception("duplicate key\nDETAIL: (hush)")), "duplicate key"),
     ],
 )

@@ -8,29 +8,10 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from app.db.schema.migrate import migrate
-from tests.migrations.databases import fetch, fresh_database, run_sql
+from tests.migrations.databases import fetch, fresh_database, run_sql, snapshot
 from tests.server.conftest import Run
 from tests.server.services import Service
 from tests.support.database import Urls
-
-RIGHTS = """
-select 'table ' || relname as what, relacl::text as acl, pg_get_userbyid(relowner)::text as owner
-from pg_class where relnamespace = 'public'::regnamespace
-union all select 'schema', nspacl::text, pg_get_userbyid(nspowner)::text from pg_namespace where nspname = 'public'
-union all select 'role ' || rolname, concat(rolsuper, rolcreaterole, rolbypassrls, rolcanlogin), null from pg_roles
-union all select 'member', pg_get_userbyid(roleid)::text, pg_get_userbyid(member)::text from pg_auth_members
-order by 1, 2, 3
-"""
-
-
-def snapshot(url: str) -> dict[str, Any]:
-    """All rights and all rows of a database."""
-    tables = fetch(url, "select tablename from pg_tables where schemaname = 'public' order by 1")
-    rows = {
-        table["tablename"]: fetch(url, f'select t::text as row from "{table["tablename"]}" t order by 1')
-        for table in tables
-    }
-    return {"rights": fetch(url, RIGHTS), "rows": rows}
 
 
 def respelled(url: str) -> str:

@@ -166,6 +166,24 @@ async def migrate(
     return head()
 
 
+async def ensure_role(url: str, role: str, *, login_is_separate: bool, service_url: str | None) -> None:
+    """Check the logins, on a database of any revision, and create the serving role where the owner is to assume it.
+
+    Args:
+        url: the owner's login.
+        role: the role that serves requests.
+        login_is_separate: the role has a login of its own.
+        service_url: that login.
+
+    Raises:
+        OperatorError: one line that says what the operator can do.
+    """
+    async with _opened(url) as owner, _opened(service_url) as service, _bounded(owner):
+        found = await check(owner, service, role, None, assumed=not login_is_separate)
+        if not login_is_separate:
+            await _ensure_role(owner, role, found)
+
+
 @asynccontextmanager
 async def _opened(url: str | None) -> AsyncIterator[Any]:
     if url is None:

@@ -58,14 +58,16 @@ class Preflight:
     is_assumable: bool
 
 
-async def check(owner: Any, service: Any | None, role: str, revisions: Collection[str], *, assumed: bool) -> Preflight:
+async def check(
+    owner: Any, service: Any | None, role: str, revisions: Collection[str] | None, *, assumed: bool
+) -> Preflight:
     """Check everything that a start relies on, and change nothing.
 
     Args:
         owner: a connection as the role that owns the tables.
         service: a connection as the service's own login, to be checked too; None if there is nothing to check.
         role: FA_APP_ROLE.
-        revisions: what this release can migrate from.
+        revisions: what this release can migrate from; None to accept any, as everything will be replaced.
         assumed: the owner's login serves requests as `role`.
 
     Raises:
@@ -87,14 +89,14 @@ async def check(owner: Any, service: Any | None, role: str, revisions: Collectio
     return Preflight(revision, serving is not None, bool(serving and serving["assumable"]))
 
 
-async def _check_tables(owner: Any, login: Any, revisions: Collection[str]) -> str | None:
+async def _check_tables(owner: Any, login: Any, revisions: Collection[str] | None) -> str | None:
     tables = {row["name"]: row["ours"] for row in await owner.fetch(_TABLES)}
     revision: str | None = None
     if "alembic_version" in tables:
         revision = await owner.fetchval("select version_num from alembic_version")
     if (revision is None and tables.keys() - {"alembic_version"}) or (revision is not None and "tenants" not in tables):
         raise OperatorError("The database holds tables of another application: name an empty database.")
-    if revision is not None and revision not in revisions:
+    if revision is not None and revisions is not None and revision not in revisions:
         raise OperatorError("The database was migrated by a newer release than this one.")
     if not all(tables.values()):
         raise OperatorError(
