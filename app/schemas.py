@@ -205,6 +205,12 @@ class Page(Read, Generic[Item]):
 
     items: list[Item] = Field(description="The rows of this page.")
     next_cursor: str | None = Field(description="Pass as `cursor` to read on; null on the last page.")
+    sync_mark: datetime = Field(
+        description="Send it as `updated_since` on your next pass over this list. Every change that this pass could "
+        "not contain yet carries this instant or a later one, so you see each change at least once. It is the same "
+        "on all pages that a cursor leads to.",
+        examples=["2026-10-05T13:00:00Z"],
+    )
 
 
 class Transition(Body):

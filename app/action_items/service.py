@@ -98,14 +98,14 @@ async def patch(tx: Tx, action_item_id: UUID, body: ActionItemPatch) -> ActionIt
     for name, value in changes.items():
         setattr(item, name, value)
     item.title_key = item.title.casefold()
-    tx.touch(item)
-    record_event(
-        tx,
-        "action_item.updated",
-        item.id,
-        organization_id=item.organization_id,
-        data={"fields": sorted(changes)},
-    )
+    if tx.touch(item):
+        record_event(
+            tx,
+            "action_item.updated",
+            item.id,
+            organization_id=item.organization_id,
+            data={"fields": sorted(changes)},
+        )
     return await queries.get(tx, tx.principal, item.id, now=tx.now)
 
 

@@ -113,14 +113,14 @@ async def patch(tx: Tx, assessment_id: UUID, body: AssessmentPatch) -> UUID:
     _check_window(assessment.opens_at, assessment.closes_at)
     if assessment.opened_at is not None and assessment.administered_on is None:
         assessment.administered_on = assessment.opened_at.astimezone(held.timezone).date()
-    tx.touch(assessment)
-    record_event(
-        tx,
-        "assessment.updated",
-        assessment.id,
-        organization_id=assessment.organization_id,
-        data={"fields": sorted(changes)},
-    )
+    if tx.touch(assessment):
+        record_event(
+            tx,
+            "assessment.updated",
+            assessment.id,
+            organization_id=assessment.organization_id,
+            data={"fields": sorted(changes)},
+        )
     return assessment.id
 
 

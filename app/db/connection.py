@@ -6,6 +6,8 @@ from typing import Any, Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
+from app.db.sync_marks import PUBLISH_BEGINNING
+
 _MOST_PREPARED = 512
 
 
@@ -95,12 +97,14 @@ class Connection:
             await self._session.flush()
 
     async def begin(self, *settings: str) -> None:
-        """Begin a transaction.
+        """Begin a transaction that writes, and publish that it began.
 
         Args:
             settings: what holds for this transaction only, as ``name = 'value'``.
         """
-        await self.raw.execute("; ".join(["begin", *(f"set local {setting}" for setting in settings)]))
+        await self.raw.execute(
+            "; ".join(["begin", *(f"set local {setting}" for setting in settings), PUBLISH_BEGINNING])
+        )
         self.in_transaction = True
 
     async def commit(self) -> None:

@@ -1,7 +1,7 @@
 """The connections that a process holds: one pool for transactions, one for reads, and one connection for health."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +9,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from app.db.clock import DatabaseClock
 from app.db.connection import Connection
 from app.db.failures import FailureLog
 from app.db.health import HealthCheck
@@ -42,6 +43,7 @@ class Database:
     reads: Pool
     writes: Pool
     health: HealthCheck
+    clock: DatabaseClock = field(default_factory=DatabaseClock)
 
     async def close(self) -> None:
         """Give all connections back."""

@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
+from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Record, Versioned
@@ -17,6 +19,7 @@ from app.errors import PreconditionFailed, PreconditionRequired
 from app.principal import Principal
 
 Key = TypeVar("Key")
+_NEXT = timedelta(microseconds=1)
 
 
 class CallerReader(Reader, Protocol):
@@ -37,6 +40,19 @@ class Stored(Generic[Key]):
 
     key: Key
     created: bool
+
+
+class Outcome(StrEnum):
+    """What a PUT did."""
+
+    CREATED = "created"
+    REPLACED = "replaced"
+    UNCHANGED = "unchanged"
+
+
+def next_instant(updated_at: Any, now: datetime) -> Any:
+    """The new ``updated_at`` of rows that one statement changes, as `Tx.touch` sets it for one row."""
+    return func.greatest(now, updated_at + _NEXT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +110,30 @@ class Tx:
                 headers={"ETag": f'"{row.version}.0"'},
             )
 
-    def touch(self, row: Versioned) -> None:
-        """Count a change of this row."""
+    def touch(self, row: Versioned, *, also: bool = False) -> bool:
+        """Count the change of a locked row, if there is one: new values that equal the stored ones are none.
+
+        Args:
+            also: whether something changed that belongs to the resource and is stored in another table.
+
+        Returns:
+            Whether anything changed. If nothing did, there is no event to record.
+        """
+        if not (also or self.session.is_modified(row)):
+            return False
         row.version += 1
-        row.updated_at = self.now
+        row.updated_at = max(self.now, row.updated_at + _NEXT)
+        return True
+
+    def is_repetition(self, row: Versioned, fields: Values, asked: Preconditions | None = None) -> bool:
+        """Whether a PUT without a condition sends what is stored already, as one does that is sent again.
+
+        Args:
+            fields: what would be stored, including who stores it: only that caller may learn that nothing differs.
+        """
+        asked = asked or self.preconditions
+        unconditional = not (asked.has_if_match or asked.must_not_exist)
+        return unconditional and all(getattr(row, name) == value for name, value in fields.items())
 
     def insert(self, table: type[Record], **values: Any) -> dict[str, Any]:
         """Add a row at the end of this transaction. It gets the tenant, and this instant as the one it came to be.

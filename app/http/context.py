@@ -8,8 +8,11 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
+from app.db.base import now as real_clock
+from app.db.connection import Connection
 from app.db.engine import Database
 from app.db.statement import Read, Row
+from app.db.sync_marks import SyncMarks
 from app.http.head import Scope, header
 from app.http.query import check_names, parse_query, read_dry_run
 from app.principal import Principal
@@ -31,6 +34,14 @@ class AppState:
     invalidate: Callable[[], None]
     clock: Callable[[], datetime]
     running: set[tuple[UUID, UUID, str]] = field(default_factory=set)
+    sync_marks: SyncMarks = field(default_factory=SyncMarks)
+
+    async def take_instant(self, connection: Connection) -> datetime:
+        """The instant of a transaction that has begun, on the database's clock unless the app was given another."""
+        if self.clock is not real_clock:
+            return self.clock()
+        await self.database.clock.follow(connection)
+        return self.database.clock.now(self.clock())
 
 
 @dataclass(slots=True)

@@ -57,7 +57,7 @@ def _sign(context: RequestContext, bound: Any, payload: bytes) -> bytes:
     return hashlib.blake2b(message, key=key, digest_size=_SIGNATURE, person=b"cursor").digest()
 
 
-def _seal(context: RequestContext, bound: Any, place: tuple[Any, Any]) -> str:
+def _seal(context: RequestContext, bound: Any, place: tuple[Any, Any, str]) -> str:
     # The driver's own kind of UUID takes ten times as long to be told as JSON.
     payload = to_json([str(part) if isinstance(part, UUID) else part for part in place])
     return base64.urlsafe_b64encode(_sign(context, bound, payload) + payload).decode().rstrip("=")
@@ -114,8 +114,9 @@ async def page(
     def bound() -> list[Any]:
         return [listing.name, sorted(filters.items()), order, descending, sorted(values.items())]
 
+    mark = None
     if query.cursor is not None:
-        value, key = _open(context, bound(), query.cursor)
+        value, key, mark = _open(context, bound(), query.cursor)
         kind = listing.orders[order].type.python_type
         parameters["after_value"] = _FROM_TEXT.get(kind, kind)(value)
         parameters["after_id"] = UUID(key)
@@ -126,14 +127,18 @@ async def page(
         after=query.cursor is not None,
         scopes=len(scopes or ()) // 2,
     )
+    if mark is None:
+        # Before the list is read, or a write that ends in between would be in neither.
+        mark = _as_text(await context.app_state.sync_marks.get(context, context.tenant_id, context.now))
     rows: Sequence[Any] = await context.fetch(read, **parameters)
     shown = rows[: query.limit]
     items = [row[0] for row in shown] if item is None else [to_bytes(item(row)) for row in shown]
     following = None
     if len(rows) > len(shown):
-        last = shown[-1]
-        following = _seal(context, bound(), (last.get("order_value", last["id"]), last["id"]))
-    return _answer(context, items, following)
+        final = shown[-1]
+        # All pages of a pass answer the first one's mark: what moves along the order meanwhile is changed after it.
+        following = _seal(context, bound(), (final.get("order_value", final["id"]), final["id"], mark))
+    return _answer(context, items, following, mark.encode())
 
 
 def _argument(value: Any) -> Any:
@@ -144,12 +149,19 @@ def _argument(value: Any) -> Any:
     return value
 
 
-def _answer(context: RequestContext, items: list[bytes], following: str | None) -> Response:
+def _as_text(instant: datetime) -> str:
+    """A whole second as callers get it."""
+    return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _answer(context: RequestContext, items: list[bytes], following: str | None, mark: bytes) -> Response:
+    body = b",".join(items)
     if not following:
-        return JSONBytes(b'{"items":[%b],"next_cursor":null}' % b",".join(items))
+        return JSONBytes(b'{"items":[%b],"next_cursor":null,"sync_mark":"%b"}' % (body, mark))
     token = following.encode()
     link = b'<%b%b>; rel="next"' % (_address(context.scope["path"], context.scope["query_string"]), token)
-    return JSONBytes(b'{"items":[%b],"next_cursor":"%b"}' % (b",".join(items), token), [(b"link", link)])
+    page = b'{"items":[%b],"next_cursor":"%b","sync_mark":"%b"}' % (body, token, mark)
+    return JSONBytes(page, [(b"link", link)])
 
 
 def _address(path: str, query_string: bytes) -> bytes:

@@ -117,8 +117,10 @@ async def _run(context: RequestContext, asked: IdempotentRequest | None, do: Do)
 
 async def _attempt(context: RequestContext, asked: IdempotentRequest | None, do: Do) -> Response:
     conditions = preconditions(context.header(b"if-match"), context.header(b"if-none-match"))
-    now, settings = context.now, () if asked is None else (LOCK_TIMEOUT,)
+    settings = () if asked is None else (LOCK_TIMEOUT,)
     async with context.app_state.database.writes.transaction(context.tenant_id, *settings) as connection:
+        # Not before the transaction has begun: see `app.db.sync_marks`.
+        now = await context.app_state.take_instant(connection)
         tx = Tx(connection, context.principal, now, context.scope["request_id"], conditions, context.dry_run)
         if asked is not None and (known := await asked.claim(tx)) is not None:
             return known

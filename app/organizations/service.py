@@ -58,7 +58,7 @@ async def create(tx: Tx, body: OrganizationCreate) -> UUID:
     await integrators.check_creation(tx, parent, body.external_ids)
     check_archived(parent, "createOrganization")
     made = await add_below(tx, parent, body)
-    await _add_external_ids(tx, made.id, body.external_ids)
+    await _set_external_ids(tx, made.id, body.external_ids)
     return made.id
 
 
@@ -112,22 +112,15 @@ async def patch(tx: Tx, organization_id: UUID, body: OrganizationPatch) -> UUID:
     await integrators.check_change(tx, organization, wanted)
     tx.expect(organization)
     organization = await set_fields(tx, organization, changes)
-    if wanted is not None:
-        await tx.session.execute(
-            delete(OrganizationExternalId).where(
-                col(OrganizationExternalId.tenant_id) == tx.tenant_id,
-                col(OrganizationExternalId.organization_id) == organization.id,
-            )
+    linked = wanted is not None and await _set_external_ids(tx, organization.id, wanted)
+    if tx.touch(organization, also=linked):
+        record_event(
+            tx,
+            "organization.updated",
+            organization.id,
+            organization_id=organization.id,
+            data={"fields": sorted(body.model_fields_set)},
         )
-        await _add_external_ids(tx, organization.id, wanted)
-    tx.touch(organization)
-    record_event(
-        tx,
-        "organization.updated",
-        organization.id,
-        organization_id=organization.id,
-        data={"fields": sorted(body.model_fields_set)},
-    )
     return organization.id
 
 
@@ -234,13 +227,21 @@ async def remove(tx: Tx, organization_id: UUID) -> None:
     record_event(tx, "organization.deleted", organization.id, organization_id=organization.parent_id)
 
 
-async def _add_external_ids(tx: Tx, organization_id: UUID, wanted: Sequence[ExternalId]) -> None:
+async def _set_external_ids(tx: Tx, organization_id: UUID, wanted: Sequence[ExternalId]) -> bool:
+    """Give an organization these external ids and no others; whether that changes any."""
     pairs = {(one.source, one.external_id) for one in wanted}
     if len(pairs) != len(wanted):
         raise Invalid(
             errors=[FieldError("/body/external_ids", "repeated_external_id", "An external id is given twice")]
         )
-    for source, external_id in sorted(pairs):
+    query = select(OrganizationExternalId).where(
+        col(OrganizationExternalId.tenant_id) == tx.tenant_id,
+        col(OrganizationExternalId.organization_id) == organization_id,
+    )
+    present = {(row.source, row.external_id): row for row in (await tx.session.execute(query)).scalars()}
+    for pair in present.keys() - pairs:
+        await tx.session.delete(present[pair])
+    for source, external_id in sorted(pairs - present.keys()):
         if await tx.session.get(OrganizationExternalId, (tx.tenant_id, source, external_id)):
             raise ExternalIdTaken
         tx.session.add(
@@ -248,3 +249,4 @@ async def _add_external_ids(tx: Tx, organization_id: UUID, wanted: Sequence[Exte
                 tenant_id=tx.tenant_id, source=source, external_id=external_id, organization_id=organization_id
             )
         )
+    return pairs != present.keys()

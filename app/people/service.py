@@ -57,14 +57,14 @@ async def patch(tx: Tx, person_id: UUID, body: PersonPatch) -> PersonRead:
     for name, value in changes.items():
         setattr(person, name, value)
     person.name_key = person.name.casefold()
-    tx.touch(person)
-    record_event(
-        tx,
-        "person.updated",
-        person.id,
-        organization_id=person.organization_id,
-        data={"fields": sorted(body.model_fields_set)},
-    )
+    if tx.touch(person):
+        record_event(
+            tx,
+            "person.updated",
+            person.id,
+            organization_id=person.organization_id,
+            data={"fields": sorted(body.model_fields_set)},
+        )
     return await queries.get(tx, tx.principal, person.id)
 
 

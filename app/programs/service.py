@@ -73,14 +73,14 @@ async def patch_program(tx: Tx, program_id: UUID, body: ProgramPatch) -> UUID:
     for name, value in body.changes().items():
         setattr(program, name, value)
     program.name_key = program.name.casefold()
-    tx.touch(program)
-    record_event(
-        tx,
-        "program.updated",
-        program.id,
-        organization_id=program.organization_id,
-        data={"fields": sorted(body.model_fields_set)},
-    )
+    if tx.touch(program):
+        record_event(
+            tx,
+            "program.updated",
+            program.id,
+            organization_id=program.organization_id,
+            data={"fields": sorted(body.model_fields_set)},
+        )
     return program.id
 
 

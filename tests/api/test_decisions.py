@@ -99,7 +99,7 @@ async def test_a_consensus_is_replaced_at_the_version_that_was_read(team: Team, 
     assert first.json()["recorded_by"] == (await admin.get("/v1/me")).json()["id"]
     read = await admin.get(path)
     assert (read.json(), read.headers["etag"]) == (first.json(), first.headers["etag"])
-    refused(await admin.put(path, body), 428, "precondition_required")
+    refused(await admin.put(path, {**body, "value": 2}), 428, "precondition_required")
     refused(await admin.put(path, body, headers={"If-None-Match": "*"}), 412, "precondition_failed")
     second = await admin.put(path, {"value": 2, "note": "New."}, headers={"If-Match": first.headers["etag"]})
     assert (second.status_code, second.json()["version"], second.json()["id"]) == (200, 2, first.json()["id"])
@@ -201,7 +201,7 @@ async def test_the_record_of_the_session_names_what_the_instrument_knows(team: T
     assert {name: made.json()[name] for name in good} == good
     read = await admin.get(path)
     assert (read.json(), read.headers["etag"]) == (made.json(), made.headers["etag"])
-    refused(await admin.put(path, good), 428, "precondition_required")
+    refused(await admin.put(path, {**good, "duration_minutes": 5}), 428, "precondition_required")
     short = {"roles_present": [], "evidence_reviewed": True}
     replaced = await admin.put(path, short, headers={"If-Match": made.headers["etag"]})
     assert (replaced.json()["version"], replaced.json()["checklist"], replaced.json()["deviations"]) == (2, [], None)

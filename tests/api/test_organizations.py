@@ -27,7 +27,7 @@ async def test_a_child_is_created_read_and_listed(tenancy: Tenancy, admin: Actor
     assert read.json() == made
     assert read.headers["etag"] == answer.headers["etag"]
     listed = await admin.get("/v1/organizations", params={"external_source": "hr", "external_id": "4711"})
-    assert listed.json() == {"items": [made], "next_cursor": None}
+    assert listed.json()["items"] == [made]
 
 
 async def test_an_unchanged_organization_answers_304(tenancy: Tenancy, admin: Actor) -> None:

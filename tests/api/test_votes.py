@@ -528,7 +528,7 @@ async def test_each_write_is_told_once_and_no_refused_one(
     cast = await team.seats["A"].put(place(team, "A"), {"value": 2, "comment": COMMENT})
     await team.vote("A", "P1", 1, **if_match(cast))
     await admin.put(place(team, "B"), {"value": 0})
-    refused(await team.vote("A", "P1", 1), 409, "vote_exists")
+    refused(await team.vote("A", "P1", 0), 409, "vote_exists")
     refused(await team.vote("A", "P1", 1, **if_match(cast)), 412, "precondition_failed")
     refused(await admin.put(place(team, "A"), {"value": 0}), 409, "vote_exists")
     await expect("assessment.opened", "assessment.vote_cast", "assessment.vote_replaced", "assessment.vote_cast")

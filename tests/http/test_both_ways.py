@@ -64,7 +64,7 @@ async def plain(settings: Settings) -> Any:
 def shown(answer: httpx.Response) -> tuple[int, dict[str, str], str]:
     headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
     request_id = answer.headers["x-request-id"]
-    body = answer.text.replace(request_id, "")
+    body = re.sub(r'"sync_mark":"[^"]+"', "", answer.text.replace(request_id, ""))
     headers.pop("content-length", None)
     return answer.status_code, headers, body
 

@@ -27,6 +27,15 @@ class Actor:
     async def get(self, path: str, **kwargs: Any) -> httpx.Response:
         return await self.call("GET", path, **kwargs)
 
+    async def items(self, path: str, **params: Any) -> list[dict[str, Any]]:
+        """The items of a list that fits on one page."""
+        answer = await self.get(path, params={"limit": 200, **params})
+        assert answer.status_code == 200, answer.text
+        page: dict[str, Any] = answer.json()
+        assert page["next_cursor"] is None
+        items: list[dict[str, Any]] = page["items"]
+        return items
+
     async def post(self, path: str, body: Any = None, **kwargs: Any) -> httpx.Response:
         return await self.call("POST", path, json=body, **kwargs)
 

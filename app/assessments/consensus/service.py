@@ -20,7 +20,7 @@ from app.assessments.reference_data import FrozenInstrument, instrument_of
 from app.assessments.scoring_input import build_input, load_scoring_row
 from app.assessments.votes.schemas import stored
 from app.db.base import Versioned
-from app.db.transaction import Preconditions, Stored, Tx
+from app.db.transaction import Outcome, Preconditions, Stored, Tx
 from app.errors import AppError, FieldError, Invalid, NotFound, PreconditionFailed
 from app.events.record import record_event
 from app.scoring import VoteCounts, consensus_needs_note, count_votes, parse_vote
@@ -42,9 +42,10 @@ async def record_consensus(tx: Tx, assessment_id: UUID, practice: str, body: Con
     assessment = await _lock_for_consensus(tx, assessment_id, "recordConsensus")
     await _instrument_with(tx, assessment, practice)
     _check_note(await _count_votes(tx, assessment_id), practice, body)
-    created = await _put(tx, Consensus, {"assessment_id": assessment_id, "practice": practice}, _fields(tx, body))
-    _record_consensus_event(tx, assessment, practice)
-    return Stored(practice, created)
+    outcome = await _put(tx, Consensus, {"assessment_id": assessment_id, "practice": practice}, _fields(tx, body))
+    if outcome is not Outcome.UNCHANGED:
+        _record_consensus_event(tx, assessment, practice)
+    return Stored(practice, outcome is Outcome.CREATED)
 
 
 async def record_all_consensus(tx: Tx, assessment_id: UUID, body: ConsensusesPut) -> list[str]:
@@ -68,10 +69,11 @@ async def record_all_consensus(tx: Tx, assessment_id: UUID, body: ConsensusesPut
             _check_note(counts, entry.practice, entry)
             fields = _fields(tx, entry)
             row = _new(tx, Consensus, key, fields)
-            _store(tx, known.get(entry.practice), row, fields, entry.preconditions())
+            outcome = _store(tx, known.get(entry.practice), row, fields, entry.preconditions())
         except AppError as refused:
             raise refused.within(f"/body/items/{at}") from None
-        _record_consensus_event(tx, assessment, entry.practice)
+        if outcome is not Outcome.UNCHANGED:
+            _record_consensus_event(tx, assessment, entry.practice)
     return [entry.practice for entry in body.items]
 
 
@@ -109,15 +111,16 @@ async def rate_practice(tx: Tx, assessment_id: UUID, practice: str, body: Practi
     assessment = (await lock_assessment(tx, assessment_id, "ratePractice")).assessment
     await _instrument_with(tx, assessment, practice)
     ensure_open(assessment)
-    created = await _put(tx, PracticeRating, {"assessment_id": assessment_id, "practice": practice}, body.model_dump())
-    record_event(
-        tx,
-        "assessment.practice_rated",
-        assessment_id,
-        organization_id=assessment.organization_id,
-        data={"practice": practice},
-    )
-    return Stored(practice, created)
+    outcome = await _put(tx, PracticeRating, {"assessment_id": assessment_id, "practice": practice}, body.model_dump())
+    if outcome is not Outcome.UNCHANGED:
+        record_event(
+            tx,
+            "assessment.practice_rated",
+            assessment_id,
+            organization_id=assessment.organization_id,
+            data={"practice": practice},
+        )
+    return Stored(practice, outcome is Outcome.CREATED)
 
 
 async def record_administration(tx: Tx, assessment_id: UUID, body: AdministrationPut) -> Stored[UUID]:
@@ -134,9 +137,11 @@ async def record_administration(tx: Tx, assessment_id: UUID, body: Administratio
     _check_administration(body, instrument)
     fields: dict[str, Any] = body.model_dump(mode="json")
     fields["recorded_by"] = tx.principal.id
-    created = await _put(tx, AdministrationRecord, {"assessment_id": assessment_id}, fields)
-    record_event(tx, "assessment.administration_recorded", assessment_id, organization_id=assessment.organization_id)
-    return Stored(assessment_id, created)
+    outcome = await _put(tx, AdministrationRecord, {"assessment_id": assessment_id}, fields)
+    if outcome is not Outcome.UNCHANGED:
+        event = "assessment.administration_recorded"
+        record_event(tx, event, assessment_id, organization_id=assessment.organization_id)
+    return Stored(assessment_id, outcome is Outcome.CREATED)
 
 
 async def _lock_for_consensus(tx: Tx, assessment_id: UUID, operation: str) -> Assessment:
@@ -227,8 +232,8 @@ async def _lock_all_consensus(tx: Tx, assessment_id: UUID) -> dict[str, Consensu
     return {one.practice: one for one in found.scalars()}
 
 
-async def _put(tx: Tx, table: type[Row], key: dict[str, Any], fields: dict[str, Any]) -> bool:
-    """Insert or replace the one row with this key; whether it was created."""
+async def _put(tx: Tx, table: type[Row], key: dict[str, Any], fields: dict[str, Any]) -> Outcome:
+    """Insert or replace the one row with this key."""
     return _store(tx, await _find(tx, table, key), _new(tx, table, key, fields), fields, tx.preconditions)
 
 
@@ -236,17 +241,18 @@ def _new(tx: Tx, table: type[Row], key: dict[str, Any], fields: dict[str, Any]) 
     return table(tenant_id=tx.tenant_id, created_at=tx.now, updated_at=tx.now, **key, **fields)
 
 
-def _store(tx: Tx, found: Row | None, row: Row, fields: dict[str, Any], asked: Preconditions) -> bool:
-    """Add a row, or give the one that was found its fields; whether it was added."""
+def _store(tx: Tx, found: Row | None, row: Row, fields: dict[str, Any], asked: Preconditions) -> Outcome:
+    """Add a row, or give the one that was found its fields. Leave an equal one alone."""
     if found is None:
         if asked.has_if_match:
             raise PreconditionFailed("There is nothing to replace yet.")
         tx.session.add(row)
-        return True
+        return Outcome.CREATED
     if asked.must_not_exist:
         raise PreconditionFailed("There is one already.")
+    if tx.is_repetition(found, fields, asked):
+        return Outcome.UNCHANGED
     tx.expect(found, asked)
     for name, value in fields.items():
         setattr(found, name, value)
-    tx.touch(found)
-    return False
+    return Outcome.REPLACED if tx.touch(found) else Outcome.UNCHANGED

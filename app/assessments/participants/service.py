@@ -103,8 +103,8 @@ async def patch(tx: Tx, assessment_id: UUID, participant_id: UUID, body: Partici
     _check_perspective(seat, changes.get("perspective", participant.perspective))
     for name, value in changes.items():
         setattr(participant, name, value)
-    tx.touch(participant)
-    _tell(tx, "participant.updated", participant, held.organization.id)
+    if tx.touch(participant):
+        _tell(tx, "participant.updated", participant, held.organization.id)
     return await queries.get(tx, tx.principal, assessment_id, participant.id)
 
 

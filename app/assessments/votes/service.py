@@ -21,7 +21,7 @@ from app.assessments.models import Assessment, AssessmentState, Participant, Vot
 from app.assessments.reference_data import FrozenInstrument, instrument_of
 from app.assessments.votes.queries import present_stored
 from app.assessments.votes.schemas import Ballot, BallotVote, VoteCast, VoteRead, VotesCast, stored
-from app.db.transaction import Preconditions, Tx
+from app.db.transaction import Outcome, Preconditions, Tx
 from app.errors import AppError, FieldError, Invalid, NotFound, PreconditionFailed
 from app.events.record import record_event
 from app.http.write import Created
@@ -46,11 +46,13 @@ async def cast(tx: Tx, assessment_id: UUID, participant_id: UUID, practice: str,
         DryRunRefused: whoever runs the assessment would learn who has voted, and leave no trace.
     """
     round_ = await _begin(tx, assessment_id, [participant_id], [practice])
-    vote, made = round_.cast(participant_id, practice, body, tx.preconditions)
+    vote, outcome = round_.cast(participant_id, practice, body, tx.preconditions)
     await _flush(tx)
-    _tell(tx, round_.assessment, 1, replaced=not made, on_paper=vote.entered_by is not None)
+    if outcome is not Outcome.UNCHANGED:
+        replaced = outcome is Outcome.REPLACED
+        _tell(tx, round_.assessment, 1, replaced=replaced, on_paper=vote.entered_by is not None)
     shown = present_stored(vote)
-    return Created(value=shown) if made else shown
+    return Created(value=shown) if outcome is Outcome.CREATED else shown
 
 
 async def cast_many(tx: Tx, assessment_id: UUID, body: VotesCast) -> Ballot:
@@ -72,16 +74,18 @@ async def cast_many(tx: Tx, assessment_id: UUID, body: VotesCast) -> Ballot:
             round_.check(wanted.participant_id, wanted.practice)
     votes = _put_all(tx, round_, body.votes)
     await _flush(tx)
-    _tell(tx, round_.assessment, len(votes), replaced=False, on_paper=tx.principal.seat is None)
-    return Ballot(items=[present_stored(vote) for vote in votes])
+    changed = sum(outcome is not Outcome.UNCHANGED for _, outcome in votes)
+    if changed:
+        _tell(tx, round_.assessment, changed, replaced=False, on_paper=tx.principal.seat is None)
+    return Ballot(items=[present_stored(vote) for vote, _ in votes])
 
 
-def _put_all(tx: Tx, round_: "_Round", wanted: Sequence[BallotVote]) -> list[Vote]:
+def _put_all(tx: Tx, round_: "_Round", wanted: Sequence[BallotVote]) -> list[tuple[Vote, Outcome]]:
     try:
         votes = []
         for at, vote in enumerate(wanted):
             with _refused_at(at):
-                votes.append(round_.put(vote.participant_id, vote.practice, vote, _expected(vote))[0])
+                votes.append(round_.put(vote.participant_id, vote.practice, vote, _expected(vote)))
     except AppError:
         if tx.principal.seat is not None:
             raise
@@ -126,8 +130,10 @@ class _Round:
         self.seats = {seat.id: seat for seat in seats}
         self.votes = {(vote.participant_id, vote.practice): vote for vote in votes}
 
-    def cast(self, participant_id: UUID, practice: str, body: VoteCast, expected: Preconditions) -> tuple[Vote, bool]:
-        """Cast or replace one vote; the vote, and whether it is new."""
+    def cast(
+        self, participant_id: UUID, practice: str, body: VoteCast, expected: Preconditions
+    ) -> tuple[Vote, Outcome]:
+        """Cast or replace one vote; the vote, and what came of it."""
         self.check(participant_id, practice)
         return self.put(participant_id, practice, body, expected)
 
@@ -145,12 +151,12 @@ class _Round:
             raise SeatWithdrawn
         self._check_open(by_seat=own is not None)
 
-    def put(self, participant_id: UUID, practice: str, body: VoteCast, expected: Preconditions) -> tuple[Vote, bool]:
-        """Cast or replace one vote that was checked; the vote, and whether it is new."""
+    def put(self, participant_id: UUID, practice: str, body: VoteCast, expected: Preconditions) -> tuple[Vote, Outcome]:
+        """Cast or replace one vote that was checked; the vote, and what came of it."""
         vote = self.votes.get((participant_id, practice))
         if vote is None:
-            return self._insert(participant_id, practice, body, expected), True
-        return self._replace(vote, body, expected), False
+            return self._insert(participant_id, practice, body, expected), Outcome.CREATED
+        return vote, self._replace(vote, body, expected)
 
     def _check_open(self, *, by_seat: bool) -> None:
         assessment, now = self.assessment, self.tx.now
@@ -184,20 +190,22 @@ class _Round:
         self.tx.session.add(vote)
         return vote
 
-    def _replace(self, vote: Vote, body: VoteCast, expected: Preconditions) -> Vote:
+    def _replace(self, vote: Vote, body: VoteCast, expected: Preconditions) -> Outcome:
         if expected.must_not_exist:
             raise PreconditionFailed("There is a vote already.")
+        # Who entered the vote is compared too: only its owner may learn that an equal one is stored.
+        fields = {"value": stored(body.value), "comment": body.comment, "entered_by": self._enterer()}
+        if self.tx.is_repetition(vote, fields, expected):
+            return Outcome.UNCHANGED
         if not expected.has_if_match:
             raise VoteExists
         if self.tx.principal.seat is None and vote.entered_by is None:
             # Only its holder may replace what a seat cast; to others the answer is as if there were nothing.
             raise PreconditionFailed("There is no vote to replace.")
         self.tx.expect(vote, expected)
-        vote.value = stored(body.value)
-        vote.comment = body.comment
-        vote.entered_by = self._enterer()
-        self.tx.touch(vote)
-        return vote
+        for name, value in fields.items():
+            setattr(vote, name, value)
+        return Outcome.REPLACED if self.tx.touch(vote) else Outcome.UNCHANGED
 
     def _enterer(self) -> UUID | None:
         return self.tx.principal.id if self.tx.principal.seat is None else None

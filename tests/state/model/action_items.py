@@ -159,10 +159,8 @@ def _check_patch(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> I
 
 
 def _patch(world: World, ask: Ask, one: Item, changes: dict[str, Any]) -> dict[str, Any]:
-    for name, value in changes.items():
-        setattr(one, name, value)
-    one.touch(world)
-    world.tell(ask, "action_item.updated", one.id)
+    if one.change(world, changes):
+        world.tell(ask, "action_item.updated", one.id)
     return show(world, ask.caller, one)
 
 

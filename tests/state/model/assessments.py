@@ -112,13 +112,12 @@ def patch(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> Rule:
         raise Refused(422, "unknown_reference")
     _check_window(changes.get("opens_at", one.opens_at), changes.get("closes_at", one.closes_at))
     yield 200
-    for name, value in changes.items():
-        setattr(one, name, value)
-    if one.opened_at is not None and one.administered_on is None:
+    if one.opened_at is not None and changes.get("administered_on", one.administered_on) is None:
         zone = ZoneInfo(world.organizations[one.organization_id].timezone)
-        one.administered_on = from_wire(one.opened_at).astimezone(zone).date().isoformat()
-    one.touch(world)
-    world.tell(ask, "assessment.updated", id_)
+        day = from_wire(one.opened_at).astimezone(zone).date().isoformat()
+        changes = changes | {"administered_on": day}
+    if one.change(world, changes):
+        world.tell(ask, "assessment.updated", id_)
     return show(world, ask.caller, one)
 
 
@@ -294,10 +293,8 @@ def patch_seat(world: World, ask: Ask, id_: str, seat_id: str, changes: dict[str
     _check_person(world, ask.caller, changes.get("person_id"))
     _check_perspective(kind, changes.get("perspective", seat.perspective))
     yield 200
-    for name, value in changes.items():
-        setattr(seat, name, value)
-    seat.touch(world)
-    world.tell(ask, "participant.updated", seat_id)
+    if seat.change(world, changes):
+        world.tell(ask, "participant.updated", seat_id)
     return show_seat(id_, seat)
 
 

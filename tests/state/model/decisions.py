@@ -51,10 +51,12 @@ def cast(world: World, ask: Ask, id_: str, at: tuple[str, str], body: dict[str, 
     seat_id, practice = at
     one = _begin(world, ask, id_)
     place, vote = _check_cast(world, ask, one, seat_id, practice)
-    _check_replaced(ask, vote)
+    _check_replaced(ask, vote, body)
     answer = yield 200 if vote else 201
+    before = vote and vote.version
     vote = _cast(world, ask, one, {"place": place, **body}, answer)
-    _tell(world, ask, id_, "assessment.vote_replaced" if vote.version > 1 else "assessment.vote_cast")
+    if vote.version != before:
+        _tell(world, ask, id_, "assessment.vote_replaced" if before else "assessment.vote_cast")
     return show_vote(place, vote)
 
 
@@ -66,7 +68,7 @@ def cast_many(world: World, ask: Ask, id_: str, votes: list[dict[str, Any]]) -> 
     places = [place for place, _ in found]
     try:
         for wanted, (_, vote) in zip(votes, found, strict=True):
-            _check_replaced(Ask(ask.caller, ask.request_id, wanted.get("version")), vote)
+            _check_replaced(Ask(ask.caller, ask.request_id, wanted.get("version")), vote, wanted)
     except Refused:
         if ask.caller.seat is not None:
             raise
@@ -75,11 +77,13 @@ def cast_many(world: World, ask: Ask, id_: str, votes: list[dict[str, Any]]) -> 
             raise Refused(412, "precondition_failed") from None
         raise Refused(409, "vote_exists") from None
     answer = yield 200
+    before = [vote and vote.version for _, vote in found]
     cast = [
         _cast(world, ask, one, {"place": place, **wanted}, item)
         for place, wanted, item in zip(places, votes, answer["items"], strict=True)
     ]
-    _tell(world, ask, id_, "assessment.vote_cast")
+    if [vote.version for vote in cast] != before:
+        _tell(world, ask, id_, "assessment.vote_cast")
     return {"items": [show_vote(place, vote) for place, vote in zip(places, cast, strict=True)]}
 
 
@@ -115,13 +119,20 @@ def _check_cast(world: World, ask: Ask, one: Assessment, seat_id: str, practice:
     return place, one.votes.get(place)
 
 
-def _check_replaced(ask: Ask, vote: Vote | None) -> None:
+def _cast_fields(ask: Ask, wanted: dict[str, Any]) -> dict[str, Any]:
+    entered_by = ask.caller.id if ask.caller.seat is None else None
+    return {"value": wanted["value"], "comment": wanted.get("comment"), "entered_by": entered_by}
+
+
+def _check_replaced(ask: Ask, vote: Vote | None, wanted: dict[str, Any]) -> None:
     if vote is None:
         if ask.if_match is not None:
             raise Refused(412, "precondition_failed")
         return
     if ask.must_not_exist:
         raise Refused(412, "precondition_failed")
+    if ask.if_match is None and vars(vote).items() >= _cast_fields(ask, wanted).items():
+        return
     if ask.if_match is None:
         raise Refused(409, "vote_exists")
     if ask.caller.seat is None and vote.entered_by is None:
@@ -133,11 +144,9 @@ def _cast(world: World, ask: Ask, one: Assessment, wanted: dict[str, Any], answe
     place = wanted["place"]
     vote = one.votes.get(place)
     if vote is None:
-        vote = one.votes[place] = Vote(**made(world, answer), value=0, comment=None, entered_by=None)
+        vote = one.votes[place] = Vote(**made(world, answer), **_cast_fields(ask, wanted))
     else:
-        vote.touch(world)
-    vote.value, vote.comment = wanted["value"], wanted.get("comment")
-    vote.entered_by = ask.caller.id if ask.caller.seat is None else None
+        vote.change(world, _cast_fields(ask, wanted))
     return vote
 
 
@@ -162,10 +171,12 @@ def put_consensus(world: World, ask: Ask, id_: str, practice: str, body: dict[st
         raise Refused(422, "consensus_note_required")
     fields = {"note": None, "method": "discussion", "dissent": None} | body | {"recorded_by": ask.caller.id}
     old = one.consensus.get(practice)
-    _check_put(ask, old)
+    _check_put(ask, old, fields)
+    before = old and old.version
     answer = yield 200 if old else 201
     one.consensus[practice] = _put(world, old, fields, answer)
-    world.tell(ask, "assessment.consensus_recorded", id_)
+    if one.consensus[practice].version != before:
+        world.tell(ask, "assessment.consensus_recorded", id_)
     return show_decision(practice, one.consensus[practice])
 
 
@@ -184,12 +195,14 @@ def rate(world: World, ask: Ask, id_: str, practice: str, body: dict[str, Any]) 
     if practice not in titles():
         raise not_found()
     ensure_open(one)
-    old = one.ratings.get(practice)
-    _check_put(ask, old)
-    answer = yield 200 if old else 201
     fields = {"importance": None, "feasibility": None, "left_unscored": None} | body
+    old = one.ratings.get(practice)
+    _check_put(ask, old, fields)
+    before = old and old.version
+    answer = yield 200 if old else 201
     one.ratings[practice] = _put(world, old, fields, answer)
-    world.tell(ask, "assessment.practice_rated", id_)
+    if one.ratings[practice].version != before:
+        world.tell(ask, "assessment.practice_rated", id_)
     return show_decision(practice, one.ratings[practice])
 
 
@@ -198,12 +211,14 @@ def record_administration(world: World, ask: Ask, id_: str, body: dict[str, Any]
     ensure_open(one)
     if any(item["code"] not in checklist() for item in body.get("checklist", [])):
         raise Refused(422, "invalid")
-    old = one.administration
-    _check_put(ask, old)
-    answer = yield 200 if old else 201
     fields = {"duration_minutes": None, "checklist": [], "deviations": None} | body | {"recorded_by": ask.caller.id}
+    old = one.administration
+    _check_put(ask, old, fields)
+    before = old and old.version
+    answer = yield 200 if old else 201
     one.administration = _put(world, old, fields, answer)
-    world.tell(ask, "assessment.administration_recorded", id_)
+    if one.administration.version != before:
+        world.tell(ask, "assessment.administration_recorded", id_)
     return show_decision(None, one.administration)
 
 
@@ -213,19 +228,20 @@ def _check_in_consensus(one: Assessment) -> None:
         raise Refused(409, "not_in_consensus")
 
 
-def _check_put(ask: Ask, old: Decision | None) -> None:
+def _check_put(ask: Ask, old: Decision | None, fields: dict[str, Any]) -> None:
     if old is None:
         if ask.if_match is not None:
             raise Refused(412, "precondition_failed")
         return
     if ask.must_not_exist:
         raise Refused(412, "precondition_failed")
+    if ask.if_match is None and old.fields == fields:
+        return
     World.expect(ask, old)
 
 
 def _put(world: World, old: Decision | None, fields: dict[str, Any], answer: dict[str, Any]) -> Decision:
     if old is None:
         return Decision(**made(world, answer), fields=fields)
-    old.fields = fields
-    old.touch(world)
+    old.change(world, {"fields": fields})
     return old

@@ -74,12 +74,8 @@ def patch(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> Rule:
         names = _names(changes["external_ids"])
         _check_free(world, names, but=one)
     yield 200
-    for name in changes.keys() - {"external_ids"}:
-        setattr(one, name, changes[name])
-    if names is not None:
-        one.external_ids = set(names)
-    one.touch(world)
-    world.tell(ask, "organization.updated", id_)
+    if one.change(world, changes | ({} if names is None else {"external_ids": set(names)})):
+        world.tell(ask, "organization.updated", id_)
     return show(world, ask.caller, one)
 
 

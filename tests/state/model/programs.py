@@ -44,10 +44,8 @@ def create_program(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
 def patch_program(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> Rule:
     one = _program(world, ask, id_)
     yield 200
-    for name, value in changes.items():
-        setattr(one, name, value)
-    one.touch(world)
-    world.tell(ask, "program.updated", id_)
+    if one.change(world, changes):
+        world.tell(ask, "program.updated", id_)
     return show_program(one)
 
 
@@ -193,10 +191,8 @@ def patch_person(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> R
     if target != one.organization_id:
         ensure_active(world, world.require_named(ask.caller, target, FEED))
     yield 200
-    for name, value in changes.items():
-        setattr(one, name, value)
-    one.touch(world)
-    world.tell(ask, "person.updated", id_)
+    if one.change(world, changes):
+        world.tell(ask, "person.updated", id_)
     return show_person(one)
 
 

@@ -6,7 +6,7 @@ answer must have.
 """
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -94,6 +94,16 @@ class Thing:
     def touch(self, world: "World") -> None:
         self.version += 1
         self.updated_at = world.stamp
+
+    def change(self, world: "World", fields: Mapping[str, Any]) -> bool:
+        """Set fields, and count a change if one of them differs; whether one did."""
+        before = vars(self).copy()
+        for name, value in fields.items():
+            setattr(self, name, value)
+        if vars(self) == before:
+            return False
+        self.touch(world)
+        return True
 
 
 @dataclass
