@@ -339,6 +339,7 @@ async def test_a_seat_opens_its_own_assessment_only(scene: Scene) -> None:
             assert answer.status_code in expected, (operation, place, answer.text)
 
 
+@pytest.mark.usefixtures("marks_known")
 async def test_reads_cost_few_statements(scene: Scene, app: FastAPI) -> None:
     """By id at most two with a cold credential, lists at most four, however much lies there."""
     admin, pool = scene.tenancy.admin, app.state.app_state.database.reads

@@ -251,6 +251,7 @@ async def test_a_bad_move_is_refused(tenancy: Tenancy, admin: Actor, body: Any) 
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
 
 
+@pytest.mark.usefixtures("marks_known")
 async def test_reading_implementations_costs_few_statements(tenancy: Tenancy) -> None:
     made = await implementation(tenancy)
     reads = tenancy.app.state.app_state.database.reads

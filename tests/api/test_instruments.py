@@ -139,6 +139,7 @@ async def test_they_cannot_be_written(admin: Actor) -> None:
         assert (await admin.delete(path)).status_code == 405
 
 
+@pytest.mark.usefixtures("marks_known")
 async def test_reading_documents_costs_few_statements(tenancy: Tenancy, admin: Actor) -> None:
     reads = tenancy.app.state.app_state.database.reads
     paths = [VERSION, await profile_path(admin), "/v1/drivers", "/v1/drivers/training", "/v1/scoring-profiles"]

@@ -181,6 +181,7 @@ async def test_a_bad_field_is_refused_by_name(tenancy: Tenancy, admin: Actor, fi
         assert answer.json()["errors"][0]["pointer"].startswith(f"/body/{field}")
 
 
+@pytest.mark.usefixtures("marks_known")
 async def test_reading_people_costs_few_statements(tenancy: Tenancy) -> None:
     made = await person(tenancy)
     reads = tenancy.app.state.app_state.database.reads

@@ -243,6 +243,7 @@ async def test_an_owner_cannot_be_patched(tenancy: Tenancy, admin: Actor) -> Non
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/body/organization_id")
 
 
+@pytest.mark.usefixtures("marks_known")
 async def test_reading_programs_costs_few_statements(tenancy: Tenancy) -> None:
     county = await tenancy.organization(kind="county")
     made = await program(tenancy)
