@@ -152,6 +152,7 @@ async def delete_action_item(context: ContextDep, action_item_id: UUID) -> Respo
     "/{action_item_id}/transitions",
     response_model=ActionItemRead,
     responses=problems(
+        OrganizationArchived,
         InvalidTransition,
         ReasonRequired,
         VerifierRequired,

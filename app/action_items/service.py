@@ -33,7 +33,9 @@ from app.db.transaction import Tx
 from app.errors import Frozen, Invalid, InvalidTransition, NotFound, ReasonRequired
 from app.events.record import record_event
 from app.people.models import Person
+from app.tree.archived import check_archived
 from app.tree.models import Organization
+from app.tree.organizations import load_organization
 
 
 async def create(tx: Tx, body: ActionItemCreate) -> ActionItemRead:
@@ -116,6 +118,7 @@ async def transition(tx: Tx, action_item_id: UUID, body: ActionItemTransition) -
         NotFound, Forbidden: as everywhere.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         InvalidTransition: the present status does not lead there.
+        OrganizationArchived: the organization, or one above it, is archived, and the item would begin or go on.
         ReasonRequired: blocking and dismissing say why.
         VerifierRequired, VerifierUnexpected, UnknownVerifier, InactiveVerifier: see `verified_by`.
         VerifierIsOwner: nobody verifies the own work.
@@ -125,6 +128,9 @@ async def transition(tx: Tx, action_item_id: UUID, body: ActionItemTransition) -
     before = item.status
     if body.to not in TRANSITIONS[before]:
         raise InvalidTransition(before, TRANSITIONS[before])
+    if body.to in {ActionStatus.OPEN, ActionStatus.IN_PROGRESS}:
+        organization = await load_organization(tx, item.organization_id, lock=None)
+        check_archived(organization, "transitionActionItem: open or start")
     if body.to in WITH_REASON and body.reason is None:
         raise at(ReasonRequired, "reason")
     await _verify(tx, item, body)

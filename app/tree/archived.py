@@ -59,13 +59,18 @@ RULES: Final[dict[str, bool]] = {
     "addParticipant": REFUSED,
     "updateParticipant": ALLOWED,
     "withdrawParticipant": ALLOWED,
+    "issueSeatToken": ALLOWED,
+    "revokeSeatToken": ALLOWED,
     "castVote": ALLOWED,
     "castVotes": ALLOWED,
     "recordConsensus": ALLOWED,
+    "recordAllConsensus": ALLOWED,
     "removeConsensus": ALLOWED,
     "ratePractice": ALLOWED,
     "recordAdministration": ALLOWED,
     "createActionItem": REFUSED,
+    "createActionItems": REFUSED,
+    "updateActionItems": ALLOWED,
     "updateActionItem": ALLOWED,
     "deleteActionItem": ALLOWED,
     "transitionActionItem: open or start": REFUSED,
@@ -92,13 +97,26 @@ RULES_WHEN_ENDED: Final[dict[str, bool]] = {
     "addParticipant": REFUSED,
     "updateParticipant": ALLOWED,
     "withdrawParticipant": ALLOWED,
+    "issueSeatToken": ALLOWED,
+    "revokeSeatToken": ALLOWED,
     "castVote": ALLOWED,
     "castVotes": ALLOWED,
     "recordConsensus": ALLOWED,
+    "recordAllConsensus": ALLOWED,
     "removeConsensus": ALLOWED,
     "ratePractice": ALLOWED,
     "recordAdministration": ALLOWED,
 }
+
+
+def rules_table() -> str:
+    """Both tables in Markdown, as docs/concepts.md shows them."""
+    words = {ALLOWED: "allowed", REFUSED: "refused", None: ""}
+    rows = [
+        f"| {operation} | {words[rule]} | {words[RULES_WHEN_ENDED.get(operation)]} |"
+        for operation, rule in RULES.items()
+    ]
+    return "\n".join(["| operation | archived organization | ended implementation |", "|---|---|---|", *rows])
 
 
 def check_archived(organization: Organization, operation: str) -> None:

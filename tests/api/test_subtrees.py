@@ -1,0 +1,62 @@
+"""`subtree` on every list of things that live in organizations: the same meaning and the same sight everywhere."""
+
+import pytest
+
+from tests.support.actors import Actor, Tenancy
+from tests.support.places import MISSING, Place, furnish
+
+LISTS = {
+    "/v1/organizations": "organization",
+    "/v1/programs": "program",
+    "/v1/implementations": "implementation",
+    "/v1/people": "person",
+    "/v1/assessments": "assessment",
+    "/v1/action-items": "action_item",
+}
+
+
+@pytest.fixture
+async def places(tenancy: Tenancy) -> list[Place]:
+    """One of each thing at a region, at a county below it, and at another region."""
+    region, other = await tenancy.organization(), await tenancy.organization()
+    county = await tenancy.organization(region["id"])
+    return [await furnish(tenancy, one["id"]) for one in (region, county, other)]
+
+
+async def listed(actor: Actor, path: str, subtree: str) -> list[str]:
+    answer = await actor.get(path, params={"subtree": subtree, "limit": 200})
+    assert answer.status_code == 200, answer.text
+    return [one["id"] for one in answer.json()["items"]]
+
+
+async def test_every_list_has_an_organization_and_what_is_below_it(
+    tenancy: Tenancy, admin: Actor, places: list[Place]
+) -> None:
+    region, county, _ = places
+    for path, kind in LISTS.items():
+        found = await listed(admin, path, region.organization)
+        assert found == [getattr(region, kind), getattr(county, kind)], path
+        assert await listed(admin, path, county.organization) == [getattr(county, kind)], path
+        assert len(await listed(admin, path, tenancy.root_id)) >= 3, path
+
+
+async def test_a_subtree_out_of_sight_is_not_found(tenancy: Tenancy, places: list[Place]) -> None:
+    region, county, other = places
+    viewer = await tenancy.key(("viewer", region.organization))
+    for path, kind in LISTS.items():
+        assert await listed(viewer, path, county.organization) == [getattr(county, kind)], path
+        answers = [await viewer.get(path, params={"subtree": at}) for at in (other.organization, MISSING)]
+        assert [(one.status_code, one.json()["code"]) for one in answers] == [(404, "not_found")] * 2, path
+
+
+async def test_a_subtree_pages(admin: Actor, places: list[Place]) -> None:
+    region, county, _ = places
+    for path, kind in LISTS.items():
+        first = await admin.get(path, params={"subtree": region.organization, "limit": 1})
+        second = await admin.get(first.links["next"]["url"])
+        found = [one["id"] for answer in (first, second) for one in answer.json()["items"]]
+        assert found == [getattr(region, kind), getattr(county, kind)], path
+        refused = await admin.get(
+            path, params={"subtree": county.organization, "limit": 1, "cursor": first.json()["next_cursor"]}
+        )
+        assert refused.status_code == 400, path
