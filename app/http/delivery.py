@@ -3,7 +3,7 @@
 uvicorn writes the head and the body of a response separately, and searches every header for what must not be in it.
 That costs a sixth of a read by id. So where the server is uvicorn and nothing wraps its `send`, the whole response is
 written at once; anywhere else it is sent as ASGI messages. `tests/server/test_delivery.py` compares the two ways byte
-by byte on a socket. This is the only module that uses a private part of uvicorn.
+by byte on a socket. `app/server/protocol.py` has the other private parts of uvicorn that the service uses.
 """
 
 from collections.abc import Iterable

@@ -56,12 +56,14 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the port, as the last step of the start."""
-        try:
-            await super().startup(sockets)
-        except OSError as refused:
-            await self.lifespan.shutdown()
-            host, port = sockets[0].getsockname()[:2] if sockets else (self.config.host, self.config.port)
-            raise cannot_listen(host, port, refused) from None
+        for made in sockets or ():
+            try:
+                # uvloop listens too, but does not say when that fails.
+                made.listen(self.config.backlog)
+            except OSError as refused:
+                host, port, *_ = made.getsockname()
+                raise cannot_listen(host, port, refused) from None
+        await super().startup(sockets)
         self._announce()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

@@ -31,8 +31,11 @@ def measure(place: Place, programs: Path, load: Load, *, rounds: int) -> list[Fi
     Args:
         programs: the `bin` folder of the peers' own environment.
     """
-    by_id, page, _, _, readiness, _ = reads(place)
-    chosen = (by_id, page, readiness)
+    every = reads(place)
+    by_id, _, readiness = chosen = tuple(
+        next(read for read in every if read.name.endswith(name))
+        for name in ("action item by id", " action items", ", provisional")
+    )
     key = secrets.token_hex(16)
     with ExitStack() as stack:
         ours = stack.enter_context(service(**place.settings))
