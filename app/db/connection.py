@@ -1,6 +1,6 @@
 """One connection to the database: its prepared statements, its session, and its transaction."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
@@ -59,19 +59,33 @@ class Connection:
         lent = await (await engine.connect()).execution_options(isolation_level="AUTOCOMMIT")
         return cls((await lent.get_raw_connection()).driver_connection, lent, prepares=prepares)
 
-    async def fetch(self, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
+    def fetch(self, sql: str, arguments: Sequence[Any]) -> Awaitable[Sequence[Any]]:
         """Run a statement and return its rows."""
+        statement = self._prepared.get(sql)
+        if statement is None:
+            return self._fetch_anew(sql, arguments)
+        rows: Awaitable[Sequence[Any]] = statement.fetch(*arguments)
+        return rows
+
+    def fetch_one(self, sql: str, arguments: Sequence[Any]) -> Awaitable[Any]:
+        """Run a statement and return its first row, or None."""
+        statement = self._prepared.get(sql)
+        if statement is None:
+            return self._fetch_one_anew(sql, arguments)
+        row: Awaitable[Any] = statement.fetchrow(*arguments)
+        return row
+
+    async def _fetch_anew(self, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
         if not self._prepares:
             rows: Sequence[Any] = await self.raw.fetch(sql, *arguments)
         else:
-            rows = await (self._prepared.get(sql) or await self._prepare(sql)).fetch(*arguments)
+            rows = await (await self._prepare(sql)).fetch(*arguments)
         return rows
 
-    async def fetch_one(self, sql: str, arguments: Sequence[Any]) -> Any:
-        """Run a statement and return its first row, or None."""
+    async def _fetch_one_anew(self, sql: str, arguments: Sequence[Any]) -> Any:
         if not self._prepares:
             return await self.raw.fetchrow(sql, *arguments)
-        return await (self._prepared.get(sql) or await self._prepare(sql)).fetchrow(*arguments)
+        return await (await self._prepare(sql)).fetchrow(*arguments)
 
     async def _prepare(self, sql: str) -> Any:
         if len(self._prepared) >= _MOST_PREPARED:

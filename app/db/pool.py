@@ -92,10 +92,16 @@ class Pool:
 
     async def _read(self, tenant_id: UUID | None, use: Callable[[Connection], Awaitable[Result]]) -> Result:
         self.statements += 1
-        deadline = await self._acquire(tenant_id)
+        deadline = self._get_deadline()
+        if not self._permits.try_acquire(tenant_id):
+            await self._wait_for_permit(tenant_id, deadline)
         try:
             connection, result = await self._first_use(deadline, use)
-            await self._put_back(connection)
+            if connection.overdue or self._closed:
+                await self._put_back(connection)
+            else:
+                self._busy.discard(connection)
+                self._idle.append(connection)
         except DATABASE_ERRORS as error:
             if (known := self._translate(error)) is None:
                 raise
@@ -117,7 +123,8 @@ class Pool:
             AppError: what else a failure of the database means to the caller.
         """
         local = (f"app.tenant = '{tenant_id}'", *settings)
-        deadline = await self._acquire(tenant_id)
+        deadline = self._get_deadline()
+        await self._wait_for_permit(tenant_id, deadline)
         try:
             connection, _ = await self._first_use(deadline, lambda one: one.begin(*local))
             try:
@@ -140,15 +147,16 @@ class Pool:
         finally:
             self._permits.release(tenant_id)
 
-    async def _acquire(self, tenant_id: UUID | None) -> float:
-        now = asyncio.get_running_loop().time()
-        deadline = get_deadline() or now + self._seconds
+    def _get_deadline(self) -> float:
+        return get_deadline() or asyncio.get_running_loop().time() + self._seconds
+
+    async def _wait_for_permit(self, tenant_id: UUID | None, deadline: float) -> None:
+        latest = asyncio.get_running_loop().time() + self._wait
         try:
-            await self._permits.acquire(tenant_id, min(deadline, now + self._wait))
+            await self._permits.acquire(tenant_id, min(deadline, latest))
         except TimeoutError as error:
             self._failures.record(error, Reason.BUSY)
             raise Unavailable("No database connection became free in time.", reason=Reason.BUSY) from None
-        return deadline
 
     async def _first_use(
         self, deadline: float, use: Callable[[Connection], Awaitable[Result]]

@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Hashable
 
-_Waiter = asyncio.Future[None]
+_Waiter = tuple[float, asyncio.Future[None]]
 
 
 class FairSemaphore:
@@ -21,11 +21,22 @@ class FairSemaphore:
         self._free = size
         self._held: dict[Hashable, int] = {}
         self._waiting: dict[Hashable, deque[_Waiter]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
 
     @property
     def free(self) -> int:
         """The permits that nobody holds."""
         return self._free
+
+    def try_acquire(self, holder: Hashable) -> bool:
+        """Take a permit if one is free for this holder. Return whether it was."""
+        held = self._held.get(holder, 0)
+        if self._free <= (1 if held else 0):
+            return False
+        self._free -= 1
+        self._held[holder] = held + 1
+        return True
 
     async def acquire(self, holder: Hashable, deadline: float) -> None:
         """Take a permit, waiting for one if necessary.
@@ -36,57 +47,62 @@ class FairSemaphore:
         Raises:
             TimeoutError: no permit became free before the deadline.
         """
-        if self._may_take(holder):
-            self._take(holder)
+        if self.try_acquire(holder):
             return
-        loop = asyncio.get_running_loop()
-        waiter: _Waiter = loop.create_future()
-        self._waiting.setdefault(holder, deque()).append(waiter)
-        timer = loop.call_at(deadline, self._give_up, waiter)
+        granted = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(holder, deque()).append((deadline, granted))
+        if self._timer is None or deadline < self._timer_at:
+            self._set_timer(deadline)
         try:
-            await waiter
+            await granted
         except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+            if not granted.cancelled() and granted.exception() is None:
                 # The permit arrived at the moment of the cancellation.
                 self.release(holder)
             raise
-        finally:
-            timer.cancel()
 
     def release(self, holder: Hashable) -> None:
         """Return a permit and pass it on."""
-        left = self._held[holder] - 1
+        left = self._held.pop(holder) - 1
         if left:
             self._held[holder] = left
-        else:
-            del self._held[holder]
         self._free += 1
         if self._waiting:
-            self._wake()
+            self._pass_on()
 
-    def _may_take(self, holder: Hashable) -> bool:
-        return self._free > (1 if holder in self._held else 0)
-
-    def _take(self, holder: Hashable) -> None:
-        self._free -= 1
-        self._held[holder] = self._held.get(holder, 0) + 1
-
-    def _wake(self) -> None:
+    def _pass_on(self) -> None:
         while self._waiting:
-            holder = min(self._waiting, key=lambda one: self._held.get(one, 0))
-            if not self._may_take(holder):
+            is_alone = len(self._waiting) == 1
+            holder = next(iter(self._waiting)) if is_alone else min(self._waiting, key=self._count_held)
+            queue = self._waiting[holder]
+            if queue[0][1].done():
+                queue.popleft()
+            elif self.try_acquire(holder):
+                queue.popleft()[1].set_result(None)
+                if not is_alone:
+                    # The holder moves to the end, behind the others that have as few permits.
+                    self._waiting[holder] = self._waiting.pop(holder)
+            else:
                 return
-            # The holder moves to the end of the queue, where the others with as few permits come before it.
-            queue = self._waiting.pop(holder)
-            waiter = queue.popleft()
-            if queue:
-                self._waiting[holder] = queue
-            if not waiter.done():
-                self._take(holder)
-                waiter.set_result(None)
+            if not queue:
+                del self._waiting[holder]
 
-    @staticmethod
-    def _give_up(waiter: _Waiter) -> None:
-        # Its place in the queue is dropped when its turn comes.
-        if not waiter.done():
-            waiter.set_exception(TimeoutError("no permit became free in time"))
+    def _count_held(self, holder: Hashable) -> int:
+        return self._held.get(holder, 0)
+
+    def _set_timer(self, at: float) -> None:
+        """Give up at this instant for all who wait: a timer each would cost as much as a statement."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = at
+        self._timer = asyncio.get_running_loop().call_at(at, self._give_up)
+
+    def _give_up(self) -> None:
+        self._timer = None
+        waiting = [one for queue in self._waiting.values() for one in queue if not one[1].done()]
+        for deadline, granted in waiting:
+            if deadline <= self._timer_at:
+                granted.set_exception(TimeoutError("every connection was in use"))
+        later = [deadline for deadline, _ in waiting if deadline > self._timer_at]
+        if later:
+            self._set_timer(min(later))
