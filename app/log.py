@@ -18,9 +18,9 @@ LogRequest = Callable[[str, str | None, int, float, str], None]
 
 
 def request_logger(settings: Settings) -> LogRequest | None:
-    """What logs one line a request, in the form of the other lines; None where that is below the level.
+    """Return a function that logs one line a request, in the form of the other lines; None where the level is higher.
 
-    Every request passes here, so the line is made by hand: the pipeline costs more than serving from a cache does.
+    Every request passes here, so the line is formatted directly: the logging module costs more than a cached read.
     """
     if settings.log_level in {"warning", "error"}:
         return None
@@ -51,7 +51,7 @@ def _second(since_1970: int) -> str:
 
 
 class _Lines:
-    """Lines that wait a moment for others: each write wakes whoever reads the log, and costs more than its line."""
+    """Lines that wait a moment for others: each write wakes the reader of the log, and costs more than its line."""
 
     held_seconds = 0.1
 
@@ -71,13 +71,13 @@ class _Lines:
 
 
 class _Structured(logging.Formatter):
-    """One line a record, ours and the libraries': the event first told by when and how grave, then by what it is about.
+    """Formats each record, the libraries' included, as one line: instant, level, event, then its fields.
 
     Args:
         as_json: a JSON object; else `name=value` pairs, quoted where they have to be.
     """
 
-    told = ("method", "request_id")
+    fields = ("method", "request_id", "task")
 
     def __init__(self, *, as_json: bool) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class _Structured(logging.Formatter):
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             "logger": record.name,
-            **{name: getattr(record, name) for name in self.told if hasattr(record, name)},
+            **{name: getattr(record, name) for name in self.fields if hasattr(record, name)},
         }
         if record.exc_info and record.exc_info[1]:
             fields["exception"] = _traced(record.exc_info[1])
@@ -100,7 +100,10 @@ class _Structured(logging.Formatter):
 
 
 def _traced(error: BaseException) -> str:
-    """What was raised, and where, the first cause first; not what it says, which may be what somebody sent."""
+    """The kinds, SQLSTATEs and frames of an error and its causes, the first cause first.
+
+    Messages are left out, because they may repeat what was sent.
+    """
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     before = f"{_traced(cause)}\n" if cause else ""
     kind, state = type(error), getattr(error, "sqlstate", None)

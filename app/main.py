@@ -1,7 +1,8 @@
 """Wiring: settings in, a finished ASGI app out."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -29,7 +30,9 @@ from app.http.gateway import Gateway
 from app.http.needs import needs_of
 from app.http.openapi import build
 from app.http.openapi.parameters import describe_query
+from app.idempotency.answers import purge_answers
 from app.instruments import router as instruments
+from app.jobs.periodic import PeriodicTask, Scheduler
 from app.organizations import router as organizations
 from app.people import router as people
 from app.programs import router as programs
@@ -89,9 +92,15 @@ def create_app(
     url = database_url or settings.database_url or ""
     database = open_database(settings, url, role=settings.assumed_role)
 
+    tasks = [PeriodicTask("purge_idempotency_keys", lambda: purge_answers(database, clock()), seconds=3600.0)]
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        work = asyncio.create_task(Scheduler(database, tasks).run())
         yield
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
         await database.close()
 
     authenticate = Authenticator(database.reads, clock, assessment_reads.SEAT_BY_TOKEN)

@@ -18,7 +18,7 @@ from app.http.needs import BodyKind
 MAX_VALUES = 25_000
 MAX_KEYS = 256
 MAX_DEPTH = 32
-MAX_NUMBER = 100
+MAX_NUMBER = 1_000
 MAX_STRING = 100_000
 MAX_NAME = 200
 

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,11 +22,11 @@ from app.db.statement import Read, from_json
 from app.db.transaction import Tx
 from app.errors import Conflict, FieldError, Invalid
 from app.http.context import RequestContext
-from app.http.models import IdempotencyKey
 from app.http.query import parse_query
+from app.idempotency.answers import RETENTION
+from app.idempotency.models import IdempotencyKey
 from app.principal import Principal
 
-RETENTION = timedelta(hours=24)
 #: How long a claim waits for whoever holds the key, as a setting of its transaction.
 LOCK_TIMEOUT = "lock_timeout = '2s'"
 _FORM = re.compile(r"[\x21-\x7e]{1,200}")
@@ -44,6 +43,11 @@ class IdempotencyRunning(Conflict):
 
     def __init__(self) -> None:
         super().__init__("Ask again in a moment.", headers={"Retry-After": "1"})
+
+
+class AnswerErased(Conflict):
+    code = "idempotency_answer_erased"
+    title = "The request was done, and its answer was erased since"
 
 
 # A row of an earlier day counts as none: it is taken over, in the same statement that would have made one.
@@ -109,6 +113,7 @@ class IdempotentRequest:
             The stored response, where the same request was answered before.
 
         Raises:
+            AnswerErased: the stored response was about a person who was deleted.
             IdempotencyKeyReused: the key belongs to another request.
             IdempotencyRunning: another process still runs a request with this key.
         """
@@ -121,6 +126,8 @@ class IdempotentRequest:
         [kept] = await tx.fetch(_STORED, **self._names)
         if kept["request_hash"] != self.request_hash:
             raise IdempotencyKeyReused("Use a new key for a new request.")
+        if kept["headers"] is None:
+            raise AnswerErased("It was about a person who was deleted. Read the collection to see what is there now.")
         headers = {**from_json(kept["headers"]), "Idempotency-Replayed": "true"}
         return Response(kept["body"], status_code=kept["status"], headers=headers)
 

@@ -9,9 +9,10 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from fastapi import Response
 from pydantic import BaseModel
 
-from app.db.errors import DATABASE_ERRORS, Reason, may_try_again, unavailable
+from app.db.errors import DATABASE_ERRORS, Reason, is_connection_lost, may_try_again, unavailable
 from app.db.sql_json import Rendered
 from app.db.transaction import Stored, Tx
+from app.errors import AppError, Forbidden, NotFound, Unauthorized, Unavailable
 from app.http.context import RequestContext
 from app.http.etags import preconditions
 from app.http.idempotency import LOCK_TIMEOUT, IdempotencyRunning, IdempotentRequest, idempotent_request
@@ -45,7 +46,8 @@ async def write(
 
     The whole function is run again when PostgreSQL could not order it among concurrent ones (40001, 40P01). The body
     is rendered before the commit; the response exists only after it. A dry run goes as far as the commit would, checks
-    every constraint, and rolls back. A POST with an Idempotency-Key keeps its response in the same transaction.
+    every constraint, and rolls back. A POST with an Idempotency-Key keeps its response in the same transaction; when it
+    is repeated, the stored response is sent if the caller may still make the request.
     """
     # A rehearsal refuses the key that the change itself would refuse, and keeps none.
     asked = idempotent_request(context)
@@ -123,6 +125,7 @@ async def _attempt(context: RequestContext, asked: IdempotentRequest | None, do:
         now = await context.app_state.take_instant(connection)
         tx = Tx(connection, context.principal, now, context.scope["request_id"], conditions, context.dry_run)
         if asked is not None and (known := await asked.claim(tx)) is not None:
+            await _authorize_replay(tx, do)
             return known
         value = await do(tx)
         if context.dry_run:
@@ -139,6 +142,26 @@ async def _attempt(context: RequestContext, asked: IdempotentRequest | None, do:
     for hook in tx.after_commit:
         hook()
     return Response(body, status_code=status, headers=made)
+
+
+async def _authorize_replay(tx: Tx, do: Do) -> None:
+    """Run the request that is replayed once more, to be rolled back, for the sake of its own guards.
+
+    So a replay is authorized exactly as the request itself would be now, and no operation can forget that. What else
+    stops the second run is no concern of the caller, who gets the stored answer.
+
+    Raises:
+        Unauthorized, Forbidden, NotFound: the caller may not make this request any more.
+    """
+    try:
+        await do(tx)
+    except (Unauthorized, Forbidden, NotFound, Unavailable):
+        raise
+    except AppError:
+        return
+    except DATABASE_ERRORS as error:
+        if may_try_again(error) or is_connection_lost(error):
+            raise
 
 
 def redacted(value: Result, reason: RedactionReason) -> Result:

@@ -9,6 +9,7 @@ from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
 from app.events.record import record_event
 from app.organizations.errors import UnknownOrganization
+from app.idempotency.answers import erase_answers_about
 from app.people import queries
 from app.people.models import Person
 from app.people.schemas import PersonCreate, PersonPatch, PersonRead
@@ -78,6 +79,7 @@ async def remove(tx: Tx, person_id: UUID) -> None:
     """
     person = await _person_for(tx, person_id, "deletePerson")
     await tx.session.delete(person)
+    await erase_answers_about(tx, person.id)
     record_event(tx, "person.deleted", person.id, organization_id=person.organization_id)
 
 

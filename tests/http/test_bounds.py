@@ -59,8 +59,8 @@ HOSTILE = {
     "numbers": WIDE,
     "keys": json.dumps({f"k{number}": 1 for number in range(300)}).encode(),
     "a long name": json.dumps({"x" * 300: 1}).encode(),
-    "a long number": b'{"staff_count": ' + b"1" * 101 + b"}",
-    "a long fraction": b'{"staff_count": 0.' + b"1" * 101 + b"}",
+    "a long number": b'{"staff_count": ' + b"1" * 1_001 + b"}",
+    "a long fraction": b'{"staff_count": 0.' + b"1" * 1_001 + b"}",
     "a long string": json.dumps({"name": "x" * 100_001}).encode(),
     "escaped quotes without an end": b'"' + b',\\"' * 300_000,
 }

@@ -22,7 +22,8 @@ from app.errors import OperatorError
 _MODELS = (
     "app.tree.models",
     "app.events.models",
-    "app.http.models",
+    "app.idempotency.models",
+    "app.jobs.models",
     "app.access.models",
     "app.programs.models",
     "app.people.models",
