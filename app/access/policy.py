@@ -3,13 +3,17 @@
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import ColumnElement, exists, false, or_
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
 from app.access.operations import OPERATIONS
 from app.db.transaction import Tx
 from app.errors import Forbidden, NotFound
 from app.principal import READERS, Principal
-from app.tree.models import Organization
+from app.tree.models import Organization, OrganizationPlace
 from app.tree.organizations import load_organization
-from app.tree.paths import is_root, ranges
+from app.tree.paths import after, is_root, ranges
 
 
 def may(principal: Principal, operation: str, path: str) -> bool:
@@ -80,6 +84,21 @@ def require_everywhere(principal: Principal, operation: str) -> None:
         raise forbidden(operation, "the root organization of the tenant")
 
 
+def in_sight(principal: Principal, organization_id: Any) -> ColumnElement[bool]:
+    """The condition that a row's organization lies in the caller's sight.
+
+    A statement that locks a row has it, so that what is out of sight costs what a missing row costs, and nobody waits
+    for its lock.
+
+    Args:
+        organization_id: the column that names the row's organization.
+    """
+    place = aliased(OrganizationPlace)
+    ranges_in_sight = [(col(place.path) >= path) & (col(place.path) < after(path)) for path in principal.reach]
+    of_row = (col(place.tenant_id) == principal.tenant_id) & (col(place.organization_id) == organization_id)
+    return exists().where(of_row, or_(false(), *ranges_in_sight))
+
+
 def scopes(principal: Principal) -> dict[str, Any]:
     """The caller's sight as bound ranges for a list; empty where it is the whole tenant.
 
@@ -103,6 +122,8 @@ async def organization_for(
         NotFound: none such in the caller's sight.
         Forbidden: in sight, but not allowed.
     """
-    organization = await load_organization(tx, organization_id, lock=lock)
+    organization = await load_organization(
+        tx, organization_id, lock=lock, where=in_sight(tx.principal, organization_id)
+    )
     require(tx.principal, operation, organization.path)
     return organization

@@ -4,13 +4,15 @@ from dataclasses import dataclass
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
-from app.access.policy import require_for_assessment
+from app.access.policy import in_sight, require_for_assessment
 from app.assessments.lifecycle import ENDED
 from app.assessments.models import Assessment
 from app.db.transaction import Tx
 from app.errors import Frozen, NotFound
+from app.principal import Principal
 from app.programs.models import Implementation
 from app.tree.archived import check_archived, check_ended
 from app.tree.clock import zone_of
@@ -48,7 +50,9 @@ async def lock_assessment(tx: Tx, assessment_id: UUID, operation: str, *, lock: 
                 (col(Organization.tenant_id) == col(Assessment.tenant_id))
                 & (col(Organization.id) == col(Assessment.organization_id)),
             )
-            .where(col(Assessment.tenant_id) == tx.tenant_id, col(Assessment.id) == assessment_id)
+            .where(
+                col(Assessment.tenant_id) == tx.tenant_id, col(Assessment.id) == assessment_id, _in_sight(tx.principal)
+            )
             .with_for_update(read=lock == "share", of=Assessment)
         )
     ).one_or_none()
@@ -72,6 +76,12 @@ async def check_takes(tx: Tx, held: Held, operation: str) -> None:
         col(Implementation.tenant_id) == tx.tenant_id, col(Implementation.id) == held.assessment.implementation_id
     )
     check_ended(await tx.session.scalar(query.with_for_update(read=True)), operation)
+
+
+def _in_sight(principal: Principal) -> ColumnElement[bool]:
+    if principal.seat is not None:
+        return col(Assessment.id) == principal.seat.assessment_id
+    return in_sight(principal, Assessment.organization_id)
 
 
 def ensure_open(assessment: Assessment) -> None:

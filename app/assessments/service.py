@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import delete, func
 from sqlmodel import col, select
 
-from app.access.policy import organization_for
+from app.access.policy import in_sight, organization_for
 from app.assessments.errors import (
     ConfidentialUnavailable,
     FrozenAtOpening,
@@ -259,7 +259,11 @@ async def _implementation(tx: Tx, implementation_id: UUID) -> Implementation:
     found: Implementation | None = (
         await tx.session.execute(
             select(Implementation)
-            .where(col(Implementation.tenant_id) == tx.tenant_id, col(Implementation.id) == implementation_id)
+            .where(
+                col(Implementation.tenant_id) == tx.tenant_id,
+                col(Implementation.id) == implementation_id,
+                in_sight(tx.principal, Implementation.organization_id),
+            )
             .with_for_update(read=True)
         )
     ).scalar_one_or_none()

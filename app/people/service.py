@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from app.access.policy import organization_for
+from app.access.policy import in_sight, organization_for
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
 from app.events.record import record_event
@@ -84,7 +84,11 @@ async def remove(tx: Tx, person_id: UUID) -> None:
 
 
 async def _person_for(tx: Tx, person_id: UUID, operation: str) -> Person:
-    query = select(Person).where(col(Person.tenant_id) == tx.tenant_id, col(Person.id) == person_id)
+    query = select(Person).where(
+        col(Person.tenant_id) == tx.tenant_id,
+        col(Person.id) == person_id,
+        in_sight(tx.principal, Person.organization_id),
+    )
     person = (await tx.session.execute(query.with_for_update())).scalar_one_or_none()
     if person is None:
         raise NotFound

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
-from app.access.policy import may, organization_for
+from app.access.policy import in_sight, may, organization_for
 from app.db.ids import uuid7
 from app.db.transaction import Tx
 from app.errors import FieldError, Forbidden, InvalidTransition, NotFound, ReasonRequired
@@ -244,7 +244,9 @@ async def _program_for(tx: Tx, program_id: UUID, operation: str) -> Program:
 
 async def _implementation_for(tx: Tx, implementation_id: UUID, operation: str) -> tuple[Implementation, Organization]:
     query = select(Implementation).where(
-        col(Implementation.tenant_id) == tx.tenant_id, col(Implementation.id) == implementation_id
+        col(Implementation.tenant_id) == tx.tenant_id,
+        col(Implementation.id) == implementation_id,
+        in_sight(tx.principal, Implementation.organization_id),
     )
     implementation = (await tx.session.execute(query.with_for_update())).scalar_one_or_none()
     if implementation is None:

@@ -2,6 +2,7 @@
 
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
 from app.db.transaction import Tx
@@ -9,11 +10,14 @@ from app.errors import NotFound
 from app.tree.models import Organization
 
 
-async def load_organization(tx: Tx, organization_id: UUID, *, lock: str | None = "share") -> Organization:
+async def load_organization(
+    tx: Tx, organization_id: UUID, *, lock: str | None = "share", where: ColumnElement[bool] | None = None
+) -> Organization:
     """The organization, of the transaction's tenant.
 
     Args:
         lock: ``share`` keeps its state and place until the commit, ``update`` is for changing it, None reads only.
+        where: a further condition, without which it counts as missing.
 
     Raises:
         NotFound: the tenant has no such organization.
@@ -21,6 +25,8 @@ async def load_organization(tx: Tx, organization_id: UUID, *, lock: str | None =
     query = select(Organization).where(
         col(Organization.tenant_id) == tx.tenant_id, col(Organization.id) == organization_id
     )
+    if where is not None:
+        query = query.where(where)
     if lock is not None:
         query = query.with_for_update(read=lock == "share", of=Organization)
     found = (await tx.session.execute(query, execution_options={"populate_existing": True})).scalar_one_or_none()

@@ -21,12 +21,14 @@ from app.errors import (
     PayloadTooLarge,
     PreconditionFailed,
     PreconditionRequired,
+    RepeatedHeader,
+    RequestTimeout,
     Unauthorized,
     Unavailable,
     UnsupportedMediaType,
     catalogue,
 )
-from app.http.idempotency import IdempotencyKeyReused, IdempotencyRunning
+from app.http.idempotency import AnswerErased, IdempotencyKeyReused, IdempotencyRunning
 from app.http.openapi.describe import describe_parameters, describe_tuples
 from app.http.openapi.headers import HEADERS, refer
 from app.http.problems import MEDIA_TYPE, Problem, example, problems
@@ -282,13 +284,13 @@ def _common_failures(method: str, operation: Mapping[str, Any], required: list[s
     """What can go wrong with any operation of this form, beside the failures the route itself declares."""
     parameters: list[Mapping[str, Any]] = operation.get("parameters", [])
     applies: list[tuple[bool, tuple[type[AppError], ...]]] = [
-        (True, (Invalid, Internal, Unavailable)),
+        (True, (RepeatedHeader, Invalid, Internal, Unavailable)),
         (required != ["public"], (Unauthorized,)),
         (required not in (["public"], ["authenticated"]), (Forbidden,)),
         (any(one["in"] == "path" for one in parameters) and required != ["public"], (NotFound,)),
         (any(one["name"] == "cursor" for one in parameters), (InvalidCursor,)),
-        ("requestBody" in operation, (MalformedBody, PayloadTooLarge, UnsupportedMediaType)),
-        (_writes(method, operation) and method == "post", (IdempotencyRunning, IdempotencyKeyReused)),
+        ("requestBody" in operation, (MalformedBody, RequestTimeout, PayloadTooLarge, UnsupportedMediaType)),
+        (_writes(method, operation) and method == "post", (IdempotencyRunning, IdempotencyKeyReused, AnswerErased)),
         (any(one["name"] == "If-Match" for one in parameters), (PreconditionFailed, PreconditionRequired)),
     ]
     return [kind for applied, kinds in applies if applied for kind in kinds]

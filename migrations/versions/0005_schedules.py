@@ -6,8 +6,8 @@ Add the leases of periodic tasks. Nothing refers to the table, and the release b
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

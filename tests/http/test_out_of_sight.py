@@ -1,0 +1,105 @@
+"""What is out of sight costs what is missing costs: the same answer, the same statements, and no wait for a lock."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.db.connection import Connection
+from tests.api.test_access_matrix import CALLS
+from tests.support.actors import Actor, Tenancy
+from tests.support.places import Place, furnish
+
+#: A program of an organization above is in sight, so it is looked up with its owner.
+OPERATIONS = sorted(name for name in CALLS if "Program" not in name and "Scoring" not in name)
+LOCKED = ("assessments", "action_items", "people", "implementations", "organizations", "participants")
+
+
+@contextmanager
+def recorded(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """The statements that the app sends, on either way."""
+    sent: list[str] = []
+    engine = app.state.app_state.database.engine.sync_engine
+
+    def record(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        sent.append(statement)
+
+    def recording(method: Any) -> Any:
+        async def run(self: Connection, sql: str, arguments: Any) -> Any:
+            sent.append(sql)
+            return await method(self, sql, arguments)
+
+        return run
+
+    with monkeypatch.context() as patched:
+        for name in ("fetch", "fetch_one"):
+            patched.setattr(Connection, name, recording(getattr(Connection, name)))
+        event.listen(engine, "before_cursor_execute", record)
+        yield sent
+        event.remove(engine, "before_cursor_execute", record)
+
+
+class Scene:
+    """A caller with many roles in one branch, and one of each thing in another branch."""
+
+    def __init__(self, actor: Actor, there: Place, shared: dict[str, str]) -> None:
+        self.actor = actor
+        self.there = there
+        self.shared = shared
+
+    async def ask(self, operation: str, place: Place) -> Any:
+        method, path, body = CALLS[operation](place, self.shared)
+        return await self.actor.call(method, path, json=body, headers={"If-Match": "*"})
+
+
+@pytest.fixture
+async def scene(tenancy: Tenancy, admin: Actor) -> Scene:
+    """The scene."""
+    here, there = await tenancy.organization(), await tenancy.organization()
+    place = await furnish(tenancy, there["id"])
+    roles = ("facilitator", "manager", "integrator", "viewer")
+    actor = await tenancy.key(*((role, here["id"]) for role in roles))
+    profile = (await admin.get("/v1/scoring-profiles")).json()["items"][0]["id"]
+    shared = {"scoring_profile": profile, "root_program": str(uuid4()), "spare_participant": place.participant}
+    return Scene(actor, place, shared)
+
+
+async def test_out_of_sight_and_missing_take_the_same_statements(
+    app: FastAPI, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    different, compared = {}, 0
+    missing = Place(*[str(uuid4())] * 7)
+    for operation in OPERATIONS:
+        await scene.ask(operation, missing)  # caches the principal, and whatever else the first request looks up
+        taken = []
+        for place in (scene.there, missing):
+            with recorded(app, monkeypatch) as statements:
+                answer = await scene.ask(operation, place)
+            sent = [statement for statement in statements if "api_keys" not in statement]
+            taken.append((answer.status_code, answer.json().get("code"), sent))
+        if taken[0][0] == 404:
+            compared += 1
+            if taken[0] != taken[1]:
+                different[operation] = [(status, len(sent)) for status, _, sent in taken]
+    assert different == {}
+    assert compared > 30
+
+
+async def test_nobody_waits_for_the_lock_of_what_is_out_of_sight(scene: Scene, owner: AsyncEngine) -> None:
+    there = vars(scene.there)
+    ids = {str(value) for value in there.values() if value and not isinstance(value, Actor)}
+    waited = {}
+    async with owner.connect() as connection, connection.begin():
+        for table in LOCKED:
+            query = text(f"select id from {table} where id = any(:ids) for update")
+            await connection.execute(query, {"ids": sorted(ids)})
+        for operation in (name for name in OPERATIONS if "ActionItem" not in name):
+            answer = await scene.ask(operation, scene.there)
+            if answer.status_code == 503:
+                waited[operation] = answer.json()["code"]
+    assert waited == {}

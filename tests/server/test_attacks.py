@@ -1,0 +1,111 @@
+"""One request does not stop the others: `/healthz/live` answers during each attack on a running service.
+
+The bounds themselves are tested in `tests/http/test_bounds.py`; here a probe runs beside the attack. Its limit is far
+above what a bounded request costs and far below what an unbounded one did.
+"""
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import httpx
+import pytest
+
+from tests.server.services import Service
+
+LIMIT_SECONDS = 5.0
+
+
+class Probe(threading.Thread):
+    """Asks for `/healthz/live` again and again."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.address = address
+        self.answers = 0
+        self.longest = 0.0
+        self.stop = threading.Event()
+        self.answered = threading.Event()
+
+    def run(self) -> None:
+        with httpx.Client(base_url=self.address, timeout=60) as client:
+            while not self.stop.is_set():
+                began = time.monotonic()
+                assert client.get("/healthz/live").status_code == 200
+                self.longest = max(self.longest, time.monotonic() - began)
+                self.answers += 1
+                self.answered.set()
+
+
+@contextmanager
+def probed(service: Service) -> Iterator[None]:
+    """Let a probe run beside the attack."""
+    probe = Probe(service.address)
+    probe.start()
+    try:
+        yield
+    finally:
+        probe.answered.wait(60)
+        probe.stop.set()
+        probe.join()
+    assert probe.answers > 0
+    assert probe.longest < LIMIT_SECONDS
+
+
+def items(**fields: object) -> bytes:
+    item = {"organization_id": "x", "title": "T", "practices": [], **fields}
+    return json.dumps({"items": [item] * 90}, ensure_ascii=False).encode()
+
+
+BODIES: dict[str, tuple[str, Callable[[], bytes]]] = {
+    "combining runs": ("/v1/action-items/bulk", lambda: items(description="a" + "\u0316\u0301" * 2_400)),
+    "faults": ("/v1/action-items/bulk", lambda: b'{"items": [' + b"1," * 24_000 + b"1]}"),
+    "fields": ("/v1/readiness/compute", lambda: json.dumps({"k" * 99 + str(one): 1 for one in range(9_000)}).encode()),
+    "brackets": ("/v1/readiness/compute", lambda: b"[" * 1_000_000),
+    "empty lists": ("/v1/readiness/compute", lambda: b"[" + b"[]," * 300_000 + b"1]"),
+}
+
+
+@pytest.mark.parametrize("with_key", [True, False], ids=["with a key", "without"])
+@pytest.mark.parametrize("name", BODIES)
+def test_the_service_answers_beside_hostile_bodies(service: Service, name: str, with_key: bool) -> None:
+    path, make = BODIES[name]
+    headers = {"Content-Type": "application/json"}
+    headers |= {"Authorization": f"Bearer {service.key}"} if with_key else {}
+    content = make()
+    assert len(content) <= 1_048_576
+    with probed(service), httpx.Client(base_url=service.address, timeout=60) as client:
+        for _ in range(10):
+            try:
+                answer = client.post(path, content=content, headers=headers)
+            except (httpx.WriteError, httpx.ReadError, httpx.RemoteProtocolError):
+                # Without credentials the connection is closed while the body is still being sent.
+                assert not with_key
+            else:
+                assert answer.status_code in ({400, 422} if with_key else {401})
+
+
+def test_the_service_answers_beside_padded_and_unknown_credentials(service: Service) -> None:
+    with probed(service), httpx.Client(base_url=service.address, timeout=60) as client:
+        for number in range(300):
+            padded = client.get("/v1/me", headers={"Authorization": f"Bearer {' ' * number}{service.key}"})
+            unknown = f"fa_{'0' * 32}_{number:043d}"
+            refused = client.get("/v1/me", headers={"Authorization": f"Bearer {unknown}"})
+            assert padded.status_code == (401 if number else 200)
+            assert refused.status_code == 401
+
+
+def test_the_service_answers_beside_idle_bodies(service: Service) -> None:
+    head = (
+        "POST /v1/organizations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {service.key}\r\nContent-Length: 1000000\r\n\r\n"
+    )
+    with probed(service), ExitStack() as stack:
+        for _ in range(150):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=60))
+            connection.sendall(head.encode() + b" " * 50_000)
+        answer = httpx.get(f"{service.address}/v1/me", headers={"Authorization": f"Bearer {service.key}"}, timeout=60)
+        assert answer.status_code == 200
