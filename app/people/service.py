@@ -8,8 +8,8 @@ from app.access.policy import in_sight, organization_for
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
 from app.events.record import record_event
-from app.organizations.errors import UnknownOrganization
 from app.idempotency.answers import erase_answers_about
+from app.organizations.errors import UnknownOrganization
 from app.people import queries
 from app.people.models import Person
 from app.people.schemas import PersonCreate, PersonPatch, PersonRead
