@@ -1,5 +1,6 @@
 """What is out of sight costs what is missing costs: the same answer, the same statements, and no wait for a lock."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,8 @@ from tests.support.places import Place, furnish
 
 #: A program of an organization above is in sight, so it is looked up with its owner.
 OPERATIONS = sorted(name for name in CALLS if "Program" not in name and "Scoring" not in name)
+#: Ids and counters that some statements carry in their text.
+_LITERAL = re.compile(r"[0-9A-Za-z-]*\d[0-9A-Za-z-]*")
 LOCKED = ("assessments", "action_items", "people", "implementations", "organizations", "participants")
 
 
@@ -80,7 +83,7 @@ async def test_out_of_sight_and_missing_take_the_same_statements(
         for place in (scene.there, missing):
             with recorded(app, monkeypatch) as statements:
                 answer = await scene.ask(operation, place)
-            sent = [statement for statement in statements if "api_keys" not in statement]
+            sent = [_LITERAL.sub("", statement) for statement in statements if "api_keys" not in statement]
             taken.append((answer.status_code, answer.json().get("code"), sent))
         if taken[0][0] == 404:
             compared += 1

@@ -10,7 +10,7 @@ from app.db.schema.migrate import APPEND_ONLY, READ_ONLY
 from tests.migrations.databases import fetch
 from tests.support.database import Urls
 
-WITHOUT_TENANT = {"tenants", "alembic_version"}
+WITHOUT_TENANT = {"tenants", "alembic_version", "schedules"}
 WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
 
 INDEXES = """
