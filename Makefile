@@ -66,7 +66,7 @@ ON_DATABASE := tests/api tests/db tests/migrations tests/races tests/state
 
 # What drives programs from outside, or starts servers again and again, is left for when a change is done.
 quick: $(DEV)
-	$(PY) -m pytest $(SPREAD) $(addprefix --ignore=tests/,bench clients demo docs embedded faults fuzz)
+	$(PY) -m pytest $(SPREAD) $(addprefix --ignore=tests/,backup bench clients demo docs embedded faults fuzz)
 
 test-postgres-15: export FA_TEST_POSTGRES := 15
 test-serializable: export FA_TEST_ISOLATION := serializable

@@ -129,8 +129,10 @@ class Settings(BaseSettings):
         if url.scheme not in {"postgresql", "postgres"}:
             raise ValueError("must begin with postgresql://")
         # What a URL leaves out, each driver and program takes from an environment of its own.
-        if not (url.hostname or "host" in parse_qs(url.query)) or not url.path.strip("/"):
-            raise ValueError("must name the host and the database")
+        query = parse_qs(url.query)
+        user, host = url.username or query.get("user"), url.hostname or query.get("host")
+        if not (user and host and (url.path.strip("/") or query.get("dbname"))):
+            raise ValueError("must name the user, the host and the database")
         return value
 
     @model_validator(mode="after")

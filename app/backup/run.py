@@ -10,6 +10,7 @@ from app.backup.programs import find_clients
 from app.backup.restore import check_backup, check_target, fill
 from app.db.schema.locks import Notify
 from app.db.schema.migrate import ensure_role, load_models, migrate, revisions
+from app.errors import OperatorError
 from app.settings import Settings
 
 
@@ -67,7 +68,12 @@ def restore(settings: Settings, file: Path, *, replace: bool, notify: Notify) ->
     separate = settings.login_is_separate
     asyncio.run(ensure_role(url, settings.app_role, login_is_separate=separate, service_url=service_url))
     fill(url, file, programs, contents, replace=replace)
-    asyncio.run(migrate(url, settings.app_role, login_is_separate=separate, service_url=service_url, notify=notify))
+    try:
+        asyncio.run(migrate(url, settings.app_role, login_is_separate=separate, service_url=service_url, notify=notify))
+    except OperatorError as refused:
+        raise OperatorError(
+            f"The backup is restored, but not yet brought to this release: {refused} Then run fa-readiness migrate."
+        ) from None
     return _report(file, asyncio.run(look(url)))
 
 

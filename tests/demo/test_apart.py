@@ -84,14 +84,14 @@ def test_it_is_neither_made_nor_served_where_others_may_call(sandbox_urls: Urls,
 
 def test_settings_that_look_public() -> None:
     for settings in (
-        Settings(require_database_url=True, database_url="postgresql://x/y"),
+        Settings(require_database_url=True, database_url="postgresql://u@x/y"),
         Settings(behind_proxy=True),
         Settings(behind_proxy=True, host="fa.example.org"),
     ):
         with pytest.raises(OperatorError, match="keys are public"):
             refuse_in_public(settings)
     refuse_in_public(Settings())
-    refuse_in_public(Settings(host="::1", database_url="postgresql://x/y"))
+    refuse_in_public(Settings(host="::1", database_url="postgresql://u@x/y"))
 
 
 @pytest.mark.parametrize("settings", [*PUBLIC, {"FA_REQUIRE_DATABASE_URL": "true"}])

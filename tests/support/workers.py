@@ -11,6 +11,7 @@ FIRST = (
     "tests/fuzz/",
     "tests/docs/test_page.py",
     "tests/races/",
+    "tests/backup/",
     "tests/server/",
     "tests/clients/",
     "tests/embedded/",

@@ -35,7 +35,7 @@ def test_without_any_setting_it_is_safe_and_works() -> None:
     ("name", "text", "value"),
     [
         ("DATABASE_URL", URL, URL),
-        ("DATABASE_URL", "postgres://x/y", "postgres://x/y"),
+        ("DATABASE_URL", "postgres://u@x/y", "postgres://u@x/y"),
         ("APP_ROLE", "_role_2", "_role_2"),
         ("DATA_DIR", "/srv/fa", Path("/srv/fa")),
         ("POSTGRES_BIN", "/usr/lib/postgresql/18/bin", Path("/usr/lib/postgresql/18/bin")),
@@ -65,6 +65,9 @@ def test_a_setting_is_read(monkeypatch: pytest.MonkeyPatch, name: str, text: str
     [
         ("DATABASE_URL", "mysql://hush@x/y"),
         ("DATABASE_URL", "hush"),
+        ("DATABASE_URL", "postgresql://x/hush"),
+        ("DATABASE_URL", "postgresql://hush@/y"),
+        ("DATABASE_URL", "postgresql://hush@x"),
         ("OWNER_DATABASE_URL", "sqlite:///hush"),
         ("APP_ROLE", 'hush"; drop role x'),
         ("APP_ROLE", "Hush"),
