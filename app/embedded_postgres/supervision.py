@@ -15,6 +15,7 @@ from app.embedded_postgres.server import EmbeddedServer
 RESTARTS = 3
 WINDOW_SECONDS = 600.0
 _POLL_SECONDS = 0.25
+_PAUSE_SECONDS = 1.0
 _log = logging.getLogger("fa")
 
 
@@ -69,23 +70,27 @@ class _Watch:
                 return
 
     def _restart(self, reason: str) -> None:
-        began = time.monotonic()
-        while self._restarts and self._restarts[0] < began - WINDOW_SECONDS:
-            self._restarts.popleft()
-        if len(self._restarts) == RESTARTS:
-            self.failure = (
-                f"The embedded PostgreSQL {reason} after {RESTARTS} restarts within {WINDOW_SECONDS / 60:.0f} minutes; "
-                "the service ends. See postgres.log in the data directory."
-            )
-            return
-        self._restarts.append(began)
-        _log.error(f"The embedded PostgreSQL {reason}; restart {len(self._restarts)} of at most {RESTARTS}.")
-        try:
-            self._server.restart()
-        except EmbeddedPostgresError as refused:
-            self.failure = f"The embedded PostgreSQL {reason} and did not start again: {refused}"
-        else:
-            _log.warning(f"The embedded PostgreSQL runs again after {time.monotonic() - began:.1f} s.")
+        """Start the server again, once more if that fails, until it runs or the restarts are used up."""
+        while not self._ended.is_set():
+            began = time.monotonic()
+            while self._restarts and self._restarts[0] < began - WINDOW_SECONDS:
+                self._restarts.popleft()
+            if len(self._restarts) == RESTARTS:
+                self.failure = (
+                    f"The embedded PostgreSQL {reason} after {RESTARTS} restarts within "
+                    f"{WINDOW_SECONDS / 60:.0f} minutes; the service ends. See postgres.log in the data directory."
+                )
+                return
+            self._restarts.append(began)
+            _log.error(f"The embedded PostgreSQL {reason}; restart {len(self._restarts)} of at most {RESTARTS}.")
+            try:
+                self._server.restart()
+            except EmbeddedPostgresError as refused:
+                reason = f"did not start again ({refused})"
+                self._ended.wait(_PAUSE_SECONDS)
+            else:
+                _log.warning(f"The embedded PostgreSQL runs again after {time.monotonic() - began:.1f} s.")
+                return
 
 
 def _reason(status: int) -> str:

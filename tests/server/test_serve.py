@@ -149,4 +149,5 @@ def test_two_may_migrate_at_once(server: Urls) -> None:
         if urls.separate:
             given["FA_OWNER_DATABASE_URL"] = urls.owner
         begun = [begin("migrate", **given) for _ in range(2)]
-        assert [finish(process) for process in begun] == [(0, f"{head()}\n", "")] * 2
+        # One of them may say on stderr that it waits for the other.
+        assert [finish(process)[:2] for process in begun] == [(0, f"{head()}\n")] * 2

@@ -20,11 +20,11 @@ def is_ready(service: Service) -> bool:
 
 
 def kill_postmaster(service: Service) -> None:
-    """Kill it, and wait until the supervisor has seen it."""
+    """Kill it, and wait until it runs again."""
     postmaster = service.postmaster
-    lines = service.log.read_text().count("was ended by signal 9")
+    restarts = service.log.read_text().count("runs again")
     os.kill(postmaster, signal.SIGKILL)
-    wait_for(lambda: service.log.read_text().count("was ended by signal 9") > lines, MINUTES)
+    wait_for(lambda: service.log.read_text().count("runs again") > restarts, MINUTES)
     assert not is_alive(postmaster)
 
 
@@ -36,7 +36,7 @@ def test_a_killed_server_is_started_again(folder: Path) -> None:
         assert service.postmaster != former
         headers = {"Authorization": f"Bearer {service.key}"}
         assert httpx.get(f"{service.address}/v1/me", headers=headers, trust_env=False).status_code == 200
-        assert "restart 1 of at most 3" in service.log.read_text()
+        assert "was ended by signal 9; restart 1 of at most 3" in service.log.read_text().replace("\\", "")
         assert service.end(signal.SIGTERM) == 0
 
 
@@ -44,8 +44,7 @@ def test_a_server_that_keeps_dying_ends_the_service_with_one_line(folder: Path) 
     with serving(folder / "data") as service:
         for _ in range(3):
             kill_postmaster(service)
-            wait_for(lambda: is_ready(service), MINUTES)
-        kill_postmaster(service)
+        os.kill(service.postmaster, signal.SIGKILL)
         assert service.process.wait(MINUTES) == 1
         last = service.err.read_text().removeprefix(service.told)
         assert last.count("\n") == 1

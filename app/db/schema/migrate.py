@@ -54,6 +54,7 @@ READ_ONLY = frozenset({"tenants", "alembic_version"})
 
 _TRIES = 5
 _LOCK_TIMEOUT = "5s"
+_SESSION = {"application_name": "fa-readiness migrate"}
 _LOCK_NOT_AVAILABLE = "55P03"
 
 
@@ -137,7 +138,7 @@ async def migrate(
     pids: set[int] = set()
 
     async def connect() -> Any:
-        connection = await asyncpg.connect(url, timeout=10)
+        connection = await asyncpg.connect(url, timeout=10, server_settings=_SESSION)
         pids.add(connection.get_server_pid())
         return connection
 
@@ -191,7 +192,7 @@ async def _opened(url: str | None) -> AsyncIterator[Any]:
         yield None
         return
     try:
-        connection = await asyncpg.connect(url, timeout=10)
+        connection = await asyncpg.connect(url, timeout=10, server_settings=_SESSION)
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as refused:
         raise OperatorError(f"The database does not answer ({type(refused).__name__}: {refused}).") from None
     try:
