@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from app.db.errors import AlreadyExists, InUse
 from app.errors import InvalidTransition, NotFound
 from app.http.context import ContextDep
+from app.http.needs import Needs, needs
 from app.http.openapi.build import IF_MATCH
 from app.http.pagination import page
 from app.http.problems import problems
@@ -46,6 +47,8 @@ from app.tree.paths import after
 from app.tree.places import TreeBusy
 
 router = APIRouter(prefix="/v1/organizations", tags=["organizations"])
+# A change of a large subtree works through it in batches; nobody waits for it but its caller.
+_LARGE = needs(Needs(seconds=120))
 _CONDITIONS: dict[str, Any] = {
     "parameters": [
         {
@@ -116,6 +119,7 @@ async def create_organization(context: ContextDep, body: OrganizationCreate) -> 
     },
     openapi_extra=_CONDITIONS,
 )
+@_LARGE
 async def upsert_organization(
     context: ContextDep, source: Key, external_id: Name, body: OrganizationUpsert
 ) -> Response:
@@ -148,6 +152,7 @@ async def get_organization(context: ContextDep, organization_id: UUID) -> Respon
     responses=problems(ExternalIdTaken, NotMaintained, TreeBusy, UnknownTimezone),
     openapi_extra=IF_MATCH,
 )
+@_LARGE
 async def update_organization(context: ContextDep, organization_id: UUID, body: OrganizationPatch) -> Response:
     """Change an organization.
 
@@ -180,6 +185,7 @@ async def delete_organization(context: ContextDep, organization_id: UUID) -> Res
     responses=problems(InvalidTransition, RootOrganization, TreeBusy),
     openapi_extra=IF_MATCH,
 )
+@_LARGE
 async def transition_organization(context: ContextDep, organization_id: UUID, body: OrganizationTransition) -> Response:
     """Archive an organization, or restore it.
 
@@ -223,6 +229,7 @@ async def list_organization_descendants(
     ),
     openapi_extra=IF_MATCH,
 )
+@_LARGE
 async def move_organization(context: ContextDep, organization_id: UUID, body: OrganizationMoveCreate) -> Response:
     """Move an organization, with everything below it, below another parent.
 

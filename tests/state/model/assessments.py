@@ -113,7 +113,7 @@ def patch(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> Rule:
     _check_window(changes.get("opens_at", one.opens_at), changes.get("closes_at", one.closes_at))
     yield 200
     if one.opened_at is not None and changes.get("administered_on", one.administered_on) is None:
-        zone = ZoneInfo(world.organizations[one.organization_id].timezone)
+        zone = ZoneInfo(world.zone(one.organization_id))
         day = from_wire(one.opened_at).astimezone(zone).date().isoformat()
         changes = changes | {"administered_on": day}
     if one.change(world, changes):
