@@ -10,6 +10,7 @@ import re
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
 from app.errors import MalformedBody, PayloadTooLarge, Unavailable, UnsupportedMediaType
@@ -88,13 +89,15 @@ async def stream(receive: Receive, max_bytes: int) -> AsyncIterator[bytes]:
     """The body as it arrives.
 
     Raises:
+        ClientDisconnect: the caller went away in the middle of it.
         PayloadTooLarge: it is larger than announced.
     """
     size, more = 0, True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return
+            # The beginning of a body must not pass for the whole of it.
+            raise ClientDisconnect
         chunk = message.get("body", b"")
         size += len(chunk)
         if size > max_bytes:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from contextlib import nullcontext
 
 from fastapi import Response
+from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -167,7 +168,9 @@ class Gateway:
         await self._framework(scope, receive, exchange.send_completed)
 
     async def _refuse(self, exchange: _Exchange, error: Exception) -> None:
-        """Log a failure and answer it, unless an answer has begun."""
+        """Log a failure and answer it, unless an answer has begun or the caller went away."""
+        if isinstance(error, ClientDisconnect):
+            return
         failed = self._failure(exchange, error)
         if failed.status >= 500 and not isinstance(failed, Unavailable):
             # Why the database does not serve is logged by its pool, once a minute.

@@ -8,12 +8,14 @@ from typing import Any
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from app import schemas
 from app.http import body, problems
 from tests.support.actors import Actor, Tenancy
 
 JSON = {"Content-Type": "application/json"}
+RAW_JSON = [(b"content-type", b"application/json")]
 KEY = "fa_0123456789abcdef0123456789abcdef_" + "x" * 43
 
 
@@ -143,6 +145,22 @@ def test_bodies_that_arrive_at_the_same_time_share_a_budget() -> None:
         budget.take(20)
     budget.give_back(90)
     budget.take(100)
+
+
+async def test_the_beginning_of_a_body_is_not_taken_for_the_whole(app: FastAPI, admin: Actor) -> None:
+    messages = [{"type": "http.request", "body": b"{}", "more_body": True}, {"type": "http.disconnect"}]
+    headers = [(b"authorization", f"Bearer {admin.token}".encode()), (b"content-length", b"9"), *RAW_JSON]
+    scope = {"type": "http", "method": "POST", "path": "/v1/readiness/compute", "query_string": b"", "headers": headers}
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return messages.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await app(scope, receive, send)
+    assert (messages, sent) == ([], [])
 
 
 async def test_a_body_that_fails_gives_its_share_back() -> None:
