@@ -37,12 +37,12 @@ QUIET = {
 
 
 def run(
-    command: Sequence[str | Path], *, seconds: float = INSTALL_SECONDS, **environment: str
+    command: Sequence[str | Path], *, seconds: float = INSTALL_SECONDS, cwd: Path = ROOT, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, whatever that is; its standard error goes to its standard output."""
+    """Run a program to its end; its standard error goes to its standard output."""
     return subprocess.run(  # noqa: S603 - programs named by the tests
         command,
-        cwd=ROOT,
+        cwd=cwd,
         env=os.environ | QUIET | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

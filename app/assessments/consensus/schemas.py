@@ -36,6 +36,10 @@ class ConsensusPut(Body):
 class ConsensusEntry(ConsensusPut):
     """What the team agreed one of many practices is."""
 
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"practice": "P1", "value": 1, "note": "Training is funded.", "version": 1}]}
+    )
+
     practice: Key = Field(description="The practice's code in the instrument.", examples=["P1"])
     version: Annotated[int, Field(strict=True, ge=1, le=2_000_000_000)] | None = Field(
         default=None,

@@ -69,7 +69,7 @@ from facilitative_administration_readiness_client.models import (
     VoteCast,
     VoteRead,
 )
-from facilitative_administration_readiness_client.types import Response
+from facilitative_administration_readiness_client.types import UNSET, Response
 
 T = TypeVar("T")
 VOTES = {
@@ -155,9 +155,9 @@ def page_through(client: AuthenticatedClient, county_id: UUID) -> None:
     found: list[UUID] = []
     sizes: list[int] = []
     cursor: str | None = None
-    while cursor is not None or not sizes:
+    while cursor or not sizes:
         page = good(
-            list_organizations.sync_detailed(client=client, parent_id=county_id, limit=2, cursor=cursor),
+            list_organizations.sync_detailed(client=client, parent_id=county_id, limit=2, cursor=cursor or UNSET),
             OrganizationPage,
         )
         found += [item.id for item in page.items]
