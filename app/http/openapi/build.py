@@ -251,6 +251,7 @@ def _illustrate(operation: dict[str, Any], examples: Mapping[str, Any]) -> None:
                 media["example"] = {
                     "items": [examples[f"{one}Read" if f"{one}Read" in examples else one]],
                     "next_cursor": None,
+                    "sync_mark": "2026-10-05T12:59:30.000000Z",
                 }
 
 
