@@ -69,6 +69,7 @@ from facilitative_administration_readiness_client.models import (
     VoteCast,
     VoteRead,
 )
+from facilitative_administration_readiness_client.types import UNSET, Response
 
 T = TypeVar("T")
 VOTES = {
