@@ -23,6 +23,7 @@ class Access:
     Attributes:
         roles: any one of them on the organization concerned is enough.
         seat: the holder of a seat's token may too, for that seat's assessment only.
+        proposer: so may the key that proposed an action item, as long as the item is proposed and the key may propose.
         anyone: any valid credential may; nothing of an organization is touched.
         public: no credential is needed.
         linked: an integrator may only within what an admin linked to an external source.
@@ -30,6 +31,7 @@ class Access:
 
     roles: frozenset[Role] = frozenset()
     seat: bool = False
+    proposer: bool = False
     anyone: bool = False
     public: bool = False
     linked: bool = False
@@ -40,7 +42,8 @@ class Access:
             return ["public"]
         if self.anyone:
             return ["authenticated"]
-        return [role.value for role in Role if role in self.roles] + (["seat"] if self.seat else [])
+        others = [name for name, may in (("seat", self.seat), ("proposer", self.proposer)) if may]
+        return [role.value for role in Role if role in self.roles] + others
 
 
 _PUBLIC = Access(public=True)
@@ -121,11 +124,12 @@ OPERATIONS: Final[dict[str, Access]] = {
     "getReadiness": _READ_OR_SEAT,
     "computeReadiness": _ANYONE,
     "listActionItems": _READ,
-    "createActionItem": Access(_PLAN),
-    "createActionItems": Access(_PLAN),
-    "updateActionItems": Access(_PLAN),
+    "createActionItem": Access(_SET_UP),
+    "createActionItems": Access(_SET_UP),
+    "updateActionItems": Access(_PLAN, proposer=True),
+    "transitionActionItems": Access(_PLAN),
     "getActionItem": _READ,
-    "updateActionItem": Access(_PLAN),
+    "updateActionItem": Access(_PLAN, proposer=True),
     "deleteActionItem": Access(_PLAN),
     "transitionActionItem": Access(_PLAN),
     "listActionItemNotes": _READ,

@@ -1,42 +1,67 @@
 """Many action items in one transaction: all or none."""
 
-from app.action_items import service
-from app.action_items.schemas import ActionItemBatch, ActionItemsCreate, ActionItemsPatch
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+from app.action_items import service, transitions
+from app.action_items.schemas import (
+    ActionItemChange,
+    ActionItemMove,
+    ActionItemsCreate,
+    ActionItemsPatch,
+    ActionItemsTransition,
+)
 from app.db.transaction import Preconditions, Tx
 from app.errors import AppError, FieldError, Invalid
 
+Entry = TypeVar("Entry", ActionItemChange, ActionItemMove)
 
-async def create_many(tx: Tx, body: ActionItemsCreate) -> ActionItemBatch:
-    """Propose many action items.
+
+async def create_many(tx: Tx, body: ActionItemsCreate) -> list[UUID]:
+    """Propose many action items; their ids in the order sent.
 
     Raises:
         AppError: what `service.create` raises, for the first item that is refused; ``errors`` says which.
     """
-    made = []
+    ids = []
     for at, item in enumerate(body.items):
         try:
-            made.append(await service.create(tx, item))
+            ids.append(await service.create(tx, item))
         except AppError as refused:
             raise refused.within(f"/body/items/{at}") from None
-    return ActionItemBatch(items=made)
+    return ids
 
 
-async def patch_many(tx: Tx, body: ActionItemsPatch) -> ActionItemBatch:
-    """Change many action items, each at the version that was read.
+async def patch_many(tx: Tx, body: ActionItemsPatch) -> list[UUID]:
+    """Change many action items, each at the version that was read; their ids in the order sent.
 
     Raises:
         AppError: what `service.patch` raises, for the first item that is refused; ``errors`` says which.
         Invalid: an item is named twice.
     """
-    ids = [item.id for item in body.items]
+    return await _each(tx, body.items, lambda entry: service.patch(tx, entry.id, entry.changes))
+
+
+async def transition_many(tx: Tx, body: ActionItemsTransition) -> list[UUID]:
+    """Move many action items, each at the version that was read; their ids in the order sent.
+
+    Raises:
+        AppError: what `transitions.transition` raises, for the first item that is refused; ``errors`` says which.
+        Invalid: an item is named twice.
+    """
+    return await _each(tx, body.items, lambda entry: transitions.transition(tx, entry.id, entry))
+
+
+async def _each(tx: Tx, entries: Sequence[Entry], do: Callable[[Entry], Awaitable[UUID]]) -> list[UUID]:
+    ids = [entry.id for entry in entries]
     if len(set(ids)) != len(ids):
         raise Invalid(errors=[FieldError("/body/items", "repeated_item", "An item is named twice")])
-    changed = {}
     # In the order of their ids, so that two batches that share items wait for each other instead of deadlocking.
-    for at, item in sorted(enumerate(body.items), key=lambda pair: pair[1].id):
-        tx.preconditions = Preconditions(if_match=frozenset({item.version}), has_if_match=True)
+    for at, entry in sorted(enumerate(entries), key=lambda pair: pair[1].id):
+        tx.preconditions = Preconditions(if_match=frozenset({entry.version}), has_if_match=True)
         try:
-            changed[item.id] = await service.patch(tx, item.id, item.changes)
+            await do(entry)
         except AppError as refused:
             raise refused.within(f"/body/items/{at}") from None
-    return ActionItemBatch(items=[changed[id_] for id_ in ids])
+    return ids

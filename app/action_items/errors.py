@@ -1,6 +1,6 @@
 """What can go wrong with action items."""
 
-from app.errors import Conflict, FieldError, Invalid
+from app.errors import AppError, Conflict, FieldError, Invalid
 
 
 class TitleRequired(Invalid):
@@ -15,7 +15,7 @@ class OrganizationRequired(Invalid):
 
 class OrganizationMismatch(Invalid):
     code = "organization_mismatch"
-    title = "The assessment is another organization's"
+    title = "The assessment belongs to another organization"
 
 
 class PracticeRequired(Invalid):
@@ -25,7 +25,7 @@ class PracticeRequired(Invalid):
 
 class UnknownOwner(Invalid):
     code = "unknown_owner"
-    title = "There is no such person in sight"
+    title = "No such person is visible to these credentials"
 
 
 class InactiveOwner(Invalid):
@@ -35,7 +35,7 @@ class InactiveOwner(Invalid):
 
 class UnknownVerifier(Invalid):
     code = "unknown_verifier"
-    title = "There is no such person in sight to verify"
+    title = "No such person is visible to these credentials to verify"
 
 
 class InactiveVerifier(Invalid):
@@ -45,19 +45,19 @@ class InactiveVerifier(Invalid):
 
 class VerifierRequired(Invalid):
     code = "verifier_required"
-    title = "Verifying needs the person who verified"
+    title = "The move to verified needs `verified_by`"
 
 
 class VerifierUnexpected(Invalid):
     code = "verifier_unexpected"
-    title = "Only the move to verified names who verified"
+    title = "Only the move to verified takes `verified_by`"
 
 
 class VerifierIsOwner(Conflict):
     code = "verifier_is_owner"
-    title = "Another person than the owner must verify"
+    title = "The owner at the time the item was done cannot verify it"
 
 
-def at(kind: type[Invalid], field: str) -> Invalid:
+def at(kind: type[AppError], field: str) -> AppError:
     """A failure of this kind that points at a field of the body."""
     return kind(errors=[FieldError(f"/body/{field}", kind.code, kind.title)])

@@ -1,4 +1,4 @@
-"""Where a new action item lies and who is to own it, held together until the commit."""
+"""Loading action items, their organizations and people inside a write, locked until the commit."""
 
 from uuid import UUID
 
@@ -6,11 +6,14 @@ from sqlalchemy import Uuid, and_, bindparam, select, true
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from app.access.policy import require
+from app.access.operations import OPERATIONS
+from app.access.policy import may, require
 from app.action_items.errors import InactiveOwner, UnknownOwner, at
+from app.action_items.lifecycle import CLOSED
+from app.action_items.models import ActionItem, ActionItemChange, ActionStatus
 from app.db.statement import Read, Row
 from app.db.transaction import Tx
-from app.errors import NotFound
+from app.errors import Frozen, Invalid, NotFound
 from app.people.models import Person
 from app.tree.archived import check_archived_by
 from app.tree.models import Organization
@@ -43,10 +46,13 @@ _PLACE = Read(
 
 
 async def lock_organization_and_owner(tx: Tx, organization_id: UUID, owner_id: UUID | None) -> Row:
-    """Hold an organization that may take a new item, and the person who is to own it: its ``path`` and ``timezone``.
+    """Lock the organization of a new item, and the person who is to own it.
+
+    Returns:
+        The organization's ``path`` and ``timezone``.
 
     Raises:
-        NotFound: no such organization in the caller's sight.
+        NotFound: no such organization is visible to the caller.
         Forbidden: the caller may not create there.
         OrganizationArchived: it takes nothing new.
         UnknownOwner, InactiveOwner: this person can own nothing here.
@@ -62,3 +68,85 @@ async def lock_organization_and_owner(tx: Tx, organization_id: UUID, owner_id: U
         if not place["owner_active"]:
             raise at(InactiveOwner, "owner_id")
     return place
+
+
+async def lock_action_item(tx: Tx, action_item_id: UUID, operation: str, *, lock: str = "update") -> ActionItem:
+    """Load and lock an action item for an operation.
+
+    Args:
+        lock: ``share`` keeps its status, ``update`` is for changing it.
+
+    Raises:
+        NotFound: no such item is visible to the caller.
+        Forbidden: it is visible, but the caller may not do this.
+    """
+    found = (
+        await tx.session.execute(
+            select(ActionItem, col(Organization.path))
+            .join(
+                Organization,
+                (col(Organization.tenant_id) == col(ActionItem.tenant_id))
+                & (col(Organization.id) == col(ActionItem.organization_id)),
+            )
+            .where(col(ActionItem.tenant_id) == tx.tenant_id, col(ActionItem.id) == action_item_id)
+            .with_for_update(read=lock == "share", of=ActionItem)
+        )
+    ).one_or_none()
+    if found is None:
+        raise NotFound
+    item, path = found
+    if not (OPERATIONS[operation].proposer and await _is_own_proposal(tx, item, path)):
+        require(tx.principal, operation, path)
+    return item
+
+
+def ensure_not_closed(item: ActionItem) -> None:
+    """Refuse to change an item that is closed.
+
+    Raises:
+        Frozen: it is verified or dismissed.
+    """
+    if item.status in CLOSED:
+        raise Frozen(f"The action item is {item.status.value}; reopen it first.")
+
+
+async def require_active_person(
+    tx: Tx, person_id: UUID, field: str, *, unknown: type[Invalid], inactive: type[Invalid]
+) -> None:
+    """Lock an active person whom the caller may see.
+
+    Raises:
+        unknown: no such person is visible to the caller.
+        inactive: the person is no longer active.
+    """
+    found = (
+        await tx.session.execute(
+            select(col(Person.active), col(Organization.path))
+            .join(
+                Organization,
+                (col(Organization.tenant_id) == col(Person.tenant_id))
+                & (col(Organization.id) == col(Person.organization_id)),
+            )
+            .where(col(Person.tenant_id) == tx.tenant_id, col(Person.id) == person_id)
+            .with_for_update(read=True, of=Person)
+        )
+    ).one_or_none()
+    if found is None or not tx.principal.reads(found[1]):
+        raise at(unknown, field)
+    if not found[0]:
+        raise at(inactive, field)
+
+
+async def _is_own_proposal(tx: Tx, item: ActionItem, path: str) -> bool:
+    if item.status is not ActionStatus.PROPOSED or not may(tx.principal, "createActionItem", path):
+        return False
+    # The first entry of its history says who proposed it.
+    proposed = await tx.session.scalar(
+        select(col(ActionItemChange.id)).where(
+            col(ActionItemChange.tenant_id) == tx.tenant_id,
+            col(ActionItemChange.action_item_id) == item.id,
+            col(ActionItemChange.from_status).is_(None),
+            col(ActionItemChange.actor_id) == tx.principal.id,
+        )
+    )
+    return proposed is not None

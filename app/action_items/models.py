@@ -2,9 +2,10 @@
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, Column, Computed, Date, DateTime, ForeignKeyConstraint, Index, LargeBinary, Text
+from sqlalchemy import JSON, CheckConstraint, Column, Computed, Date, DateTime, ForeignKeyConstraint, Index, Text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field
 
@@ -29,14 +30,6 @@ class Effort(StrEnum):
     SMALL = "small"
     MEDIUM = "medium"
     LARGE = "large"
-
-
-# Items are read far more often than written, so each is rendered when it is stored. Where callers are to get another
-# field of the row, a migration makes the next version of this function and the column anew.
-_JSON_HEAD = (
-    "action_item_json_1(id, version, created_at, updated_at, organization_id, assessment_id, practices, title, "
-    "description, status, owner_id, due_on, effort, expected_level, gap_score, verified_by, done_at)"
-)
 
 
 class ActionItem(Versioned, table=True):
@@ -79,15 +72,13 @@ class ActionItem(Versioned, table=True):
     gap_score: int | None = Field(default=None, description="The practice's score when the item came from its gap.")
     verified_by: UUID | None = None
     done_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
-    json_head: bytes | None = Field(
-        default=None,
-        sa_column=Column(LargeBinary, Computed(_JSON_HEAD, persisted=True), nullable=False),
-        description="The row as callers get it, as JSON without its end: what depends on who asks, and when, is left.",
+    done_owner_id: UUID | None = Field(
+        default=None, description="The owner when the item was last done, who cannot verify it."
     )
 
 
 class ActionItemChange(Record, table=True):
-    """A move of an action item's status: who, when, why."""
+    """A change of an action item: who made it, when, and why."""
 
     __tablename__ = "action_item_changes"
     __table_args__ = (
@@ -102,6 +93,11 @@ class ActionItemChange(Record, table=True):
     action_item_id: UUID
     from_status: ActionStatus | None = Field(default=None, sa_type=choice(ActionStatus, "from_status"))
     to_status: ActionStatus = Field(sa_type=choice(ActionStatus, "to_status"))
+    changes: list[dict[str, Any]] | None = Field(
+        default=None,
+        sa_type=JSON,
+        description="Fields with their values before and after, as callers read them; null: none but the status.",
+    )
     reason: str | None = Field(default=None, max_length=10_000)
     actor_id: UUID
     actor_name: str = Field(max_length=200)

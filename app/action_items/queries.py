@@ -1,5 +1,6 @@
-"""Reading action items: statements over the tables, and their rows as what callers get."""
+"""Reading action items: rendered by PostgreSQL, the same by id, in lists and after a write."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -12,6 +13,8 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
+    exists,
     false,
     func,
     literal_column,
@@ -23,20 +26,21 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
-from app.access.policy import allowed_below, allowed_throughout, may, require
+from app.access.policy import allowed_below, allowed_throughout, require
 from app.action_items.lifecycle import SETTLED, TRANSITIONS
-from app.action_items.models import ActionItem, ActionItemChange, ActionItemNote, ActionStatus
+from app.action_items.models import ActionItem, ActionItemChange, ActionItemNote
 from app.action_items.schemas import ActionItemChangeRead, ActionItemNoteRead, ActionItemRead, ActionSource
 from app.db.keyset import Listing
-from app.db.sql_json import render, render_after
-from app.db.statement import Read, Reader, Row
+from app.db.sql_json import Rendered, json_choice, json_constant, json_if, render
+from app.db.statement import Read, Reader
+from app.db.transaction import CallerReader
 from app.errors import NotFound
+from app.people.models import Person
 from app.principal import Principal
-from app.tree.clock import day_in, sql_day_in
+from app.tree.clock import sql_day_in
 from app.tree.models import Organization
 from app.tree.paths import below_any, lives_within, organization_scope
 
-_COMPUTED = frozenset({"source", "overdue", "allowed_transitions"})
 _MOVE = "transitionActionItem"
 # No clock is further from UTC.
 _BEHIND_UTC, _AHEAD_OF_UTC = timedelta(hours=12), timedelta(hours=14)
@@ -47,15 +51,13 @@ _OF_ID = col(ActionItem.id) == bindparam("id", type_=Uuid())
 _AT_HOME = and_(
     col(Organization.tenant_id) == col(ActionItem.tenant_id), col(Organization.id) == col(ActionItem.organization_id)
 )
-_BY_ID = Read(
-    select(
-        *(getattr(ActionItem, name) for name in ActionItemRead.model_fields if name not in _COMPUTED),
-        col(Organization.path),
-        col(Organization.effective_timezone).label("timezone"),
-    )
-    .join(Organization, _AT_HOME)
-    .where(_OF_TENANT, _OF_ID)
-)
+_OF_IDS = col(ActionItem.id) == any_(bindparam("ids", type_=ARRAY(Uuid())))
+_GUARD = Read(select(col(ActionItem.id), col(Organization.path)).join(Organization, _AT_HOME).where(_OF_TENANT, _OF_ID))
+
+
+def _text(constant: str) -> Any:
+    # Written out: a constant that is bound is sent with every request.
+    return literal_column(f"'{constant}'", Text)
 
 
 def _of_home(value: Any) -> Any:
@@ -64,8 +66,7 @@ def _of_home(value: Any) -> Any:
 
 
 _NOW = bindparam("now", type_=DateTime(timezone=True))
-# Written out: a constant that is bound is sent with every request.
-_UNSETTLED = col(ActionItem.status).not_in([literal_column(f"'{status}'", Text) for status in sorted(SETTLED)])
+_UNSETTLED = col(ActionItem.status).not_in([_text(status) for status in sorted(SETTLED)])
 _OVERDUE = and_(
     # An index can serve this one.
     col(ActionItem.due_sort) < bindparam("latest_today", type_=Date()),
@@ -77,22 +78,31 @@ _OVERDUE = and_(
 )
 
 
+_OWNER_ACTIVE = exists().where(
+    col(Person.tenant_id) == col(ActionItem.tenant_id), col(Person.id) == col(ActionItem.owner_id), col(Person.active)
+)
+# An array that is read once: few people have left, and most items are owned by one who has not.
+_INACTIVE_PEOPLE = func.array(
+    select(col(Person.id)).where(col(Person.tenant_id) == _TENANT, not_(col(Person.active))).scalar_subquery(),
+    type_=ARRAY(Uuid()),
+)
+
+
 def _rendered(movable: Any) -> Any:
-    """What a caller gets, rendered by the server.
+    """A statement for items as a caller gets them.
 
     Args:
         movable: the condition that the caller may move the item.
     """
-    moves = [
-        (col(ActionItem.status) == literal_column(f"'{status}'", Text), found) for status, found in TRANSITIONS.items()
-    ]
-    return render_after(
+    return render(
         select(col(ActionItem.id)).where(_OF_TENANT),
-        col(ActionItem.json_head),
+        ActionItem,
+        ActionItemRead,
         col(ActionItem.id),
         col(ActionItem.version),
-        overdue=([(_OVERDUE, True)], False),
-        allowed_transitions=([(not_(movable), ()), *moves], ()),
+        source=case((col(ActionItem.assessment_id).is_(None), _text(ActionSource.FREE)), else_=_text(ActionSource.GAP)),
+        overdue=_OVERDUE,
+        allowed_transitions=json_if(movable, json_choice(col(ActionItem.status), TRANSITIONS), json_constant([])),
     )
 
 
@@ -108,8 +118,11 @@ def _list(movable: Any) -> Listing:
         },
         filters={
             "organization_id": col(ActionItem.organization_id) == bindparam("organization_id", type_=Uuid()),
-            "subtree": true(),  # by its scope: see `organizations.sight`
+            "subtree": true(),  # by its scope: see `organizations.queries.visible_paths`
             "owner_id": col(ActionItem.owner_id) == bindparam("owner_id", type_=Uuid()),
+            "no_owner": col(ActionItem.owner_id).is_(None),
+            "owner_active": _OWNER_ACTIVE,
+            "owner_inactive": col(ActionItem.owner_id) == any_(_INACTIVE_PEOPLE),
             "status": col(ActionItem.status) == any_(bindparam("status", type_=ARRAY(Text()))),
             "practice": bindparam("practice", type_=Text()) == any_(col(ActionItem.practices)),
             "assessment_id": col(ActionItem.assessment_id) == bindparam("assessment_id", type_=Uuid()),
@@ -133,23 +146,32 @@ def _list(movable: Any) -> Listing:
 # By whether the caller may move items everywhere, nowhere, or depending on where they are.
 _MOVABLE = {True: true(), False: false(), None: _of_home(below_any("movable"))}
 _LISTS = {throughout: _list(movable) for throughout, movable in _MOVABLE.items()}
-_RENDERED_BY_ID = {
-    throughout: Read(_rendered(movable).add_columns(_of_home(col(Organization.path)).label("path")).where(_OF_ID))
+_WITH_PATH = {
+    throughout: _rendered(movable).add_columns(_of_home(col(Organization.path)).label("path"))
     for throughout, movable in _MOVABLE.items()
 }
+_BY_ID = {throughout: Read(statement.where(_OF_ID)) for throughout, statement in _WITH_PATH.items()}
+_BY_IDS = {throughout: Read(statement.where(_OF_IDS)) for throughout, statement in _WITH_PATH.items()}
+_NOTES = render(select(col(ActionItemNote.id)), ActionItemNote, ActionItemNoteRead, col(ActionItemNote.id)).where(
+    col(ActionItemNote.tenant_id) == _TENANT
+)
+_NOTE_BY_ID = Read(_NOTES.where(col(ActionItemNote.id) == bindparam("id", type_=Uuid())))
 NOTES = Listing(
     "action-item-notes",
-    render(select(col(ActionItemNote.id)), ActionItemNote, ActionItemNoteRead, col(ActionItemNote.id)).where(
-        col(ActionItemNote.tenant_id) == _TENANT,
-        col(ActionItemNote.action_item_id) == bindparam("action_item_id", type_=Uuid()),
-    ),
+    _NOTES.where(col(ActionItemNote.action_item_id) == bindparam("action_item_id", type_=Uuid())),
     key=col(ActionItemNote.id),
     orders={"id": col(ActionItemNote.id)},
     filters={"updated_since": col(ActionItemNote.created_at) >= _UPDATED_SINCE},
 )
 HISTORY = Listing(
     "action-item-history",
-    render(select(col(ActionItemChange.id)), ActionItemChange, ActionItemChangeRead, col(ActionItemChange.id)).where(
+    render(
+        select(col(ActionItemChange.id)),
+        ActionItemChange,
+        ActionItemChangeRead,
+        col(ActionItemChange.id),
+        changes=func.coalesce(col(ActionItemChange.changes), json_constant([])),
+    ).where(
         col(ActionItemChange.tenant_id) == _TENANT,
         col(ActionItemChange.action_item_id) == bindparam("action_item_id", type_=Uuid()),
     ),
@@ -159,47 +181,18 @@ HISTORY = Listing(
 )
 
 
-def present(principal: Principal, row: Row, now: datetime, as_of: date | None = None) -> ActionItemRead:
-    """A row as this caller sees it: what the server renders, after a write.
-
-    Args:
-        as_of: the day on which ``overdue`` is told; None: today, where the item's organization is.
-    """
-    today = as_of or day_in(row["timezone"], now)
-    unsettled = row["status"] not in SETTLED
-    movable = may(principal, _MOVE, row["path"])
-    fields = {
-        **row,
-        "source": ActionSource.FREE if row["assessment_id"] is None else ActionSource.GAP,
-        "overdue": unsettled and row["due_on"] is not None and row["due_on"] < today,
-        "allowed_transitions": TRANSITIONS[ActionStatus(row["status"])] if movable else (),
-    }
-    return ActionItemRead.model_validate(fields)
-
-
-async def row_of(reader: Reader, principal: Principal, action_item_id: UUID, operation: str = "getActionItem") -> Row:
-    """The row of an action item that this caller may read: the guard of everything below one.
+async def require_action_item(reader: Reader, principal: Principal, action_item_id: UUID, operation: str) -> UUID:
+    """The id of an action item below which this caller may do this.
 
     Raises:
-        NotFound: none such in the caller's sight.
-        Forbidden: in sight, but the operation is not allowed.
+        NotFound: no such item is visible to the caller.
+        Forbidden: it is visible, but the operation is not allowed.
     """
-    row = await reader.fetch_one(_BY_ID, tenant_id=principal.tenant_id, id=action_item_id)
+    row = await reader.fetch_one(_GUARD, tenant_id=principal.tenant_id, id=action_item_id)
     if row is None:
         raise NotFound
     require(principal, operation, row["path"])
-    return row
-
-
-async def get(
-    reader: Reader, principal: Principal, action_item_id: UUID, *, now: datetime, as_of: date | None = None
-) -> ActionItemRead:
-    """One action item.
-
-    Raises:
-        NotFound: none such in the caller's sight.
-    """
-    return present(principal, await row_of(reader, principal, action_item_id), now, as_of)
+    return action_item_id
 
 
 def list_for(principal: Principal) -> Listing:
@@ -211,7 +204,7 @@ def caller(principal: Principal, now: datetime, as_of: date | None = None) -> di
     """What rendered items depend on besides their rows: who reads them, and when.
 
     Args:
-        as_of: the day on which ``overdue`` is told; None: today, where each item's organization is.
+        as_of: the day for which ``overdue`` is decided; None: today, where each item's organization is.
     """
     return {
         "movable": allowed_below(principal, _MOVE),
@@ -221,21 +214,44 @@ def caller(principal: Principal, now: datetime, as_of: date | None = None) -> di
     }
 
 
-async def get_rendered(
-    reader: Reader, principal: Principal, action_item_id: UUID, *, now: datetime, as_of: date | None = None
-) -> tuple[int, bytes]:
-    """One action item's version and its body.
+async def get_action_item(reader: CallerReader, action_item_id: UUID, as_of: date | None = None) -> Rendered:
+    """One action item, as its caller sees it.
+
+    Args:
+        as_of: the day for which ``overdue`` is decided; None: today, where the item's organization is.
 
     Raises:
-        NotFound: none such in the caller's sight.
+        NotFound: no such item is visible to the caller.
     """
+    principal = reader.principal
     row = await reader.fetch_one(
-        _RENDERED_BY_ID[allowed_throughout(principal, _MOVE)],
+        _BY_ID[allowed_throughout(principal, _MOVE)],
         tenant_id=principal.tenant_id,
         id=action_item_id,
-        **caller(principal, now, as_of),
+        **caller(principal, reader.now, as_of),
     )
     if row is None:
         raise NotFound
     require(principal, "getActionItem", row["path"])
-    return row["version"], row["rendered"]
+    return Rendered(row["rendered"], version=row["version"], id=row["id"])
+
+
+async def get_action_items(reader: CallerReader, ids: Sequence[UUID]) -> Rendered:
+    """Many action items in the order of their ids, all of which the caller has just written."""
+    principal = reader.principal
+    rows = await reader.fetch(
+        _BY_IDS[allowed_throughout(principal, _MOVE)],
+        tenant_id=principal.tenant_id,
+        ids=ids,
+        **caller(principal, reader.now),
+    )
+    bodies = {row["id"]: row["rendered"] for row in rows}
+    return Rendered(b'{"items":[%b]}' % b",".join(bodies[id_] for id_ in ids))
+
+
+async def get_note(reader: CallerReader, note_id: UUID) -> Rendered:
+    """One note, which the caller has just written."""
+    row = await reader.fetch_one(_NOTE_BY_ID, tenant_id=reader.principal.tenant_id, id=note_id)
+    if row is None:
+        raise NotFound
+    return Rendered(row["rendered"])

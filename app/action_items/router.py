@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.action_items import batch_service, queries, service
+from app.action_items import batch_service, queries, service, transitions
 from app.action_items.errors import (
     InactiveOwner,
     InactiveVerifier,
@@ -30,31 +30,74 @@ from app.action_items.schemas import (
     ActionItemRead,
     ActionItemsCreate,
     ActionItemsPatch,
+    ActionItemsTransition,
     ActionItemTransition,
     RecordQuery,
 )
-from app.assessments.errors import SealedVotes, UnknownAssessment, UnknownPractice
+from app.assessments.errors import (
+    AssessmentSuperseded,
+    AssessmentVoid,
+    NoGap,
+    SealedVotes,
+    UnknownAssessment,
+    UnknownPractice,
+)
 from app.errors import Frozen, InvalidTransition, NotFound, PreconditionFailed, ReasonRequired
 from app.http.context import ContextDep
-from app.http.etags import etag
 from app.http.openapi.build import IF_MATCH
 from app.http.pagination import page
 from app.http.problems import problems
-from app.http.responses import tagged
-from app.http.write import write
+from app.http.responses import show_rendered
+from app.http.write import write, write_and_read
 from app.organizations.queries import visible_paths
 from app.schemas import Day, Page
 from app.tree.archived import OrganizationArchived
 
 router = APIRouter(prefix="/v1/action-items", tags=["action items"])
 AsOf = Annotated[
-    Day | None, Query(description="The day on which `overdue` is told; absent: today, where the organization is.")
+    Day | None,
+    Query(
+        description="The day for which `overdue` is decided; absent: today, where the organization is.",
+        examples=["2027-01-29"],
+    ),
 ]
+_GAP_PROBLEMS = (
+    PracticeRequired,
+    OrganizationMismatch,
+    UnknownAssessment,
+    UnknownPractice,
+    AssessmentVoid,
+    AssessmentSuperseded,
+    SealedVotes,
+    NoGap,
+)
+_OWNER_PROBLEMS = (UnknownOwner, InactiveOwner)
+_CREATE_PROBLEMS = (
+    NotFound,
+    OrganizationRequired,
+    TitleRequired,
+    *_GAP_PROBLEMS,
+    OrganizationArchived,
+    *_OWNER_PROBLEMS,
+)
+_MOVE_PROBLEMS = (
+    InvalidTransition,
+    ReasonRequired,
+    VerifierRequired,
+    VerifierUnexpected,
+    VerifierIsOwner,
+    UnknownVerifier,
+    InactiveVerifier,
+)
 
 
 @router.get("", response_model=Page[ActionItemRead], responses=problems(NotFound))
 async def list_action_items(context: ContextDep, query: Annotated[ActionItemQuery, Query()]) -> Response:
-    """List the action items in sight."""
+    """List the action items that are visible to the caller.
+
+    Items of every organization on and below the caller's roles. Combine filters to narrow the list: `owner_id=none`
+    and `owner_inactive=true` find work that nobody sees to.
+    """
     within = await visible_paths(context, context.principal, query.subtree)
     caller = queries.caller(context.principal, context.now, query.as_of)
     return await page(
@@ -62,78 +105,78 @@ async def list_action_items(context: ContextDep, query: Annotated[ActionItemQuer
     )
 
 
-@router.post(
-    "",
-    status_code=201,
-    response_model=ActionItemRead,
-    responses=problems(
-        NotFound,
-        OrganizationRequired,
-        TitleRequired,
-        PracticeRequired,
-        OrganizationMismatch,
-        UnknownAssessment,
-        UnknownPractice,
-        SealedVotes,
-        OrganizationArchived,
-        UnknownOwner,
-        InactiveOwner,
-    ),
-)
+@router.post("", status_code=201, response_model=ActionItemRead, responses=problems(*_CREATE_PROBLEMS))
 async def create_action_item(context: ContextDep, body: ActionItemCreate) -> Response:
-    """Propose an action item, free or from a gap that an assessment found."""
-    return await write(context, service.create, body)
+    """Propose an action item, free or from a gap that an assessment found.
+
+    A free item names its organization and a title. An item from a gap names the assessment and practices that are not
+    in place there; title, level and `gap_score` follow from them. The votes must be revealed, and the assessment must
+    be neither void nor superseded by a final revision. Every item begins as `proposed`; managers and admins accept it
+    by moving it to `open`, and facilitators can change their own proposals until then.
+    """
+    return await write_and_read(context, queries.get_action_item, service.create, body)
 
 
 @router.patch(
     "",
     response_model=ActionItemBatch,
-    responses=problems(NotFound, Frozen, PracticeRequired, UnknownOwner, InactiveOwner, PreconditionFailed),
+    responses=problems(NotFound, Frozen, *_GAP_PROBLEMS, *_OWNER_PROBLEMS, PreconditionFailed),
 )
 async def update_action_items(context: ContextDep, body: ActionItemsPatch) -> Response:
-    """Change many action items, all or none."""
-    return await write(context, batch_service.patch_many, body)
+    """Change many action items, all or none.
+
+    The rules are those of changing one, and `version` takes the place of `If-Match`. If one item is refused, nothing
+    changes and `errors` points at it.
+    """
+    return await write_and_read(context, queries.get_action_items, batch_service.patch_many, body)
+
+
+@router.post("/bulk", status_code=201, response_model=ActionItemBatch, responses=problems(*_CREATE_PROBLEMS))
+async def create_action_items(context: ContextDep, body: ActionItemsCreate) -> Response:
+    """Propose many action items, all or none.
+
+    The rules are those of proposing one. If one item is refused, none is made and `errors` points at it.
+    """
+    return await write_and_read(context, queries.get_action_items, batch_service.create_many, body)
 
 
 @router.post(
-    "/bulk",
-    status_code=201,
+    "/transitions",
     response_model=ActionItemBatch,
-    responses=problems(
-        NotFound,
-        OrganizationRequired,
-        TitleRequired,
-        PracticeRequired,
-        OrganizationMismatch,
-        UnknownAssessment,
-        UnknownPractice,
-        SealedVotes,
-        OrganizationArchived,
-        UnknownOwner,
-        InactiveOwner,
-    ),
+    responses=problems(NotFound, *_MOVE_PROBLEMS, OrganizationArchived, PreconditionFailed),
 )
-async def create_action_items(context: ContextDep, body: ActionItemsCreate) -> Response:
-    """Propose many action items, all or none."""
-    return await write(context, batch_service.create_many, body)
+async def transition_action_items(context: ContextDep, body: ActionItemsTransition) -> Response:
+    """Move many action items to their next status, all or none.
+
+    The rules are those of moving one, and `version` takes the place of `If-Match`. If one move is refused, nothing
+    moves and `errors` points at it.
+    """
+    return await write_and_read(context, queries.get_action_items, batch_service.transition_many, body)
 
 
 @router.get("/{action_item_id}", response_model=ActionItemRead)
 async def get_action_item(context: ContextDep, action_item_id: UUID, as_of: AsOf = None) -> Response:
-    """Read one action item."""
-    version, body = await queries.get_rendered(context, context.principal, action_item_id, now=context.now, as_of=as_of)
-    return tagged(context, body, etag(version, body))
+    """Read one action item.
+
+    `overdue` depends on the day, so the ETag of an item that falls due changes with it.
+    """
+    return show_rendered(context, await queries.get_action_item(context, action_item_id, as_of))
 
 
 @router.patch(
     "/{action_item_id}",
     response_model=ActionItemRead,
-    responses=problems(Frozen, PracticeRequired, UnknownOwner, InactiveOwner),
+    responses=problems(Frozen, *_GAP_PROBLEMS, *_OWNER_PROBLEMS),
     openapi_extra=IF_MATCH,
 )
 async def update_action_item(context: ContextDep, action_item_id: UUID, body: ActionItemPatch) -> Response:
-    """Change an action item."""
-    return await write(context, service.patch, action_item_id, body)
+    """Change an action item.
+
+    Possible until it is verified or dismissed. Practices and assessment are checked as for a new item, and `gap_score`
+    follows them. The history keeps who changed what. A change that changes nothing keeps the version. A facilitator
+    changes only its own proposals, while they are proposed.
+    """
+    return await write_and_read(context, queries.get_action_item, service.patch, action_item_id, body)
 
 
 @router.delete(
@@ -144,49 +187,59 @@ async def update_action_item(context: ContextDep, action_item_id: UUID, body: Ac
     openapi_extra=IF_MATCH,
 )
 async def delete_action_item(context: ContextDep, action_item_id: UUID) -> Response:
-    """Delete an action item that was not verified, with its notes and its history."""
+    """Delete an action item with its notes and its history.
+
+    An item that was ever verified stays on record, even when it was reopened since. To keep the history of any other,
+    dismiss it instead.
+    """
     return await write(context, service.remove, action_item_id)
 
 
 @router.post(
     "/{action_item_id}/transitions",
     response_model=ActionItemRead,
-    responses=problems(
-        OrganizationArchived,
-        InvalidTransition,
-        ReasonRequired,
-        VerifierRequired,
-        VerifierUnexpected,
-        VerifierIsOwner,
-        UnknownVerifier,
-        InactiveVerifier,
-    ),
+    responses=problems(*_MOVE_PROBLEMS, OrganizationArchived),
     openapi_extra=IF_MATCH,
 )
 async def transition_action_item(context: ContextDep, action_item_id: UUID, body: ActionItemTransition) -> Response:
-    """Move an action item to its next status."""
-    return await write(context, service.transition, action_item_id, body)
+    """Move an action item to its next status.
+
+    `allowed_transitions` of the item lists where it may go. Moving to `open` accepts a proposal. Blocking, dismissing
+    and reopening need a reason. `verified` needs `verified_by`, another person than the one who owned the item when it
+    was moved to `done`. Reopening a verified item moves it to `in_progress` and clears `verified_by` and `done_at`;
+    reopening a dismissed one moves it to `open`.
+    """
+    return await write_and_read(context, queries.get_action_item, transitions.transition, action_item_id, body)
 
 
 @router.get("/{action_item_id}/notes", response_model=Page[ActionItemNoteRead])
 async def list_action_item_notes(
     context: ContextDep, action_item_id: UUID, query: Annotated[RecordQuery, Query()]
 ) -> Response:
-    """List an action item's progress notes, oldest first."""
-    item = await queries.row_of(context, context.principal, action_item_id, "listActionItemNotes")
-    return await page(context, queries.NOTES, query, action_item_id=item["id"])
+    """List an action item's progress notes, oldest first.
+
+    Notes are never edited.
+    """
+    await queries.require_action_item(context, context.principal, action_item_id, "listActionItemNotes")
+    return await page(context, queries.NOTES, query, action_item_id=action_item_id)
 
 
 @router.post("/{action_item_id}/notes", status_code=201, response_model=ActionItemNoteRead, responses=problems(Frozen))
 async def add_action_item_note(context: ContextDep, action_item_id: UUID, body: ActionItemNoteCreate) -> Response:
-    """Add a progress note to an action item."""
-    return await write(context, service.add_note, action_item_id, body)
+    """Add a progress note to an action item.
+
+    Possible until it is verified or dismissed. A note does not change the item's version.
+    """
+    return await write_and_read(context, queries.get_note, service.add_note, action_item_id, body)
 
 
 @router.get("/{action_item_id}/history", response_model=Page[ActionItemChangeRead])
 async def list_action_item_history(
     context: ContextDep, action_item_id: UUID, query: Annotated[RecordQuery, Query()]
 ) -> Response:
-    """List the moves of an action item's status, oldest first: who, when, why."""
-    item = await queries.row_of(context, context.principal, action_item_id, "listActionItemHistory")
-    return await page(context, queries.HISTORY, query, action_item_id=item["id"])
+    """List an action item's changes, oldest first: who changed what, when, and why.
+
+    Each entry has the status before and after, and every other field that changed with its value before and after.
+    """
+    await queries.require_action_item(context, context.principal, action_item_id, "listActionItemHistory")
+    return await page(context, queries.HISTORY, query, action_item_id=action_item_id)

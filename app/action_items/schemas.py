@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import MISSING, AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import MISSING, AfterValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.action_items.models import ActionStatus, Effort
@@ -33,7 +33,12 @@ Practice = Annotated[
 Practices = Annotated[
     list[Practice], Field(max_length=20, json_schema_extra={"uniqueItems": True}), AfterValidator(_each_once)
 ]
+Version = Annotated[int, Field(strict=True, ge=1, le=2_000_000_000)]
 Level = Annotated[int, Field(strict=True, ge=1, le=2)]
+OwnerFilter = Annotated[
+    UUID | Literal["none"],
+    WithJsonSchema({"type": "string", "pattern": "^(none|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$"}),
+]
 
 _OWNER = "The person who sees to it: active, and in an organization in sight."
 _DUE = "The last day on which it is not overdue."
@@ -80,13 +85,21 @@ class ActionItemCreate(Body):
 
 
 class ActionItemPatch(Patch):
-    """Changes of an action item; a null clears."""
+    """Changes of an action item; a null clears. Practices and assessment are checked as for a new item."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"due_on": "2027-03-31", "effort": None}]})
 
     title: Line | MISSING = MISSING
     description: Prose | MISSING | None = MISSING
-    practices: Practices | MISSING = Field(default=MISSING, description="Replaces all of them.")
+    assessment_id: UUID | MISSING | None = Field(
+        default=MISSING,
+        description="Another assessment whose gap this closes, such as the revision of the first; null: from no gap. "
+        "`gap_score` follows.",
+        examples=["0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6"],
+    )
+    practices: Practices | MISSING = Field(
+        default=MISSING, description="Replaces all of them; `gap_score` follows.", examples=[["P1", "P4"]]
+    )
     owner_id: UUID | MISSING | None = Field(default=MISSING, description=_OWNER)
     due_on: Day | MISSING | None = Field(default=MISSING, description=_DUE)
     effort: Effort | MISSING | None = MISSING
@@ -94,7 +107,11 @@ class ActionItemPatch(Patch):
 
 
 class ActionItemTransition(Transition):
-    """The next status. `blocked` and `dismissed` need a reason, `verified` another person than the owner."""
+    """The next status.
+
+    `blocked` and `dismissed` need a reason, and so does reopening a verified or dismissed item. `verified` needs
+    another person than the one who owned the item when it was done.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -105,8 +122,12 @@ class ActionItemTransition(Transition):
         }
     )
 
-    to: ActionStatus
-    verified_by: UUID | None = Field(default=None, description="With `verified` only: the person who verified.")
+    to: ActionStatus = Field(description="One of the item's `allowed_transitions`.", examples=["in_progress"])
+    verified_by: UUID | None = Field(
+        default=None,
+        description="With `verified` only: the person who verified.",
+        examples=["0198c6f2-4d5e-7f60-8172-93a4b5c6d7e8"],
+    )
 
 
 _ITEM: dict[str, Any] = {
@@ -127,6 +148,7 @@ _ITEM: dict[str, Any] = {
     "gap_score": 1,
     "verified_by": None,
     "done_at": None,
+    "done_owner_id": None,
     "source": "gap",
     "overdue": False,
     "allowed_transitions": ["blocked", "done", "dismissed"],
@@ -149,17 +171,45 @@ class ActionItemRead(Resource):
     effort: Effort | None
     expected_level: int | None = Field(description=_LEVEL)
     gap_score: int | None = Field(
-        description="The lowest score of its practices when it was made; null: none was scored, or not from a gap."
+        description="The lowest score of its practices when they were last set; null: none was scored, or not from a "
+        "gap."
     )
     verified_by: UUID | None = Field(description="The person who verified it.")
     done_at: datetime | None = Field(description="When it was last done; null while it is not.")
+    done_owner_id: UUID | None = Field(
+        description="The owner when it was last done, who cannot verify it; null while it is not done, or without one."
+    )
     source: ActionSource
     overdue: bool = Field(description="Due before the day asked for, and neither done nor dismissed.")
     allowed_transitions: tuple[ActionStatus, ...] = Field(description="Where this caller may move it.")
 
 
+class ChangedField(StrEnum):
+    """The fields of an action item whose changes its history keeps."""
+
+    ASSESSMENT_ID = "assessment_id"
+    PRACTICES = "practices"
+    TITLE = "title"
+    OWNER_ID = "owner_id"
+    DUE_ON = "due_on"
+    EFFORT = "effort"
+    EXPECTED_LEVEL = "expected_level"
+    GAP_SCORE = "gap_score"
+    VERIFIED_BY = "verified_by"
+
+
+class FieldChange(Read):
+    """A field's value before and after a change."""
+
+    field: ChangedField = Field(description="The field's name.", examples=["owner_id"])
+    before: str | int | list[str] | None = Field(description="Null: there was none.", examples=[None])
+    after: str | int | list[str] | None = Field(
+        description="Null: there is none.", examples=["0198c6f2-2b3c-7d4e-8f50-718293a4b5c6"]
+    )
+
+
 class ActionItemChangeRead(Read):
-    """A move of an action item's status."""
+    """A change of an action item. Where only fields changed, both statuses are the same."""
 
     model_config = ConfigDict(
         from_attributes=True,
@@ -169,7 +219,8 @@ class ActionItemChangeRead(Read):
                     "id": "0198c6f4-1a2b-7c3d-8e4f-5a6b7c8d9e0f",
                     "created_at": "2026-11-02T08:30:00Z",
                     "from_status": "open",
-                    "to_status": "in_progress",
+                    "to_status": "open",
+                    "changes": [{"field": "due_on", "before": "2027-01-29", "after": "2027-03-31"}],
                     "reason": None,
                     "actor_id": "0198c6ee-5f60-7182-93a4-b5c6d7e8f901",
                     "actor_name": "Planning console",
@@ -178,13 +229,14 @@ class ActionItemChangeRead(Read):
         },
     )
 
-    id: UUID
-    created_at: datetime
-    from_status: ActionStatus | None = Field(description="Null: the creation.")
-    to_status: ActionStatus
-    reason: str | None
-    actor_id: UUID
-    actor_name: str
+    id: UUID = Field(description="UUIDv7.")
+    created_at: datetime = Field(description="When it was changed, UTC.")
+    from_status: ActionStatus | None = Field(description="The status before; null: the creation.")
+    to_status: ActionStatus = Field(description="The status after.")
+    changes: list[FieldChange] = Field(description="The other fields that changed.")
+    reason: str | None = Field(description="Why, where the move said so.")
+    actor_id: UUID = Field(description="The API key that made the change.")
+    actor_name: str = Field(description="The key's name at that time.")
 
 
 class ActionItemNoteCreate(Body):
@@ -248,9 +300,7 @@ class ActionItemChange(Body):
     """Changes of one of many action items."""
 
     id: UUID
-    version: Annotated[int, Field(strict=True, ge=1, le=2_000_000_000)] = Field(
-        description="The version that was read; 412 where it has changed since."
-    )
+    version: Version = Field(description="The version that was read; 412 where it has changed since.")
     changes: ActionItemPatch
 
 
@@ -276,6 +326,37 @@ class ActionItemsPatch(Body):
     items: list[ActionItemChange] = Field(min_length=1, max_length=200)
 
 
+class ActionItemMove(ActionItemTransition):
+    """The next status of one of many action items."""
+
+    id: UUID = Field(description="The item's id.", examples=["0198c6f2-4d5e-7f60-8172-93a4b5c6d7e8"])
+    version: Version = Field(description="The version that was read; 412 where it has changed since.", examples=[2])
+
+
+class ActionItemsTransition(Body):
+    """The next statuses of many action items, all or none."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "items": [
+                        {"id": "0198c6f2-4d5e-7f60-8172-93a4b5c6d7e8", "version": 2, "to": "open"},
+                        {
+                            "id": "0198c6f2-5e6f-7071-8283-a4b5c6d7e8f9",
+                            "version": 1,
+                            "to": "dismissed",
+                            "reason": "Covered by the first",
+                        },
+                    ]
+                }
+            ]
+        }
+    )
+
+    items: list[ActionItemMove] = Field(min_length=1, max_length=200, description="Each item once.")
+
+
 class ActionItemBatch(Read):
     """The action items as they were stored, in the order sent."""
 
@@ -289,7 +370,15 @@ class ActionItemQuery(ListQuery):
 
     organization_id: UUID | None = Field(default=None, description="Of this organization itself.")
     subtree: UUID | None = Field(default=None, description="Of this organization and everything below it.")
-    owner_id: UUID | None = None
+    owner_id: OwnerFilter | None = Field(
+        default=None, description="Owned by this person; `none`: without an owner.", examples=["none"]
+    )
+    owner_inactive: Flag | None = Field(
+        default=None,
+        description="`true`: the owner is no longer active; `false`: the owner is active. Neither finds items without "
+        "an owner.",
+        examples=[True],
+    )
     status: list[ActionStatus] | None = Field(default=None, max_length=20, description="Any of these; may be repeated.")
     practice: Practice | None = Field(default=None, description="Serving this practice.")
     assessment_id: UUID | None = None
@@ -313,10 +402,16 @@ class ActionItemQuery(ListQuery):
         overdue = found.pop("overdue", None)
         if overdue is not None:
             found["overdue" if overdue else "not_overdue"] = True
+        if found.get("owner_id") == "none":
+            del found["owner_id"]
+            found["no_owner"] = True
+        owner_inactive = found.pop("owner_inactive", None)
+        if owner_inactive is not None:
+            found["owner_inactive" if owner_inactive else "owner_active"] = True
         return found
 
 
 class RecordQuery(ListQuery):
-    """Filters of the lists of an action item's notes and moves."""
+    """Filters of the lists of an action item's notes and changes."""
 
     updated_since: Instant | None = Field(default=None, description="Recorded at this instant or later.")

@@ -1,181 +1,126 @@
-"""Changing action items."""
+"""Creating, changing and deleting action items, and noting progress on them."""
 
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import col, select
 
-from app.access.policy import require
-from app.action_items import queries
-from app.action_items.errors import (
-    InactiveOwner,
-    InactiveVerifier,
-    PracticeRequired,
-    UnknownOwner,
-    UnknownVerifier,
-    VerifierIsOwner,
-    VerifierRequired,
-    VerifierUnexpected,
-    at,
+from app.action_items.errors import InactiveOwner, UnknownOwner
+from app.action_items.history import compare, record_change
+from app.action_items.locking import (
+    ensure_not_closed,
+    lock_action_item,
+    lock_organization_and_owner,
+    require_active_person,
 )
-from app.action_items.lifecycle import FINAL, TRANSITIONS, WITH_REASON
-from app.action_items.locking import lock_organization_and_owner
 from app.action_items.models import ActionItem, ActionItemChange, ActionItemNote, ActionStatus
-from app.action_items.schemas import (
-    ActionItemCreate,
-    ActionItemNoteCreate,
-    ActionItemNoteRead,
-    ActionItemPatch,
-    ActionItemRead,
-    ActionItemTransition,
-)
-from app.action_items.source import origin_of
+from app.action_items.schemas import ActionItemCreate, ActionItemNoteCreate, ActionItemPatch
+from app.action_items.source import check_gap, lowest_score, source_of
 from app.db.transaction import Tx
-from app.errors import Frozen, Invalid, InvalidTransition, NotFound, ReasonRequired
+from app.errors import Frozen
 from app.events.record import record_event
-from app.people.models import Person
-from app.tree.archived import check_archived
-from app.tree.models import Organization
-from app.tree.organizations import load_organization
 
 
-async def create(tx: Tx, body: ActionItemCreate) -> ActionItemRead:
+async def create(tx: Tx, body: ActionItemCreate) -> UUID:
     """Propose an action item, free or from a gap.
 
     Raises:
-        NotFound: no such organization in the caller's sight.
-        Forbidden: the caller may not create there.
-        OrganizationRequired, TitleRequired: a free item lacks them.
-        PracticeRequired, OrganizationMismatch, UnknownAssessment, UnknownPractice: no such gap.
-        SealedVotes: the assessment's votes are still sealed.
+        NotFound: no such organization is visible to the caller.
+        Forbidden: the caller may not propose there.
         OrganizationArchived: the organization takes nothing new.
         UnknownOwner, InactiveOwner: this person can own nothing here.
+        AppError: what `source_of` raises.
     """
-    origin = await origin_of(tx, body)
-    place = await lock_organization_and_owner(tx, origin.organization_id, body.owner_id)
+    source = await source_of(tx, body)
+    await lock_organization_and_owner(tx, source.organization_id, body.owner_id)
     item = tx.insert(
         ActionItem,
-        organization_id=origin.organization_id,
+        organization_id=source.organization_id,
         assessment_id=body.assessment_id,
         practices=body.practices,
-        title=origin.title,
-        title_key=origin.title.casefold(),
+        title=source.title,
+        title_key=source.title.casefold(),
         description=body.description,
         owner_id=body.owner_id,
         due_on=body.due_on,
         effort=body.effort,
-        expected_level=origin.expected_level,
-        gap_score=origin.gap_score,
+        expected_level=source.expected_level,
+        gap_score=source.gap_score,
     )
-    _keep_move(tx, item["id"], None, item["status"], None)
+    item_id: UUID = item["id"]
+    record_change(tx, item_id, None, ActionStatus.PROPOSED)
     assessment_id = None if body.assessment_id is None else str(body.assessment_id)
     record_event(
         tx,
         "action_item.created",
-        item["id"],
-        organization_id=origin.organization_id,
+        item_id,
+        organization_id=source.organization_id,
         data={"assessment_id": assessment_id, "practices": body.practices},
     )
-    return queries.present(tx.principal, {**item, **place}, tx.now)
+    return item_id
 
 
-async def patch(tx: Tx, action_item_id: UUID, body: ActionItemPatch) -> ActionItemRead:
-    """Change an action item's fields.
+async def patch(tx: Tx, action_item_id: UUID, body: ActionItemPatch) -> UUID:
+    """Change an action item's fields. A patch that changes nothing leaves its version as it is.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound, Forbidden: the item is not visible to the caller, or the caller may not change it.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         Frozen: it is verified or dismissed.
-        PracticeRequired: an item from a gap keeps a practice.
         UnknownOwner, InactiveOwner: this person can own nothing here.
+        AppError: what `check_gap` raises, where practices or assessment change.
     """
-    item = await _held(tx, action_item_id, "updateActionItem")
+    item = await lock_action_item(tx, action_item_id, "updateActionItem")
     tx.expect(item)
-    _ensure_alive(item)
-    changes = body.changes()
+    ensure_not_closed(item)
+    changes = _without_same(item, body.changes())
     owner_id = changes.get("owner_id")
-    if owner_id is not None and owner_id != item.owner_id:
-        await _ensure_owner(tx, owner_id)
-    if item.assessment_id is not None and changes.get("practices") == []:
-        raise at(PracticeRequired, "practices")
+    if owner_id is not None:
+        await require_active_person(tx, owner_id, "owner_id", unknown=UnknownOwner, inactive=InactiveOwner)
+    if changes.keys() & {"assessment_id", "practices"}:
+        changes |= _without_same(item, {"gap_score": await _gap_score(tx, item, changes)})
+    if not changes:
+        return item.id
+    record_change(tx, item.id, item.status, item.status, changes=compare(item, changes))
     for name, value in changes.items():
         setattr(item, name, value)
     item.title_key = item.title.casefold()
-    if tx.touch(item):
-        record_event(
-            tx,
-            "action_item.updated",
-            item.id,
-            organization_id=item.organization_id,
-            data={"fields": sorted(changes)},
-        )
-    return await queries.get(tx, tx.principal, item.id, now=tx.now)
-
-
-async def transition(tx: Tx, action_item_id: UUID, body: ActionItemTransition) -> ActionItemRead:
-    """Move an action item to its next status.
-
-    Raises:
-        NotFound, Forbidden: as everywhere.
-        PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
-        InvalidTransition: the present status does not lead there.
-        OrganizationArchived: the organization, or one above it, is archived, and the item would begin or go on.
-        ReasonRequired: blocking and dismissing say why.
-        VerifierRequired, VerifierUnexpected, UnknownVerifier, InactiveVerifier: see `verified_by`.
-        VerifierIsOwner: nobody verifies the own work.
-    """
-    item = await _held(tx, action_item_id, "transitionActionItem")
-    tx.expect(item)
-    before = item.status
-    if body.to not in TRANSITIONS[before]:
-        raise InvalidTransition(before, TRANSITIONS[before])
-    if body.to in {ActionStatus.OPEN, ActionStatus.IN_PROGRESS}:
-        organization = await load_organization(tx, item.organization_id, lock=None)
-        check_archived(organization, "transitionActionItem: open or start")
-    if body.to in WITH_REASON and body.reason is None:
-        raise at(ReasonRequired, "reason")
-    await _verify(tx, item, body)
-    item.status = body.to
-    if body.to is ActionStatus.DONE:
-        item.done_at = tx.now
-    elif body.to is ActionStatus.IN_PROGRESS:
-        item.done_at = None
     tx.touch(item)
-    _keep_move(tx, item.id, before, item.status, body.reason)
     record_event(
         tx,
-        f"action_item.{body.to.value}",
+        "action_item.updated",
         item.id,
         organization_id=item.organization_id,
-        data={"from": before.value, "to": body.to.value},
+        data={"fields": sorted(changes)},
     )
-    return await queries.get(tx, tx.principal, item.id, now=tx.now)
+    return item.id
 
 
 async def remove(tx: Tx, action_item_id: UUID) -> None:
     """Delete an action item with its notes and its history.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound, Forbidden: the item is not visible to the caller, or the caller may not delete it.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
-        Frozen: it is verified.
+        Frozen: it is verified, or was before it was reopened.
     """
-    item = await _held(tx, action_item_id, "deleteActionItem")
+    item = await lock_action_item(tx, action_item_id, "deleteActionItem")
     tx.expect(item)
-    if item.status is ActionStatus.VERIFIED:
-        raise Frozen("What was verified stays on record.")
+    if item.status is ActionStatus.VERIFIED or await _was_verified(tx, item):
+        raise Frozen("An item that was verified stays on record.")
     await tx.session.delete(item)
     record_event(tx, "action_item.deleted", item.id, organization_id=item.organization_id)
 
 
-async def add_note(tx: Tx, action_item_id: UUID, body: ActionItemNoteCreate) -> ActionItemNoteRead:
+async def add_note(tx: Tx, action_item_id: UUID, body: ActionItemNoteCreate) -> UUID:
     """Add a progress note.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound, Forbidden: the item is not visible to the caller, or the caller may not note on it.
         Frozen: it is verified or dismissed.
     """
-    item = await _held(tx, action_item_id, "addActionItemNote", lock="share")
-    _ensure_alive(item)
+    item = await lock_action_item(tx, action_item_id, "addActionItemNote", lock="share")
+    ensure_not_closed(item)
     note = tx.insert(
         ActionItemNote,
         action_item_id=item.id,
@@ -190,80 +135,30 @@ async def add_note(tx: Tx, action_item_id: UUID, body: ActionItemNoteCreate) -> 
         organization_id=item.organization_id,
         data={"note_id": str(note["id"])},
     )
-    return ActionItemNoteRead.model_validate(note)
+    note_id: UUID = note["id"]
+    return note_id
 
 
-async def _held(tx: Tx, action_item_id: UUID, operation: str, *, lock: str = "update") -> ActionItem:
-    found = (
-        await tx.session.execute(
-            select(ActionItem, col(Organization.path))
-            .join(
-                Organization,
-                (col(Organization.tenant_id) == col(ActionItem.tenant_id))
-                & (col(Organization.id) == col(ActionItem.organization_id)),
-            )
-            .where(col(ActionItem.tenant_id) == tx.tenant_id, col(ActionItem.id) == action_item_id)
-            .with_for_update(read=lock == "share", of=ActionItem)
+def _without_same(item: ActionItem, changes: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in changes.items() if getattr(item, name) != value}
+
+
+async def _gap_score(tx: Tx, item: ActionItem, changes: dict[str, Any]) -> int | None:
+    assessment_id = changes.get("assessment_id", item.assessment_id)
+    if assessment_id is None:
+        return None
+    practices = changes.get("practices", item.practices)
+    return lowest_score(await check_gap(tx, assessment_id, practices, item.organization_id))
+
+
+async def _was_verified(tx: Tx, item: ActionItem) -> bool:
+    found = await tx.session.scalar(
+        select(ActionItemChange.id)
+        .where(
+            col(ActionItemChange.tenant_id) == tx.tenant_id,
+            col(ActionItemChange.action_item_id) == item.id,
+            col(ActionItemChange.to_status) == ActionStatus.VERIFIED,
         )
-    ).one_or_none()
-    if found is None:
-        raise NotFound
-    item, path = found
-    require(tx.principal, operation, path)
-    return item
-
-
-def _ensure_alive(item: ActionItem) -> None:
-    if item.status in FINAL:
-        raise Frozen(f"The action item is {item.status.value}.")
-
-
-async def _ensure_owner(tx: Tx, owner_id: UUID) -> None:
-    await _person(tx, owner_id, "owner_id", unknown=UnknownOwner, inactive=InactiveOwner)
-
-
-async def _verify(tx: Tx, item: ActionItem, body: ActionItemTransition) -> None:
-    if body.to is not ActionStatus.VERIFIED:
-        if body.verified_by is not None:
-            raise at(VerifierUnexpected, "verified_by")
-        return
-    if body.verified_by is None:
-        raise at(VerifierRequired, "verified_by")
-    await _person(tx, body.verified_by, "verified_by", unknown=UnknownVerifier, inactive=InactiveVerifier)
-    if body.verified_by == item.owner_id:
-        raise VerifierIsOwner
-    item.verified_by = body.verified_by
-
-
-async def _person(tx: Tx, person_id: UUID, field: str, *, unknown: type[Invalid], inactive: type[Invalid]) -> None:
-    """Hold an active person in the caller's sight until the commit."""
-    found = (
-        await tx.session.execute(
-            select(Person, col(Organization.path))
-            .join(
-                Organization,
-                (col(Organization.tenant_id) == col(Person.tenant_id))
-                & (col(Organization.id) == col(Person.organization_id)),
-            )
-            .where(col(Person.tenant_id) == tx.tenant_id, col(Person.id) == person_id)
-            .with_for_update(read=True, of=Person)
-        )
-    ).one_or_none()
-    if found is None or not tx.principal.reads(found[1]):
-        raise at(unknown, field)
-    if not found[0].active:
-        raise at(inactive, field)
-
-
-def _keep_move(
-    tx: Tx, action_item_id: UUID, before: ActionStatus | None, after: ActionStatus, reason: str | None
-) -> None:
-    tx.insert(
-        ActionItemChange,
-        action_item_id=action_item_id,
-        from_status=before,
-        to_status=after,
-        reason=reason,
-        actor_id=tx.principal.id,
-        actor_name=tx.principal.name,
+        .limit(1)
     )
+    return found is not None

@@ -1,4 +1,4 @@
-"""Where a new action item comes from, and what it takes from there."""
+"""What an action item takes from where it comes from: the caller's words, or the gap that an assessment found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.action_items.errors import OrganizationMismatch, OrganizationRequired, PracticeRequired, TitleRequired, at
 from app.action_items.schemas import ActionItemCreate
-from app.assessments.practice_scores import gaps_of
+from app.assessments.practice_scores import Gap, gaps_of
 from app.db.transaction import Tx
 
 _LONGEST_TITLE = 500
@@ -14,8 +14,8 @@ _HIGHEST_LEVEL = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
-    """What an item takes from where it comes from."""
+class Source:
+    """What a new item takes from its source."""
 
     organization_id: UUID
     title: str
@@ -23,21 +23,52 @@ class Origin:
     expected_level: int | None
 
 
-async def origin_of(tx: Tx, body: ActionItemCreate) -> Origin:
-    """The origin of a new item: the caller's own words, or the gap that an assessment found.
+async def source_of(tx: Tx, body: ActionItemCreate) -> Source:
+    """Find what a new item takes from its source.
 
     Raises:
         OrganizationRequired, TitleRequired: a free item lacks them.
-        PracticeRequired, OrganizationMismatch, UnknownAssessment, UnknownPractice: no such gap.
-        SealedVotes: the assessment's votes are still sealed.
+        AppError: what `check_gap` raises.
     """
     if body.assessment_id is not None:
-        return await _from_gap(tx, body.assessment_id, body)
+        gaps = await check_gap(tx, body.assessment_id, body.practices, body.organization_id)
+        score = lowest_score(gaps)
+        return Source(
+            gaps[0].organization_id,
+            body.title or join_titles([gap.practice_title for gap in gaps]),
+            score,
+            body.expected_level or next_level(score),
+        )
     if body.organization_id is None:
         raise at(OrganizationRequired, "organization_id")
     if body.title is None:
         raise at(TitleRequired, "title")
-    return Origin(body.organization_id, body.title, None, body.expected_level)
+    return Source(body.organization_id, body.title, None, body.expected_level)
+
+
+async def check_gap(tx: Tx, assessment_id: UUID, practices: Sequence[str], organization_id: UUID | None) -> list[Gap]:
+    """Find the gaps that an item is to close, for a new item and for a changed one.
+
+    Args:
+        organization_id: whose item it is; None: the assessment decides.
+
+    Raises:
+        PracticeRequired: no practice is named.
+        UnknownAssessment, UnknownPractice, AssessmentVoid, AssessmentSuperseded, SealedVotes, NoGap: there is no such
+            gap.
+        OrganizationMismatch: the assessment belongs to another organization.
+    """
+    if not practices:
+        raise at(PracticeRequired, "practices")
+    gaps = await gaps_of(tx, assessment_id, practices)
+    if organization_id not in {None, gaps[0].organization_id}:
+        raise at(OrganizationMismatch, "organization_id")
+    return gaps
+
+
+def lowest_score(gaps: Sequence[Gap]) -> int | None:
+    """The lowest score among the gaps; None where none is scored."""
+    return min((gap.score for gap in gaps if gap.score is not None), default=None)
 
 
 def next_level(score: int | None) -> int:
@@ -45,23 +76,7 @@ def next_level(score: int | None) -> int:
     return 1 if score is None else min(score + 1, _HIGHEST_LEVEL)
 
 
-def joined_title(titles: Sequence[str]) -> str:
-    """A title made of the practices' own, shortened to what a title may hold."""
+def join_titles(titles: Sequence[str]) -> str:
+    """Make one title of the practices' titles, shortened to what a title may hold."""
     joined = "; ".join(titles)
     return joined if len(joined) <= _LONGEST_TITLE else joined[: _LONGEST_TITLE - 1].rstrip() + "…"
-
-
-async def _from_gap(tx: Tx, assessment_id: UUID, body: ActionItemCreate) -> Origin:
-    if not body.practices:
-        raise at(PracticeRequired, "practices")
-    gaps = await gaps_of(tx, assessment_id, body.practices)
-    organization_id = gaps[0].organization_id
-    if body.organization_id not in {None, organization_id}:
-        raise at(OrganizationMismatch, "organization_id")
-    score = min((gap.score for gap in gaps if gap.score is not None), default=None)
-    return Origin(
-        organization_id,
-        body.title or joined_title([gap.practice_title for gap in gaps]),
-        score,
-        body.expected_level or next_level(score),
-    )

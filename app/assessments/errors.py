@@ -10,12 +10,27 @@ class ConfidentialUnavailable(Invalid):
 
 class UnknownReference(Invalid):
     code = "unknown_reference"
-    title = "Something this refers to does not exist in sight"
+    title = "What this refers to does not exist, or is not visible to these credentials"
 
 
 class WindowReversed(Invalid):
     code = "window_reversed"
     title = "The voting window closes before it opens"
+
+
+class WindowEnded(Invalid):
+    code = "window_ended"
+    title = "The voting window has ended; change or clear closes_at"
+
+
+class AdministeredInFuture(Invalid):
+    code = "administered_in_future"
+    title = "The day of the session lies in the future"
+
+
+class ImplementationRequired(Invalid):
+    code = "implementation_required"
+    title = "An assessment needs an implementation, or the assessment it is based on"
 
 
 class FrozenAtOpening(Frozen):
@@ -65,7 +80,7 @@ class ProvisionalPractice(NotFinalizable):
 
 class ConsensusLacksNote(NotFinalizable):
     code = "consensus_needs_note"
-    title = "A consensus departs from the votes and has no note"
+    title = "A consensus that departs from the votes has no note"
 
 
 class SealedVotes(Conflict):
@@ -133,6 +148,21 @@ class ConsensusNoteRequired(Invalid):
     title = "A consensus that departs from the votes needs a note"
 
 
+class AssessmentVoid(Conflict):
+    code = "assessment_void"
+    title = "The assessment is void, so its gaps do not count"
+
+
+class AssessmentSuperseded(Conflict):
+    code = "assessment_superseded"
+    title = "A final revision stands in the assessment's place; use the revision"
+
+
+class NoGap(Conflict):
+    code = "no_gap"
+    title = "The practice is in place or does not apply, so there is no gap"
+
+
 class UnknownPractice(Invalid):
     code = "unknown_practice"
     title = "The instrument has no such practice"
@@ -140,4 +170,4 @@ class UnknownPractice(Invalid):
 
 class UnknownAssessment(Invalid):
     code = "unknown_assessment"
-    title = "There is no such assessment in sight"
+    title = "No such assessment is visible to these credentials"

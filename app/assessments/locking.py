@@ -1,8 +1,8 @@
-"""Loading an assessment inside a write, with the lock its state decides: the only way to one."""
+"""Loading an assessment inside a write, locked as the write needs: the only way to one."""
 
 from dataclasses import dataclass
+from datetime import date, datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select
@@ -15,32 +15,31 @@ from app.errors import Frozen, NotFound
 from app.principal import Principal
 from app.programs.models import Implementation
 from app.tree.archived import check_archived, check_ended
-from app.tree.clock import zone_of
+from app.tree.clock import day_in
 from app.tree.models import Organization
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
-    """A locked assessment and where its organization stands."""
+class LockedAssessment:
+    """An assessment that is locked until the commit, and its organization."""
 
     assessment: Assessment
     organization: Organization
 
-    @property
-    def timezone(self) -> ZoneInfo:
-        """Where "today" is decided."""
-        return zone_of(self.organization.effective_timezone)
+    def day(self, instant: datetime) -> date:
+        """The day it is at this instant where the organization is."""
+        return day_in(self.organization.effective_timezone, instant)
 
 
-async def lock_assessment(tx: Tx, assessment_id: UUID, operation: str, *, lock: str = "share") -> Held:
+async def lock_assessment(tx: Tx, assessment_id: UUID, operation: str, *, lock: str = "share") -> LockedAssessment:
     """Load and lock an assessment for an operation.
 
     Args:
-        lock: ``share`` while its state must not move (votes, consensus), ``update`` to move or change it.
+        lock: ``share`` keeps its state (votes, consensus), ``update`` is for moving or changing it.
 
     Raises:
-        NotFound: none such in the caller's sight.
-        Forbidden: in sight, but not allowed.
+        NotFound: no such assessment is visible to the caller.
+        Forbidden: it is visible, but the operation is not allowed.
     """
     found = (
         await tx.session.execute(
@@ -58,22 +57,22 @@ async def lock_assessment(tx: Tx, assessment_id: UUID, operation: str, *, lock: 
     ).one_or_none()
     if found is None:
         raise NotFound
-    held = Held(*found)
-    require_for_assessment(tx.principal, operation, held.organization.path, assessment_id)
-    return held
+    locked = LockedAssessment(*found)
+    require_for_assessment(tx.principal, operation, locked.organization.path, assessment_id)
+    return locked
 
 
-async def check_takes(tx: Tx, held: Held, operation: str) -> None:
+async def check_takes(tx: Tx, locked: LockedAssessment, operation: str) -> None:
     """Refuse what the assessment's organization or its implementation does not allow: see `app.tree.archived`.
 
     Raises:
         OrganizationArchived: the organization, or one above it, is archived.
         ImplementationEnded: the implementation has ended.
     """
-    check_archived(held.organization, operation)
+    check_archived(locked.organization, operation)
     # FOR SHARE: it neither ends nor is resumed before the commit.
     query = select(Implementation.ended_at).where(
-        col(Implementation.tenant_id) == tx.tenant_id, col(Implementation.id) == held.assessment.implementation_id
+        col(Implementation.tenant_id) == tx.tenant_id, col(Implementation.id) == locked.assessment.implementation_id
     )
     check_ended(await tx.session.scalar(query.with_for_update(read=True)), operation)
 

@@ -61,6 +61,13 @@ _SUCCEEDS = and_(
     col(_Successor.state) != AssessmentState.VOID.value,
 )
 _SUCCESSOR = select(col(_Successor.id)).where(_SUCCEEDS).correlate(Assessment).scalar_subquery()
+_FINAL_REVISION = Read(
+    select(col(_Successor.id)).where(
+        col(_Successor.tenant_id) == bindparam("tenant_id", type_=Uuid()),
+        col(_Successor.supersedes_id) == bindparam("id", type_=Uuid()),
+        col(_Successor.state) == AssessmentState.FINAL.value,
+    )
+)
 _ROWS = (
     select(
         col(Assessment.id),
@@ -164,6 +171,11 @@ async def get_assessment(reader: CallerReader, assessment_id: UUID) -> Rendered:
         raise NotFound
     require_for_assessment(principal, "getAssessment", row["path"], assessment_id)
     return Rendered(row["rendered"], version=row["version"], id=row["id"])
+
+
+async def is_superseded(reader: Reader, tenant_id: UUID, assessment_id: UUID) -> bool:
+    """Whether a final revision stands in the assessment's place."""
+    return await reader.fetch_one(_FINAL_REVISION, tenant_id=tenant_id, id=assessment_id) is not None
 
 
 def guarded(rows: Any, table: Any) -> Any:

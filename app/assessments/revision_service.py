@@ -6,12 +6,13 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
+from app.assessments.dates import check_administered_on
 from app.assessments.errors import NotFinal, RevisionExists
+from app.assessments.history import record_change
 from app.assessments.locking import check_takes, lock_assessment
 from app.assessments.models import (
     AdministrationRecord,
     Assessment,
-    AssessmentChange,
     AssessmentState,
     Consensus,
     Participant,
@@ -41,14 +42,16 @@ async def revise(tx: Tx, assessment_id: UUID, body: RevisionCreate) -> UUID:
         NotFinal: the assessment is not final.
         OrganizationArchived, ImplementationEnded: nothing new is taken there.
         RevisionExists: it has a revision that is not void.
+        AdministeredInFuture: the session has not taken place where the organization is now.
     """
-    held = await lock_assessment(tx, assessment_id, "reviseAssessment", lock="update")
-    corrected = held.assessment
+    locked = await lock_assessment(tx, assessment_id, "reviseAssessment", lock="update")
+    corrected = locked.assessment
     if corrected.state is not AssessmentState.FINAL:
         raise NotFinal
-    await check_takes(tx, held, "reviseAssessment")
+    await check_takes(tx, locked, "reviseAssessment")
     if await _has_revision(tx, corrected):
         raise RevisionExists
+    check_administered_on(corrected.administered_on, locked.day(tx.now))
     revision = Assessment(
         **_copied(corrected, without=_OF_THE_ASSESSMENT),
         title=body.title or corrected.title,
@@ -64,14 +67,7 @@ async def revise(tx: Tx, assessment_id: UUID, body: RevisionCreate) -> UUID:
         _add_copies(tx, revision, await _parts(tx, table, corrected))
     for vote in await _parts(tx, Vote, corrected):
         _add_copies(tx, revision, [vote], participant_id=seats[vote.participant_id])
-    tx.insert(
-        AssessmentChange,
-        assessment_id=revision.id,
-        to_state=revision.state,
-        reason=body.reason,
-        actor_id=tx.principal.id,
-        actor_name=tx.principal.name,
-    )
+    record_change(tx, revision, None, body.reason)
     record_event(
         tx,
         "assessment.revised",

@@ -7,10 +7,12 @@ from fastapi import APIRouter, Query, Response
 
 from app.assessments import queries, revision_service, service, transitions
 from app.assessments.errors import (
+    AdministeredInFuture,
     AdministrationMissing,
     ConfidentialUnavailable,
     ConsensusLacksNote,
     FrozenAtOpening,
+    ImplementationRequired,
     InsufficientCoverage,
     NotFinal,
     ProvisionalPractice,
@@ -18,6 +20,7 @@ from app.assessments.errors import (
     UnknownReference,
     UnscoredPractice,
     VoidFirst,
+    WindowEnded,
     WindowReversed,
 )
 from app.assessments.schemas import (
@@ -47,7 +50,11 @@ router = APIRouter(prefix="/v1/assessments", tags=["assessments"])
 
 @router.get("", response_model=Page[AssessmentRead], responses=problems(NotFound))
 async def list_assessments(context: ContextDep, query: Annotated[AssessmentQuery, Query()]) -> Response:
-    """List the assessments in sight."""
+    """List the assessments that are visible to the caller.
+
+    Assessments of every organization on and below the caller's roles. `superseded=false` leaves out those in whose
+    place a final revision stands.
+    """
     within = await visible_paths(context, context.principal, query.subtree)
     return await page(context, queries.LIST, query, scopes=within, caller=queries.caller(context.principal))
 
@@ -57,28 +64,47 @@ async def list_assessments(context: ContextDep, query: Annotated[AssessmentQuery
     status_code=201,
     response_model=AssessmentRead,
     responses=problems(
-        OrganizationArchived, ImplementationEnded, UnknownReference, ConfidentialUnavailable, WindowReversed
+        OrganizationArchived,
+        ImplementationEnded,
+        ImplementationRequired,
+        UnknownReference,
+        ConfidentialUnavailable,
+        WindowReversed,
+        WindowEnded,
+        AdministeredInFuture,
     ),
 )
 async def create_assessment(context: ContextDep, body: AssessmentCreate) -> Response:
-    """Create an assessment, as a draft."""
+    """Create an assessment, as a draft.
+
+    Name the implementation to assess, or with `based_on` an assessment to start from: its seats and ratings are copied,
+    its votes are not. Nobody is invited and nothing can be voted on until it is opened. `administered_on` must not lie
+    in the future, and a window must not have ended.
+    """
     return await write_and_read(context, queries.get_assessment, service.create, body)
 
 
 @router.get("/{assessment_id}", response_model=AssessmentRead)
 async def get_assessment(context: ContextDep, assessment_id: UUID) -> Response:
-    """Read one assessment."""
+    """Read one assessment.
+
+    Open to readers of its organization and to the holders of its seats.
+    """
     return show_rendered(context, await queries.get_assessment(context, assessment_id))
 
 
 @router.patch(
     "/{assessment_id}",
     response_model=AssessmentRead,
-    responses=problems(Frozen, FrozenAtOpening, UnknownReference, WindowReversed),
+    responses=problems(Frozen, FrozenAtOpening, UnknownReference, WindowReversed, WindowEnded, AdministeredInFuture),
     openapi_extra=IF_MATCH,
 )
 async def update_assessment(context: ContextDep, assessment_id: UUID, body: AssessmentPatch) -> Response:
-    """Change an assessment that has not ended."""
+    """Change an assessment that is neither final nor void.
+
+    Instrument, profile and stage change in a draft only: opening freezes them. Another instrument deletes the ratings
+    of practices it does not have. A window that has ended is refused. A change that changes nothing keeps the version.
+    """
     return await write_and_read(context, queries.get_assessment, service.patch, assessment_id, body)
 
 
@@ -90,7 +116,11 @@ async def update_assessment(context: ContextDep, assessment_id: UUID, body: Asse
     openapi_extra=IF_MATCH,
 )
 async def delete_assessment(context: ContextDep, assessment_id: UUID) -> Response:
-    """Delete a draft or a void assessment."""
+    """Delete a draft or a void assessment.
+
+    Everything that belongs to it is deleted with it. Void one that was opened first. Action items that come from it
+    keep it from being deleted.
+    """
     return await write(context, service.remove, assessment_id)
 
 
@@ -98,11 +128,16 @@ async def delete_assessment(context: ContextDep, assessment_id: UUID) -> Respons
     "/{assessment_id}/revisions",
     status_code=201,
     response_model=AssessmentRead,
-    responses=problems(NotFinal, RevisionExists, OrganizationArchived, ImplementationEnded),
+    responses=problems(NotFinal, RevisionExists, AdministeredInFuture, OrganizationArchived, ImplementationEnded),
     openapi_extra={"x-created-in": "/v1/assessments"},
 )
 async def revise_assessment(context: ContextDep, assessment_id: UUID, body: RevisionCreate) -> Response:
-    """Correct a final assessment by a revision that takes its place."""
+    """Correct a final assessment by a revision that takes its place.
+
+    The revision is a copy in `consensus`, with the seats (without tokens), votes, consensus, ratings and record of the
+    corrected one. The corrected assessment counts until the revision is final. There is one revision at a time; void it
+    to begin another.
+    """
     return await write_and_read(context, queries.get_assessment, revision_service.revise, assessment_id, body)
 
 
@@ -110,7 +145,10 @@ async def revise_assessment(context: ContextDep, assessment_id: UUID, body: Revi
 async def list_assessment_history(
     context: ContextDep, assessment_id: UUID, query: Annotated[AssessmentChangeQuery, Query()]
 ) -> Response:
-    """List the moves of an assessment: who, when and why."""
+    """List the moves of an assessment, oldest first: who made them, when, and why.
+
+    The first entry is the creation.
+    """
     await queries.row_of(context, context.principal, assessment_id, "listAssessmentHistory")
     return await page(context, queries.HISTORY, query, assessment_id=assessment_id)
 
@@ -121,6 +159,8 @@ async def list_assessment_history(
     responses=problems(
         InvalidTransition,
         ReasonRequired,
+        WindowEnded,
+        AdministeredInFuture,
         OrganizationArchived,
         ImplementationEnded,
         InsufficientCoverage,
@@ -132,5 +172,12 @@ async def list_assessment_history(
     openapi_extra=IF_MATCH,
 )
 async def transition_assessment(context: ContextDep, assessment_id: UUID, body: AssessmentTransition) -> Response:
-    """Move an assessment to its next state."""
+    """Move an assessment to its next state.
+
+    `allowed_transitions` of the assessment lists where it may go. `collecting` opens the voting: it freezes instrument,
+    profile and stage, and is refused where `closes_at` has passed or `administered_on` lies in the future. `consensus`
+    closes it and reveals the votes. From there `collecting` reopens the voting for another round; change or clear a
+    `closes_at` that has passed first. `final` needs enough scored practices, a consensus where votes differ and the
+    administration record; `errors` lists what is missing. Reopening, and voiding what was opened, need a reason.
+    """
     return await write_and_read(context, queries.get_assessment, transitions.transition, assessment_id, body)

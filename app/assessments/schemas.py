@@ -13,8 +13,8 @@ from app.programs.models import Stage
 from app.schemas import Body, Day, Flag, Instant, Name, Patch, Prose, Read, Resource, Transition
 
 _WINDOW = "Seats may vote from this instant on; null: from the opening."
-_WINDOW_END = "Seats may vote until this instant; null: until the close."
-_ADMINISTERED = "The day of the session; may be past. Absent: the day of the opening, where the organization is."
+_WINDOW_END = "Seats may vote until this instant, which must lie in the future; null: until the close."
+_ADMINISTERED = "The day of the session, where the organization is: today or earlier. Absent: the day of the opening."
 
 
 class AskedMode(StrEnum):
@@ -34,18 +34,32 @@ class AssessmentCreate(Body):
                     "implementation_id": "0198c6f0-a1b2-7d3e-8f40-51a2b3c4d5e6",
                     "title": "Baseline, North County",
                     "administered_on": "2026-10-05",
-                }
+                },
+                {"based_on": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6", "title": "Second round, North County"},
             ]
         }
     )
 
-    implementation_id: UUID = Field(description="The organization's use of a program that is assessed.")
+    implementation_id: UUID | None = Field(
+        default=None,
+        description="The organization's use of a program that is assessed. Absent with `based_on`: the same.",
+        examples=["0198c6f0-a1b2-7d3e-8f40-51a2b3c4d5e6"],
+    )
+    based_on: UUID | None = Field(
+        default=None,
+        description="Another assessment to start from: its seats, uninvited and without tokens, its ratings of "
+        "importance and feasibility, and, where they are not sent, its implementation, instrument and profile. Votes "
+        "and consensus are not taken over.",
+        examples=["0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6"],
+    )
     title: Name
     mode: AskedMode = Field(default=AskedMode.OPEN, description="Who sees votes after the close: the team.")
     instrument_version_id: UUID | None = Field(
-        default=None, description="Absent: the newest version of the shipped instrument."
+        default=None, description="Absent: that of `based_on`, else the newest version of the shipped instrument."
     )
-    scoring_profile_id: UUID | None = Field(default=None, description="Absent: the newest default profile.")
+    scoring_profile_id: UUID | None = Field(
+        default=None, description="Absent: that of `based_on`, else the newest default profile."
+    )
     stage: Stage | None = Field(default=None, description="Absent: the implementation's, at the opening.")
     opens_at: Instant | None = Field(default=None, description=_WINDOW)
     closes_at: Instant | None = Field(default=None, description=_WINDOW_END)

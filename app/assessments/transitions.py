@@ -1,8 +1,13 @@
-"""The transitions of an assessment, the one to final with its checks included."""
+"""Moving an assessment to its next state: opening, closing, reopening, finalizing and voiding it."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import func
+from sqlmodel import col, select
+
+from app.assessments.dates import check_administered_on, check_window
 from app.assessments.errors import (
     AdministrationMissing,
     ConsensusLacksNote,
@@ -11,14 +16,28 @@ from app.assessments.errors import (
     ProvisionalPractice,
     UnscoredPractice,
 )
-from app.assessments.models import AssessmentState
+from app.assessments.history import record_change
+from app.assessments.lifecycle import TRANSITIONS, needs_reason
+from app.assessments.locking import LockedAssessment, check_takes, lock_assessment
+from app.assessments.models import Assessment, AssessmentState, Participant
 from app.assessments.schemas import AssessmentTransition
 from app.assessments.scoring_input import build_input, load_scoring_row
-from app.assessments.service import begin_move, move
+from app.assessments.service import lock_implementation
 from app.db.transaction import Tx
-from app.errors import FieldError, NotFound
+from app.errors import FieldError, InvalidTransition, NotFound, ReasonRequired
+from app.events.record import record_event
 from app.scoring import assess
 
+_DRAFT, _COLLECTING, _CONSENSUS, _FINAL, _VOID = AssessmentState
+_EVENTS = {
+    (_DRAFT, _COLLECTING): "assessment.opened",
+    (_COLLECTING, _CONSENSUS): "assessment.closed",
+    (_CONSENSUS, _COLLECTING): "assessment.reopened",
+    (_CONSENSUS, _FINAL): "assessment.finalized",
+    (_DRAFT, _VOID): "assessment.voided",
+    (_COLLECTING, _VOID): "assessment.voided",
+    (_CONSENSUS, _VOID): "assessment.voided",
+}
 _BLOCKERS: dict[str, type[NotFinalizable]] = {
     "insufficient_coverage": InsufficientCoverage,
     "no_administration_record": AdministrationMissing,
@@ -29,22 +48,82 @@ _BLOCKERS: dict[str, type[NotFinalizable]] = {
 
 
 async def transition(tx: Tx, assessment_id: UUID, body: AssessmentTransition) -> UUID:
-    """Move an assessment to its next state.
+    """Move an assessment to its next state, with what the move freezes or reveals.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound, Forbidden: the assessment is not visible to the caller, or the caller may not move it.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
-        InvalidTransition: the state does not lead there.
+        InvalidTransition: the present state does not lead there.
         ReasonRequired: the move must say why.
+        WindowEnded: nobody could vote after opening or reopening.
+        AdministeredInFuture: a draft whose session has not taken place is opened.
         OrganizationArchived, ImplementationEnded: nothing can be opened or reopened there.
         NotFinalizable: one of its kinds, for the first of what stands in the way of the final state; all of it is
             in ``errors``.
     """
-    held = await begin_move(tx, assessment_id, body)
-    if body.to is AssessmentState.FINAL:
-        await _check_final(tx, assessment_id)
-    await move(tx, held, body.to, body.reason)
+    locked = await lock_assessment(tx, assessment_id, "transitionAssessment", lock="update")
+    assessment, before = locked.assessment, locked.assessment.state
+    tx.expect(assessment)
+    if body.to not in TRANSITIONS[before]:
+        raise InvalidTransition(before.value, [to.value for to in TRANSITIONS[before]])
+    if needs_reason(before, body.to) and body.reason is None:
+        error = FieldError("/body/reason", "reason_required", "This move must say why")
+        raise ReasonRequired("Say why in `reason`.", errors=[error])
+    match (before, body.to):
+        case (AssessmentState.DRAFT, AssessmentState.COLLECTING):
+            await _open(tx, locked)
+        case (AssessmentState.CONSENSUS, AssessmentState.COLLECTING):
+            await _reopen(tx, locked)
+        case (_, AssessmentState.CONSENSUS):
+            await _close(tx, assessment)
+        case (_, AssessmentState.FINAL):
+            await _check_final(tx, assessment_id)
+            assessment.finalized_at = tx.now
+    assessment.state = body.to
+    tx.touch(assessment)
+    record_change(tx, assessment, before, body.reason)
+    record_event(
+        tx,
+        _EVENTS[before, body.to],
+        assessment.id,
+        organization_id=assessment.organization_id,
+        data={"from": before.value, "to": body.to.value, "round": assessment.round},
+    )
     return assessment_id
+
+
+async def _open(tx: Tx, locked: LockedAssessment) -> None:
+    assessment, today = locked.assessment, locked.day(tx.now)
+    await check_takes(tx, locked, "transitionAssessment: open")
+    check_window(assessment.opens_at, assessment.closes_at, tx.now, at="to")
+    check_administered_on(assessment.administered_on, today, at="to")
+    if assessment.stage is None:
+        assessment.stage = (await lock_implementation(tx, assessment.implementation_id)).stage
+    if assessment.administered_on is None:
+        assessment.administered_on = today
+    assessment.opened_at = tx.now
+
+
+async def _reopen(tx: Tx, locked: LockedAssessment) -> None:
+    assessment = locked.assessment
+    await check_takes(tx, locked, "transitionAssessment: reopen")
+    check_window(assessment.opens_at, assessment.closes_at, tx.now, at="to")
+    assessment.round += 1
+
+
+async def _close(tx: Tx, assessment: Assessment) -> None:
+    assessment.closed_at = max(tx.now, await _last_withdrawal(tx, assessment) or tx.now)
+    assessment.revealed_round = assessment.round
+
+
+async def _last_withdrawal(tx: Tx, assessment: Assessment) -> datetime | None:
+    """When a seat was last withdrawn: a close that had to wait for that comes after it, whenever it was asked for."""
+    last: datetime | None = await tx.session.scalar(
+        select(func.max(Participant.withdrawn_at)).where(
+            col(Participant.tenant_id) == tx.tenant_id, col(Participant.assessment_id) == assessment.id
+        )
+    )
+    return last
 
 
 async def _check_final(tx: Tx, assessment_id: UUID) -> None:

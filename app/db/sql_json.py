@@ -3,7 +3,7 @@
 A page of fifty rows of twenty fields costs Python a thousand conversions; the server makes the same on the way.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -44,10 +44,6 @@ class Rendered:
     id: UUID | None = None
 
 
-#: The values that a field may have, each with its condition, and the one it has otherwise.
-Choice = tuple[Iterable[tuple[ColumnElement[bool], Any]], Any]
-
-
 def render(statement: Any, table: Any, model: type[BaseModel], *columns: Any, **computed: Any) -> Any:
     """A statement for these columns and ``rendered``, each row as a response model has it.
 
@@ -58,22 +54,6 @@ def render(statement: Any, table: Any, model: type[BaseModel], *columns: Any, **
     row = _row({name: computed[name] if name in computed else getattr(table, name) for name in model.model_fields})
     rendered = func.convert_to(_as_text(row), _text("UTF8"), type_=LargeBinary())
     return statement.with_only_columns(*columns, rendered.label("rendered")).join(row, true())
-
-
-def render_after(statement: Any, head: Any, *columns: Any, **last: Choice) -> Any:
-    """A statement like that of `render` where the row is stored rendered, but for the response model's last fields.
-
-    Args:
-        head: the stored bytes, an object without its end.
-        last: what these fields may be, in the model's order.
-    """
-    rendered = head
-    for place, (name, (values, otherwise)) in enumerate(last.items(), 1):
-        # A value is one constant with its key and what ends the object: each further step would copy the whole.
-        form = f',"{name}":%s' + ("}" if place == len(last) else "")
-        told = [(condition, _bytes(form % to_json(value).decode())) for condition, value in values]
-        rendered = rendered.op("||")(case(*told, else_=_bytes(form % to_json(otherwise).decode())))
-    return statement.with_only_columns(*columns, type_coerce(rendered, LargeBinary()).label("rendered"))
 
 
 def json_array(table: Any, model: type[BaseModel], condition: Any, *order: Any, within: Any) -> ColumnElement[Any]:
@@ -98,10 +78,6 @@ def _row(fields: Mapping[str, Any]) -> LateralFromClause:
 def _text(constant: str) -> ColumnElement[str]:
     # Written out: a constant that is bound is sent with every request.
     return literal_column(f"'{constant}'", Text)
-
-
-def _bytes(constant: str) -> ColumnElement[bytes]:
-    return literal_column(f"'\\x{constant.encode().hex()}'::bytea", LargeBinary)
 
 
 def _as_text(row: LateralFromClause) -> ColumnElement[str]:

@@ -18,7 +18,7 @@ from app.assessments.consensus.schemas import (
 from app.assessments.models import AssessmentState, ConsensusMethod
 from app.assessments.participants import service as seat_service
 from app.assessments.participants.schemas import ParticipantCreate
-from app.assessments.schemas import AssessmentCreate, AssessmentTransition
+from app.assessments.schemas import AssessmentCreate, AssessmentPatch, AssessmentTransition
 from app.assessments.votes import service as vote_service
 from app.assessments.votes.schemas import VotesCast
 from app.db.transaction import Tx
@@ -60,6 +60,7 @@ def _session(told: SessionTold, places: Places) -> Iterator[Scene]:
         yield _moved(told, AssessmentState.VOID, "voided", ago(told.day, "14:00"), told.reason)
     if told.ends not in _REVEALED:
         return
+    yield _dated(told)
     yield _moved(told, AssessmentState.CONSENSUS, "closed", ago(told.day, "14:00"))
     if told.reopened is not None:
         yield from _reopened(told, told.reopened)
@@ -76,7 +77,6 @@ def _created(told: SessionTold) -> Scene:
         body = AssessmentCreate(
             implementation_id=world.the("implementations", told.implementation),
             title=told.title,
-            administered_on=None if is_window else session.date(),
             closes_at=session if is_window else None,
         )
         return await assessments.create(tx, body)
@@ -91,6 +91,14 @@ def _moved(told: SessionTold, to: AssessmentState, name: str, at: timedelta, rea
         await transitions.transition(tx, world.the("assessments", told.key), body)
 
     return Scene(f"assessment/{told.key}/{name}", at, Role.FACILITATOR, move, changes=True)
+
+
+def _dated(told: SessionTold) -> Scene:
+    async def date_session(tx: Tx, world: World) -> None:
+        body = AssessmentPatch(administered_on=tx.now.date())
+        await assessments.patch(tx, world.the("assessments", told.key), body)
+
+    return Scene(f"assessment/{told.key}/dated", ago(told.day, "13:30"), Role.FACILITATOR, date_session, changes=True)
 
 
 def scene_of_seat(told: SessionTold, seat: SeatTold) -> str:

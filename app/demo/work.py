@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
-from app.action_items import service
+from app.action_items import service, transitions
 from app.action_items.schemas import ActionItemCreate, ActionItemNoteCreate, ActionItemTransition
 from app.db.transaction import Tx
 from app.demo.scenes import Scene, World, ago
@@ -35,7 +35,7 @@ def _proposed(told: ItemTold, number: int) -> Scene:
             effort=told.effort,
             expected_level=told.expected_level,
         )
-        return (await service.create(tx, body)).id
+        return await service.create(tx, body)
 
     made = ("action_items", told.key)
     return Scene(f"item/{told.key}", ago(told.day, "15:00", 6 * (number % 10)), Role.MANAGER, create, made)
@@ -46,7 +46,7 @@ def _moved(told: ItemTold, told_move: ItemMoveTold, count: int) -> Scene:
         body = ActionItemTransition(
             to=told_move.to, reason=told_move.reason, verified_by=world.id_of("people", told_move.by)
         )
-        await service.transition(tx, world.the("action_items", told.key), body)
+        await transitions.transition(tx, world.the("action_items", told.key), body)
 
     return Scene(f"item/{told.key}/{count}", ago(told_move.day, "18:00", count), Role.MANAGER, move, changes=True)
 

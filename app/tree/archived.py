@@ -75,6 +75,8 @@ RULES: Final[dict[str, bool]] = {
     "deleteActionItem": ALLOWED,
     "transitionActionItem: open or start": REFUSED,
     "transitionActionItem: block, finish, verify or dismiss": ALLOWED,
+    "transitionActionItems: open or start": REFUSED,
+    "transitionActionItems: block, finish, verify or dismiss": ALLOWED,
     "addActionItemNote": ALLOWED,
 }
 

@@ -168,6 +168,11 @@ CALLS: dict[str, Call] = {
         "/v1/action-items",
         {"items": [{"id": p.action_item, "version": 99, "changes": {}}]},
     ),
+    "transitionActionItems": lambda p, _: (
+        "POST",
+        "/v1/action-items/transitions",
+        {"items": [{"id": p.action_item, "version": 99, "to": "open"}]},
+    ),
     "getActionItem": item("GET", "/v1/action-items/{action_item}"),
     "updateActionItem": item("PATCH", "/v1/action-items/{action_item}", {"title": "T"}),
     "deleteActionItem": item("DELETE", "/v1/action-items/{action_item}"),

@@ -21,9 +21,10 @@ LEGAL = {
     "in_progress": ["blocked", "done", "dismissed"],
     "blocked": ["in_progress", "done", "dismissed"],
     "done": ["in_progress", "verified", "dismissed"],
-    "verified": [],
-    "dismissed": [],
+    "verified": ["in_progress"],
+    "dismissed": ["open"],
 }
+CLOSED = {"verified", "dismissed"}
 WAY = {
     "proposed": [],
     "open": ["open"],
@@ -43,7 +44,8 @@ class Course:
 
     async def move(self, to: str, **fields: Any) -> httpx.Response:
         """Make a move, with all it needs unless told otherwise."""
-        needed: dict[str, Any] = {"reason": "Because"} if to in {"blocked", "dismissed"} else {}
+        reopens = (await self.tenancy.admin.get(self.path)).json()["status"] in CLOSED
+        needed: dict[str, Any] = {"reason": "Because"} if reopens or to in {"blocked", "dismissed"} else {}
         if to == "verified":
             needed["verified_by"] = self.verifier
         body = {name: value for name, value in {"to": to, **needed, **fields}.items() if value is not None}
@@ -93,6 +95,48 @@ async def test_blocking_and_dismissing_say_why(course: Course, to: str) -> None:
     assert answer.json()["errors"][0]["pointer"] == "/body/reason"
     assert (await course.move(to, reason=" ")).status_code == 422
     assert (await course.move(to, reason="No money this year")).status_code == 200
+
+
+@pytest.mark.parametrize(("closed", "to"), [("verified", "in_progress"), ("dismissed", "open")])
+async def test_reopening_says_why(course: Course, closed: str, to: str) -> None:
+    await course.reach(closed)
+    answer = await course.move(to, reason=None)
+    assert (answer.status_code, answer.json()["code"]) == (422, "reason_required")
+    reopened = (await course.move(to, reason="Found wanting")).json()
+    assert (reopened["status"], reopened["verified_by"], reopened["done_at"]) == (to, None, None)
+
+
+async def test_a_reopened_item_can_be_changed_done_and_verified_again(course: Course, admin: Actor) -> None:
+    await course.reach("verified")
+    await course.move("in_progress")
+    assert (await admin.patch(course.path, {"title": "Again"})).status_code == 200
+    await course.move("done")
+    assert (await course.move("verified")).json()["verified_by"] == course.verifier
+
+
+async def test_what_was_ever_verified_stays_on_record(course: Course, admin: Actor) -> None:
+    await course.reach("verified")
+    await course.move("in_progress")
+    await course.move("dismissed")
+    answer = await admin.delete(course.path)
+    assert (answer.status_code, answer.json()["code"]) == (423, "frozen")
+
+
+async def test_the_owner_when_it_was_done_cannot_verify_it(course: Course, admin: Actor) -> None:
+    done = await course.reach("done")
+    assert done["done_owner_id"] == course.owner
+    assert (await admin.patch(course.path, {"owner_id": course.verifier})).status_code == 200
+    own = await course.move("verified", verified_by=course.owner)
+    assert (own.status_code, own.json()["code"]) == (409, "verifier_is_owner")
+    assert (await course.move("verified", verified_by=course.verifier)).status_code == 200
+
+
+async def test_doing_it_again_asks_for_the_owner_of_that_time(course: Course, admin: Actor) -> None:
+    await course.reach("done")
+    assert (await course.move("in_progress")).json()["done_owner_id"] is None
+    await admin.patch(course.path, {"owner_id": course.verifier})
+    assert (await course.move("done")).json()["done_owner_id"] == course.verifier
+    assert (await course.move("verified", verified_by=course.owner)).status_code == 200
 
 
 async def test_another_than_the_owner_verifies(
@@ -169,7 +213,71 @@ async def test_the_history_tells_who_when_and_why(course: Course, tenancy: Tenan
     assert {one["actor_name"] for one in seen} == {"first admin key"}
 
 
-async def test_every_change_is_told_once_to_feed_and_audit(
+async def test_the_history_has_every_field_before_and_after(course: Course, admin: Actor) -> None:
+    before = (await admin.get(course.path)).json()
+    after = {
+        "practices": ["P2", "P1"],
+        "title": "Ünï “quoted”",
+        "owner_id": course.verifier,
+        "due_on": "2027-03-31",
+        "effort": "small",
+        "expected_level": 2,
+    }
+    await admin.patch(course.path, {**after, "description": "Not kept"})
+    entry = (await admin.get(f"{course.path}/history")).json()["items"][-1]
+    assert (entry["from_status"], entry["to_status"]) == ("proposed", "proposed")
+    assert entry["changes"] == [{"field": name, "before": before[name], "after": after[name]} for name in after]
+
+
+async def test_the_history_has_who_verified(course: Course, admin: Actor) -> None:
+    await course.reach("verified")
+    await course.move("in_progress")
+    entries = (await admin.get(f"{course.path}/history")).json()["items"]
+    changed = [change for entry in entries for change in entry["changes"]]
+    assert [(change["before"], change["after"]) for change in changed] == [
+        (None, course.verifier),
+        (course.verifier, None),
+    ]
+
+
+async def test_many_items_move_in_one_call(tenancy: Tenancy, admin: Actor) -> None:
+    made = [await admin.made(ITEMS, {"organization_id": tenancy.root_id, "title": title}) for title in "AB"]
+    moves = [{"id": one["id"], "version": 1, "to": "open"} for one in reversed(made)]
+    answer = await admin.post(f"{ITEMS}/transitions", {"items": moves})
+    assert answer.status_code == 200, answer.text
+    assert [(one["id"], one["status"]) for one in answer.json()["items"]] == [(m["id"], "open") for m in moves]
+    assert (await admin.get(ITEMS)).json()["items"] == answer.json()["items"][::-1]
+
+
+@pytest.mark.parametrize(
+    ("fields", "refusal"),
+    [
+        ({"to": "done"}, (409, "invalid_transition", "/body/items/1")),
+        ({"to": "dismissed"}, (422, "reason_required", "/body/items/1/reason")),
+        ({"to": "open", "version": 7}, (412, "precondition_failed", "/body/items/1")),
+        ({"to": "open", "verified_by": str(uuid4())}, (422, "verifier_unexpected", "/body/items/1/verified_by")),
+        ({"to": "open", "id": str(uuid4())}, (404, "not_found", "/body/items/1")),
+    ],
+)
+async def test_one_refused_move_moves_nothing(
+    tenancy: Tenancy, admin: Actor, fields: dict[str, Any], refusal: tuple[int, str, str]
+) -> None:
+    made = [await admin.made(ITEMS, {"organization_id": tenancy.root_id, "title": title}) for title in "AB"]
+    moves = [{"id": one["id"], "version": 1, "to": "open"} for one in made]
+    answer = await admin.post(f"{ITEMS}/transitions", {"items": [moves[0], {**moves[1], **fields}]})
+    [error] = answer.json()["errors"]
+    assert (answer.status_code, answer.json()["code"], error["pointer"]) == refusal
+    assert (await admin.get(ITEMS)).json()["items"] == made
+
+
+async def test_an_item_moves_once_in_a_call(tenancy: Tenancy, admin: Actor) -> None:
+    made = await admin.made(ITEMS, {"organization_id": tenancy.root_id, "title": "A"})
+    move = {"id": made["id"], "version": 1, "to": "open"}
+    answer = await admin.post(f"{ITEMS}/transitions", {"items": [move, move]})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "repeated_item")
+
+
+async def test_every_change_is_recorded_once_in_feed_and_audit(
     course: Course, app: FastAPI, tenancy: Tenancy, admin: Actor
 ) -> None:
     await course.reach("done")

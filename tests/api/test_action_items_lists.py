@@ -48,6 +48,23 @@ async def at(instant: str, settings: Settings, actor: Actor) -> AsyncIterator[Ac
     await app.state.app_state.database.close()
 
 
+async def test_work_that_nobody_sees_to_is_found(tenancy: Tenancy, admin: Actor) -> None:
+    stays, left = [
+        (await admin.made("/v1/people", {"organization_id": tenancy.root_id, "name": name}))["id"] for name in "AB"
+    ]
+    of_nobody, of_left, of_stays = [await item(tenancy, owner_id=owner) for owner in (None, left, stays)]
+    await admin.patch(f"/v1/people/{left}", {"active": False})
+    assert await listed(admin, owner_id="none") == [of_nobody]
+    assert await listed(admin, owner_inactive="true") == [of_left]
+    assert await listed(admin, owner_inactive="false") == [of_stays]
+    assert await listed(admin, owner_inactive="false", owner_id=left) == []
+
+
+@pytest.mark.parametrize("params", [{"owner_id": "None"}, {"owner_id": "nobody"}, {"owner_inactive": "1"}])
+async def test_an_owner_filter_of_another_kind_is_refused(admin: Actor, params: dict[str, str]) -> None:
+    assert (await admin.get(ITEMS, params=params)).status_code == 422
+
+
 async def test_every_filter_finds_its_own(tenancy: Tenancy, admin: Actor) -> None:
     top = await tenancy.organization()
     below = await tenancy.organization(top["id"])

@@ -124,6 +124,11 @@ def calls(scene: Scene) -> dict[str, Call]:
             f"{item}/transitions",
             {"to": "dismissed", "reason": "R"},
         ),
+        "transitionActionItems: open or start": (
+            "POST",
+            "/v1/action-items/transitions",
+            {"items": [{"id": place.action_item, "version": 1, "to": "open"}]},
+        ),
         "addActionItemNote": ("POST", f"{item}/notes", {"text": "T"}),
     }
 

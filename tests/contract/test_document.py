@@ -155,8 +155,12 @@ def test_every_failure_is_a_problem(document: dict[str, Any]) -> None:
 def test_conditional_writes_say_so(document: dict[str, Any]) -> None:
     for path, method, operation in operations(document):
         names = {parameter["name"] for parameter in operation.get("parameters", ())}
-        bulk = operation["operationId"] in {"castVotes", "updateActionItems"}  # each item names its version
-        guarded = (method == "patch" and not bulk) or path.endswith("/transitions")
+        bulk = operation["operationId"] in {
+            "castVotes",
+            "updateActionItems",
+            "transitionActionItems",
+        }  # each item names its version
+        guarded = not bulk and (method == "patch" or path.endswith("/transitions"))
         assert not guarded or "If-Match" in names, (method, path)
 
 

@@ -33,6 +33,7 @@ _EXAMPLES: Final[Mapping[str, Any]] = {
     "external_id": "county-017",
     "external_source": "hr-system",
     "group": "organization",
+    "owner_id": "none",
     "key": "facilitative-administration",
     "practice": "P1",
     "q": "coaching",

@@ -78,13 +78,14 @@ def ensure_open(one: Assessment) -> None:
 def create(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
     if body.get("mode") == "confidential":
         raise Refused(422, "confidential_unavailable")
-    _check_window(body.get("opens_at"), body.get("closes_at"))
+    _check_window(world, body.get("opens_at"), body.get("closes_at"))
     use = world.implementations.get(body["implementation_id"])
     at = use.organization_id if use else None
     organization = world.require_named(ask.caller, at, RUN, "unknown_reference")
     ensure_takes(world, organization.id, body["implementation_id"])
     if "scoring_profile_id" in body:
         raise Refused(422, "unknown_reference")
+    _check_administered(world, organization.id, body.get("administered_on"))
     answer = yield 201
     one = Assessment(
         **made(world, answer),
@@ -110,14 +111,21 @@ def patch(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> Rule:
         raise Refused(423, "frozen_at_opening")
     if "scoring_profile_id" in changes:
         raise Refused(422, "unknown_reference")
-    _check_window(changes.get("opens_at", one.opens_at), changes.get("closes_at", one.closes_at))
+    if changes.keys() & {"opens_at", "closes_at"}:
+        _check_window(world, changes.get("opens_at", one.opens_at), changes.get("closes_at", one.closes_at))
+    changes = dict(changes)
+    if "administered_on" in changes:
+        _check_administered(world, one.organization_id, changes["administered_on"])
+        if changes["administered_on"] is None and one.opened_at is not None:
+            zone = ZoneInfo(world.zone(one.organization_id))
+            changes["administered_on"] = from_wire(one.opened_at).astimezone(zone).date().isoformat()
     yield 200
-    if one.opened_at is not None and changes.get("administered_on", one.administered_on) is None:
-        zone = ZoneInfo(world.zone(one.organization_id))
-        day = from_wire(one.opened_at).astimezone(zone).date().isoformat()
-        changes = changes | {"administered_on": day}
-    if one.change(world, changes):
-        world.tell(ask, "assessment.updated", id_)
+    if all(getattr(one, name) == value for name, value in changes.items()):
+        return show(world, ask.caller, one)
+    for name, value in changes.items():
+        setattr(one, name, value)
+    one.touch(world)
+    world.tell(ask, "assessment.updated", id_)
     return show(world, ask.caller, one)
 
 
@@ -152,6 +160,9 @@ def transition(world: World, ask: Ask, id_: str, to: str, reason: str | None) ->
             raise Refused(409, why)
     if to == "collecting":
         ensure_takes(world, one.organization_id, one.implementation_id)
+        _check_window(world, one.opens_at, one.closes_at)
+    if (before, to) == ("draft", "collecting"):
+        _check_administered(world, one.organization_id, one.administered_on)
     yield 200
     _move(world, one, before, to)
     one.touch(world)
@@ -168,7 +179,6 @@ def _move(world: World, one: Assessment, before: str, to: str) -> None:
         one.opened_at = world.stamp
     elif to == "collecting":
         one.round += 1
-        one.closes_at = None
     elif to == "consensus":
         one.closed_at = world.stamp
         one.revealed_round = one.round
@@ -185,6 +195,7 @@ def revise(world: World, ask: Ask, id_: str, body: dict[str, Any]) -> Rule:
     ensure_takes(world, old.organization_id, old.implementation_id)
     if successor(world, old) is not None:
         raise Refused(409, "revision_exists")
+    _check_administered(world, old.organization_id, old.administered_on)
     answer = yield 201
     seats = answer.get("learned") or {seat.label: f"copy of {id_}" for id_, seat in old.seats.items()}
     kept = ("organization_id", "implementation_id", "instrument_version_id", "scoring_profile_id", "stage", "opens_at")
@@ -238,9 +249,16 @@ def _keep(world: World, ask: Ask, one: Assessment, before: str | None, reason: s
     )
 
 
-def _check_window(opens_at: str | None, closes_at: str | None) -> None:
+def _check_window(world: World, opens_at: str | None, closes_at: str | None) -> None:
     if opens_at is not None and closes_at is not None and closes_at <= opens_at:
         raise Refused(422, "window_reversed")
+    if closes_at is not None and from_wire(closes_at) <= world.now:
+        raise Refused(422, "window_ended")
+
+
+def _check_administered(world: World, organization_id: str, administered_on: str | None) -> None:
+    if administered_on is not None and administered_on > world.today(organization_id).isoformat():
+        raise Refused(422, "administered_in_future")
 
 
 # Seats

@@ -220,6 +220,8 @@ class Item(Thing):
     status: str = "proposed"
     verified_by: str | None = None
     done_at: str | None = None
+    done_owner_id: str | None = None
+    proposer_id: str | None = None
     notes: list[dict[str, Any]] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
 

@@ -7,7 +7,7 @@ from typing import Any
 from tests.state.chance import UNKNOWN
 from tests.state.model import assessments, programs
 from tests.state.model.scored import missing
-from tests.state.model.world import Assessment, on_wire
+from tests.state.model.world import Assessment, from_wire, on_wire
 from tests.state.player import Player
 from tests.state.steps.items import an_item
 from tests.state.steps.votes import a_whole_ballot, an_administration, an_agreement
@@ -44,7 +44,7 @@ def _create(play: Player) -> None:
 def _patch(play: Player) -> None:
     id_ = play.chance.any_of(play.world.assessments)
     fields = {"title": [play.named("Renamed")], **_windows(play)}
-    fields |= {"stage": [*programs.STAGES, None], "administered_on": ["2026-09-30", None]}
+    fields |= {"stage": [*programs.STAGES, None], "administered_on": ["2026-09-30", None, "2199-01-01"]}
     changes = play.chance.some(fields)
     if play.chance.rarely(12):
         changes["scoring_profile_id"] = UNKNOWN
@@ -127,6 +127,8 @@ def the_next_thing(play: Player) -> None:
         return _begin_again(play)
     one = play.chance.pick(under_way)
     if one.state == "draft":
+        if one.closes_at is not None and from_wire(one.closes_at) <= play.world.now:
+            _clear_window(play, one)
         _transition(play, one.id, "collecting", if_match=one.version)
     elif one.state == "collecting":
         level = play.chance.below(3)
@@ -134,10 +136,17 @@ def the_next_thing(play: Player) -> None:
             a_whole_ballot(play, one, seat_id, level if not play.chance.rarely(3) else play.chance.below(3))
         _transition(play, one.id, "consensus", if_match="*")
     elif play.chance.rarely(4):
+        if one.closes_at is not None and from_wire(one.closes_at) <= play.world.now:
+            _clear_window(play, one)
         _transition(play, one.id, "collecting", "Talk again.", if_match=one.version)
     else:
         _finish(play, one)
     return None
+
+
+def _clear_window(play: Player, one: Assessment) -> None:
+    changes = {"closes_at": None}
+    play.do("PATCH", f"assessments/{one.id}", changes, assessments.patch, one.id, changes, plain=True, if_match="*")
 
 
 def _begin_again(play: Player) -> None:

@@ -5,13 +5,14 @@ from typing import Any
 
 from tests.state.chance import UNKNOWN
 from tests.state.model import action_items
+from tests.state.model.world import Item
 from tests.state.player import Player
 from tests.support.team import PRACTICES
 
 
 def an_item(play: Player) -> None:
     """Propose, move, change, note or delete an action item, one or many."""
-    play.chance.pick([_create, _move, _patch, _note, _create_many, _patch_many, _remove])(play)
+    play.chance.pick([_create, _move, _patch, _note, _create_many, _patch_many, _move_many, _remove])(play)
 
 
 def _create(play: Player) -> None:
@@ -75,7 +76,8 @@ def _changes(play: Player) -> dict[str, Any]:
         {
             "title": [play.named("Item")],
             "description": [None, "Words."],
-            "practices": [["P1"], []],
+            "practices": [["P1"], ["P1", "P2"], []],
+            "assessment_id": [play.chance.any_of(play.world.assessments), None],
             "owner_id": [play.chance.any_of(play.world.people), None],
             "due_on": [None, (play.world.now + timedelta(days=1)).date().isoformat()],
             "effort": ["large", None],
@@ -86,6 +88,22 @@ def _changes(play: Player) -> dict[str, Any]:
 def _move(play: Player) -> None:
     id_ = play.chance.any_of(play.world.items)
     one = play.world.items.get(id_)
+    body = _next(play, one)
+    how = (action_items.transition, id_, body)
+    play.do("POST", f"action-items/{id_}/transitions", body, *how, **play.tag(one))
+
+
+def _move_many(play: Player) -> None:
+    ids = dict.fromkeys(play.chance.any_of(play.world.items) for _ in range(1 + play.chance.below(3)))
+    moves = []
+    for id_ in ids:
+        one = play.world.items.get(id_)
+        version = (one.version if one else 1) + play.chance.rarely(8)
+        moves.append({"id": id_, "version": version, **_next(play, one)})
+    play.do("POST", "action-items/transitions", {"items": moves}, action_items.transition_many, moves)
+
+
+def _next(play: Player, one: Item | None) -> dict[str, Any]:
     moves = action_items.TRANSITIONS[one.status] if one else []
     to = (
         play.chance.pick(moves)
@@ -93,12 +111,12 @@ def _move(play: Player) -> None:
         else play.chance.pick(list(action_items.TRANSITIONS))
     )
     body: dict[str, Any] = {"to": to}
-    if to in {"blocked", "dismissed"} and not play.chance.rarely(4):
+    reopens = one is not None and one.status in action_items.CLOSED
+    if (reopens or to in {"blocked", "dismissed"}) and not play.chance.rarely(4):
         body["reason"] = "Said so."
     if (to == "verified") != play.chance.rarely(8):
         body["verified_by"] = play.chance.any_of(play.world.people)
-    how = (action_items.transition, id_, body)
-    play.do("POST", f"action-items/{id_}/transitions", body, *how, **play.tag(one))
+    return body
 
 
 def _note(play: Player) -> None:

@@ -1,0 +1,89 @@
+"""Moving action items to their next status."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from app.action_items.errors import (
+    InactiveVerifier,
+    UnknownVerifier,
+    VerifierIsOwner,
+    VerifierRequired,
+    VerifierUnexpected,
+    at,
+)
+from app.action_items.history import compare, record_change
+from app.action_items.lifecycle import TRANSITIONS, needs_reason
+from app.action_items.locking import lock_action_item, require_active_person
+from app.action_items.models import ActionItem, ActionStatus
+from app.action_items.schemas import ActionItemTransition
+from app.db.transaction import Tx
+from app.errors import InvalidTransition, ReasonRequired
+from app.events.record import record_event
+from app.tree.archived import check_archived
+from app.tree.organizations import load_organization
+
+#: Statuses in which there is work ahead: an archived organization takes none.
+_STARTS: Final = frozenset({ActionStatus.OPEN, ActionStatus.IN_PROGRESS})
+
+
+async def transition(tx: Tx, action_item_id: UUID, body: ActionItemTransition) -> UUID:
+    """Move an action item to its next status.
+
+    Raises:
+        NotFound, Forbidden: the item is not visible to the caller, or the caller may not move it.
+        PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
+        InvalidTransition: the present status does not lead there.
+        ReasonRequired: blocking, dismissing and reopening need a reason.
+        OrganizationArchived: an archived organization's item is opened or started.
+        VerifierRequired, VerifierUnexpected, UnknownVerifier, InactiveVerifier: see ``verified_by``.
+        VerifierIsOwner: the verifier owned the item when it was done.
+    """
+    item = await lock_action_item(tx, action_item_id, "transitionActionItem")
+    tx.expect(item)
+    before = item.status
+    if body.to not in TRANSITIONS[before]:
+        raise InvalidTransition(before, TRANSITIONS[before])
+    if body.to in _STARTS:
+        organization = await load_organization(tx, item.organization_id, lock=None)
+        check_archived(organization, "transitionActionItem: open or start")
+    if needs_reason(before, body.to) and body.reason is None:
+        raise at(ReasonRequired, "reason")
+    await _check_verifier(tx, item, body)
+    changes = _effects(tx, item, body)
+    record_change(tx, item.id, before, body.to, changes=compare(item, changes), reason=body.reason)
+    for name, value in changes.items():
+        setattr(item, name, value)
+    item.status = body.to
+    tx.touch(item)
+    record_event(
+        tx,
+        f"action_item.{body.to.value}",
+        item.id,
+        organization_id=item.organization_id,
+        data={"from": before.value, "to": body.to.value},
+    )
+    return item.id
+
+
+def _effects(tx: Tx, item: ActionItem, body: ActionItemTransition) -> dict[str, Any]:
+    """The fields that the move sets."""
+    if body.to is ActionStatus.DONE:
+        return {"done_at": tx.now, "done_owner_id": item.owner_id}
+    if body.to is ActionStatus.VERIFIED:
+        return {"verified_by": body.verified_by}
+    if body.to in _STARTS:
+        return {"done_at": None, "done_owner_id": None, "verified_by": None}
+    return {}
+
+
+async def _check_verifier(tx: Tx, item: ActionItem, body: ActionItemTransition) -> None:
+    if body.to is not ActionStatus.VERIFIED:
+        if body.verified_by is not None:
+            raise at(VerifierUnexpected, "verified_by")
+        return
+    if body.verified_by is None:
+        raise at(VerifierRequired, "verified_by")
+    await require_active_person(tx, body.verified_by, "verified_by", unknown=UnknownVerifier, inactive=InactiveVerifier)
+    # Naming another owner after the work was done must not let its owner verify it.
+    if body.verified_by == item.done_owner_id:
+        raise VerifierIsOwner

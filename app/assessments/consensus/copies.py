@@ -1,0 +1,33 @@
+"""Copying the ratings of one assessment to another that starts from it."""
+
+from sqlmodel import col, select
+
+from app.assessments.models import Assessment, PracticeRating
+from app.assessments.reference_data import instrument_of
+from app.db.transaction import Tx
+
+
+async def copy_ratings(tx: Tx, source: Assessment, target: Assessment) -> None:
+    """Give a draft the importance and feasibility that another assessment's team rated.
+
+    Practices that the draft's instrument does not have are left out. Why a practice was left unscored is not copied: it
+    was said of that session.
+    """
+    instrument = await instrument_of(tx, tx.tenant_id, target.instrument_version_id)
+    ratings = await tx.session.scalars(
+        select(PracticeRating)
+        .where(col(PracticeRating.tenant_id) == tx.tenant_id, col(PracticeRating.assessment_id) == source.id)
+        .order_by(col(PracticeRating.id))
+    )
+    for rating in ratings:
+        if instrument is None or not instrument.has(rating.practice):
+            continue
+        if rating.importance is None and rating.feasibility is None:
+            continue
+        tx.insert(
+            PracticeRating,
+            assessment_id=target.id,
+            practice=rating.practice,
+            importance=rating.importance,
+            feasibility=rating.feasibility,
+        )
