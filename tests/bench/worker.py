@@ -11,6 +11,8 @@ from fastapi import APIRouter, FastAPI, Response
 from starlette.types import Receive, Scope, Send
 
 from app import log, main
+from app.access.operations import OPERATIONS, Access
+from app.http.context import ContextDep
 from app.server.listening import address_of, bind
 from app.server.web_server import create_server
 from app.settings import load_settings
@@ -41,7 +43,7 @@ def with_more_routes(count: int) -> Any:
     """The service's app behind `count` more routes of ordinary shapes."""
     more = APIRouter(prefix="/v1", tags=["health"])
 
-    async def nothing() -> Response:
+    async def nothing(context: ContextDep) -> Response:
         return Response(b"null", media_type="application/json")
 
     shapes = [
@@ -54,11 +56,11 @@ def with_more_routes(count: int) -> Any:
     for number in range(count):
         resource, shape = divmod(number, len(shapes))
         rest, method = shapes[shape]
-        more.add_api_route(f"/bench-{resource}{rest}", nothing, methods=[method], name=f"bench_{number}")
-    main._ROUTERS = (more, *main._ROUTERS)
+        more.add_api_route(f"/bench-{resource}{rest}", nothing, methods=[method], name=f"bench{number}")
+        OPERATIONS[f"bench{number}"] = Access(anyone=True)
     settings = load_settings()
     log.configure(settings)
-    return main.create_app(settings)
+    return main.create_app(settings, routers=(more, *main.ROUTERS))
 
 
 def _say(address: str) -> None:
