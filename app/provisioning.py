@@ -18,6 +18,7 @@ from app.errors import OperatorError
 from app.events.record import record_event
 from app.instruments.install import install_shipped
 from app.principal import Principal, Role
+from app.text import search_key
 from app.tree.clock import check_zone
 from app.tree.models import Organization, OrganizationKind, Tenant
 from app.tree.places import add_place
@@ -104,7 +105,7 @@ async def begin_tenant(
         id=root_id,
         kind=root_kind,
         name=name,
-        name_key=name.casefold(),
+        name_key=search_key(name),
         timezone=timezone,
     )
     session.add(root)

@@ -22,6 +22,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from app.text import clean_name, search_key
+
 Item = TypeVar("Item")
 #: JSON Schema has no bounds for dates, so the document bounds their years by a pattern.
 _YEARS = r"(?:19\d\d|2[01]\d\d|2200)"
@@ -50,6 +52,21 @@ def _storable(value: str) -> str:
     return unicodedata.normalize("NFC", value)
 
 
+def _clean_name(value: str) -> str:
+    """Leave out what cannot be seen in a name, and refuse a name of which nothing is left."""
+    cleaned = clean_name(value)
+    if not cleaned:
+        raise PydanticCustomError("blank_name", "A name has at least one visible character")
+    return cleaned
+
+
+def _search_key(value: str) -> str:
+    key = search_key(value)
+    if not key:
+        raise PydanticCustomError("blank_search", "There is nothing to search for")
+    return key
+
+
 # Lengths are checked twice: before the normalization, which costs time, and after it, which can lengthen a text.
 # That something must be left of it without the blanks around it, the document says by a pattern.
 _NOT_BLANK = Field(json_schema_extra={"pattern": r"^[\s\u0085]*[^\s\u0085][\s\S]*$"})
@@ -58,6 +75,7 @@ Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
     AfterValidator(_storable),
+    AfterValidator(_clean_name),
     MaxLen(200),
     _NOT_BLANK,
 ]
@@ -76,7 +94,7 @@ Prose = Annotated[
     _NOT_BLANK,
 ]
 #: What names are searched by: folded as the stored search keys are.
-Search = Annotated[Name, AfterValidator(str.casefold)]
+Search = Annotated[Name, AfterValidator(_search_key)]
 Key = Annotated[
     str,
     StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"),

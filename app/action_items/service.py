@@ -19,6 +19,7 @@ from app.action_items.source import check_gap, lowest_score, source_of
 from app.db.transaction import Tx
 from app.errors import Frozen
 from app.events.record import record_event
+from app.text import search_key
 
 
 async def create(tx: Tx, body: ActionItemCreate) -> UUID:
@@ -39,7 +40,7 @@ async def create(tx: Tx, body: ActionItemCreate) -> UUID:
         assessment_id=body.assessment_id,
         practices=body.practices,
         title=source.title,
-        title_key=source.title.casefold(),
+        title_key=search_key(source.title),
         description=body.description,
         owner_id=body.owner_id,
         due_on=body.due_on,
@@ -84,7 +85,7 @@ async def patch(tx: Tx, action_item_id: UUID, body: ActionItemPatch) -> UUID:
     record_change(tx, item.id, item.status, item.status, changes=compare(item, changes))
     for name, value in changes.items():
         setattr(item, name, value)
-    item.title_key = item.title.casefold()
+    item.title_key = search_key(item.title)
     tx.touch(item)
     record_event(
         tx,

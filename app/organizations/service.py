@@ -23,6 +23,7 @@ from app.organizations.schemas import (
     OrganizationTransition,
     OrganizationUpsert,
 )
+from app.text import search_key
 from app.tree.archived import check_archived
 from app.tree.clock import check_zone
 from app.tree.models import Organization, OrganizationExternalId
@@ -79,7 +80,7 @@ async def add_below(tx: Tx, parent: Organization, body: OrganizationCreate | Org
         parent_id=parent.id,
         kind=body.kind,
         name=body.name,
-        name_key=body.name.casefold(),
+        name_key=search_key(body.name),
         staff_count=body.model_dump(exclude_unset=True).get("staff_count"),
         timezone=body.timezone,
     )
@@ -142,7 +143,7 @@ async def set_fields(tx: Tx, organization: Organization, changes: Mapping[str, A
         tx.expect(organization)
     for name, value in changes.items():
         setattr(organization, name, value)
-    organization.name_key = organization.name.casefold()
+    organization.name_key = search_key(organization.name)
     return organization
 
 

@@ -13,6 +13,7 @@ from app.organizations.errors import UnknownOrganization
 from app.people import queries
 from app.people.models import Person
 from app.people.schemas import PersonCreate, PersonPatch, PersonRead
+from app.text import search_key
 from app.tree.archived import check_archived
 
 
@@ -32,7 +33,7 @@ async def create(tx: Tx, body: PersonCreate) -> PersonRead:
         updated_at=tx.now,
         organization_id=organization.id,
         name=body.name,
-        name_key=body.name.casefold(),
+        name_key=search_key(body.name),
         active=body.active,
     )
     tx.session.add(made)
@@ -57,7 +58,7 @@ async def patch(tx: Tx, person_id: UUID, body: PersonPatch) -> PersonRead:
         await _ensure_takes(tx, target)
     for name, value in changes.items():
         setattr(person, name, value)
-    person.name_key = person.name.casefold()
+    person.name_key = search_key(person.name)
     if tx.touch(person):
         record_event(
             tx,

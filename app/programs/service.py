@@ -24,6 +24,7 @@ from app.programs.schemas import (
     ProgramPatch,
     moves_from,
 )
+from app.text import search_key
 from app.tree.archived import check_archived, check_ended
 from app.tree.models import Organization
 from app.tree.organizations import load_organization, lock_tree
@@ -52,7 +53,7 @@ async def create_program(tx: Tx, body: ProgramCreate) -> UUID:
         updated_at=tx.now,
         organization_id=owner.id,
         name=body.name,
-        name_key=body.name.casefold(),
+        name_key=search_key(body.name),
         description=body.description,
         website=body.website,
     )
@@ -72,7 +73,7 @@ async def patch_program(tx: Tx, program_id: UUID, body: ProgramPatch) -> UUID:
     program = await _program_for(tx, program_id, "updateProgram")
     for name, value in body.changes().items():
         setattr(program, name, value)
-    program.name_key = program.name.casefold()
+    program.name_key = search_key(program.name)
     if tx.touch(program):
         record_event(
             tx,

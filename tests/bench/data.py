@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from app.db.ids import compose_uuid7
+from app.text import search_key
 from app.tree.paths import segment
 
 Rows = Iterator[dict[str, Any]]
@@ -293,7 +294,7 @@ class Data:
                 "assessment_id": id_of("assessments", assessment) if gap else None,
                 "practices": sorted(chance.sample(PRACTICES, chance.choice((1, 1, 2, 3)))),
                 "title": title,
-                "title_key": title.casefold(),
+                "title_key": search_key(title),
                 "description": _PROSE if chance.random() < 0.5 else None,
                 "status": status,
                 "owner_id": owner if chance.random() < 0.8 else None,
@@ -318,7 +319,7 @@ class Data:
 
 
 def _named(name: str) -> dict[str, str]:
-    return {"name": name, "name_key": name.casefold()}
+    return {"name": name, "name_key": search_key(name)}
 
 
 def _votes(assessment: int) -> list[str]:
