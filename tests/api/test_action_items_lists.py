@@ -274,6 +274,7 @@ async def test_a_write_tells_overdue_by_its_own_instant(tenancy: Tenancy, settin
         assert patched.json()["overdue"] is False
 
 
+@pytest.mark.usefixtures("marks_known")
 async def test_reads_are_lean(app: FastAPI, tenancy: Tenancy, admin: Actor) -> None:
     site = await tenancy.organization()
     made = [(await item(tenancy, site["id"], due_on="2026-01-10"))["id"] for _ in range(4)]
