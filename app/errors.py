@@ -124,7 +124,7 @@ class Conflict(AppError):
 
 class InvalidTransition(Conflict):
     code = "invalid_transition"
-    title = "That move is not possible from the present state"
+    title = "This transition is not possible from the present state"
 
     def __init__(self, state: str, allowed: Sequence[str]) -> None:
         super().__init__(f"From '{state}' this move is not possible.", state=state, allowed=list(allowed))
@@ -156,7 +156,7 @@ class Invalid(AppError):
 
 class ReasonRequired(Invalid):
     code = "reason_required"
-    title = "This move needs a reason"
+    title = "This transition needs a reason"
 
 
 class Frozen(AppError):

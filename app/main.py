@@ -54,7 +54,7 @@ TAGS = [
     {"name": "readiness", "description": "The score, computed per request and explained."},
     {"name": "action items", "description": "What is done about the gaps."},
     {"name": "accounts", "description": "Who is calling."},
-    {"name": "health", "description": "For whoever operates the service."},
+    {"name": "health", "description": "Liveness and readiness of the process, for those who operate it."},
 ]
 _CORS_TAKEN = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id"]
 _CORS_SHOWN = ["Dry-Run", "ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"]
@@ -124,7 +124,7 @@ def create_app(
     for router in routers:
         _mount(app, router)
     problems.install(app)
-    build.install(app, lambda operation: OPERATIONS[operation].published())
+    build.install(app, OPERATIONS)
     if settings.docs:
         docs.install(app)
     return app

@@ -190,15 +190,15 @@ class Read(BaseModel):
 class Addressable(Read):
     """A stored thing that can be read by its id."""
 
-    id: UUID = Field(description="UUIDv7.")
+    id: UUID = Field(description="Id, a UUIDv7.")
 
 
 class Resource(Addressable):
     """A stored thing with an identity and a version."""
 
-    version: int = Field(description="Counts the changes; the first part of the ETag.")
-    created_at: datetime = Field(description="UTC.")
-    updated_at: datetime = Field(description="UTC.")
+    version: int = Field(description="Number of the present version, from 1; the first part of the `ETag`.")
+    created_at: datetime = Field(description="When it was created, in UTC.")
+    updated_at: datetime = Field(description="When it last changed, in UTC.")
 
 
 RedactionReason = Literal["secret_not_replayable", "dry_run"]
@@ -207,10 +207,10 @@ RedactionReason = Literal["secret_not_replayable", "dry_run"]
 class WithToken(Read):
     """An answer that shows a secret once."""
 
-    token: str | None = Field(description="Shown this once; null with `token_reason`.")
+    token: str | None = Field(description="The secret, shown only in this answer. Null: see `token_reason`.")
     token_reason: RedactionReason | None = Field(
-        description="`secret_not_replayable`: the request was answered before and the secret shown then; `dry_run`: "
-        "none was made. Null beside a token."
+        description="`secret_not_replayable`: the first answer to this request showed the secret. `dry_run`: "
+        "no secret was made. Null when `token` is present."
     )
 
     def redacted(self, reason: RedactionReason) -> Self:
@@ -232,6 +232,6 @@ class Page(Read, Generic[Item]):
 
 
 class Transition(Body):
-    """A move to another state."""
+    """A transition to another state."""
 
-    reason: Prose | None = Field(default=None, description="Why; some moves require it.")
+    reason: Prose | None = Field(default=None, description="Why. Some transitions require it.")

@@ -1,7 +1,7 @@
 """The one table of operations and the roles that may perform them.
 
-It decides in the code, is published in the OpenAPI document as ``x-required-role``, and is the oracle of the access
-matrix test. A role counts where it was granted and everywhere below.
+It decides in the code, is published in the OpenAPI document as ``x-required-role`` and ``x-role-conditions``, and is
+the oracle of the access matrix test. A role counts where it was granted and everywhere below.
 """
 
 from dataclasses import dataclass
@@ -44,6 +44,14 @@ class Access:
             return ["authenticated"]
         others = [name for name, may in (("seat", self.seat), ("proposer", self.proposer)) if may]
         return [role.value for role in Role if role in self.roles] + others
+
+    def conditions(self) -> dict[str, str]:
+        """The form of ``x-role-conditions``: what else must hold where a caller relies on a role.
+
+        Returns:
+            By role, one of: ``linked`` (only within what an admin linked to an external source).
+        """
+        return {Role.INTEGRATOR.value: "linked"} if self.linked else {}
 
 
 _PUBLIC = Access(public=True)

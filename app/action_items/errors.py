@@ -45,12 +45,12 @@ class InactiveVerifier(Invalid):
 
 class VerifierRequired(Invalid):
     code = "verifier_required"
-    title = "The move to verified needs `verified_by`"
+    title = "The transition to verified needs `verified_by`"
 
 
 class VerifierUnexpected(Invalid):
     code = "verifier_unexpected"
-    title = "Only the move to verified takes `verified_by`"
+    title = "Only the transition to verified takes `verified_by`"
 
 
 class VerifierIsOwner(Conflict):

@@ -100,7 +100,7 @@ class VotingClosed(Conflict):
 
 class DryRunRefused(Invalid):
     code = "dry_run_refused"
-    title = "This cannot be rehearsed"
+    title = "This cannot be tried with dry_run"
 
 
 class VoteExists(Conflict):

@@ -36,9 +36,9 @@ class ListQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
-    limit: int = Field(default=50, ge=1, le=200, description="The most items of a page.")
+    limit: int = Field(default=50, ge=1, le=200, description="Most items on a page.")
     cursor: _Cursor | None = Field(
-        default=None, description="`next_cursor` of the page before; bound to the same filters and order."
+        default=None, description="`next_cursor` of the previous page. Send the same filters and order with it."
     )
 
     def filters(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class RootOrganization(Conflict):
 
 class UnknownOrganization(Invalid):
     code = "unknown_organization"
-    title = "There is no such organization in sight"
+    title = "No such organization is visible to these credentials"
 
 
 class TooDeep(Invalid):
@@ -30,7 +30,7 @@ class TooDeep(Invalid):
 
 class OrganizationCycle(Invalid):
     code = "organization_cycle"
-    title = "An organization cannot come below itself"
+    title = "An organization cannot be moved below itself"
 
 
 class AlreadyThere(Conflict):
@@ -40,7 +40,7 @@ class AlreadyThere(Conflict):
 
 class MovedOnInFuture(Invalid):
     code = "moved_on_in_future"
-    title = "The day of the move is still to come"
+    title = "The day of the move is in the future"
 
 
 class MovedOnTooEarly(Invalid):

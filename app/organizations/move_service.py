@@ -152,7 +152,9 @@ async def _lock_both(tx: Tx, organization: Organization, parent: Organization) -
 
 
 def _unknown(pointer: str) -> UnknownOrganization:
-    return UnknownOrganization(errors=[FieldError(pointer, "unknown_organization", "No such organization is in sight")])
+    return UnknownOrganization(
+        errors=[FieldError(pointer, "unknown_organization", "No such organization is visible to these credentials")]
+    )
 
 
 async def _change(tx: Tx, left: UUID, organization_id: UUID, joined: UUID) -> PlaceChange:

@@ -56,7 +56,7 @@ _CONDITIONS: dict[str, Any] = {
             "in": "header",
             "required": False,
             "schema": {"type": "string"},
-            "description": "Only update, and only this version; absent: create, or update whatever is there.",
+            "description": "Update only, and only this version. Absent: create, or update the present version.",
             "example": '"3.5f0c2a9b41de"',
         },
         {
@@ -72,10 +72,12 @@ _CONDITIONS: dict[str, Any] = {
 
 @router.get("", response_model=Page[OrganizationRead], responses=problems(NotFound))
 async def list_organizations(context: ContextDep, query: Annotated[OrganizationQuery, Query()]) -> Response:
-    """List the organizations in sight.
+    """List organizations.
 
-    Use it to find organizations by name, kind, status or external id. With `subtree` it lists one organization and
-    everything below it, in the list's order; an organization out of sight is 404.
+    Use it to find organizations by name, kind, status or external id. The list contains every organization on which you
+    have a role that can read, and everything below it. With `subtree` it lists one organization and everything below
+    it; the answer is 404 if that organization is not visible to you. Archived organizations are included; filter with
+    `status`.
     """
     within = await queries.visible_paths(context, context.principal, query.subtree)
     return await page(context, queries.LIST, query, scopes=within, caller=queries.caller(context.principal))
@@ -92,9 +94,11 @@ async def list_organizations(context: ContextDep, query: Annotated[OrganizationQ
 async def create_organization(context: ContextDep, body: OrganizationCreate) -> Response:
     """Create an organization below another.
 
-    Roles granted above it count in it at once. Neither the parent nor an organization above it may be archived, and
-    at most 64 levels lie below the root. An admin creates anywhere in its subtree. An integrator creates below an
-    organization that an admin linked to an external source, with external ids of that organization's sources only.
+    Use it to extend the tree. Roles granted above the new organization apply to it at once. The answer is 409 if the
+    parent or an organization above it is archived, or if another organization has one of the external ids. It is 422
+    below the deepest level, 64 levels below the root. An admin creates anywhere in its subtree. An integrator creates
+    only below an organization that an admin linked to an external source, with external ids of that organization's
+    sources.
     """
     return await write_and_read(context, queries.get_organization, service.create, body)
 
@@ -126,10 +130,10 @@ async def upsert_organization(
     """Create or update the organization that has an external id.
 
     Use it to keep the tree in step with another system: send each organization as that system knows it, parents
-    first. An unknown external id creates an organization; a known one changes what differs, and another parent moves
-    it today. Nothing that differs means nothing is written. An integrator may do here what it may do by POST, PATCH
-    and move, and no more: a new organization needs a parent linked to this source, and a move needs both parents
-    linked to a source of the organization.
+    first. An unknown external id creates an organization. A known one changes what differs, and another parent moves
+    it today. If nothing differs, nothing is written. The rules are those of creating, changing and moving: an
+    integrator needs a new organization's parent linked to this source, and for a move both parents linked to a source
+    of the organization. The answer is 409 if an organization that is not visible to you has the external id.
     """
     name = ExternalId(source=source, external_id=external_id)
     return await put_and_read(
@@ -141,7 +145,9 @@ async def upsert_organization(
 async def get_organization(context: ContextDep, organization_id: UUID) -> Response:
     """Read one organization.
 
-    `effective_timezone` and `archived_by_id` show what it has from the organizations above it.
+    Use it to show an organization, or to get the `ETag` that a change needs. `effective_timezone` and
+    `archived_by_id` show what the organization inherits from those above it. The answer is 404 if it does not exist
+    or is not visible to you.
     """
     return show_rendered(context, await queries.get_organization(context, organization_id))
 
@@ -156,9 +162,11 @@ async def get_organization(context: ContextDep, organization_id: UUID) -> Respon
 async def update_organization(context: ContextDep, organization_id: UUID, body: OrganizationPatch) -> Response:
     """Change an organization.
 
-    `external_ids` replaces all of them; giving one of a new source links the organization to that source, which only
-    an admin may. An integrator changes linked organizations, and their external ids within the sources that are linked
-    already. A new time zone counts for everything below that names none.
+    Send only the fields to change, with the `ETag` you read in `If-Match`. `external_ids` replaces the whole list.
+    The first external id of a source links the organization to that source, which only an admin may do. An integrator
+    changes linked organizations only, and keeps the sources they are linked to. A new time zone applies to every
+    organization below that has none of its own. The answer is 409 if another organization has one of the external
+    ids, or if a new time zone meets another large change of the tree.
     """
     return await write_and_read(context, queries.get_organization, service.patch, organization_id, body)
 
@@ -173,8 +181,10 @@ async def update_organization(context: ContextDep, organization_id: UUID, body: 
 async def delete_organization(context: ContextDep, organization_id: UUID) -> Response:
     """Delete an organization that nothing refers to.
 
-    It must have nothing below it, and no program, implementation, assessment, person or action item. Roles granted
-    on it go with it. Archive it where its history counts.
+    Use it to remove an organization created by mistake, and archive it where its history counts. The answer is 409
+    while another organization is below it or ever moved away from it, or while a program, implementation, assessment,
+    person or action item refers to it. Its external ids and the roles granted on it are deleted too. The root
+    organization cannot be deleted.
     """
     return await write(context, service.remove, organization_id)
 
@@ -189,8 +199,10 @@ async def delete_organization(context: ContextDep, organization_id: UUID) -> Res
 async def transition_organization(context: ContextDep, organization_id: UUID, body: OrganizationTransition) -> Response:
     """Archive an organization, or restore it.
 
-    An archived organization and everything below it take nothing new; what runs there may end. Restoring it restores
-    what is below, except what was archived itself.
+    Archive an organization that has closed or merged. It and everything below it keep their history and accept
+    nothing new; assessments and action items in progress there can still be finished. Restoring it restores
+    everything below, except organizations that were archived themselves. The answer is 409 for the root, if the
+    organization already has this status, or if another large change of the tree is in progress.
     """
     return await write_and_read(context, queries.get_organization, service.transition, organization_id, body)
 
@@ -199,7 +211,11 @@ async def transition_organization(context: ContextDep, organization_id: UUID, bo
 async def list_organization_descendants(
     context: ContextDep, organization_id: UUID, query: Annotated[DescendantQuery, Query()]
 ) -> Response:
-    """List everything below an organization, parents before children."""
+    """List everything below an organization, parents before children.
+
+    Use it to copy or draw a subtree: every row's parent comes before it. `max_depth=1` lists the children only. The
+    organization itself is not included. The answer is 404 if it does not exist or is not visible to you.
+    """
     top = await queries.row_of(context, context.principal, organization_id)
     return await page(
         context,
@@ -231,12 +247,14 @@ async def list_organization_descendants(
 )
 @_LARGE
 async def move_organization(context: ContextDep, organization_id: UUID, body: OrganizationMoveCreate) -> Response:
-    """Move an organization, with everything below it, below another parent.
+    """Move an organization, with everything below it, to another parent.
 
-    Roles count at the new place at once. Implementations keep their programs, and the moved subtree follows the new
-    parent's time zone where it names none. Only the moved organization gets a new version. A subtree of 100,000
-    organizations takes some seconds; others write meanwhile, and a second large change of the tree is refused with
-    `tree_busy`. An integrator moves between parents that an admin linked to the same source.
+    You need the role at the organization and at the new parent. An integrator moves only between parents that an
+    admin linked to the same source as the organization. Roles granted above the new parent apply at once, and those
+    above the old one no longer do. Implementations keep their programs. Organizations without a time zone follow the
+    new parent's. Only the moved organization gets a new version. The new parent must not be archived, nor lie in the
+    moved subtree. Moving 100,000 organizations takes some seconds; other writes continue, and a second large change
+    of the tree gets 409 `tree_busy`.
     """
     return await write_and_read(
         context,
@@ -252,6 +270,11 @@ async def move_organization(context: ContextDep, organization_id: UUID, body: Or
 async def list_organization_moves(
     context: ContextDep, organization_id: UUID, query: Annotated[OrganizationMoveQuery, Query()]
 ) -> Response:
-    """List an organization's own moves; those of organizations above it are listed there."""
+    """List the moves of an organization, oldest first.
+
+    Use it to see where the organization was on a given day, and who moved it. The list contains the moves of this
+    organization itself; when an organization above it moved, that move is in the list of that organization. The
+    answer is 404 if the organization does not exist or is not visible to you.
+    """
     found = await queries.row_of(context, context.principal, organization_id)
     return await page(context, queries.TRANSITIONS, query, organization_id=found["id"])

@@ -43,7 +43,9 @@ class ExternalId(Body):
     """What another system calls this organization; unique within its source."""
 
     source: Key = Field(description="The other system.", examples=["hr"])
-    external_id: Name = Field(description="The name it uses.", examples=["4711"])
+    external_id: Name = Field(
+        description="The id or name by which that system knows the organization.", examples=["4711"]
+    )
 
 
 ExternalIds = Annotated[list[ExternalId], Field(max_length=50)]
@@ -69,7 +71,9 @@ class OrganizationCreate(Body):
 
     parent_id: UUID = Field(description="The organization it belongs to; the tenant's root exists from the start.")
     kind: OrganizationKind
+    """What the organization is in the tree."""
     name: Name = Field(examples=["North County"])
+    """Name of the organization."""
     staff_count: Count | None = Field(default=None, description="People who work here.")
     timezone: TimeZone | None = Field(
         default=None,
@@ -77,6 +81,7 @@ class OrganizationCreate(Body):
         examples=["America/Chicago"],
     )
     external_ids: ExternalIds = Field(default_factory=list)
+    """What other systems call it. Each source links the organization to that system."""
 
 
 class OrganizationPatch(Patch):
@@ -85,14 +90,19 @@ class OrganizationPatch(Patch):
     model_config = ConfigDict(json_schema_extra={"examples": [{"name": "North County Services", "staff_count": 42}]})
 
     kind: OrganizationKind | MISSING = MISSING
+    """What the organization is in the tree."""
     name: Name | MISSING = MISSING
+    """Name of the organization."""
     staff_count: Count | MISSING | None = MISSING
+    """Number of people who work here. Null: not known."""
     timezone: TimeZone | MISSING | None = Field(
         default=MISSING,
-        description="IANA name. Null: the parent's (for the root, UTC). What is below and names none follows.",
+        description="IANA name. Null: the parent's (for the root, UTC). Organizations below that have none follow.",
         examples=["America/Chicago"],
     )
-    external_ids: ExternalIds | MISSING = Field(default=MISSING, description="Replaces all of them.")
+    external_ids: ExternalIds | MISSING = Field(
+        default=MISSING, description="External ids; the list replaces the present one."
+    )
 
 
 class OrganizationTransition(Transition):
@@ -101,10 +111,11 @@ class OrganizationTransition(Transition):
     model_config = ConfigDict(json_schema_extra={"examples": [{"to": "archived", "reason": "Merged into the region."}]})
 
     to: OrganizationStatus
+    """`archived` or `active`."""
 
 
 class OrganizationMoveCreate(Body):
-    """Come below another organization, with everything below."""
+    """A move of an organization, with everything below it, to another parent."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -118,13 +129,13 @@ class OrganizationMoveCreate(Body):
         }
     )
 
-    parent_id: UUID = Field(description="The new parent.")
+    parent_id: UUID = Field(description="Id of the new parent.")
     moved_on: Day | None = Field(
         default=None,
-        description="The day of the move, for the history: no day to come, and none before the organization's last "
-        "move. Absent: today. Days are the root organization's.",
+        description="The day of the move, for the history. It must not be in the future, nor before the "
+        "organization's last move. Absent: today. Days are those of the root organization's time zone.",
     )
-    reason: Prose | None = Field(default=None, description="Why.")
+    reason: Prose | None = Field(default=None, description="Why it moves; kept in the history.")
 
 
 class OrganizationUpsert(Body):
@@ -143,10 +154,14 @@ class OrganizationUpsert(Body):
         }
     )
 
-    parent_id: UUID | None = Field(default=None, description="The organization it belongs to; or else `parent`.")
-    parent: ExternalId | None = Field(default=None, description="The same by an external id; or else `parent_id`.")
+    parent_id: UUID | None = Field(default=None, description="Id of the parent. Send this or `parent`, not both.")
+    parent: ExternalId | None = Field(
+        default=None, description="The parent by its external id. Send this or `parent_id`, not both."
+    )
     kind: OrganizationKind
+    """What the organization is in the tree."""
     name: Name = Field(examples=["North County"])
+    """Name of the organization."""
     staff_count: Count | MISSING | None = Field(
         default=MISSING, description="People who work here. Null: not known. Absent: as it is."
     )
@@ -194,23 +209,27 @@ class OrganizationRead(Resource):
 
     parent_id: UUID | None = Field(description="Null for the tenant's root.")
     kind: OrganizationKind
+    """What the organization is in the tree."""
     name: str
+    """Name of the organization."""
     depth: int = Field(description="Levels below the root.")
     staff_count: int | None
+    """Number of people who work here. Null: not known."""
     timezone: str | None = Field(description="IANA name. Null: the parent's.")
     effective_timezone: str = Field(description="The time zone in which this organization's days are counted.")
     status: OrganizationStatus = Field(description="Its own status; see `archived_by_id` for those above it.")
     archived_at: datetime | None = Field(description="UTC. When it was archived itself.")
     archived_by_id: UUID | None = Field(
-        description="The nearest archived organization, from this one upwards: while there is one, nothing new is "
-        "taken here. Null: none is archived."
+        description="The nearest archived organization, from this one upwards. While there is one, this "
+        "organization accepts nothing new. Null: none is archived."
     )
     external_ids: list[ExternalId]
-    allowed_transitions: list[OrganizationStatus] = Field(description="Where this caller may move it.")
+    """What other systems call it; each source is a link to that system."""
+    allowed_transitions: list[OrganizationStatus] = Field(description="Statuses that you may transition it to now.")
 
 
 class OrganizationMoveRead(Addressable):
-    """An organization came below another parent, with everything below it."""
+    """A recorded move of an organization, with everything below it, to another parent."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -231,25 +250,33 @@ class OrganizationMoveRead(Addressable):
 
     created_at: datetime = Field(description="UTC; when it was recorded.")
     from_parent_id: UUID
+    """Id of the old parent."""
     to_parent_id: UUID
-    moved_on: date = Field(description="From the end of this day on it belongs to the new parent.")
+    """Id of the new parent."""
+    moved_on: date = Field(description="Day of the move. At the end of this day it belongs to the new parent.")
     reason: str | None
-    actor_id: UUID = Field(description="Who moved it.")
+    """Why it moved. Null: no reason was sent."""
+    actor_id: UUID = Field(description="Id of the API key that moved it.")
     actor_name: str
+    """Name of that API key."""
 
 
 class OrganizationQuery(ListQuery):
     """Filters and order of the list of organizations."""
 
-    parent_id: UUID | None = Field(default=None, description="Children of this one.")
-    subtree: UUID | None = Field(default=None, description="This organization and everything below it.")
+    parent_id: UUID | None = Field(default=None, description="Only children of this organization.")
+    subtree: UUID | None = Field(default=None, description="Only this organization and everything below it.")
     kind: OrganizationKind | None = None
+    """Only organizations of this kind."""
     status: OrganizationStatus | None = None
-    q: Search | None = Field(default=None, description="Part of the name, whatever its case.")
-    external_source: Key | None = Field(default=None, description="With `external_id`: the system that names it so.")
+    """Only organizations with this status of their own."""
+    q: Search | None = Field(default=None, description="Part of the name; case is ignored.")
+    external_source: Key | None = Field(default=None, description="The source of `external_id`. Send both or neither.")
     external_id: Name | None = None
+    """Only the organization with this external id. Needs `external_source`."""
     updated_since: Instant | None = Field(default=None, description=_SINCE)
     sort: Literal["id", "-id", "name", "-name", "updated_at", "-updated_at"] = "id"
+    """Order of the list; `-` reverses it."""
 
     @model_validator(mode="after")
     def _pair(self) -> Self:
@@ -262,10 +289,13 @@ class DescendantQuery(ListQuery):
     """Filters of the list of descendants; the order is the tree's, parents before children."""
 
     kind: OrganizationKind | None = None
+    """Only organizations of this kind."""
     status: OrganizationStatus | None = None
+    """Only organizations with this status of their own."""
     max_depth: int | None = Field(default=None, ge=1, le=64, description="Levels below the organization.")
     updated_since: Instant | None = Field(default=None, description=_SINCE)
     sort: Literal["path"] = "path"
+    """Order of the list: that of the tree."""
 
 
 class OrganizationMoveQuery(ListQuery):
@@ -273,6 +303,7 @@ class OrganizationMoveQuery(ListQuery):
 
     updated_since: Instant | None = Field(default=None, description="Recorded at this instant or later.")
     sort: Literal["id", "-id"] = "id"
+    """`id`: oldest first. `-id`: latest first."""
 
 
 __all__ = [

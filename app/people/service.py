@@ -102,6 +102,10 @@ async def _ensure_takes(tx: Tx, organization_id: UUID) -> None:
     try:
         organization = await organization_for(tx, organization_id, "updatePerson")
     except NotFound:
-        error = FieldError("/body/organization_id", "unknown_organization", "No such organization is in sight")
+        error = FieldError(
+            "/body/organization_id",
+            "unknown_organization",
+            "No such organization is visible to these credentials",
+        )
         raise UnknownOrganization(errors=[error]) from None
     check_archived(organization, "updatePerson: move into it")

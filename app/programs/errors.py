@@ -10,7 +10,7 @@ class ImplementationExists(Conflict):
 
 class UnknownProgram(Invalid):
     code = "unknown_program"
-    title = "There is no such program in sight"
+    title = "No such program is visible to these credentials"
 
 
 class ProgramOutOfReach(Invalid):

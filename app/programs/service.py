@@ -102,7 +102,11 @@ async def hand_over_program(tx: Tx, program_id: UUID, body: ProgramHandOver) -> 
     try:
         owner = await organization_for(tx, body.organization_id, "handOverProgram")
     except NotFound:
-        error = FieldError("/body/organization_id", "unknown_organization", "No such organization is in sight")
+        error = FieldError(
+            "/body/organization_id",
+            "unknown_organization",
+            "No such organization is visible to these credentials",
+        )
         raise UnknownOrganization(errors=[error]) from None
     if owner.id == former.id or not former.path.startswith(owner.path):
         error = FieldError("/body/organization_id", "not_above_owner", "This organization is not above the owner")
@@ -262,7 +266,11 @@ async def _offered_program(tx: Tx, program_id: UUID, organization: Organization)
     program = (await tx.session.execute(query.with_for_update(read=True, key_share=True))).scalar_one_or_none()
     owner = await load_organization(tx, program.organization_id) if program else None
     if program is None or owner is None or not sees(tx.principal, owner.path):
-        raise UnknownProgram(errors=[FieldError("/body/program_id", "unknown_program", "No such program is in sight")])
+        raise UnknownProgram(
+            errors=[
+                FieldError("/body/program_id", "unknown_program", "No such program is visible to these credentials")
+            ]
+        )
     if not organization.path.startswith(owner.path):
         error = FieldError("/body/program_id", "program_out_of_reach", "The program belongs to another organization")
         raise ProgramOutOfReach(errors=[error])

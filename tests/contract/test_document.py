@@ -46,6 +46,16 @@ def test_every_operation_publishes_who_may_perform_it(document: dict[str, Any]) 
         assert bool(operation["security"]) == (operation["x-required-role"] != ["public"])
 
 
+def test_the_links_of_an_integrator_are_published_as_a_condition(document: dict[str, Any]) -> None:
+    conditions = {
+        operation["operationId"]: operation["x-role-conditions"]
+        for _, _, operation in operations(document)
+        if "x-role-conditions" in operation
+    }
+    maintained = ("createOrganization", "updateOrganization", "moveOrganization", "upsertOrganization")
+    assert conditions == {key: {"integrator": "linked"} for key in maintained}
+
+
 def test_every_operation_is_told_and_illustrated(document: dict[str, Any]) -> None:
     silent = []
     for path, method, operation in operations(document):

@@ -226,7 +226,9 @@ async def _check_person(tx: Tx, person_id: UUID | None) -> None:
     )
     if path is None or not tx.principal.reads(path):
         raise UnknownReference(
-            errors=[FieldError("/body/person_id", "unknown_reference", "There is no such person in sight")]
+            errors=[
+                FieldError("/body/person_id", "unknown_reference", "No such person is visible to these credentials")
+            ]
         )
 
 

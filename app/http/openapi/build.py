@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -95,22 +95,34 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
 MERGE_PATCH = "application/merge-patch+json"
 
 
-def install(app: FastAPI, roles: Callable[[str], list[str]]) -> None:
+class Rule(Protocol):
+    """Who may perform an operation."""
+
+    def published(self) -> list[str]:
+        """The roles of which any one is enough: ``x-required-role``."""
+        ...
+
+    def conditions(self) -> dict[str, str]:
+        """What else must hold for a caller with one of them, by role: ``x-role-conditions``."""
+        ...
+
+
+def install(app: FastAPI, rules: Mapping[str, Rule]) -> None:
     """Make ``app.openapi`` produce the finished document.
 
     Args:
-        roles: the ``x-required-role`` of an operationId.
+        rules: who may perform an operation, by its operationId.
     """
 
     def build() -> dict[str, Any]:
         if not app.openapi_schema:
-            app.openapi_schema = _document(app, roles)
+            app.openapi_schema = _document(app, rules)
         return app.openapi_schema
 
     app.openapi = build  # type: ignore[method-assign]
 
 
-def _document(app: FastAPI, roles: Callable[[str], list[str]]) -> dict[str, Any]:
+def _document(app: FastAPI, rules: Mapping[str, Rule]) -> dict[str, Any]:
     made: dict[str, Any] = get_openapi(
         title=app.title,
         version=app.version,
@@ -145,7 +157,7 @@ def _document(app: FastAPI, roles: Callable[[str], list[str]]) -> dict[str, Any]
     for operations in made["paths"].values():
         for method in _METHODS:
             if method in operations:
-                _finish(method, operations[method], roles(operations[method]["operationId"]), schemas)
+                _finish(method, operations[method], rules[operations[method]["operationId"]], schemas)
                 _illustrate(operations[method], examples)
                 describe_parameters(operations[method], schemas)
     made["components"]["headers"] = HEADERS
@@ -255,10 +267,12 @@ def _illustrate(operation: dict[str, Any], examples: Mapping[str, Any]) -> None:
                 }
 
 
-def _finish(method: str, operation: dict[str, Any], required: list[str], schemas: Mapping[str, Any]) -> None:
+def _finish(method: str, operation: dict[str, Any], rule: Rule, schemas: Mapping[str, Any]) -> None:
     # The framework makes a summary of the function's name; its first sentence says more.
     operation["summary"] = operation["description"].partition("\n\n")[0].partition(". ")[0].removesuffix(".")
-    operation["x-required-role"] = required
+    required = operation["x-required-role"] = rule.published()
+    if rule.conditions():
+        operation["x-role-conditions"] = rule.conditions()
     operation["security"] = [] if required == ["public"] else [{"bearer": []}]
     responses: dict[str, Any] = operation["responses"]
     if "HTTPValidationError" in str(responses.get("422")):
