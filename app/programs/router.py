@@ -39,9 +39,12 @@ implementations = APIRouter(prefix="/v1/implementations", tags=["programs"])
 
 @router.get("", response_model=Page[ProgramRead], responses=problems(NotFound))
 async def list_programs(context: ContextDep, query: Annotated[ProgramQuery, Query()]) -> Response:
-    """List the programs of the organizations in sight and of those above them.
+    """List programs.
 
-    With `subtree` it lists the programs of one organization and everything below it; one out of sight is 404.
+    Use it to find a program to implement. The list contains the programs of every organization you can read and,
+    because programs are offered downwards, those of the organizations above. With `subtree` it lists only the
+    programs owned by one organization and everything below it; the answer is 404 if that organization is not visible
+    to you.
     """
     within = await visible_paths(context, context.principal, query.subtree)
     above = [] if query.subtree else queries.ancestors(context.principal.reach)
@@ -52,21 +55,32 @@ async def list_programs(context: ContextDep, query: Annotated[ProgramQuery, Quer
 async def create_program(context: ContextDep, body: ProgramCreate) -> Response:
     """Create a program.
 
-    The organization owns it and offers it to everything below. The organization must not be archived, nor one above
-    it.
+    The organization in `organization_id` owns the program and offers it to every organization below. To offer it more
+    widely later, hand it over to an organization above. The answer is 404 if the owner is not visible to you, and 409
+    if it or an organization above it is archived.
     """
     return await write_and_read(context, queries.get_program, service.create_program, body)
 
 
 @router.get("/{program_id}", response_model=ProgramRead)
 async def get_program(context: ContextDep, program_id: UUID) -> Response:
-    """Read one program."""
+    """Read one program.
+
+    Use it to show a program, or to get the `ETag` that a change needs. A program is visible if you can read its
+    owner, an organization above the owner, or one below it that can implement the program; otherwise the answer is
+    404.
+    """
     return show_rendered(context, await queries.get_program(context, program_id))
 
 
 @router.patch("/{program_id}", response_model=ProgramRead, openapi_extra=IF_MATCH)
 async def update_program(context: ContextDep, program_id: UUID, body: ProgramPatch) -> Response:
-    """Change a program."""
+    """Change a program.
+
+    Send only the fields to change, with the `ETag` you read in `If-Match`; null clears a field that may be null. You
+    need the role at the owner. Every implementation and assessment of the program shows the new name at once. To
+    change the owner, hand the program over.
+    """
     return await write_and_read(context, queries.get_program, service.patch_program, program_id, body)
 
 
@@ -74,7 +88,11 @@ async def update_program(context: ContextDep, program_id: UUID, body: ProgramPat
     "/{program_id}", status_code=204, response_class=Response, responses=problems(InUse), openapi_extra=IF_MATCH
 )
 async def delete_program(context: ContextDep, program_id: UUID) -> Response:
-    """Delete a program that nobody uses."""
+    """Delete a program that nobody implements.
+
+    Use it to remove a program created by mistake. Any implementation, ended or not, prevents it: the answer is 409.
+    You need the role at the owner and the `ETag` you read in `If-Match`. A deleted program cannot be restored.
+    """
     return await write(context, service.remove_program, program_id)
 
 
@@ -85,21 +103,24 @@ async def delete_program(context: ContextDep, program_id: UUID) -> Response:
     openapi_extra=IF_MATCH,
 )
 async def hand_over_program(context: ContextDep, program_id: UUID, body: ProgramHandOver) -> Response:
-    """Hand a program to an organization above its owner.
+    """Hand a program over to an organization above its owner.
 
-    Use it when more organizations are to use the program, or before its owner is moved or archived. The caller needs
-    the role at the present and at the new owner. Implementations keep the program; organizations below the new owner
-    can begin to use it at once.
+    Use it when more organizations are to implement the program, or before its owner is moved or archived. You need
+    the role at the present and at the new owner. Implementations keep the program, and organizations below the new
+    owner can implement it at once. The answer is 422 if the new owner does not lie above the present one, and 409 if
+    it or an organization above it is archived.
     """
     return await write_and_read(context, queries.get_program, service.hand_over_program, program_id, body)
 
 
 @implementations.get("", response_model=Page[ImplementationRead], responses=problems(NotFound))
 async def list_implementations(context: ContextDep, query: Annotated[ImplementationQuery, Query()]) -> Response:
-    """List the implementations of the organizations in sight.
+    """List implementations.
 
-    With `subtree` it lists those of one organization and everything below it; one out of sight is 404. Those that
-    have ended are listed too; `ended=false` leaves them out.
+    Use it to see which organizations implement which programs, and how far they are. Only implementations of
+    organizations you can read are listed; those that ended are included unless you send `ended=false`. With `subtree`
+    it lists those of one organization and everything below it; the answer is 404 if that organization is not visible
+    to you.
     """
     within = await visible_paths(context, context.principal, query.subtree)
     return await page(context, queries.IMPLEMENTATIONS, query, scopes=within, caller=queries.caller(context.principal))
@@ -112,18 +133,23 @@ async def list_implementations(context: ContextDep, query: Annotated[Implementat
     responses=problems(NotFound, ImplementationExists, OrganizationArchived, ProgramOutOfReach, UnknownProgram),
 )
 async def create_implementation(context: ContextDep, body: ImplementationCreate) -> Response:
-    """Begin an organization's use of a program.
+    """Start an organization's implementation of a program.
 
-    The program must belong to the organization or to one above it, and the organization must not be archived, nor
-    one above it. An organization uses a program once: a use that has ended is resumed by a transition. The use stays
-    when the organization moves, also out of reach of the program's owner.
+    An implementation is what is assessed. The program must belong to the organization or to one above it (422), and
+    neither the organization nor one above it may be archived (409). An organization implements a program once, so a
+    second implementation is 409; resume an ended one with a transition. The implementation keeps its program when the
+    organization moves, even to where the program is not offered.
     """
     return await write_and_read(context, queries.get_implementation, service.create_implementation, body)
 
 
 @implementations.get("/{implementation_id}", response_model=ImplementationRead)
 async def get_implementation(context: ContextDep, implementation_id: UUID) -> Response:
-    """Read one implementation."""
+    """Read one implementation.
+
+    Use it to show the present stage and the transitions you may make, or to get the `ETag` that a change needs. The
+    answer is 404 if it does not exist or its organization is not visible to you.
+    """
     return show_rendered(context, await queries.get_implementation(context, implementation_id))
 
 
@@ -131,7 +157,12 @@ async def get_implementation(context: ContextDep, implementation_id: UUID) -> Re
     "/{implementation_id}", status_code=204, response_class=Response, responses=problems(InUse), openapi_extra=IF_MATCH
 )
 async def delete_implementation(context: ContextDep, implementation_id: UUID) -> Response:
-    """Delete an implementation that was never assessed."""
+    """Delete an implementation that was never assessed.
+
+    Use it to remove an implementation created by mistake; its stage history is deleted too. Any assessment of it,
+    draft or void included, prevents this with 409. To stop an implementation that was assessed, end it with a
+    transition.
+    """
     return await write(context, service.remove_implementation, implementation_id)
 
 
@@ -146,9 +177,10 @@ async def transition_implementation(
 ) -> Response:
     """Move an implementation to another stage, end it, or resume it.
 
-    Going back to an earlier stage and ending need a reason. An implementation that has ended is kept as history: no
-    assessment of it can be created, opened, reopened or revised, and those under way may end. `resumed` continues it
-    at the stage where it ended.
+    Use it when the implementation reaches a stage. Returning to an earlier stage and ending need a reason. An ended
+    implementation is kept as history: its assessments cannot be created, opened, reopened or revised, but those in
+    progress can be finished. `resumed` continues it at the stage where it ended. In an archived organization only
+    ending is possible (409). Each transition is recorded in the stage history.
     """
     return await write_and_read(
         context, queries.get_implementation, service.transition_implementation, implementation_id, body
@@ -159,6 +191,11 @@ async def transition_implementation(
 async def list_implementation_stages(
     context: ContextDep, implementation_id: UUID, query: Annotated[StageQuery, Query()]
 ) -> Response:
-    """List the stages of an implementation from its beginning, with its ends and resumptions."""
+    """List the stage history of an implementation, oldest first.
+
+    Use it to see when each stage was reached, by whom and why. The first entry is the stage at creation. Ending and
+    resuming are listed too. The answer is 404 if the implementation does not exist or its organization is not visible
+    to you.
+    """
     found = await queries.guard_implementation(context, implementation_id)
     return await page(context, queries.STAGES, query, implementation_id=found)

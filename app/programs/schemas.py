@@ -44,7 +44,7 @@ _IMPLEMENTATION: dict[str, Any] = {
 
 
 class ImplementationMove(StrEnum):
-    """Where an implementation can be moved: to a stage, to its end, and from there back."""
+    """The transitions of an implementation: to a stage, to its end, and to resuming after that."""
 
     EXPLORATION = Stage.EXPLORATION.value
     INSTALLATION = Stage.INSTALLATION.value
@@ -55,7 +55,7 @@ class ImplementationMove(StrEnum):
 
 
 def moves_from(stage: Stage, *, has_ended: bool) -> list[ImplementationMove]:
-    """Where an implementation at this stage may go."""
+    """The transitions that an implementation at this stage allows."""
     if has_ended:
         return [ImplementationMove.RESUMED]
     others = [ImplementationMove(other) for other in Stage if other is not stage]
@@ -63,13 +63,17 @@ def moves_from(stage: Stage, *, has_ended: bool) -> list[ImplementationMove]:
 
 
 class ProgramCreate(Body):
-    """A new program, offered to its owner and everything below."""
+    """A new program, offered to its owner and every organization below."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_PROGRAM]})
 
-    organization_id: UUID = Field(description="The owner. It can hand the program to an organization above it.")
+    organization_id: UUID = Field(
+        description="Id of the owner. It can later hand the program over to an organization above it."
+    )
     name: Name
+    """Name of the program."""
     description: Prose | None = None
+    """What the program is, in prose."""
     website: Website | None = Field(default=None, description="An http or https URL.")
 
 
@@ -79,12 +83,15 @@ class ProgramPatch(Patch):
     model_config = ConfigDict(json_schema_extra={"examples": [{"description": "Weekly visits, then monthly ones."}]})
 
     name: Name | MISSING = MISSING
+    """Name of the program."""
     description: Prose | MISSING | None = MISSING
+    """What the program is, in prose. Null clears it."""
     website: Website | MISSING | None = MISSING
+    """An http or https URL. Null clears it."""
 
 
 class ProgramHandOver(Body):
-    """Give a program to an organization above its owner."""
+    """The new owner of a program."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -98,10 +105,12 @@ class ProgramHandOver(Body):
     )
 
     organization_id: UUID = Field(
-        description="The new owner: an organization above the present one.",
+        description="Id of the new owner, an organization above the present one.",
         examples=["0198c6ef-0a1b-7c2d-8e3f-405162738495"],
     )
-    reason: Prose | None = Field(default=None, description="Why.", examples=["The whole state offers it now."])
+    reason: Prose | None = Field(
+        default=None, description="Why it is handed over.", examples=["The whole state offers it now."]
+    )
 
 
 class ProgramRead(Resource):
@@ -122,31 +131,38 @@ class ProgramRead(Resource):
     )
 
     organization_id: UUID
+    """Id of the owner."""
     name: str
+    """Name of the program."""
     description: str | None
+    """What the program is, in prose."""
     website: str | None
+    """An http or https URL."""
 
 
 class ProgramQuery(ListQuery):
     """Filters and order of the list of programs."""
 
-    organization_id: UUID | None = Field(default=None, description="Programs of this owner.")
+    organization_id: UUID | None = Field(default=None, description="Only programs of this owner.")
     subtree: UUID | None = Field(
-        default=None, description="Programs of this organization and everything below it, not of those above it."
+        default=None, description="Only programs owned by this organization or one below it, not above it."
     )
-    q: Search | None = Field(default=None, description="Part of the name, whatever its case.")
-    updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")
+    q: Search | None = Field(default=None, description="Part of the name; case is ignored.")
+    updated_since: Instant | None = Field(default=None, description="Only those changed at this instant or later.")
     sort: Literal["id", "-id", "name", "-name", "updated_at", "-updated_at"] = "id"
+    """Order of the list; `-` reverses it."""
 
 
 class ImplementationCreate(Body):
-    """An organization begins to use a program."""
+    """The start of an organization's implementation of a program."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_IMPLEMENTATION]})
 
     organization_id: UUID
-    program_id: UUID = Field(description="A program of this organization or of one above it.")
+    """Id of the organization that implements the program."""
+    program_id: UUID = Field(description="Id of a program of this organization or of one above it.")
     stage: Stage = Stage.EXPLORATION
+    """The stage at which it starts."""
 
 
 class ImplementationTransition(Transition):
@@ -155,13 +171,13 @@ class ImplementationTransition(Transition):
     model_config = ConfigDict(json_schema_extra={"examples": [{"to": "initial_implementation"}]})
 
     to: ImplementationMove = Field(
-        description="A stage; `ended`: the use ends and stays as history; `resumed`: it goes on at its last stage.",
+        description="A stage; `ended`: stop, and keep the history; `resumed`: continue at the last stage.",
         examples=["initial_implementation"],
     )
 
 
 class ImplementationRead(Resource):
-    """An organization's use of a program: the unit that is assessed."""
+    """An organization's implementation of a program: the unit that is assessed."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -186,27 +202,33 @@ class ImplementationRead(Resource):
     )
 
     organization_id: UUID
+    """Id of the organization that implements the program."""
     program_id: UUID
+    """Id of the program."""
     program_name: str
-    stage: Stage = Field(description="The stage it has reached, or the one at which it ended.")
-    ended_at: datetime | None = Field(description="UTC. When the use ended; null while it goes on.")
-    allowed_transitions: list[ImplementationMove] = Field(description="Where this caller may move it.")
+    """Present name of the program."""
+    stage: Stage = Field(description="The present stage, or the one at which it ended.")
+    ended_at: datetime | None = Field(description="When it ended, in UTC. Null: it has not ended.")
+    allowed_transitions: list[ImplementationMove] = Field(description="Transitions that you may make now.")
 
 
 class ImplementationQuery(ListQuery):
     """Filters and order of the list of implementations."""
 
-    organization_id: UUID | None = Field(default=None, description="Of this organization itself.")
-    subtree: UUID | None = Field(default=None, description="Of this organization and everything below it.")
-    program_id: UUID | None = Field(default=None, description="Of this program.")
-    stage: Stage | None = Field(default=None, description="At this stage.")
-    ended: Flag | None = Field(default=None, description="Whether the use has ended.")
-    updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")
+    organization_id: UUID | None = Field(default=None, description="Only those of this organization itself.")
+    subtree: UUID | None = Field(default=None, description="Only those of this organization and everything below it.")
+    program_id: UUID | None = Field(default=None, description="Only those of this program.")
+    stage: Stage | None = Field(default=None, description="Only those at this stage.")
+    ended: Flag | None = Field(
+        default=None, description="`true`: only those that ended. `false`: only those that did not."
+    )
+    updated_since: Instant | None = Field(default=None, description="Only those changed at this instant or later.")
     sort: Literal["id", "-id", "updated_at", "-updated_at"] = "id"
+    """Order of the list; `-` reverses it."""
 
 
 class StageChangeRead(Read):
-    """An implementation reached a stage, went back to one, ended or was resumed."""
+    """A recorded transition of an implementation: to a stage, to its end, or resumed."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -224,17 +246,22 @@ class StageChangeRead(Read):
         }
     )
 
-    id: UUID = Field(description="UUIDv7.")
-    created_at: datetime = Field(description="UTC.")
-    kind: StageChangeKind = Field(description="`stage`: it reached the stage; `ended`, `resumed`: at this stage.")
-    from_stage: Stage | None = Field(description="Null for the first.")
+    id: UUID = Field(description="Id, a UUIDv7.")
+    created_at: datetime = Field(description="When it was recorded, in UTC.")
+    kind: StageChangeKind = Field(
+        description="`stage`: it reached `to_stage`. `ended`, `resumed`: it ended or resumed there."
+    )
+    from_stage: Stage | None = Field(description="The stage before. Null: this is the first entry.")
     to_stage: Stage
+    """The stage at and after this entry."""
     reason: str | None
-    actor_id: UUID = Field(description="Who moved it.")
+    """Why. Null: no reason was sent."""
+    actor_id: UUID = Field(description="Id of the API key that made the transition.")
 
 
 class StageQuery(ListQuery):
     """Order of an implementation's stages: as they came, or latest first."""
 
-    updated_since: Instant | None = Field(default=None, description="Recorded at this instant or later.")
+    updated_since: Instant | None = Field(default=None, description="Only those recorded at this instant or later.")
     sort: Literal["id", "-id"] = "id"
+    """`id`: oldest first. `-id`: latest first."""
