@@ -16,27 +16,33 @@ _PERSON: dict[str, Any] = {
 
 
 class PersonCreate(Body):
-    """Somebody who works in an organization. Send no more of a person than owning work needs."""
+    """A person who works in an organization. Send no more personal data than owning work needs."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_PERSON]})
 
     organization_id: UUID
+    """Id of the organization the person works in."""
     name: Name
+    """Name of the person, or of the role."""
     active: StrictBool = True
+    """Whether the person works there now."""
 
 
 class PersonPatch(Patch):
-    """Changes of a person. Another `organization_id` moves the person; it needs the role at both."""
+    """Changes of a person. Another `organization_id` moves the person to that organization."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"active": False}]})
 
     organization_id: UUID | MISSING = MISSING
+    """Id of the organization the person works in."""
     name: Name | MISSING = MISSING
+    """Name of the person, or of the role."""
     active: StrictBool | MISSING = MISSING
+    """Whether the person works there now."""
 
 
 class PersonRead(Resource):
-    """Somebody who can own work."""
+    """A person who can own action items."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -53,16 +59,20 @@ class PersonRead(Resource):
     )
 
     organization_id: UUID
+    """Id of the organization the person works in."""
     name: str
-    active: bool = Field(description="Whether they still work there; who left keeps what they did.")
+    """Name of the person, or of the role."""
+    active: bool = Field(description="Whether they still work there. People who left keep what they own and did.")
 
 
 class PersonQuery(ListQuery):
     """Filters and order of the list of people."""
 
-    organization_id: UUID | None = Field(default=None, description="Of this organization itself.")
-    subtree: UUID | None = Field(default=None, description="Of this organization and everything below it.")
+    organization_id: UUID | None = Field(default=None, description="Only those of this organization itself.")
+    subtree: UUID | None = Field(default=None, description="Only those of this organization and everything below it.")
     active: Flag | None = None
-    q: Search | None = Field(default=None, description="Part of the name, whatever its case.")
-    updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")
+    """`true`: only active people. `false`: only inactive ones."""
+    q: Search | None = Field(default=None, description="Part of the name; case is ignored.")
+    updated_since: Instant | None = Field(default=None, description="Only those changed at this instant or later.")
     sort: Literal["id", "-id", "name", "-name", "updated_at", "-updated_at"] = "id"
+    """Order of the list; `-` reverses it."""
