@@ -66,9 +66,8 @@ async def create_program(context: ContextDep, body: ProgramCreate) -> Response:
 async def get_program(context: ContextDep, program_id: UUID) -> Response:
     """Read one program.
 
-    Use it to show a program, or to get the `ETag` that a change needs. A program is visible if you can read its
-    owner, an organization above the owner, or one below it that can implement the program; otherwise the answer is
-    404.
+    Use it to show a program, or to get the `ETag` that a change needs. A program is visible if
+    you can read its owner or an organization below the owner; otherwise the answer is 404.
     """
     return show_rendered(context, await queries.get_program(context, program_id))
 
