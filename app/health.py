@@ -39,6 +39,7 @@ class Live(Read):
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "live"}]})
 
     status: Literal["live"]
+    """Always `live`."""
 
 
 class Ready(Read):
@@ -47,18 +48,23 @@ class Ready(Read):
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ready", "revision": "0001"}]})
 
     status: Literal["ready"]
+    """Always `ready`; otherwise the answer is 503."""
     revision: str = Field(description="The schema's revision.")
 
 
 @router.get("/live", response_model=Live)
 async def get_liveness() -> Response:
-    """Say that the process answers; touches nothing."""
+    """Report that the process answers.
+
+    Call it to decide whether to restart the process. It needs no credentials and does not touch the database, so it
+    answers 200 while the database is unavailable. Use `/healthz/ready` to decide whether to send requests here.
+    """
     return Response(b'{"status":"live"}', media_type=JSON)
 
 
 @router.get("/ready", response_model=Ready, responses=problems(NotReady))
 async def get_ready_state(request: Request) -> Response:
-    """Say whether the service can serve.
+    """Report whether the service can serve requests.
 
     Call it to decide whether to send requests to this process. The database must answer, have this release's schema,
     take changes and let the service work on its tables. Otherwise `reason` says which of these does not hold:

@@ -14,18 +14,23 @@ router = APIRouter(prefix="/v1/me", tags=["accounts"])
 
 
 class GrantRead(Read):
-    """A role, and the organization on whose subtree it holds."""
+    """A role, and the organization it was granted on."""
 
     role: Role
+    """The role. It applies to the organization and everything below it."""
     organization_id: UUID
+    """Id of the organization it was granted on."""
 
 
 class SeatRead(Read):
-    """The one seat a token opens."""
+    """The seat that a token opens."""
 
     assessment_id: UUID
+    """Id of the assessment."""
     participant_id: UUID
+    """Id of the seat."""
     seat: SeatKind
+    """What the seat may do: vote as a respondent, or observe."""
 
 
 class Me(Read):
@@ -48,16 +53,26 @@ class Me(Read):
     )
 
     id: UUID
+    """Id of the API key, or of the seat."""
     tenant_id: UUID
+    """Id of the tenant."""
     kind: str = Field(description="`api_key`, or `seat` for the holder of a seat's token.")
     name: str
+    """Name of the API key, or label of the seat."""
     grants: list[GrantRead]
+    """Roles of the API key; empty for a seat."""
     seat: SeatRead | None
+    """The seat of the token. Null for an API key."""
 
 
 @router.get("", response_model=Me)
 async def get_me(context: ContextDep) -> Response:
-    """Say who is calling, and with which roles where."""
+    """Read who you are, and which roles you have where.
+
+    Call it first, to check a key or a token and to find the organizations it can reach. An API key has grants; each
+    role applies to its organization and everything below it. The holder of a seat's token has a seat instead, in one
+    assessment. The answer is 401 if the credentials are not valid, expired or revoked.
+    """
     caller = context.principal
     seat = caller.seat
     return show(

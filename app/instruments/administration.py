@@ -115,7 +115,7 @@ class ChecklistItem(Part):
 
 
 class Administration(Part):
-    """How the rating is done, and what is recorded about it beside the score."""
+    """How the rating is done, and what is recorded about it in addition to the score."""
 
     description: LocaleMap
     """How the rating is done, in short."""

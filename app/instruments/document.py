@@ -69,7 +69,7 @@ class OtherAnswer(Part):
 
 
 class Scale(Part):
-    """The levels 2, 1 and 0, and the two answers beside them."""
+    """The levels 2, 1 and 0, and the two other answers."""
 
     level_rule: LocaleMap = Field(description="How to choose between levels.")
     levels: Annotated[list[ScaleLevel], Field(min_length=3, max_length=3)]
@@ -101,11 +101,12 @@ class EvidenceHint(Coded):
 
 
 class SuggestedAction(Coded):
-    """A step that may move the practice; a suggestion, never an assignment."""
+    """A step that may improve the practice; a suggestion, never an assignment."""
 
     effort: Literal["small", "medium", "large"] | None = None
     """Rough effort; absent where it depends on the agency."""
-    expected_level: Annotated[int, Field(ge=1, le=2, description="Level it can bring the practice to.")] | None = None
+    expected_level: Annotated[int, Field(ge=1, le=2)] | None = None
+    """Level it can bring the practice to; absent where it cannot be said."""
 
 
 class Metric(Part):

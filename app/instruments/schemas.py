@@ -36,7 +36,7 @@ _ITEM = _kept(
 class Kept(Addressable):
     """A stored thing that never changes."""
 
-    created_at: datetime = Field(description="UTC; when the tenant got its copy.")
+    created_at: datetime = Field(description="When it became available in the tenant, in UTC.")
 
 
 class DriverRead(Kept):
@@ -48,8 +48,8 @@ class DriverRead(Kept):
     """Stable key of the driver."""
     number: int = Field(description="Its place in the catalogue.")
     group: str = Field(description="The family of drivers it belongs to.")
-    name: dict[str, str] = Field(description="By language tag; English always.")
-    definition: dict[str, str] = Field(description="By language tag; English always.")
+    name: dict[str, str] = Field(description="Text by language tag; English is always present.")
+    definition: dict[str, str] = Field(description="Text by language tag; English is always present.")
     citation: list[str] = Field(description="Codes of the works that describe it.")
     instruments: list[str] = Field(description="Keys of the instruments attached to it.")
 
@@ -68,7 +68,7 @@ class InstrumentRead(Kept):
     key: str
     """Stable key of the instrument."""
     driver_key: str = Field(description="The driver it assesses.")
-    title: dict[str, str] = Field(description="By language tag; English always.")
+    title: dict[str, str] = Field(description="Text by language tag; English is always present.")
 
 
 class InstrumentVersionItem(Kept):
@@ -76,7 +76,7 @@ class InstrumentVersionItem(Kept):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_VERSION]})
 
-    key: str = Field(description="The instrument's.")
+    key: str = Field(description="Key of the instrument.")
     version: str = Field(description="Semantic version.")
     content_hash: str = Field(description="SHA-256 of the document as canonical JSON (RFC 8785), hexadecimal.")
 
@@ -116,11 +116,11 @@ class ScoringProfileRead(ScoringProfileItem):
 
 
 class DriverQuery(ListQuery):
-    """Filters and order of the list of drivers; the catalogue's order unless told otherwise."""
+    """Filters and order of the list of drivers; by default the order of the catalogue."""
 
     group: Key | None = None
     """Drivers of this family."""
-    updated_since: Instant | None = Field(default=None, description="Kept since this instant or later.")
+    updated_since: Instant | None = Field(default=None, description="Only those available since this instant or later.")
     sort: Literal["number", "-number"] = "number"
     """Order of the list; `-` reverses it."""
 
@@ -129,7 +129,7 @@ class InstrumentQuery(ListQuery):
     """Filters and order of the list of instruments."""
 
     driver_key: Key | None = Field(default=None, description="Instruments of this driver.")
-    updated_since: Instant | None = Field(default=None, description="Kept since this instant or later.")
+    updated_since: Instant | None = Field(default=None, description="Only those available since this instant or later.")
     sort: Literal["id", "-id"] = "id"
     """Order of the list; `-` reverses it."""
 
@@ -137,7 +137,7 @@ class InstrumentQuery(ListQuery):
 class InstrumentVersionQuery(ListQuery):
     """Order of an instrument's versions: as they were published, or latest first."""
 
-    updated_since: Instant | None = Field(default=None, description="Kept since this instant or later.")
+    updated_since: Instant | None = Field(default=None, description="Only those available since this instant or later.")
     sort: Literal["id", "-id"] = "id"
     """Order of publication; `-` reverses it."""
 
@@ -146,6 +146,6 @@ class ScoringProfileQuery(ListQuery):
     """Filters and order of the list of scoring profiles."""
 
     key: Key | None = Field(default=None, description="Versions of this profile.")
-    updated_since: Instant | None = Field(default=None, description="Kept since this instant or later.")
+    updated_since: Instant | None = Field(default=None, description="Only those available since this instant or later.")
     sort: Literal["id", "-id"] = "id"
     """Order of publication; `-` reverses it."""

@@ -1,4 +1,4 @@
-"""Publishing scoring profiles of one's own."""
+"""Publishing scoring profiles of a tenant."""
 
 from sqlalchemy.exc import IntegrityError
 

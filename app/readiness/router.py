@@ -27,17 +27,24 @@ async def get_readiness(
     context: ContextDep,
     assessment_id: UUID,
     as_of: Annotated[
-        Day | None, Query(description="The date asked for; absent: today where the organization is.")
+        Day | None, Query(description="Day to compute readiness for. Absent: today in the organization's time zone.")
     ] = None,
     profile: Annotated[
-        UUID | None, Query(description="Another scoring profile than the frozen one, for a look at what it gives.")
+        UUID | None, Query(description="Id of another scoring profile than the frozen one, for comparison.")
     ] = None,
     view: Annotated[
         ReadinessView,
-        Query(description="`summary` leaves the two long lists empty: a quarter of the size. They are in `full`."),
+        Query(description="`full`: everything. `summary`: the two long lists are empty, for a quarter of the size."),
     ] = ReadinessView.FULL,
 ) -> Response:
-    """Compute the readiness of an assessment, with everything that explains it."""
+    """Compute the readiness of an assessment, with everything that explains it.
+
+    Use it to show a result. While votes are sealed it contains only who was asked and how many voted; every figure
+    that depends on votes is null with the reason `votes_sealed`. After the reveal it contains scores, bands,
+    agreement, gaps and priorities. The scoring profile frozen with the assessment is used unless `profile` names
+    another, for comparison; an unknown one is 422. Nothing is stored. The holder of a seat may read the readiness of
+    its own assessment.
+    """
     body, tag = await service.readiness_of(context, assessment_id, as_of=as_of, profile_id=profile, view=view)
     return tagged(context, body, tag)
 
@@ -50,5 +57,10 @@ async def get_readiness(
     openapi_extra={"x-computes-only": True},
 )
 async def compute_readiness(context: ContextDep, body: ReadinessCompute) -> Response:
-    """Compute readiness from votes and consensus that are sent; nothing is stored."""
+    """Compute readiness from the votes and consensus in the body.
+
+    Use it to try out a scoring profile, or to score votes that are kept elsewhere. Every caller may do this: nothing
+    is read from an assessment and nothing is stored. The votes in the body count as revealed. The answer is 422 if
+    the instrument or the profile is unknown, or if a practice is not in the instrument.
+    """
     return Response(await compute.compute(context, body), media_type=JSON)

@@ -80,13 +80,13 @@ class Counts(Strict):
 
 
 class PathToEstablished(Strict):
-    """The fewest one-level moves to the highest band with no practice left at 0."""
+    """The fewest one-level improvements that reach the highest band with no practice left at 0."""
 
     practices: list[str] | None = Field(
         description="Practices to lift, one entry per level (twice for a lift from 0 to 2), by practice number. "
         "Empty where the scores are already there; null with `reason`."
     )
-    moves: int | None = Field(description="Number of moves, the length of `practices`.")
+    moves: int | None = Field(description="Number of improvements, the length of `practices`.")
     reason: str | None = Field(
         description=f"Why there is none: `unscored`, `too_many_not_applicable`, `nothing_scored`, or {_SEALED}."
     )
@@ -211,7 +211,7 @@ class ExcludedRespondents(Strict):
 
 
 class PerceptionRead(Strict):
-    """How respondents see readiness, each by their own votes; beside the official figure, never in it."""
+    """How respondents see readiness, each by their own votes. It never counts towards the official figure."""
 
     mean: float | None = Field(ge=0, le=100, description=f"Mean of the respondents' own readiness, {_SIX}.")
     reason: str | None = Field(description=f"`no_counting_respondents`, or {_SEALED}.")
@@ -278,7 +278,7 @@ class ReadinessView(StrEnum):
 
 
 class ReadinessRead(Strict):
-    """The readiness of one assessment, with all that explains it. Undefined figures are null beside a reason."""
+    """The readiness of one assessment, with all that explains it. Undefined figures are null and have a reason."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [examples.readiness()]})
 
@@ -299,7 +299,9 @@ class ReadinessRead(Strict):
     stage: Stage | None = Field(description="Stage of implementation.")
     as_of: date | None = Field(description="Date the result is asked for.")
     sealed: bool = Field(description="Whether votes are still sealed; then every figure is null.")
-    voting: Voting = Field(description="Who was asked and how many voted; the only part that moves while sealed.")
+    voting: Voting = Field(
+        description="Who was asked and how many voted; the only part that changes while votes are sealed."
+    )
     readiness: float | None = Field(ge=0, le=100, description=f"Readiness, 0 to 100, {_SIX}; null with `reason`.")
     readiness_mean: float | None = Field(ge=0, le=2, description=f"Weighted mean of the scores, 0 to 2, {_SIX}.")
     in_place_share: float | None = Field(ge=0, le=100, description="Scored practices at level 2, per cent.")
