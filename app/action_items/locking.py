@@ -7,7 +7,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.access.operations import OPERATIONS
-from app.access.policy import may, require
+from app.access.policy import in_sight, may, require
 from app.action_items.errors import InactiveOwner, UnknownOwner, at
 from app.action_items.lifecycle import CLOSED
 from app.action_items.models import ActionItem, ActionItemChange, ActionStatus
@@ -17,6 +17,7 @@ from app.errors import Frozen, Invalid, NotFound
 from app.people.models import Person
 from app.tree.archived import check_archived_by
 from app.tree.models import Organization
+from app.tree.paths import below_any
 
 _TENANT = bindparam("tenant_id", type_=Uuid())
 _HOME = aliased(Organization)
@@ -40,7 +41,12 @@ _PLACE = Read(
     )
     .select_from(Organization)
     .outerjoin(_OWNER, true())
-    .where(col(Organization.tenant_id) == _TENANT, col(Organization.id) == bindparam("id", type_=Uuid()))
+    .where(
+        col(Organization.tenant_id) == _TENANT,
+        col(Organization.id) == bindparam("id", type_=Uuid()),
+        # The caller does not wait for the lock of an organization that it cannot see.
+        below_any("visible"),
+    )
     .with_for_update(read=True, of=Organization)
 )
 
@@ -57,7 +63,8 @@ async def lock_organization_and_owner(tx: Tx, organization_id: UUID, owner_id: U
         OrganizationArchived: it takes nothing new.
         UnknownOwner, InactiveOwner: this person can own nothing here.
     """
-    place = await tx.fetch_one(_PLACE, tenant_id=tx.tenant_id, id=organization_id, owner_id=owner_id)
+    visible = list(tx.principal.reach)
+    place = await tx.fetch_one(_PLACE, tenant_id=tx.tenant_id, id=organization_id, owner_id=owner_id, visible=visible)
     if place is None:
         raise NotFound
     require(tx.principal, "createActionItem", place["path"])
@@ -88,7 +95,11 @@ async def lock_action_item(tx: Tx, action_item_id: UUID, operation: str, *, lock
                 (col(Organization.tenant_id) == col(ActionItem.tenant_id))
                 & (col(Organization.id) == col(ActionItem.organization_id)),
             )
-            .where(col(ActionItem.tenant_id) == tx.tenant_id, col(ActionItem.id) == action_item_id)
+            .where(
+                col(ActionItem.tenant_id) == tx.tenant_id,
+                col(ActionItem.id) == action_item_id,
+                in_sight(tx.principal, ActionItem.organization_id),
+            )
             .with_for_update(read=lock == "share", of=ActionItem)
         )
     ).one_or_none()

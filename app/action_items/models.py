@@ -46,6 +46,7 @@ class ActionItem(Versioned, table=True):
         Index("ix_action_items_due", "tenant_id", "due_sort", "id"),
         Index("ix_action_items_updated", "tenant_id", "updated_at", "id"),
         Index("ix_action_items_owner", "tenant_id", "owner_id", "id", postgresql_where="owner_id is not null"),
+        Index("ix_action_items_unowned", "tenant_id", "id", postgresql_where="owner_id is null"),
         Index("ix_action_items_verifier", "tenant_id", "verified_by", postgresql_where="verified_by is not null"),
         Index("ix_action_items_assessment", "tenant_id", "assessment_id", "id"),
         CheckConstraint("gap_score between 0 and 2", name="gap_score"),
