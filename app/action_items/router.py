@@ -57,7 +57,7 @@ router = APIRouter(prefix="/v1/action-items", tags=["action items"])
 AsOf = Annotated[
     Day | None,
     Query(
-        description="The day for which `overdue` is decided; absent: today, where the organization is.",
+        description="Day for which `overdue` is computed. Absent: today in the organization's time zone.",
         examples=["2027-01-29"],
     ),
 ]
@@ -80,7 +80,7 @@ _CREATE_PROBLEMS = (
     OrganizationArchived,
     *_OWNER_PROBLEMS,
 )
-_MOVE_PROBLEMS = (
+_TRANSITION_PROBLEMS = (
     InvalidTransition,
     ReasonRequired,
     VerifierRequired,
@@ -93,10 +93,11 @@ _MOVE_PROBLEMS = (
 
 @router.get("", response_model=Page[ActionItemRead], responses=problems(NotFound))
 async def list_action_items(context: ContextDep, query: Annotated[ActionItemQuery, Query()]) -> Response:
-    """List the action items that are visible to the caller.
+    """List action items.
 
-    Items of every organization on and below the caller's roles. Combine filters to narrow the list: `owner_id=none`
-    and `owner_inactive=true` find work that nobody sees to.
+    Use it to follow up the work that assessments led to. The list contains the items of every organization you can
+    read; with `subtree`, those of one organization and everything below it, which is 404 if it is not visible to you.
+    Combine filters to narrow the list: `owner_id=none` and `owner_inactive=true` find items without an active owner.
     """
     within = await visible_paths(context, context.principal, query.subtree)
     caller = queries.caller(context.principal, context.now, query.as_of)
@@ -107,12 +108,13 @@ async def list_action_items(context: ContextDep, query: Annotated[ActionItemQuer
 
 @router.post("", status_code=201, response_model=ActionItemRead, responses=problems(*_CREATE_PROBLEMS))
 async def create_action_item(context: ContextDep, body: ActionItemCreate) -> Response:
-    """Propose an action item, free or from a gap that an assessment found.
+    """Propose an action item, either free or from a gap that an assessment found.
 
     A free item names its organization and a title. An item from a gap names the assessment and practices that are not
     in place there; title, level and `gap_score` follow from them. The votes must be revealed, and the assessment must
-    be neither void nor superseded by a final revision. Every item begins as `proposed`; managers and admins accept it
-    by moving it to `open`, and facilitators can change their own proposals until then.
+    be neither void nor superseded by a final revision (409). The organization must not be archived (409), and the
+    owner must be visible to you and active (422). Every item starts as `proposed`. Managers and admins accept it with
+    a transition to `open`; facilitators can change their own proposals until then.
     """
     return await write_and_read(context, queries.get_action_item, service.create, body)
 
@@ -125,8 +127,9 @@ async def create_action_item(context: ContextDep, body: ActionItemCreate) -> Res
 async def update_action_items(context: ContextDep, body: ActionItemsPatch) -> Response:
     """Change many action items, all or none.
 
-    The rules are those of changing one, and `version` takes the place of `If-Match`. If one item is refused, nothing
-    changes and `errors` points at it.
+    Use it to give a set of items another owner or due date. The rules are those of changing one item, and `version`
+    takes the place of `If-Match`. If one item is refused, nothing changes and `errors` points at that item. The
+    answer lists the items in the order sent.
     """
     return await write_and_read(context, queries.get_action_items, batch_service.patch_many, body)
 
@@ -135,7 +138,8 @@ async def update_action_items(context: ContextDep, body: ActionItemsPatch) -> Re
 async def create_action_items(context: ContextDep, body: ActionItemsCreate) -> Response:
     """Propose many action items, all or none.
 
-    The rules are those of proposing one. If one item is refused, none is made and `errors` points at it.
+    Use it to turn the gaps of an assessment into work in one call. The rules are those of proposing one item. If one
+    item is refused, none is created and `errors` points at that item. The answer lists the items in the order sent.
     """
     return await write_and_read(context, queries.get_action_items, batch_service.create_many, body)
 
@@ -143,13 +147,14 @@ async def create_action_items(context: ContextDep, body: ActionItemsCreate) -> R
 @router.post(
     "/transitions",
     response_model=ActionItemBatch,
-    responses=problems(NotFound, *_MOVE_PROBLEMS, OrganizationArchived, PreconditionFailed),
+    responses=problems(NotFound, *_TRANSITION_PROBLEMS, OrganizationArchived, PreconditionFailed),
 )
 async def transition_action_items(context: ContextDep, body: ActionItemsTransition) -> Response:
-    """Move many action items to their next status, all or none.
+    """Make a transition of many action items, all or none.
 
-    The rules are those of moving one, and `version` takes the place of `If-Match`. If one move is refused, nothing
-    moves and `errors` points at it.
+    Use it to accept or dismiss a set of proposals. The rules are those of a single transition, and `version` takes
+    the place of `If-Match`. If one transition is refused, nothing changes and `errors` points at that item. The
+    answer lists the items in the order sent.
     """
     return await write_and_read(context, queries.get_action_items, batch_service.transition_many, body)
 
@@ -158,7 +163,9 @@ async def transition_action_items(context: ContextDep, body: ActionItemsTransiti
 async def get_action_item(context: ContextDep, action_item_id: UUID, as_of: AsOf = None) -> Response:
     """Read one action item.
 
-    `overdue` depends on the day, so the ETag of an item that falls due changes with it.
+    Use it to show an item and the transitions you may make, or to get the `ETag` that a change needs. `overdue`
+    depends on the day, so the `ETag` changes when an item falls due. The answer is 404 if the item does not exist or
+    is not visible to you.
     """
     return show_rendered(context, await queries.get_action_item(context, action_item_id, as_of))
 
@@ -172,9 +179,10 @@ async def get_action_item(context: ContextDep, action_item_id: UUID, as_of: AsOf
 async def update_action_item(context: ContextDep, action_item_id: UUID, body: ActionItemPatch) -> Response:
     """Change an action item.
 
-    Possible until it is verified or dismissed. Practices and assessment are checked as for a new item, and `gap_score`
-    follows them. The history keeps who changed what. A change that changes nothing keeps the version. A facilitator
-    changes only its own proposals, while they are proposed.
+    Send only the fields to change, with the `ETag` you read in `If-Match`. Practices and assessment are checked as
+    for a new item, and `gap_score` follows them. The history records what changed and who changed it. The answer is
+    423 once the item is verified or dismissed; reopen it first. A facilitator changes only its own proposals, and
+    only while they are proposed.
     """
     return await write_and_read(context, queries.get_action_item, service.patch, action_item_id, body)
 
@@ -189,8 +197,8 @@ async def update_action_item(context: ContextDep, action_item_id: UUID, body: Ac
 async def delete_action_item(context: ContextDep, action_item_id: UUID) -> Response:
     """Delete an action item with its notes and its history.
 
-    An item that was ever verified stays on record, even when it was reopened since. To keep the history of any other,
-    dismiss it instead.
+    Use it to remove an item created by mistake; dismiss any other, which keeps its history. An item that was ever
+    verified cannot be deleted, even after it was reopened: the answer is 423. A deleted item cannot be restored.
     """
     return await write(context, service.remove, action_item_id)
 
@@ -198,16 +206,17 @@ async def delete_action_item(context: ContextDep, action_item_id: UUID) -> Respo
 @router.post(
     "/{action_item_id}/transitions",
     response_model=ActionItemRead,
-    responses=problems(*_MOVE_PROBLEMS, OrganizationArchived),
+    responses=problems(*_TRANSITION_PROBLEMS, OrganizationArchived),
     openapi_extra=IF_MATCH,
 )
 async def transition_action_item(context: ContextDep, action_item_id: UUID, body: ActionItemTransition) -> Response:
-    """Move an action item to its next status.
+    """Transition an action item to another status.
 
-    `allowed_transitions` of the item lists where it may go. Moving to `open` accepts a proposal. Blocking, dismissing
-    and reopening need a reason. `verified` needs `verified_by`, another person than the one who owned the item when it
-    was moved to `done`. Reopening a verified item moves it to `in_progress` and clears `verified_by` and `done_at`;
-    reopening a dismissed one moves it to `open`.
+    `allowed_transitions` of the item lists the statuses it may take. `open` accepts a proposal. Blocking, dismissing
+    and reopening need a reason. `verified` needs `verified_by`, another person than the one who owned the item when
+    it became `done`. Reopening a verified item sets it to `in_progress` and clears `verified_by` and `done_at`;
+    reopening a dismissed one sets it to `open`. In an archived organization an item cannot be opened or started
+    (409).
     """
     return await write_and_read(context, queries.get_action_item, transitions.transition, action_item_id, body)
 
@@ -216,9 +225,10 @@ async def transition_action_item(context: ContextDep, action_item_id: UUID, body
 async def list_action_item_notes(
     context: ContextDep, action_item_id: UUID, query: Annotated[RecordQuery, Query()]
 ) -> Response:
-    """List an action item's progress notes, oldest first.
+    """List the progress notes of an action item, oldest first.
 
-    Notes are never edited.
+    Use it to follow how the work went; a note is never edited or deleted alone. The answer is 404 if the action item
+    does not exist or is not visible to you.
     """
     await queries.require_action_item(context, context.principal, action_item_id, "listActionItemNotes")
     return await page(context, queries.NOTES, query, action_item_id=action_item_id)
@@ -228,7 +238,8 @@ async def list_action_item_notes(
 async def add_action_item_note(context: ContextDep, action_item_id: UUID, body: ActionItemNoteCreate) -> Response:
     """Add a progress note to an action item.
 
-    Possible until it is verified or dismissed. A note does not change the item's version.
+    Use it to record progress without changing the item: its version stays. Notes cannot be edited afterwards. The
+    answer is 423 once the item is verified or dismissed.
     """
     return await write_and_read(context, queries.get_note, service.add_note, action_item_id, body)
 
@@ -237,9 +248,11 @@ async def add_action_item_note(context: ContextDep, action_item_id: UUID, body: 
 async def list_action_item_history(
     context: ContextDep, action_item_id: UUID, query: Annotated[RecordQuery, Query()]
 ) -> Response:
-    """List an action item's changes, oldest first: who changed what, when, and why.
+    """List the changes of an action item, oldest first.
 
-    Each entry has the status before and after, and every other field that changed with its value before and after.
+    Use it to see who changed what, when and why. Each entry has the status before and after, and every other field
+    that changed with its value before and after. The first entry is the creation. The answer is 404 if the action
+    item does not exist or is not visible to you.
     """
     await queries.require_action_item(context, context.principal, action_item_id, "listActionItemHistory")
     return await page(context, queries.HISTORY, query, action_item_id=action_item_id)

@@ -40,9 +40,9 @@ OwnerFilter = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^(none|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})$"}),
 ]
 
-_OWNER = "The person who sees to it: active, and in an organization in sight."
-_DUE = "The last day on which it is not overdue."
-_LEVEL = "What the practices should reach: 1 (partially in place) or 2 (in place)."
+_OWNER = "Id of the person responsible, who must be active and visible to you."
+_DUE = "Last day on which the item is not overdue."
+_LEVEL = "Level that the practices should reach: 1 (partially in place) or 2 (in place)."
 
 
 class ActionItemCreate(Body):
@@ -68,17 +68,24 @@ class ActionItemCreate(Body):
     )
 
     organization_id: UUID | None = Field(
-        default=None, description="Whose work it is. Absent with `assessment_id`: the assessment's organization."
+        default=None,
+        description="Id of the organization that does the work. Absent with `assessment_id`: the assessment's.",
     )
-    assessment_id: UUID | None = Field(default=None, description="The assessment whose gap this closes.")
+    assessment_id: UUID | None = Field(
+        default=None, description="Id of the assessment whose gap this closes. Null: the item is free."
+    )
     practices: Practices = Field(
         default_factory=list, description="Codes of the practices it serves; from a gap at least one."
     )
-    title: Line | None = Field(default=None, description="Absent from a gap: the practices' titles.")
+    title: Line | None = Field(
+        default=None, description="What is to be done. Absent, from a gap: the titles of the practices."
+    )
     description: Prose | None = None
+    """What is to be done, in prose."""
     owner_id: UUID | None = Field(default=None, description=_OWNER)
     due_on: Day | None = Field(default=None, description=_DUE)
     effort: Effort | None = None
+    """Rough effort."""
     expected_level: Level | None = Field(
         default=None, description=f"{_LEVEL} Absent from a gap: one above the present score, at most 2."
     )
@@ -90,7 +97,9 @@ class ActionItemPatch(Patch):
     model_config = ConfigDict(json_schema_extra={"examples": [{"due_on": "2027-03-31", "effort": None}]})
 
     title: Line | MISSING = MISSING
+    """What is to be done."""
     description: Prose | MISSING | None = MISSING
+    """What is to be done, in prose. Null clears it."""
     assessment_id: UUID | MISSING | None = Field(
         default=MISSING,
         description="Another assessment whose gap this closes, such as the revision of the first; null: from no gap. "
@@ -103,6 +112,7 @@ class ActionItemPatch(Patch):
     owner_id: UUID | MISSING | None = Field(default=MISSING, description=_OWNER)
     due_on: Day | MISSING | None = Field(default=MISSING, description=_DUE)
     effort: Effort | MISSING | None = MISSING
+    """Rough effort. Null clears it."""
     expected_level: Level | MISSING | None = Field(default=MISSING, description=_LEVEL)
 
 
@@ -125,7 +135,7 @@ class ActionItemTransition(Transition):
     to: ActionStatus = Field(description="One of the item's `allowed_transitions`.", examples=["in_progress"])
     verified_by: UUID | None = Field(
         default=None,
-        description="With `verified` only: the person who verified.",
+        description="Id of the person who verified. Only with `verified`.",
         examples=["0198c6f2-4d5e-7f60-8172-93a4b5c6d7e8"],
     )
 
@@ -161,27 +171,37 @@ class ActionItemRead(Resource):
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_ITEM]})
 
     organization_id: UUID
-    assessment_id: UUID | None = Field(description="The assessment whose gap this closes.")
+    """Id of the organization that does the work."""
+    assessment_id: UUID | None = Field(
+        description="Id of the assessment whose gap this closes. Null: the item is free."
+    )
     practices: list[str] = Field(description="Codes of the practices it serves.")
     title: str
+    """What is to be done."""
     description: str | None
+    """What is to be done, in prose."""
     status: ActionStatus
-    owner_id: UUID | None = Field(description="The person who sees to it.")
+    """The present status."""
+    owner_id: UUID | None = Field(description="Id of the person responsible. Null: nobody yet.")
     due_on: date | None = Field(description=_DUE)
     effort: Effort | None
+    """Rough effort."""
     expected_level: int | None = Field(description=_LEVEL)
     gap_score: int | None = Field(
         description="The lowest score of its practices when they were last set; null: none was scored, or not from a "
         "gap."
     )
-    verified_by: UUID | None = Field(description="The person who verified it.")
+    verified_by: UUID | None = Field(description="Id of the person who verified it. Null: not verified.")
     done_at: datetime | None = Field(description="When it was last done; null while it is not.")
     done_owner_id: UUID | None = Field(
         description="The owner when it was last done, who cannot verify it; null while it is not done, or without one."
     )
     source: ActionSource
-    overdue: bool = Field(description="Due before the day asked for, and neither done nor dismissed.")
-    allowed_transitions: tuple[ActionStatus, ...] = Field(description="Where this caller may move it.")
+    """`gap`: from an assessment. `free`: from no assessment."""
+    overdue: bool = Field(
+        description="Whether it was due before the day in `as_of` and is neither done, verified nor dismissed."
+    )
+    allowed_transitions: tuple[ActionStatus, ...] = Field(description="Statuses that you may transition it to now.")
 
 
 class ChangedField(StrEnum):
@@ -229,13 +249,13 @@ class ActionItemChangeRead(Read):
         },
     )
 
-    id: UUID = Field(description="UUIDv7.")
+    id: UUID = Field(description="Id, a UUIDv7.")
     created_at: datetime = Field(description="When it was changed, UTC.")
     from_status: ActionStatus | None = Field(description="The status before; null: the creation.")
     to_status: ActionStatus = Field(description="The status after.")
     changes: list[FieldChange] = Field(description="The other fields that changed.")
-    reason: str | None = Field(description="Why, where the move said so.")
-    actor_id: UUID = Field(description="The API key that made the change.")
+    reason: str | None = Field(description="Why. Null: no reason was sent.")
+    actor_id: UUID = Field(description="Id of the API key that made the change.")
     actor_name: str = Field(description="The key's name at that time.")
 
 
@@ -247,6 +267,7 @@ class ActionItemNoteCreate(Body):
     )
 
     text: Prose
+    """The note."""
 
 
 class ActionItemNoteRead(Read):
@@ -268,10 +289,15 @@ class ActionItemNoteRead(Read):
     )
 
     id: UUID
+    """Id, a UUIDv7."""
     created_at: datetime
+    """When it was written, in UTC."""
     text: str
+    """The note."""
     author_id: UUID
+    """Id of the API key that wrote it."""
     author_name: str
+    """Name of that key at the time."""
 
 
 class ActionItemsCreate(Body):
@@ -294,14 +320,17 @@ class ActionItemsCreate(Body):
     )
 
     items: list[ActionItemCreate] = Field(min_length=1, max_length=200)
+    """The action items to propose."""
 
 
 class ActionItemChange(Body):
     """Changes of one of many action items."""
 
     id: UUID
-    version: Version = Field(description="The version that was read; 412 where it has changed since.")
+    """Id of the action item."""
+    version: Version = Field(description="The version you read; 412 if it has changed since.")
     changes: ActionItemPatch
+    """The fields to change."""
 
 
 class ActionItemsPatch(Body):
@@ -324,13 +353,14 @@ class ActionItemsPatch(Body):
     )
 
     items: list[ActionItemChange] = Field(min_length=1, max_length=200)
+    """The changes; each item once."""
 
 
 class ActionItemMove(ActionItemTransition):
     """The next status of one of many action items."""
 
-    id: UUID = Field(description="The item's id.", examples=["0198c6f2-4d5e-7f60-8172-93a4b5c6d7e8"])
-    version: Version = Field(description="The version that was read; 412 where it has changed since.", examples=[2])
+    id: UUID = Field(description="Id of the action item.", examples=["0198c6f2-4d5e-7f60-8172-93a4b5c6d7e8"])
+    version: Version = Field(description="The version you read; 412 if it has changed since.", examples=[2])
 
 
 class ActionItemsTransition(Body):
@@ -354,7 +384,7 @@ class ActionItemsTransition(Body):
         }
     )
 
-    items: list[ActionItemMove] = Field(min_length=1, max_length=200, description="Each item once.")
+    items: list[ActionItemMove] = Field(min_length=1, max_length=200, description="The transitions; each item once.")
 
 
 class ActionItemBatch(Read):
@@ -363,15 +393,18 @@ class ActionItemBatch(Read):
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_ITEM]}]})
 
     items: list[ActionItemRead]
+    """The action items, in the order sent."""
 
 
 class ActionItemQuery(ListQuery):
     """Filters and order of the list of action items."""
 
-    organization_id: UUID | None = Field(default=None, description="Of this organization itself.")
-    subtree: UUID | None = Field(default=None, description="Of this organization and everything below it.")
+    organization_id: UUID | None = Field(default=None, description="Only those of this organization itself.")
+    subtree: UUID | None = Field(default=None, description="Only those of this organization and everything below it.")
     owner_id: OwnerFilter | None = Field(
-        default=None, description="Owned by this person; `none`: without an owner.", examples=["none"]
+        default=None,
+        description="Only those owned by this person. `none`: only those without an owner.",
+        examples=["none"],
     )
     owner_inactive: Flag | None = Field(
         default=None,
@@ -379,17 +412,22 @@ class ActionItemQuery(ListQuery):
         "an owner.",
         examples=[True],
     )
-    status: list[ActionStatus] | None = Field(default=None, max_length=20, description="Any of these; may be repeated.")
-    practice: Practice | None = Field(default=None, description="Serving this practice.")
-    assessment_id: UUID | None = None
-    effort: Effort | None = None
-    overdue: Flag | None = None
-    as_of: Day | None = Field(
-        default=None, description="The day on which `overdue` is told; absent: today, where the organization is."
+    status: list[ActionStatus] | None = Field(
+        default=None, max_length=20, description="Only those with one of these statuses. Repeat the parameter for more."
     )
-    due_after: Day | None = Field(default=None, description="Due on this day or later.")
-    due_before: Day | None = Field(default=None, description="Due on this day or earlier.")
-    updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")
+    practice: Practice | None = Field(default=None, description="Only those that serve this practice.")
+    assessment_id: UUID | None = None
+    """Only those that come from this assessment."""
+    effort: Effort | None = None
+    """Only those of this effort."""
+    overdue: Flag | None = None
+    """`true`: only overdue items. `false`: only the others."""
+    as_of: Day | None = Field(
+        default=None, description="Day for which `overdue` is computed. Absent: today in the organization's time zone."
+    )
+    due_after: Day | None = Field(default=None, description="Only those due on this day or later.")
+    due_before: Day | None = Field(default=None, description="Only those due on this day or earlier.")
+    updated_since: Instant | None = Field(default=None, description="Only those changed at this instant or later.")
     q: Search | None = Field(default=None, description="Part of the title, whatever its case.")
     sort: Literal["id", "-id", "due_on", "-due_on", "updated_at", "-updated_at"] = Field(
         default="id", description="`due_on`: items without a due date come last; `-due_on` is the exact reverse."
@@ -414,4 +452,4 @@ class ActionItemQuery(ListQuery):
 class RecordQuery(ListQuery):
     """Filters of the lists of an action item's notes and changes."""
 
-    updated_since: Instant | None = Field(default=None, description="Recorded at this instant or later.")
+    updated_since: Instant | None = Field(default=None, description="Only those recorded at this instant or later.")

@@ -174,7 +174,7 @@ async def delete_implementation(context: ContextDep, implementation_id: UUID) ->
 async def transition_implementation(
     context: ContextDep, implementation_id: UUID, body: ImplementationTransition
 ) -> Response:
-    """Move an implementation to another stage, end it, or resume it.
+    """Change the stage of an implementation, end it, or resume it.
 
     Use it when the implementation reaches a stage. Returning to an earlier stage and ending need a reason. An ended
     implementation is kept as history: its assessments cannot be created, opened, reopened or revised, but those in
