@@ -32,7 +32,7 @@ from app.db.statement import Read, Reader, Row
 from app.db.transaction import CallerReader
 from app.errors import NotFound
 from app.principal import Principal
-from app.programs.models import Implementation
+from app.programs.models import Implementation, Program
 from app.tree.models import Organization, Tenant
 from app.tree.paths import below_any, organization_scope, within
 
@@ -61,6 +61,21 @@ _SUCCEEDS = and_(
     col(_Successor.state) != AssessmentState.VOID.value,
 )
 _SUCCESSOR = select(col(_Successor.id)).where(_SUCCEEDS).correlate(Assessment).scalar_subquery()
+_PROGRAM_NAME = (
+    select(col(Program.name))
+    .join(
+        Implementation,
+        and_(
+            col(Implementation.tenant_id) == col(Program.tenant_id), col(Implementation.program_id) == col(Program.id)
+        ),
+    )
+    .where(
+        col(Implementation.tenant_id) == col(Assessment.tenant_id),
+        col(Implementation.id) == col(Assessment.implementation_id),
+    )
+    .correlate(Assessment)
+    .scalar_subquery()
+)
 _FINAL_REVISION = Read(
     select(col(_Successor.id)).where(
         col(_Successor.tenant_id) == bindparam("tenant_id", type_=Uuid()),
@@ -94,6 +109,8 @@ _RENDERED = render(
     col(Assessment.id),
     col(Assessment.version),
     col(Organization.path),
+    organization_name=col(Organization.name),
+    program_name=_PROGRAM_NAME,
     superseded_by_id=_SUCCESSOR,
     allowed_transitions=json_if(
         below_any("movable"), json_choice(col(Assessment.state), TRANSITIONS), json_constant([])

@@ -50,10 +50,12 @@ router = APIRouter(prefix="/v1/assessments", tags=["assessments"])
 
 @router.get("", response_model=Page[AssessmentRead], responses=problems(NotFound))
 async def list_assessments(context: ContextDep, query: Annotated[AssessmentQuery, Query()]) -> Response:
-    """List the assessments that are visible to the caller.
+    """List assessments.
 
-    Assessments of every organization on and below the caller's roles. `superseded=false` leaves out those in whose
-    place a final revision stands.
+    Use it to find an assessment, or to show results over time. The list contains the assessments of every
+    organization you can read; with `subtree`, those of one organization and everything below it, which is 404 if it
+    is not visible to you. `superseded=false` leaves out assessments that a final revision replaced. `updated_since`
+    follows changes of the assessment itself, not renames of its organization or program.
     """
     within = await visible_paths(context, context.principal, query.subtree)
     return await page(context, queries.LIST, query, scopes=within, caller=queries.caller(context.principal))
@@ -88,7 +90,8 @@ async def create_assessment(context: ContextDep, body: AssessmentCreate) -> Resp
 async def get_assessment(context: ContextDep, assessment_id: UUID) -> Response:
     """Read one assessment.
 
-    Open to readers of its organization and to the holders of its seats.
+    Use it to show its state and the transitions you may make, or to get the `ETag` that a change needs. Readers of
+    its organization and the holders of its seats may read it. The answer is 404 to everyone else.
     """
     return show_rendered(context, await queries.get_assessment(context, assessment_id))
 
@@ -145,9 +148,10 @@ async def revise_assessment(context: ContextDep, assessment_id: UUID, body: Revi
 async def list_assessment_history(
     context: ContextDep, assessment_id: UUID, query: Annotated[AssessmentChangeQuery, Query()]
 ) -> Response:
-    """List the moves of an assessment, oldest first: who made them, when, and why.
+    """List the transitions of an assessment, oldest first.
 
-    The first entry is the creation.
+    Use it to see who made each transition, when and why. The first entry is the creation. Readers of its organization
+    and the holders of its seats may read it; the answer is 404 to everyone else.
     """
     await queries.row_of(context, context.principal, assessment_id, "listAssessmentHistory")
     return await page(context, queries.HISTORY, query, assessment_id=assessment_id)
@@ -172,12 +176,13 @@ async def list_assessment_history(
     openapi_extra=IF_MATCH,
 )
 async def transition_assessment(context: ContextDep, assessment_id: UUID, body: AssessmentTransition) -> Response:
-    """Move an assessment to its next state.
+    """Transition an assessment to its next state.
 
-    `allowed_transitions` of the assessment lists where it may go. `collecting` opens the voting: it freezes instrument,
-    profile and stage, and is refused where `closes_at` has passed or `administered_on` lies in the future. `consensus`
-    closes it and reveals the votes. From there `collecting` reopens the voting for another round; change or clear a
-    `closes_at` that has passed first. `final` needs enough scored practices, a consensus where votes differ and the
-    administration record; `errors` lists what is missing. Reopening, and voiding what was opened, need a reason.
+    `allowed_transitions` of the assessment lists the states it may take. `collecting` opens the voting: it freezes
+    instrument, profile and stage, and is refused where `closes_at` has passed or `administered_on` lies in the
+    future. `consensus` closes it and reveals the votes. From there `collecting` reopens the voting for another round;
+    change or clear a `closes_at` that has passed first. `final` needs enough scored practices, a consensus where
+    votes differ and the administration record; `errors` lists what is missing. Reopening, and voiding what was
+    opened, need a reason.
     """
     return await write_and_read(context, queries.get_assessment, transitions.transition, assessment_id, body)

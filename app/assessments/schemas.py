@@ -53,7 +53,11 @@ class AssessmentCreate(Body):
         examples=["0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6"],
     )
     title: Name
-    mode: AskedMode = Field(default=AskedMode.OPEN, description="Who sees votes after the close: the team.")
+    """Title of the assessment."""
+    mode: AskedMode = Field(
+        default=AskedMode.OPEN,
+        description="`open`: the team sees each other's votes after the close. `confidential` is refused.",
+    )
     instrument_version_id: UUID | None = Field(
         default=None, description="Absent: that of `based_on`, else the newest version of the shipped instrument."
     )
@@ -72,12 +76,19 @@ class AssessmentPatch(Patch):
     model_config = ConfigDict(json_schema_extra={"examples": [{"title": "Baseline, North County, autumn"}]})
 
     title: Name | MISSING = MISSING
+    """Title of the assessment."""
     instrument_version_id: UUID | MISSING = MISSING
+    """Id of the instrument version. In a draft only."""
     scoring_profile_id: UUID | MISSING = MISSING
+    """Id of the scoring profile. In a draft only."""
     stage: Stage | MISSING | None = MISSING
+    """Stage to score by, in a draft only. Null: the implementation's, at the opening."""
     opens_at: Instant | MISSING | None = MISSING
+    """Seats may vote from this instant on. Null: from the opening."""
     closes_at: Instant | MISSING | None = MISSING
+    """Seats may vote until this instant, which must lie in the future. Null: until the close."""
     administered_on: Day | MISSING | None = MISSING
+    """Day of the session, today or earlier. Null, in a draft: the day of the opening."""
 
 
 class AssessmentTransition(Transition):
@@ -86,6 +97,7 @@ class AssessmentTransition(Transition):
     model_config = ConfigDict(json_schema_extra={"examples": [{"to": "collecting"}]})
 
     to: AssessmentState
+    """One of the assessment's `allowed_transitions`."""
 
 
 class RevisionCreate(Body):
@@ -94,6 +106,7 @@ class RevisionCreate(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "P4 was transcribed wrongly from paper."}]})
 
     reason: Prose
+    """Why it is corrected; kept in the history."""
     title: Name | None = Field(default=None, description="Absent: the corrected assessment's.")
 
 
@@ -110,6 +123,8 @@ class AssessmentRead(Resource):
                     "created_at": "2026-10-01T09:00:00Z",
                     "updated_at": "2026-10-05T13:00:00Z",
                     "organization_id": "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
+                    "organization_name": "North County",
+                    "program_name": "Home visiting for families with infants",
                     "implementation_id": "0198c6f0-a1b2-7d3e-8f40-51a2b3c4d5e6",
                     "instrument_version_id": "0198c6ef-1111-7222-8333-444455556666",
                     "scoring_profile_id": "0198c6ef-2222-7333-8444-555566667777",
@@ -134,28 +149,42 @@ class AssessmentRead(Resource):
     )
 
     organization_id: UUID
+    """Id of the organization that is assessed."""
+    organization_name: str = Field(description="Present name of the organization.")
+    program_name: str = Field(description="Present name of the program that is assessed.")
     implementation_id: UUID
+    """Id of the implementation that is assessed."""
     instrument_version_id: UUID
+    """Id of the instrument version."""
     scoring_profile_id: UUID
+    """Id of the scoring profile."""
     title: str
+    """Title of the assessment."""
     mode: AssessmentMode
+    """`open`: the team sees each other's votes after the close."""
     state: AssessmentState
+    """The present state."""
     stage: Stage | None = Field(description="Frozen at the opening; until then what was asked for, if anything.")
     supersedes_id: UUID | None = Field(description="The final assessment this one corrects.")
     superseded_by_id: UUID | None = Field(description="The revision that corrects this one, once there is one.")
     round: int = Field(description="The present round of votes; reopening begins the next.")
     revealed_round: int = Field(description="The last round whose votes were revealed; 0: none yet.")
     administered_on: date | None
+    """Day of the session. Null: not known yet."""
     opens_at: datetime | None
+    """Seats may vote from this instant on. Null: from the opening."""
     closes_at: datetime | None
+    """Seats may vote until this instant. Null: until the close."""
     opened_at: datetime | None
+    """When voting was first opened, in UTC. Null: it has not been opened."""
     closed_at: datetime | None = Field(description="The last close: when votes were revealed.")
     finalized_at: datetime | None
-    allowed_transitions: list[AssessmentState] = Field(description="Where this caller may move it.")
+    """When it became final, in UTC. Null: it is not final."""
+    allowed_transitions: list[AssessmentState] = Field(description="States that you may transition it to now.")
 
 
 class AssessmentChangeRead(Read):
-    """A move of an assessment's state."""
+    """A recorded transition of an assessment."""
 
     model_config = ConfigDict(
         from_attributes=True,
@@ -175,32 +204,43 @@ class AssessmentChangeRead(Read):
     )
 
     id: UUID
+    """Id, a UUIDv7."""
     created_at: datetime
-    from_state: AssessmentState | None = Field(description="Null: the creation.")
+    """When it happened, in UTC."""
+    from_state: AssessmentState | None = Field(description="State before. Null: the creation.")
     to_state: AssessmentState
+    """State after."""
     reason: str | None
+    """Why. Null: no reason was sent."""
     actor_id: UUID
+    """Id of the API key that made the transition."""
     actor_name: str
+    """Name of that key at the time."""
 
 
 class AssessmentQuery(ListQuery):
     """Filters and order of the list of assessments."""
 
-    organization_id: UUID | None = Field(default=None, description="Of this organization itself.")
-    subtree: UUID | None = Field(default=None, description="Of this organization and everything below it.")
+    organization_id: UUID | None = Field(default=None, description="Only those of this organization itself.")
+    subtree: UUID | None = Field(default=None, description="Only those of this organization and everything below it.")
     implementation_id: UUID | None = None
+    """Only those of this implementation."""
     program_id: UUID | None = None
-    state: list[AssessmentState] | None = Field(default=None, description="Any of these; may be repeated.")
+    """Only those of this program."""
+    state: list[AssessmentState] | None = Field(
+        default=None, description="Only those in one of these states. Repeat the parameter for more."
+    )
     superseded: Flag | None = Field(
         default=None, description="Whether a final revision stands in its place; `false` leaves what counts."
     )
-    administered_after: Day | None = Field(default=None, description="On or after this day.")
-    administered_before: Day | None = Field(default=None, description="On or before this day.")
-    updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")
+    administered_after: Day | None = Field(default=None, description="Only those administered on this day or later.")
+    administered_before: Day | None = Field(default=None, description="Only those administered on this day or earlier.")
+    updated_since: Instant | None = Field(default=None, description="Only those changed at this instant or later.")
     sort: Literal["id", "-id", "updated_at", "-updated_at"] = "id"
+    """Order of the list; `-` reverses it."""
 
 
 class AssessmentChangeQuery(ListQuery):
-    """Filters of the list of an assessment's moves."""
+    """Filters of the list of an assessment's transitions."""
 
-    updated_since: Instant | None = Field(default=None, description="Recorded at this instant or later.")
+    updated_since: Instant | None = Field(default=None, description="Only those recorded at this instant or later.")

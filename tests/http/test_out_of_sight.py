@@ -1,50 +1,24 @@
 """What is out of sight costs what is missing costs: the same answer, the same statements, and no wait for a lock."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from fastapi import FastAPI
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.db.connection import Connection
 from tests.api.test_access_matrix import CALLS
 from tests.support.actors import Actor, Tenancy
 from tests.support.places import Place, furnish
+from tests.support.statements import record_statements
 
 #: A program of an organization above is in sight, so it is looked up with its owner.
 OPERATIONS = sorted(name for name in CALLS if "Program" not in name and "Scoring" not in name)
 #: Ids and counters that some statements carry in their text.
 _LITERAL = re.compile(r"[0-9A-Za-z-]*\d[0-9A-Za-z-]*")
 LOCKED = ("assessments", "action_items", "people", "implementations", "organizations", "participants")
-
-
-@contextmanager
-def recorded(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The statements that the app sends, on either way."""
-    sent: list[str] = []
-    engine = app.state.app_state.database.engine.sync_engine
-
-    def record(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        sent.append(statement)
-
-    def recording(method: Any) -> Any:
-        async def run(self: Connection, sql: str, arguments: Any) -> Any:
-            sent.append(sql)
-            return await method(self, sql, arguments)
-
-        return run
-
-    with monkeypatch.context() as patched:
-        for name in ("fetch", "fetch_one"):
-            patched.setattr(Connection, name, recording(getattr(Connection, name)))
-        event.listen(engine, "before_cursor_execute", record)
-        yield sent
-        event.remove(engine, "before_cursor_execute", record)
 
 
 class Scene:
@@ -81,7 +55,7 @@ async def test_out_of_sight_and_missing_take_the_same_statements(
         await scene.ask(operation, missing)  # caches the principal, and whatever else the first request looks up
         taken = []
         for place in (scene.there, missing):
-            with recorded(app, monkeypatch) as statements:
+            with record_statements(app, monkeypatch) as statements:
                 answer = await scene.ask(operation, place)
             sent = [_LITERAL.sub("", statement) for statement in statements if "api_keys" not in statement]
             taken.append((answer.status_code, answer.json().get("code"), sent))

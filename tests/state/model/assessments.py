@@ -64,6 +64,8 @@ def show(world: World, caller: Caller, one: Assessment) -> dict[str, Any]:
         | {name: getattr(one, name) for name in fields}
         | {
             "mode": "open",
+            "organization_name": world.organizations[one.organization_id].name,
+            "program_name": world.programs[world.implementations[one.implementation_id].program_id].name,
             "superseded_by_id": revision.id if revision else None,
             "allowed_transitions": TRANSITIONS[one.state] if movable else [],
         }
