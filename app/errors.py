@@ -13,6 +13,7 @@
     ├── Invalid 422 ────────────── ReasonRequired, and one class a rule in the domains
     ├── Frozen 423
     ├── PreconditionRequired 428
+    ├── TooManyRequests 429
     ├── Internal 500
     ├── TransferCodingUnsupported 501
     └── Unavailable 503
@@ -169,6 +170,15 @@ class PreconditionRequired(AppError):
     status = 428
     code = "precondition_required"
     title = "If-Match is required"
+
+
+class TooManyRequests(AppError):
+    status = 429
+    code = "too_many_requests"
+    title = "Too many requests"
+
+    def __init__(self, detail: str | None = None, *, retry_after: int = 1) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after)})
 
 
 class Internal(AppError):

@@ -42,11 +42,18 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """A place in one assessment, held by its token."""
+    """A place in one assessment, held by its token.
+
+    Attributes:
+        claim: the number of the claim that the token belongs to.
+        sees_from: the first round whose votes this claim sees once they are revealed.
+    """
 
     assessment_id: UUID
     participant_id: UUID
     kind: SeatKind
+    claim: int
+    sees_from: int
 
 
 @dataclass(frozen=True, slots=True)

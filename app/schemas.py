@@ -204,8 +204,16 @@ class Resource(Addressable):
 RedactionReason = Literal["secret_not_replayable", "dry_run"]
 
 
-class WithToken(Read):
+class WithSecret(Read):
     """An answer that shows a secret once."""
+
+    def redacted(self, reason: RedactionReason) -> Self:
+        """The same without the secret."""
+        raise NotImplementedError
+
+
+class WithToken(WithSecret):
+    """An answer that shows a token once."""
 
     token: str | None = Field(description="The secret, shown only in this answer. Null: see `token_reason`.")
     token_reason: RedactionReason | None = Field(

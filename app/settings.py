@@ -74,6 +74,12 @@ class Settings(BaseSettings):
     cors_origins: Annotated[list[str], NoDecode] = Field(
         default_factory=list, description="Origins whose pages may call the API, comma-separated. `*` is refused."
     )
+    public_url: str | None = Field(
+        default=None,
+        description="Where people reach the service, such as `https://readiness.example.org`. Invitations then carry "
+        "a join link.",
+    )
+    invitation_days: int = Field(default=7, ge=1, le=90, description="How many days an invitation to a seat is open.")
     max_body_bytes: int = Field(
         default=1_048_576, ge=1_024, le=104_857_600, description="The largest body taken (413 beyond)."
     )
@@ -133,6 +139,17 @@ class Settings(BaseSettings):
         user, host = url.username or query.get("user"), url.hostname or query.get("host")
         if not (user and host and (url.path.strip("/") or query.get("dbname"))):
             raise ValueError("must name the user, the host and the database")
+        return value
+
+    @field_validator("public_url")
+    @classmethod
+    def _absolute(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        parts = urlsplit(value)
+        is_plain = not (parts.query or parts.fragment or parts.username or parts.password)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or not is_plain:
+            raise ValueError("must be an absolute http or https URL without credentials, query or fragment")
         return value
 
     @model_validator(mode="after")

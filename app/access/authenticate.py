@@ -188,5 +188,5 @@ def _of_seat(credential: Credential, row: Row) -> Principal | type[Unauthorized]
         kind="seat",
         name=row["label"] or row["seat"],
         tenant_secret=row["secret"],
-        seat=Seat(row["assessment_id"], row["id"], SeatKind(row["seat"])),
+        seat=Seat(row["assessment_id"], row["id"], SeatKind(row["seat"]), row["claims"], row["sees_from"]),
     )

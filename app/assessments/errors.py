@@ -1,6 +1,6 @@
 """What can go wrong in the course of an assessment."""
 
-from app.errors import Conflict, Forbidden, Frozen, Invalid
+from app.errors import Conflict, Forbidden, Frozen, Invalid, NotFound, TooManyRequests
 
 
 class ConfidentialUnavailable(Invalid):
@@ -98,11 +98,6 @@ class VotingClosed(Conflict):
     title = "Voting is closed"
 
 
-class DryRunRefused(Invalid):
-    code = "dry_run_refused"
-    title = "This cannot be tried with dry_run"
-
-
 class VoteExists(Conflict):
     code = "vote_exists"
     title = "There is a vote already; its owner may replace it with If-Match"
@@ -118,6 +113,11 @@ class NotYourSeat(Forbidden):
     title = "A token opens its own seat only"
 
 
+class NotAPaperSeat(Forbidden):
+    code = "not_a_paper_seat"
+    title = "Ballots are entered for paper seats only"
+
+
 class SeatWithdrawn(Conflict):
     code = "seat_withdrawn"
     title = "This seat was withdrawn"
@@ -125,7 +125,37 @@ class SeatWithdrawn(Conflict):
 
 class SeatFixed(Conflict):
     code = "seat_fixed"
-    title = "Once voting has begun a respondent's seat stays one; withdraw it instead"
+    title = "This part of a seat can no longer change; withdraw the seat instead"
+
+
+class ChannelMismatch(Invalid):
+    code = "channel_mismatch"
+    title = "Only a respondent's seat can be a paper seat"
+
+
+class PaperSeat(Conflict):
+    code = "paper_seat"
+    title = "A paper seat is not invited"
+
+
+class PersonSeated(Conflict):
+    code = "person_seated"
+    title = "This person holds a respondent's seat in this assessment already"
+
+
+class InactivePerson(Invalid):
+    code = "inactive_person"
+    title = "An inactive person gets no seat"
+
+
+class InvitationNotFound(NotFound):
+    code = "invitation_not_found"
+    title = "There is no open invitation with this code"
+
+
+class TooManyAttempts(TooManyRequests):
+    code = "too_many_attempts"
+    title = "Too many invitation codes were tried from this address"
 
 
 class AdministratorExists(Conflict):

@@ -5,9 +5,18 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, LargeBinary, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlmodel import Field
+from sqlmodel import Field, SQLModel
 
 from app.db.base import Record, Versioned, choice
 from app.principal import SeatKind
@@ -51,6 +60,23 @@ class VoteValue(StrEnum):
     IN_PLACE = "2"
     DONT_KNOW = "dont_know"
     NOT_APPLICABLE = "not_applicable"
+
+
+class Channel(StrEnum):
+    """How a respondent's votes reach the service: cast with the seat's token, or entered from a paper ballot."""
+
+    TOKEN = "token"  # noqa: S105  # a word, not a secret
+    PAPER = "paper"
+
+
+class SeatEvent(StrEnum):
+    """What happened to a seat. Nothing here depends on votes."""
+
+    INVITED = "invited"
+    CLAIMED = "claimed"
+    RE_INVITED = "re_invited"
+    TOKEN_REVOKED = "token_revoked"  # noqa: S105  # a word, not a secret
+    WITHDRAWN = "withdrawn"
 
 
 class ConsensusMethod(StrEnum):
@@ -131,8 +157,16 @@ class AssessmentChange(Record, table=True):
     actor_name: str = Field(max_length=200)
 
 
+def _counter(default: int, description: str) -> Any:
+    """An integer with a default in the database, so that adding it rewrites no row."""
+    return Field(default=default, sa_column_kwargs={"server_default": text(str(default))}, description=description)
+
+
 class Participant(Versioned, table=True):
-    """A seat in an assessment, with the token that opens it (only its SHA-256 is stored)."""
+    """A seat in an assessment and its present claim. Only the SHA-256 of the claim's token is stored.
+
+    A claim is one holder of the seat. Inviting again ends the present claim; the next one gets the next number.
+    """
 
     __tablename__ = "participants"
     __table_args__ = (
@@ -151,20 +185,81 @@ class Participant(Versioned, table=True):
             postgresql_where="seat = 'administrator' and withdrawn_at is null",
         ),
         CheckConstraint("(seat = 'respondent') = (perspective is not null)", name="perspective_of_respondents"),
+        CheckConstraint("channel = 'token' or seat = 'respondent'", name="paper_of_respondents"),
     )
 
     assessment_id: UUID
     seat: SeatKind = Field(sa_type=choice(SeatKind, "seat"))
+    channel: Channel = Field(
+        default=Channel.TOKEN,
+        sa_type=choice(Channel, "channel"),
+        sa_column_kwargs={"server_default": Channel.TOKEN.value},
+    )
     perspective: Perspective | None = Field(default=None, sa_type=choice(Perspective, "perspective"))
     label: str | None = Field(default=None, max_length=200)
     person_id: UUID | None = None
+    first_round: int = _counter(1, "The first round whose votes this seat could cast.")
+    claims: int = _counter(0, "How often the seat was claimed: the number of its last claim.")
+    claimed_at: datetime | None = Field(
+        default=None, sa_type=DateTime(timezone=True), description="When the present claim was made."
+    )
+    sees_from: int = _counter(1, "The first round whose votes the present claim sees once they are revealed.")
+    former_round: int = _counter(0, "The last round in which a former claim could vote; 0: none could.")
     token_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
     token_revoked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     withdrawn_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    withdrawn_round: int = _counter(0, "The round at the withdrawal; 0: not withdrawn, or withdrawn from a draft.")
+    counted_round: int = _counter(0, "Of a withdrawn seat: the last round that was revealed before it was withdrawn.")
+
+
+class SeatChange(Record, table=True):
+    """Something that happened to a seat: who did it and when."""
+
+    __tablename__ = "seat_changes"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "assessment_id", "participant_id"],
+            ["participants.tenant_id", "participants.assessment_id", "participants.id"],
+            ondelete="CASCADE",
+        ),
+        Index("ix_seat_changes_participant", "tenant_id", "assessment_id", "participant_id", "id"),
+    )
+
+    assessment_id: UUID
+    participant_id: UUID
+    event: SeatEvent = Field(sa_type=choice(SeatEvent, "event"))
+    actor_id: UUID
+    actor_name: str = Field(max_length=200)
+
+
+class InvitationCode(SQLModel, table=True):
+    """An open invitation, found by the public part of its code.
+
+    Nobody who claims a seat has a credential yet, so the tenant is unknown until the code is found. This is why the
+    table is keyed by the selector and not by the tenant.
+    """
+
+    __tablename__ = "invitation_codes"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "assessment_id", "participant_id"],
+            ["participants.tenant_id", "participants.assessment_id", "participants.id"],
+            ondelete="CASCADE",
+        ),
+        UniqueConstraint("tenant_id", "assessment_id", "participant_id"),
+    )
+
+    selector: str = Field(primary_key=True, max_length=4)
+    verifier_hash: bytes = Field(sa_type=LargeBinary)
+    tenant_id: UUID
+    assessment_id: UUID
+    participant_id: UUID
+    expires_at: datetime = Field(sa_type=DateTime(timezone=True))
+    attempts: int = 0
 
 
 class Vote(Versioned, table=True):
-    """One seat's sealed word on one practice in one round."""
+    """One vote of one claim of a seat on a practice in a round."""
 
     __tablename__ = "votes"
     __table_args__ = (
@@ -176,13 +271,21 @@ class Vote(Versioned, table=True):
             ["participants.tenant_id", "participants.assessment_id", "participants.id"],
             ondelete="CASCADE",
         ),
-        UniqueConstraint("tenant_id", "assessment_id", "participant_id", "practice", "round"),
+        UniqueConstraint(
+            "tenant_id", "assessment_id", "participant_id", "practice", "round", "claim", name="uq_votes_of_claim"
+        ),
     )
 
     assessment_id: UUID
     participant_id: UUID
     practice: str = Field(max_length=40)
     round: int
+    claim: int = _counter(1, "The number of the claim that cast it; 1 for a paper ballot.")
+    deferred: bool = Field(
+        default=False,
+        sa_column_kwargs={"server_default": false()},
+        description="A former claim could vote in the same round: no count includes this vote before the close.",
+    )
     value: VoteValue = Field(sa_type=choice(VoteValue, "value"))
     comment: str | None = Field(default=None, max_length=10_000)
     entered_by: UUID | None = Field(default=None, description="Who entered a paper ballot; null: the seat itself.")

@@ -42,6 +42,8 @@ SEAT_BY_TOKEN = Read(
         col(Participant.assessment_id),
         col(Participant.seat),
         col(Participant.label),
+        col(Participant.claims),
+        col(Participant.sees_from),
         col(Tenant.secret),
         or_(col(Participant.withdrawn_at).is_not(None), col(Participant.token_revoked_at).is_not(None)).label(
             "revoked"

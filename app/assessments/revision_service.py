@@ -27,7 +27,9 @@ from app.events.record import record_event
 
 Part = TypeVar("Part", bound=Versioned)
 # What a copy does not take over: its own identity, and the tokens, each of which opens one seat of one assessment.
-_OWN = frozenset({"id", "created_at", "updated_at", "version", "assessment_id", "token_hash", "token_revoked_at"})
+_OWN = frozenset(
+    {"id", "created_at", "updated_at", "version", "assessment_id", "token_hash", "token_revoked_at", "claimed_at"}
+)
 _OF_THE_ASSESSMENT = frozenset({"title", "state", "supersedes_id", "finalized_at"}) | _OWN
 
 
@@ -35,7 +37,7 @@ async def revise(tx: Tx, assessment_id: UUID, body: RevisionCreate) -> UUID:
     """Make a revision of a final assessment: all of it copied, open for consensus, linked to what it corrects.
 
     The corrected assessment stays as it is and counts until the revision is final. Seats keep their votes and get no
-    tokens; issue new ones where somebody is to look at them.
+    tokens: invite where somebody is to vote again. A new claim never opens the votes that were copied.
 
     Raises:
         NotFound, Forbidden: as everywhere.

@@ -1,11 +1,26 @@
 """From what is stored of an assessment to what it is scored from: one statement, and two cached documents."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ARRAY, Text, Uuid, and_, any_, bindparam, cast, exists, func, literal_column, select, true
+from sqlalchemy import (
+    ARRAY,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    case,
+    cast,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlmodel import col
 
@@ -19,6 +34,7 @@ from app.assessments.models import (
     Vote,
 )
 from app.assessments.reference_data import instrument_of, profile_of
+from app.assessments.seat_rules import CastVote, SeatFacts, counted_votes, sealed_votes
 from app.assessments.votes.schemas import on_wire
 from app.db.statement import Read, Reader, Row, from_json
 from app.principal import SeatKind
@@ -33,14 +49,22 @@ def _of(table: Any) -> Any:
     return and_(table.tenant_id == col(Assessment.tenant_id), table.assessment_id == col(Assessment.id))
 
 
-_LIVE = and_(
+_IS_SEALED = or_(
+    col(Assessment.state) == literal_column(f"'{AssessmentState.COLLECTING}'", Text),
+    and_(
+        col(Assessment.state) == literal_column(f"'{AssessmentState.VOID}'", Text),
+        col(Assessment.revealed_round) < col(Assessment.round),
+    ),
+)
+# The same rule as `seat_rules.takes_part`.
+_TAKES_PART = and_(
     col(Participant.seat) == literal_column(f"'{SeatKind.RESPONDENT}'", Text),
-    # Withdrawn before the close: out. Withdrawn after it: the votes were counted and stay. While a round is still
-    # to be revealed, the close of the one before says nothing of it.
-    col(Participant.withdrawn_at).is_(None)
-    | and_(
-        col(Assessment.revealed_round) == col(Assessment.round),
-        col(Participant.withdrawn_at) > col(Assessment.closed_at),
+    or_(
+        col(Participant.withdrawn_at).is_(None),
+        case(
+            (_IS_SEALED, col(Participant.withdrawn_round) == col(Assessment.round)),
+            else_=col(Participant.counted_round) >= col(Participant.first_round),
+        ),
     ),
 )
 _SEATS = (
@@ -49,11 +73,12 @@ _SEATS = (
         func.array_agg(aggregate_order_by(cast(col(Participant.id), Text), col(Participant.id))).label("ids"),
         func.array_agg(aggregate_order_by(col(Participant.perspective), col(Participant.id))).label("perspectives"),
     )
-    .where(_of(Participant), _LIVE)
+    .where(_of(Participant), _TAKES_PART)
     .correlate(Assessment)
     .lateral("seats")
 )
-# Where every seat voted on every practice, and once, the letters of the votes in order are all there is to know.
+# Where every seat voted on every practice, once and through its first claim, the letters of the votes in order are all
+# there is to know.
 _VOTES = (
     select(
         func.array_agg(aggregate_order_by(col(Vote.practice).distinct(), col(Vote.practice))).label("practices"),
@@ -63,15 +88,31 @@ _VOTES = (
         ).label("letters"),
         func.min(col(Vote.round)).label("first_round"),
         func.max(col(Vote.round)).label("last_round"),
+        func.max(col(Vote.claim)).label("last_claim"),
     )
     .where(_of(Vote), col(Vote.participant_id) == any_(_SEATS.c["keys"]))
     .correlate(Assessment, _SEATS)
     .lateral("ballots")
 )
+# Every vote of a respondent's seat, and what counting needs to know of the seat.
 _ONE_BY_ONE = Read(
     select(
-        col(Vote.practice), cast(col(Vote.participant_id), Text).label("seat"), col(Vote.value), col(Vote.round)
-    ).where(
+        col(Vote.practice),
+        cast(col(Vote.participant_id), Text).label("seat"),
+        col(Vote.value),
+        col(Vote.round),
+        col(Vote.claim),
+        col(Vote.deferred),
+        col(Participant.first_round),
+        col(Participant.withdrawn_at).is_not(None).label("is_withdrawn"),
+        col(Participant.withdrawn_round),
+        col(Participant.counted_round),
+    )
+    .join(
+        Participant,
+        and_(col(Participant.tenant_id) == col(Vote.tenant_id), col(Participant.id) == col(Vote.participant_id)),
+    )
+    .where(
         col(Vote.tenant_id) == bindparam("tenant_id", type_=Uuid()),
         col(Vote.assessment_id) == bindparam("id", type_=Uuid()),
     )
@@ -120,6 +161,7 @@ _SCORED = Read(
         _VOTES.c.letters,
         _VOTES.c.first_round,
         _VOTES.c.last_round,
+        _VOTES.c.last_claim,
         _CONSENSUS.label("consensus"),
         _RATINGS.label("ratings"),
         exists().where(_of(AdministrationRecord)).label("has_administration_record"),
@@ -231,32 +273,23 @@ _LETTER: Final = {"0": "0", "1": "1", "2": "2", "dont_know": "d", "not_applicabl
 
 
 async def _ballots(reader: Reader, tenant_id: UUID, row: Row, ids: Sequence[str], *, sealed: bool) -> dict[str, Ballot]:
-    """The votes that count: of seats that count, each practice's latest round among those that may be looked at.
+    """The votes that count, a letter a seat, by practice.
 
-    While sealed only the present round is looked at, for who has voted; after the reveal, the revealed rounds.
+    While sealed these are the votes of the present round that the count of voters includes.
     """
     practices, letters, count = row["practices"], row["letters"], len(ids)
     if not practices:
         return {}
     last = row["round"] if sealed else row["revealed_round"]
     first = last if sealed else 1
-    if first <= row["first_round"] == row["last_round"] <= last and len(letters) == len(practices) * count:
+    complete = len(letters) == len(practices) * count and row["last_claim"] == 1
+    if complete and first <= row["first_round"] == row["last_round"] <= last:
         return {practice: letters[at * count : (at + 1) * count] for at, practice in enumerate(practices)}
-    votes = await reader.fetch(_ONE_BY_ONE, tenant_id=tenant_id, id=row["id"])
-    return _latest(votes, ids, range(first, last + 1))
-
-
-def _latest(votes: Iterable[Row], ids: Sequence[str], rounds: range) -> dict[str, Ballot]:
-    place = {seat: at for at, seat in enumerate(ids)}
-    latest: dict[str, int] = {}
-    ballots: dict[str, list[str]] = {}
-    for practice, seat, answer, round_ in (tuple(vote.values()) for vote in votes):
-        at = place.get(seat)
-        known = latest.get(practice, 0)
-        if at is None or round_ < known or round_ not in rounds:
-            continue
-        if round_ > known:
-            latest[practice] = round_
-            ballots[practice] = [_NO_LETTER] * len(place)
-        ballots[practice][at] = _LETTER[answer]
-    return {practice: "".join(letters) for practice, letters in ballots.items()}
+    rows = [tuple(row.values()) for row in await reader.fetch(_ONE_BY_ONE, tenant_id=tenant_id, id=row["id"])]
+    votes, taking_part = [CastVote(*row[:6]) for row in rows], frozenset(ids)
+    seats = {row[1]: SeatFacts(*row[6:]) for row in rows if row[1] in taking_part}
+    chosen = sealed_votes(votes, seats, last) if sealed else counted_votes(votes, seats, last)
+    return {
+        practice: "".join([_LETTER[cast[seat]] if seat in cast else _NO_LETTER for seat in ids])
+        for practice, cast in chosen.items()
+    }

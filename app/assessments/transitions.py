@@ -1,11 +1,7 @@
 """Moving an assessment to its next state: opening, closing, reopening, finalizing and voiding it."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
-
-from sqlalchemy import func
-from sqlmodel import col, select
 
 from app.assessments.dates import check_administered_on, check_window
 from app.assessments.errors import (
@@ -19,7 +15,7 @@ from app.assessments.errors import (
 from app.assessments.history import record_change
 from app.assessments.lifecycle import TRANSITIONS, needs_reason
 from app.assessments.locking import LockedAssessment, check_takes, lock_assessment
-from app.assessments.models import Assessment, AssessmentState, Participant
+from app.assessments.models import Assessment, AssessmentState
 from app.assessments.schemas import AssessmentTransition
 from app.assessments.scoring_input import build_input, load_scoring_row
 from app.assessments.service import lock_implementation
@@ -112,18 +108,8 @@ async def _reopen(tx: Tx, locked: LockedAssessment) -> None:
 
 
 async def _close(tx: Tx, assessment: Assessment) -> None:
-    assessment.closed_at = max(tx.now, await _last_withdrawal(tx, assessment) or tx.now)
+    assessment.closed_at = tx.now
     assessment.revealed_round = assessment.round
-
-
-async def _last_withdrawal(tx: Tx, assessment: Assessment) -> datetime | None:
-    """When a seat was last withdrawn: a close that had to wait for that comes after it, whenever it was asked for."""
-    last: datetime | None = await tx.session.scalar(
-        select(func.max(Participant.withdrawn_at)).where(
-            col(Participant.tenant_id) == tx.tenant_id, col(Participant.assessment_id) == assessment.id
-        )
-    )
-    return last
 
 
 async def _check_final(tx: Tx, assessment_id: UUID) -> None:

@@ -34,7 +34,7 @@ class Demo:
     Attributes:
         made: whether it was made now, and not before.
         keys: the API key by role.
-        tokens: the token by session and seat, such as ``prairie-1/manager``.
+        tokens: the token by session and seat, such as ``prairie-1/manager``; paper seats have none.
         ids: the ids by kind and by the key the story has for them.
     """
 
@@ -166,9 +166,10 @@ def describe(today: date, *, made: bool) -> Demo:
             key.role.value: credential(credentials.API_KEY, places.scene_of_key(key.role)) for key in told().places.keys
         }
         tokens = {
-            f"{session.key}/{seat.name}": credential(credentials.SEAT_TOKEN, sessions.scene_of_seat(session, seat))
+            f"{session.key}/{seat.name}": credential(credentials.SEAT_TOKEN, sessions.scene_of_claim(session, seat))
             for session in told().sessions
             for seat in session.team
+            if not seat.on_paper
         }
         ids = {"organizations": {ROOT: root_id}}
         for scene in scenes.values():

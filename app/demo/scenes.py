@@ -22,6 +22,8 @@ class World:
     today: date
     ids: dict[tuple[str, str], UUID] = field(default_factory=dict)
     callers: dict[str, Principal] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict)
+    """The codes of open invitations, by session and seat."""
 
     def id_of(self, kind: str, key: str | None) -> UUID | None:
         """The id of what the story calls by this key; None for None."""

@@ -15,20 +15,23 @@ from app.assessments.consensus.schemas import (
     PracticeRatingPut,
     RolePresent,
 )
-from app.assessments.models import AssessmentState, ConsensusMethod
+from app.assessments.models import AssessmentState, Channel, ConsensusMethod
+from app.assessments.participants import claim_service
 from app.assessments.participants import service as seat_service
+from app.assessments.participants.codes import Code, InvitationTerms
 from app.assessments.participants.schemas import ParticipantCreate
 from app.assessments.schemas import AssessmentCreate, AssessmentPatch, AssessmentTransition
 from app.assessments.votes import service as vote_service
 from app.assessments.votes.schemas import VotesCast
 from app.db.transaction import Tx
 from app.demo.sandbox import noon_of
-from app.demo.scenes import Scene, World, ago
+from app.demo.scenes import Do, Scene, World, ago
 from app.demo.story import PRACTICES, Answers, Places, SeatTold, SessionTold
 from app.principal import Principal, Role, Seat, SeatKind
 
 _DRAFTED, _OPENED, _FIRST_VOTES = 14, 7, 6
 _AGAIN = "again"
+_TERMS = InvitationTerms(days=30)
 _CHECKED = (
     "unit_named",
     "roles_present",
@@ -101,9 +104,9 @@ def _dated(told: SessionTold) -> Scene:
     return Scene(f"assessment/{told.key}/dated", ago(told.day, "13:30"), Role.FACILITATOR, date_session, changes=True)
 
 
-def scene_of_seat(told: SessionTold, seat: SeatTold) -> str:
-    """The scene in which a seat's token is issued."""
-    return f"seat/{told.key}/{seat.name}"
+def scene_of_claim(told: SessionTold, seat: SeatTold) -> str:
+    """The scene in which a seat is claimed and its token issued."""
+    return f"seat/{told.key}/{seat.name}/claimed"
 
 
 def _invited(told: SessionTold, seat: SeatTold, places: Places, number: int) -> Iterator[Scene]:
@@ -113,30 +116,47 @@ def _invited(told: SessionTold, seat: SeatTold, places: Places, number: int) -> 
 
     async def invite(tx: Tx, world: World) -> UUID:
         body = ParticipantCreate(
-            seat=seat.seat, perspective=seat.perspective, label=label, person_id=world.id_of("people", seat.who)
+            seat=seat.seat,
+            channel=Channel.PAPER if seat.on_paper else Channel.TOKEN,
+            perspective=seat.perspective,
+            label=label,
+            person_id=world.id_of("people", seat.who),
         )
         assessment_id = world.the("assessments", told.key)
-        made = await seat_service.add(tx, assessment_id, body)
+        made = await seat_service.add(tx, assessment_id, body, _TERMS)
+        if made.invitation is not None:
+            world.codes[name] = made.invitation.code or ""
         world.callers[name] = Principal(
             tenant_id=tx.tenant_id,
             id=made.id,
             kind="seat",
             name=label,
             tenant_secret=tx.principal.tenant_secret,
-            seat=Seat(assessment_id, made.id, seat.seat),
+            seat=Seat(assessment_id, made.id, seat.seat, claim=1, sees_from=1),
         )
         return made.id
 
     at = ago(told.day + _DRAFTED, "15:10", number)
-    yield Scene(scene_of_seat(told, seat), at, Role.FACILITATOR, invite, ("seats", name))
+    yield Scene(f"seat/{name}", at, Role.FACILITATOR, invite, ("seats", name))
+    if not seat.on_paper:
+        yield Scene(scene_of_claim(told, seat), at + timedelta(hours=1), name, _claim(told, name))
     if not seat.withdrawn:
         return
 
     async def withdraw(tx: Tx, world: World) -> None:
-        await seat_service.withdraw(tx, world.the("assessments", told.key), world.the("seats", name))
+        await seat_service.withdraw_seat(tx, world.the("assessments", told.key), world.the("seats", name))
 
     at = ago(told.day + _OPENED, "16:00")
-    yield Scene(f"{scene_of_seat(told, seat)}/withdrawn", at, Role.FACILITATOR, withdraw, changes=True)
+    yield Scene(f"seat/{name}/withdrawn", at, Role.FACILITATOR, withdraw, changes=True)
+
+
+def _claim(told: SessionTold, name: str) -> Do:
+    async def claim(tx: Tx, world: World) -> None:
+        code = Code.parse(world.codes.pop(name))
+        assert code is not None  # noqa: S101  # the scene before drew it
+        await claim_service.claim(tx, world.the("assessments", told.key), world.the("seats", name), code)
+
+    return claim
 
 
 def _voted(told: SessionTold, seat: SeatTold, number: int) -> Iterator[Scene]:

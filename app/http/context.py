@@ -13,6 +13,7 @@ from app.db.connection import Connection
 from app.db.engine import Database
 from app.db.statement import Read, Row
 from app.db.sync_marks import SyncMarks
+from app.http.address_limits import AddressLimit
 from app.http.head import Scope, header
 from app.http.query import check_names, parse_query, read_dry_run
 from app.principal import Principal
@@ -26,6 +27,7 @@ class AppState:
     Args:
         invalidate: drops the cached principals.
         running: the idempotent requests that this process is answering.
+        claim_attempts: limits how often an address may try codes of invitations.
     """
 
     settings: Settings
@@ -35,6 +37,7 @@ class AppState:
     clock: Callable[[], datetime]
     running: set[tuple[UUID, UUID, str]] = field(default_factory=set)
     sync_marks: SyncMarks = field(default_factory=SyncMarks)
+    claim_attempts: AddressLimit = field(default_factory=lambda: AddressLimit(burst=20, seconds=6))
 
     async def take_instant(self, connection: Connection) -> datetime:
         """The instant of a transaction that has begun, on the database's clock unless the app was given another."""

@@ -79,7 +79,7 @@ _OF_STATUS: Mapping[int, type[AppError]] = {
 }
 
 #: Headers that failures of a status bring along.
-_HEADERS: Mapping[int, str] = {401: "WWW-Authenticate", 412: "ETag", 503: "Retry-After"}
+_HEADERS: Mapping[int, str] = {401: "WWW-Authenticate", 412: "ETag", 429: "Retry-After", 503: "Retry-After"}
 
 
 class ProblemError(BaseModel):

@@ -17,7 +17,7 @@ from app.http.context import RequestContext
 from app.http.etags import preconditions
 from app.http.idempotency import LOCK_TIMEOUT, IdempotencyRunning, IdempotentRequest, idempotent_request
 from app.http.responses import JSON, stored, to_bytes
-from app.schemas import RedactionReason, WithToken
+from app.schemas import RedactionReason, WithSecret
 
 Args = ParamSpec("Args")
 Key = TypeVar("Key")
@@ -166,12 +166,12 @@ async def _authorize_replay(tx: Tx, do: Do) -> None:
 
 def redacted(value: Result, reason: RedactionReason) -> Result:
     """The same answer without the secret in it."""
-    return value.redacted(reason) if isinstance(value, WithToken) else value
+    return value.redacted(reason) if isinstance(value, WithSecret) else value
 
 
 def _dry_run_response(value: Result) -> Response:
     answer = value.value if isinstance(value, Created) else value
-    if isinstance(answer, WithToken):
+    if isinstance(answer, WithSecret):
         answer = answer.redacted("dry_run")
     headers = {"Dry-Run": "true"}
     if answer is None:

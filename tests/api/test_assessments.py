@@ -218,6 +218,7 @@ async def test_a_patch_needs_the_version_that_was_read(tenancy: Tenancy, admin: 
 async def test_what_is_final_can_no_longer_change(tenancy: Tenancy, admin: Actor) -> None:
     team = await new_team(tenancy)
     await team.seat("A")
+    await team.paper("Paper")
     await team.seat("Observer", seat="observer")
     await team.move("collecting")
     assert (await team.vote("A", "P1", 1)).status_code == 201
@@ -249,7 +250,7 @@ async def test_what_is_final_can_no_longer_change(tenancy: Tenancy, admin: Actor
         refused(answer, 423, "frozen")
     # Votes close before the end, and that is what they are told.
     refused(await team.vote("A", "P2", 1), 409, "voting_closed")
-    refused(await admin.put(f"{team.path}/votes/{team.ids['A']}/P1", {"value": 2}, **tag), 409, "voting_closed")
+    refused(await team.enter("Paper", "P1", 2, **tag), 409, "voting_closed")
     for to in STATES:
         refused(await admin.move(team.path, to, reason="Because"), 409, "invalid_transition")
     assert (await admin.get(team.path)).json() == final
@@ -461,7 +462,9 @@ def operations(path: str, seat: str) -> list[tuple[str, str, Any]]:
         ("GET", f"{path}/participants/{seat}", None),
         ("PATCH", f"{path}/participants/{seat}", {"label": "New"}),
         ("DELETE", f"{path}/participants/{seat}", None),
-        ("POST", f"{path}/participants/{seat}/token", None),
+        ("POST", f"{path}/participants/bulk", {"seats": [{"seat": "observer"}]}),
+        ("GET", f"{path}/participants/{seat}/history", None),
+        ("POST", f"{path}/participants/{seat}/invitation", None),
         ("DELETE", f"{path}/participants/{seat}/token", None),
         ("GET", f"{path}/votes", None),
         ("PUT", f"{path}/votes/{seat}/P1", {"value": 1}),

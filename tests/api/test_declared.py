@@ -14,7 +14,7 @@ from tests.support.actors import Actor, Tenancy
 DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi" / "openapi.json").read_text(encoding="utf-8"))
 DECLARED = {operation["operationId"]: operation for entry in DOCUMENT["paths"].values() for operation in entry.values()}
 WORKING = ("ETag", "Link", "Location", "Dry-Run", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate")
-MISSING = Place(*[str(uuid4())] * 7)
+MISSING = Place(*[str(uuid4())] * 8)
 
 
 def declared(operation: str, status: int) -> dict[str, Any]:

@@ -79,10 +79,19 @@ async def test_seats_are_copied_without_their_tokens(final: Team) -> None:
     assert not any(seat["has_token"] for seat in seats)
     assert {seat["id"] for seat in seats}.isdisjoint(final.ids.values())
     assert (await final.seats["A"].get(revision.path)).status_code == 404
-    token = (await final.tenancy.admin.post(f"{revision.path}/participants/{seats[0]['id']}/token")).json()["token"]
-    votes = (await final.tenancy.holder(token).get(f"{revision.path}/votes?limit=200")).json()["items"]
-    assert len(votes) == 27
-    assert {vote["participant_id"] for vote in votes} == {seat["id"] for seat in seats}
+
+
+async def test_no_new_claim_opens_the_votes_that_a_revision_copied(final: Team) -> None:
+    revision = await revise(final)
+    seats = (await final.tenancy.admin.get(f"{revision.path}/participants")).json()["items"]
+    revision.ids |= {seat["label"]: seat["id"] for seat in seats}
+    for label in ("A", "B"):
+        holder = await revision.reseat(label)
+        assert (await holder.get(f"{revision.path}/votes?limit=200")).json()["items"] == []
+    observer = await revision.seat("Observer", seat="observer")
+    assert (await observer.get(f"{revision.path}/votes?limit=200")).json()["items"] == []
+    # Who sat in the corrected assessment still sees what was revealed there.
+    assert len((await final.seats["A"].get(f"{final.path}/votes?limit=200")).json()["items"]) == 27
 
 
 async def test_only_a_final_assessment_has_one_and_only_one(final: Team, owner: AsyncEngine) -> None:

@@ -125,14 +125,15 @@ async def test_a_secret_is_shown_once_and_never_kept(tenancy: Tenancy, admin: Ac
     seat = {"seat": "observer"}
     first = (await admin.post(f"{team.path}/participants", seat, headers=keyed("k1"))).json()
     again = (await admin.post(f"{team.path}/participants", seat, headers=keyed("k1"))).json()
-    assert first["token"].startswith("fs_")
-    assert again == {**first, "token": None, "token_reason": "secret_not_replayable"}
+    code = first["invitation"]["code"]
+    hidden = {"code": None, "code_reason": "secret_not_replayable", "join_url": None}
+    assert again == {**first, "invitation": {**first["invitation"], **hidden}}
     async with owner.connect() as connection:
         kept = await connection.execute(
             text("select convert_from(body, 'UTF8') from idempotency_keys where tenant_id = :t"),
             {"t": tenancy.tenant_id},
         )
-        assert all("fs_" not in row[0] for row in kept)
+        assert all(code not in row[0] for row in kept)
 
 
 async def test_a_dry_run_answers_as_if_and_changes_nothing(tenancy: Tenancy, admin: Actor, owner: AsyncEngine) -> None:
@@ -172,7 +173,8 @@ async def test_a_dry_run_of_a_deletion_deletes_nothing(tenancy: Tenancy, admin: 
 async def test_a_dry_run_shows_no_secret(tenancy: Tenancy, admin: Actor) -> None:
     team = await new_team(tenancy)
     answer = await admin.post(f"{team.path}/participants?dry_run=true", {"seat": "observer"})
-    assert (answer.json()["token"], answer.json()["token_reason"]) == (None, "dry_run")
+    invitation = answer.json()["invitation"]
+    assert (invitation["code"], invitation["code_reason"]) == (None, "dry_run")
 
 
 async def test_reads_and_computations_take_neither(admin: Actor) -> None:

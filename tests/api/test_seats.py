@@ -1,4 +1,4 @@
-"""The seats of an assessment: who may sit where, and the tokens that open them."""
+"""The seats of an assessment: who may sit where, what can change and when, withdrawing, adding many."""
 
 import asyncio
 from typing import Any
@@ -33,32 +33,22 @@ async def test_a_seat_is_added_read_and_listed(team: Team, admin: Actor) -> None
     assert answer.status_code == 201, answer.text
     made = answer.json()
     assert answer.headers["location"] == f"{path}/{made['id']}"
-    token, reason = made.pop("token"), made.pop("token_reason")
-    assert reason is None
-    assert (made["label"], made["has_token"], made["withdrawn_at"]) == ("HR, day shift", True, None)
+    invitation = made.pop("invitation")
+    assert (invitation["code_reason"], invitation["join_url"]) == (None, None)
+    assert (made["label"], made["has_token"], made["claimed_at"]) == ("HR, day shift", False, None)
+    assert (made["channel"], made["withdrawn_at"]) == ("token", None)
     read = await admin.get(answer.headers["location"])
     assert read.json() == made
-    assert await admin.items(path) == [made]
-    holder = team.tenancy.holder(token)
+    assert (await admin.get(path)).json()["items"] == [made]
+
+
+async def test_a_holder_sees_its_own_seat(team: Team, admin: Actor) -> None:
+    holder = await team.seat("A")
     me = (await holder.get("/v1/me")).json()
-    seat = {"assessment_id": team.assessment["id"], "participant_id": made["id"], "seat": "respondent"}
+    seat = {"assessment_id": team.assessment["id"], "participant_id": team.ids["A"], "seat": "respondent"}
     assert (me["kind"], me["seat"], me["grants"]) == ("seat", seat, [])
-    assert await holder.items(path) == [made]
-
-
-async def test_a_token_is_shown_once_and_nowhere_else(team: Team, admin: Actor) -> None:
-    first = await admin.made(f"{team.path}/participants", {"seat": "observer", "label": "Guest"})
-    path = f"{team.path}/participants/{first['id']}"
-    second = (await admin.post(f"{path}/token")).json()
-    assert second == {"participant_id": first["id"], "token": second["token"], "token_reason": None}
-    patched = await admin.patch(path, {"label": "Visitor"})
-    below = ("", "/participants", f"/participants/{first['id']}", "/history", "/readiness")
-    shown = [patched.text, *[(await admin.get(team.path + end)).text for end in below]]
-    for text in shown:
-        assert first["token"] not in text
-        assert second["token"] not in text
-        assert "token_hash" not in text
-        assert '"token"' not in text
+    path = f"{team.path}/participants"
+    assert (await holder.get(path)).json()["items"] == (await admin.get(path)).json()["items"]
 
 
 async def test_exactly_respondents_have_a_perspective(team: Team, admin: Actor) -> None:
@@ -102,38 +92,6 @@ async def test_of_administrators_added_at_once_one_is(team: Team, admin: Actor) 
     assert len((await admin.get(path)).json()["items"]) == 1
 
 
-async def test_a_new_token_ends_the_one_before(team: Team, admin: Actor) -> None:
-    old = await team.seat("A")
-    path = f"{team.path}/participants/{team.ids['A']}"
-    assert (await old.get(team.path)).status_code == 200
-    answer = await admin.post(f"{path}/token")
-    assert answer.status_code == 201
-    new = team.tenancy.holder(answer.json()["token"])
-    team.tenancy.app.state.app_state.authenticate.invalidate()
-    refused(await old.get(team.path), 401, "unauthorized")
-    assert (await new.get(team.path)).status_code == 200
-    assert (await new.get("/v1/me")).json()["seat"]["participant_id"] == team.ids["A"]
-
-
-async def test_a_revoked_token_ends_within_a_second_and_can_be_issued_anew(team: Team, admin: Actor) -> None:
-    seat = await team.seat("A")
-    path = f"{team.path}/participants/{team.ids['A']}"
-    assert (await seat.get(team.path)).status_code == 200
-    assert (await admin.delete(f"{path}/token", if_match=None)).status_code == 204
-    await asyncio.sleep(1.05)
-    problem = await seat.get(team.path)
-    refused(problem, 401, "token_revoked")
-    assert problem.headers["www-authenticate"] == "Bearer"
-    revoked = (await admin.get(path)).json()
-    assert (revoked["has_token"], revoked["withdrawn_at"]) == (False, None)
-    assert (await admin.delete(f"{path}/token")).status_code == 204
-    assert (await admin.get(path)).json() == revoked
-    again = team.tenancy.holder((await admin.post(f"{path}/token")).json()["token"])
-    assert (await again.get(team.path)).status_code == 200
-    assert (await admin.get(path)).json()["has_token"] is True
-    refused(await seat.get(team.path), 401, "unauthorized")
-
-
 async def test_a_withdrawn_seat_is_closed_for_good(team: Team, admin: Actor) -> None:
     seat = await team.seat("A")
     path = f"{team.path}/participants/{team.ids['A']}"
@@ -148,7 +106,7 @@ async def test_a_withdrawn_seat_is_closed_for_good(team: Team, admin: Actor) -> 
     assert gone["withdrawn_at"] == gone["updated_at"]
     refused(await admin.delete(path), 409, "seat_withdrawn")
     refused(await admin.patch(path, {"label": "B"}), 409, "seat_withdrawn")
-    refused(await admin.post(f"{path}/token"), 409, "seat_withdrawn")
+    refused(await admin.post(f"{path}/invitation"), 409, "seat_withdrawn")
     assert (await admin.get(path)).json() == gone
     listed = await admin.get(f"{team.path}/participants", params={"withdrawn": "true"})
     assert [one["id"] for one in listed.json()["items"]] == [team.ids["A"]]
@@ -171,7 +129,8 @@ async def test_respondents_are_invited_before_the_close_only(team: Team, admin: 
     # Nor does anybody stop being one: who was asked is settled.
     silent = f"{path}/{team.ids['Silent']}"
     refused(await admin.patch(silent, {"seat": "observer"}), 409, "seat_fixed")
-    assert (await admin.patch(silent, {"perspective": "finance"})).status_code == 200
+    refused(await admin.patch(silent, {"perspective": "finance"}), 409, "seat_fixed")
+    assert (await admin.patch(silent, {"label": "Still silent"})).status_code == 200
     assert (await team.readiness())["voting"]["invited"] == invited == 3
     assert (await admin.post(path, {"seat": "observer"})).status_code == 201
     await team.move("collecting", "Finance is missing")
@@ -193,7 +152,7 @@ async def test_a_seat_that_has_voted_stays_a_respondents(team: Team, admin: Acto
             await team.move("consensus")
     await team.move("collecting", "Again")
     refused(await admin.patch(path, {"seat": "observer"}), 409, "seat_fixed")
-    assert (await admin.patch(path, {"perspective": "hr", "label": None})).json()["perspective"] == "hr"
+    assert (await admin.patch(path, {"label": None})).json()["label"] is None
     # Nor does the answer tell, rehearsed or not, who has not voted yet.
     silent = f"{team.path}/participants/{team.ids['Silent']}"
     for suffix in ("", "?dry_run=true"):
@@ -212,7 +171,7 @@ async def test_a_seat_is_changed_at_the_version_that_was_read(team: Team, admin:
     tag = (await admin.get(path)).headers["etag"]
     refused(await admin.patch(path, {"label": "B"}, if_match=None), 428, "precondition_required")
     changed = await admin.patch(path, {"label": None}, if_match=tag)
-    assert (changed.json()["label"], changed.json()["version"]) == (None, 2)
+    assert (changed.json()["label"], changed.json()["version"]) == (None, 3)
     refused(await admin.patch(path, {"label": "B"}, if_match=tag), 412, "precondition_failed")
     assert (await admin.get(path, headers={"If-None-Match": changed.headers["etag"]})).status_code == 304
     for body in ({"seat": None}, {"token": "x"}, {"withdrawn_at": None}, {"assessment_id": str(uuid4())}):
@@ -230,7 +189,8 @@ async def test_a_seat_of_another_assessment_is_none_of_this(tenancy: Tenancy, te
             await admin.get(path),
             await admin.patch(path, {"label": "B"}),
             await admin.delete(path),
-            await admin.post(f"{path}/token"),
+            await admin.post(f"{path}/invitation"),
+            await admin.get(f"{path}/history"),
             await admin.delete(f"{path}/token"),
             await admin.put(f"{team.path}/votes/{seat}/P1", {"value": 1}),
         ):
@@ -273,7 +233,8 @@ async def test_only_who_runs_the_assessment_sees_to_its_seats(tenancy: Tenancy, 
             await caller.post(path, {"seat": "observer"}),
             await caller.patch(f"{path}/{team.ids['A']}", {"label": "B"}),
             await caller.delete(f"{path}/{team.ids['A']}"),
-            await caller.post(f"{path}/{team.ids['A']}/token"),
+            await caller.post(f"{path}/bulk", {"seats": [{"seat": "observer"}]}),
+            await caller.post(f"{path}/{team.ids['A']}/invitation"),
             await caller.delete(f"{path}/{team.ids['A']}/token"),
         ):
             refused(answer, 403, "forbidden")
@@ -281,14 +242,12 @@ async def test_only_who_runs_the_assessment_sees_to_its_seats(tenancy: Tenancy, 
     assert (await facilitator.post(path, {"seat": "observer"})).status_code == 201
 
 
-async def test_a_void_assessment_issues_no_tokens_and_a_final_one_still_shows_itself(
-    tenancy: Tenancy, team: Team, admin: Actor
-) -> None:
+async def test_a_void_assessment_invites_nobody_and_still_shows_itself(team: Team, admin: Actor) -> None:
     seat = await team.seat("A")
     await team.move("collecting")
     await team.move("void", "Because")
     path = f"{team.path}/participants"
-    refused(await admin.post(f"{path}/{team.ids['A']}/token"), 423, "frozen")
+    refused(await admin.post(f"{path}/{team.ids['A']}/invitation"), 423, "frozen")
     refused(await admin.post(path, {"seat": "observer"}), 423, "frozen")
     assert (await seat.get(team.path)).json()["state"] == "void"
     assert (await admin.delete(f"{path}/{team.ids['A']}/token")).status_code == 204
@@ -314,3 +273,109 @@ async def test_seats_are_filtered_and_paged(team: Team, admin: Actor) -> None:
     other = await new_team(team.tenancy)
     moved = await admin.get(f"{other.path}/participants", params={"limit": 3, "cursor": first["next_cursor"]})
     refused(moved, 400, "invalid_cursor")
+
+
+RESPONDENT = {"seat": "respondent", "perspective": "finance"}
+
+
+async def test_many_seats_are_added_at_once(team: Team, admin: Actor) -> None:
+    body = {"seats": [{**RESPONDENT, "label": str(number)} for number in range(199)] + [{"seat": "administrator"}]}
+    answer = await admin.post(f"{team.path}/participants/bulk", body)
+    assert answer.status_code == 201, answer.text
+    made = answer.json()["items"]
+    assert [one["label"] for one in made[:199]] == [str(number) for number in range(199)]
+    assert len({one["invitation"]["code"] for one in made}) == 200
+    listed = (await admin.get(f"{team.path}/participants?limit=200")).json()["items"]
+    assert {one["id"] for one in listed} == {one["id"] for one in made}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "field"),
+    [
+        ({"seat": "respondent"}, "perspective_mismatch", "perspective"),
+        ({"seat": "observer", "channel": "paper"}, "channel_mismatch", "channel"),
+        ({**RESPONDENT, "person_id": str(uuid4())}, "unknown_reference", "person_id"),
+    ],
+)
+async def test_of_many_seats_one_wrong_one_adds_none(
+    team: Team, admin: Actor, wrong: dict[str, Any], code: str, field: str
+) -> None:
+    path = f"{team.path}/participants"
+    problem = refused(await admin.post(f"{path}/bulk", {"seats": [RESPONDENT, wrong]}), 422, code)
+    assert problem["errors"][0]["pointer"] == f"/body/seats/1/{field}"
+    assert (await admin.get(path)).json()["items"] == []
+
+
+async def test_two_administrators_at_once_are_refused(team: Team, admin: Actor) -> None:
+    body = {"seats": [{"seat": "administrator"}, {"seat": "administrator"}]}
+    refused(await admin.post(f"{team.path}/participants/bulk", body), 409, "administrator_exists")
+
+
+@pytest.mark.parametrize("count", [0, 201])
+async def test_how_many_seats_are_added_at_once_is_bounded(team: Team, admin: Actor, count: int) -> None:
+    body = {"seats": [RESPONDENT] * count}
+    refused(await admin.post(f"{team.path}/participants/bulk", body), 422, "invalid")
+
+
+async def test_one_person_holds_one_respondents_seat(team: Team, admin: Actor) -> None:
+    path = f"{team.path}/participants"
+    person = await admin.made("/v1/people", {"organization_id": team.tenancy.root_id, "name": "Coach"})
+    seat = {**RESPONDENT, "person_id": person["id"]}
+    refused(await admin.post(f"{path}/bulk", {"seats": [seat, seat]}), 409, "person_seated")
+    first = await admin.made(path, seat)
+    refused(await admin.post(path, seat), 409, "person_seated")
+    other = await admin.made(path, RESPONDENT)
+    refused(await admin.patch(f"{path}/{other['id']}", {"person_id": person["id"]}), 409, "person_seated")
+    note_taker = await admin.made(path, {"seat": "note_taker", "person_id": person["id"]})
+    refused(await admin.patch(f"{path}/{note_taker['id']}", RESPONDENT), 409, "person_seated")
+    assert (await admin.patch(f"{path}/{first['id']}", {"person_id": person["id"]})).status_code == 200
+    assert (await admin.delete(f"{path}/{first['id']}")).status_code == 204
+    assert (await admin.post(path, seat)).status_code == 201
+
+
+async def test_an_inactive_person_gets_no_seat(team: Team, admin: Actor) -> None:
+    path = f"{team.path}/participants"
+    person = await admin.made("/v1/people", {"organization_id": team.tenancy.root_id, "name": "Coach"})
+    assert (await admin.patch(f"/v1/people/{person['id']}", {"active": False})).status_code == 200
+    for kind in (RESPONDENT, {"seat": "observer"}):
+        refused(await admin.post(path, {**kind, "person_id": person["id"]}), 422, "inactive_person")
+    seat = await admin.made(path, RESPONDENT)
+    refused(await admin.patch(f"{path}/{seat['id']}", {"person_id": person["id"]}), 422, "inactive_person")
+
+
+async def test_the_channel_changes_in_a_draft_only(team: Team, admin: Actor) -> None:
+    await team.seat("A")
+    await team.seat("B")
+    path = f"{team.path}/participants"
+    paper = await admin.patch(f"{path}/{team.ids['A']}", {"channel": "paper"})
+    assert (paper.json()["channel"], paper.json()["has_token"]) == ("paper", False)
+    refused(await team.seats["A"].get(team.path), 401, "token_revoked")
+    await team.move("collecting")
+    refused(await admin.patch(f"{path}/{team.ids['A']}", {"channel": "token"}), 409, "seat_fixed")
+    refused(await admin.patch(f"{path}/{team.ids['B']}", {"channel": "paper"}), 409, "seat_fixed")
+
+
+async def test_only_respondents_have_paper_seats(team: Team, admin: Actor) -> None:
+    path = f"{team.path}/participants"
+    refused(await admin.post(path, {"seat": "observer", "channel": "paper"}), 422, "channel_mismatch")
+    await team.paper("Paper")
+    changed = f"{path}/{team.ids['Paper']}"
+    refused(await admin.patch(changed, {"seat": "observer"}), 422, "channel_mismatch")
+    assert (await admin.patch(changed, {"seat": "observer", "channel": "token"})).status_code == 200
+
+
+@pytest.mark.parametrize("change", [{"perspective": "hr"}, {"person_id": None}, {"seat": "observer"}])
+async def test_what_figures_depend_on_is_fixed_by_the_first_close(
+    team: Team, admin: Actor, change: dict[str, Any]
+) -> None:
+    person = await admin.made("/v1/people", {"organization_id": team.tenancy.root_id, "name": "Coach"})
+    for label in ("Voter", "Silent"):
+        await team.invited(label, **({"person_id": person["id"]} if label == "Voter" else {}))
+    await team.reseat("Voter")
+    await team.move("collecting")
+    assert (await team.vote("Voter", "P1", 1)).status_code == 201
+    await team.move("consensus")
+    await team.move("collecting", "Again")
+    refused(await admin.patch(f"{team.path}/participants/{team.ids['Voter']}", change), 409, "seat_fixed")
+    if "person_id" not in change:
+        refused(await admin.patch(f"{team.path}/participants/{team.ids['Silent']}", change), 409, "seat_fixed")

@@ -29,6 +29,7 @@ async def furnished(tenancy: Tenancy) -> dict[str, tuple[Actor, str]]:
         "organization_id": site["id"],
         "implementation_id": team.assessment["implementation_id"],
         "assessment_id": team.assessment["id"],
+        "participant_id": team.ids["Seat"],
         "action_item_id": item["id"],
         "key": "facilitative-administration",
     }

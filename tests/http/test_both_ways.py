@@ -73,8 +73,8 @@ async def test_both_ways_answer_alike(tenancy: Tenancy, admin: Actor, plain: htt
     place = await furnish(tenancy, tenancy.root_id)
     profile = (await admin.get("/v1/scoring-profiles")).json()["items"][0]["id"]
     shared = {"scoring_profile": profile, "root_program": place.program, "spare_participant": place.participant}
-    missing = Place(*[str(uuid4())] * 7)
-    odd = Place(*["not-a-uuid"] * 7)
+    missing = Place(*[str(uuid4())] * 8)
+    odd = Place(*["not-a-uuid"] * 8)
     empty = Actor(tenancy.http, "")
     compared = 0
     for operation in (name for name in READING if name in CALLS):
@@ -119,8 +119,8 @@ async def test_writes_are_answered_alike_both_ways(tenancy: Tenancy, admin: Acto
     place = await furnish(tenancy, tenancy.root_id)
     profile = (await admin.get("/v1/scoring-profiles")).json()["items"][0]["id"]
     shared = {"scoring_profile": profile, "root_program": place.program, "spare_participant": place.participant}
-    missing = Place(*[str(uuid4())] * 7)
-    odd = Place(*["not-a-uuid"] * 7)
+    missing = Place(*[str(uuid4())] * 8)
+    odd = Place(*["not-a-uuid"] * 8)
     nobody, viewer = Actor(tenancy.http, ""), await tenancy.key(("viewer", tenancy.root_id))
     computes = {"computeReadiness"}
     compared = set()
@@ -147,7 +147,7 @@ async def test_writes_are_answered_alike_both_ways(tenancy: Tenancy, admin: Acto
 async def test_other_media_types_methods_and_long_names_are_alike_too(
     tenancy: Tenancy, admin: Actor, plain: httpx.AsyncClient
 ) -> None:
-    nowhere = Place(*[str(uuid4())] * 7)
+    nowhere = Place(*[str(uuid4())] * 8)
     shared = dict.fromkeys(("scoring_profile", "root_program", "spare_participant"), "x")
     for path in sorted({call(nowhere, shared)[1] for call in CALLS.values()}):
         for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"):

@@ -63,7 +63,7 @@ async def test_paper_votes_meet_the_move_out_of_their_facilitators_reach(meeting
     for turn in range(ROUNDS):
         site = (await meeting.tenancy.organization(here))["id"]
         team = await new_team(meeting.tenancy, site)
-        await team.seat("A")
+        await team.paper("A")
         await team.move("collecting")
         first, second, moved = await asyncio.gather(
             cast(one, team, "A", PRACTICES[:5]),

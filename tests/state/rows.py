@@ -15,7 +15,7 @@ select o.id::text, o.parent_id::text, p.path, p.depth, o.version from organizati
 join organization_places p on p.tenant_id = o.tenant_id and p.organization_id = o.id where o.tenant_id = $1
 """
 _VOTES = """
-select assessment_id::text, participant_id::text, practice, round, value, version, comment, entered_by::text
+select assessment_id::text, participant_id::text, practice, round, claim, value, version, comment, entered_by::text
 from votes where tenant_id = $1
 """
 _EVENTS = """
@@ -46,9 +46,9 @@ async def _check(driver: Driver) -> None:
     world, database, tenant = driver.world, driver.around.database, driver.tenancy.tenant_id
     await _check_tree(driver)
     assert Counter(tuple(row) for row in await database.fetch(_VOTES, tenant)) == Counter(
-        (one.id, seat_id, practice, round_, str(vote.value), vote.version, vote.comment, vote.entered_by)
+        (one.id, seat_id, practice, round_, claim, str(vote.value), vote.version, vote.comment, vote.entered_by)
         for one in world.assessments.values()
-        for (seat_id, practice, round_), vote in one.votes.items()
+        for (seat_id, practice, round_, claim), vote in one.votes.items()
     )
     for table, expected in _versions(world).items():
         found = await database.fetch(f"select id::text, version from {table} where tenant_id = $1", tenant)
@@ -136,6 +136,8 @@ def _counts(driver: Driver) -> dict[str, int]:
         "assessment_changes": sum(len(one.history) for one in runs),
         "participants": sum(len(one.seats) for one in runs),
         "votes": sum(len(one.votes) for one in runs),
+        "seat_changes": sum(len(seat.history) for one in runs for seat in one.seats.values()),
+        "invitation_codes": sum(seat.code is not None for one in runs for seat in one.seats.values()),
         "consensus": sum(len(one.consensus) for one in runs),
         "practice_ratings": sum(len(one.ratings) for one in runs),
         "administration_records": sum(one.administration is not None for one in runs),

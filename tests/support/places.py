@@ -20,18 +20,21 @@ class Place:
     person: str = MISSING
     assessment: str = MISSING
     participant: str = MISSING
+    paper_participant: str = MISSING
     action_item: str = MISSING
     seat: Actor | None = None
 
 
 async def furnish(tenancy: Tenancy, organization: str) -> Place:
-    """Make one of each: an assessment in consensus with one seat and its vote, a person, a program, an action item."""
+    """Make one of each: an assessment in consensus with a voted seat and a paper seat, a person, a program, an item."""
     admin = tenancy.admin
     team = await new_team(tenancy, organization)
     own_program = await admin.made("/v1/programs", {"organization_id": organization, "name": "Local"})
     seat = await team.seat("Seat", perspective="manager")
+    await team.paper("Paper")
     await team.move("collecting")
     await team.vote("Seat", "P1", 1)
+    await team.enter("Paper", "P1", 1)
     await team.move("consensus")
     await team.consensus("P1", 1)
     await admin.put(f"{team.path}/practices/P1", {"importance": 3})
@@ -45,6 +48,7 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
         person=person["id"],
         assessment=team.assessment["id"],
         participant=team.ids["Seat"],
+        paper_participant=team.ids["Paper"],
         action_item=action["id"],
         seat=seat,
     )

@@ -23,13 +23,51 @@ class Team:
     def path(self) -> str:
         return f"/v1/assessments/{self.assessment['id']}"
 
-    async def seat(self, label: str, *, seat: str = "respondent", perspective: str | None = "practitioner") -> Actor:
-        """Add a seat."""
-        body = {"seat": seat, "label": label, **({"perspective": perspective} if seat == "respondent" else {})}
-        made = await self.tenancy.admin.made(f"{self.path}/participants", body)
+    async def invited(self, label: str, *, seat: str = "respondent", **fields: Any) -> dict[str, Any]:
+        """Add a seat; the answer, with its invitation."""
+        body = {"seat": seat, "label": label, **({"perspective": "practitioner"} if seat == "respondent" else {})}
+        made = await self.tenancy.admin.made(f"{self.path}/participants", body | fields)
         self.ids[label] = made["id"]
-        self.seats[label] = self.tenancy.holder(made["token"])
+        return made
+
+    async def seat(self, label: str, *, seat: str = "respondent", perspective: str = "practitioner") -> Actor:
+        """Add a seat and claim it."""
+        fields = {"perspective": perspective} if seat == "respondent" else {}
+        made = await self.invited(label, seat=seat, **fields)
+        return await self.claim(label, made["invitation"]["code"])
+
+    async def paper(self, label: str, *, perspective: str = "practitioner") -> str:
+        """Add a paper seat; its id."""
+        made = await self.invited(label, channel="paper", perspective=perspective)
+        assert made["invitation"] is None
+        return self.ids[label]
+
+    async def claim(self, label: str, code: str) -> Actor:
+        """Claim a seat as the person does who was given the code."""
+        answer = await self.tenancy.http.post("/v1/seats/claim", json={"code": code})
+        assert answer.status_code == 201, answer.text
+        self.seats[label] = self.tenancy.holder(answer.json()["token"])
         return self.seats[label]
+
+    async def invite_again(self, label: str) -> str:
+        """Invite to a seat again; the new code."""
+        path = f"{self.path}/participants/{self.ids[label]}/invitation"
+        code: str = (await self.tenancy.admin.made(path, None))["invitation"]["code"]
+        return code
+
+    async def reseat(self, label: str) -> Actor:
+        """Invite to a seat again, and claim it anew."""
+        return await self.claim(label, await self.invite_again(label))
+
+    async def withdraw(self, label: str) -> None:
+        """Withdraw a seat."""
+        answer = await self.tenancy.admin.delete(f"{self.path}/participants/{self.ids[label]}")
+        assert answer.status_code == 204, answer.text
+
+    async def enter(self, label: str, practice: str, value: int | str, **kwargs: Any) -> Any:
+        """Enter a vote of a paper seat."""
+        path = f"{self.path}/votes/{self.ids[label]}/{practice}"
+        return await self.tenancy.admin.put(path, {"value": value}, **kwargs)
 
     async def move(self, to: str, reason: str | None = None) -> dict[str, Any]:
         """Move the assessment and insist that it moves."""

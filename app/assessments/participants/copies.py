@@ -9,7 +9,7 @@ from app.db.transaction import Tx
 from app.people.models import Person
 from app.tree.models import Organization
 
-_COPIED = ("seat", "perspective", "label")
+_COPIED = ("seat", "channel", "perspective", "label")
 
 
 async def copy_seats(tx: Tx, source_id: UUID, target_id: UUID) -> None:

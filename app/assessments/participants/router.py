@@ -7,24 +7,33 @@ from fastapi import APIRouter, Query, Response
 
 from app.assessments.errors import (
     AdministratorExists,
+    ChannelMismatch,
+    InactivePerson,
+    PaperSeat,
+    PersonSeated,
     PerspectiveMismatch,
     SeatFixed,
     SeatWithdrawn,
     UnknownReference,
     VotingClosed,
 )
-from app.assessments.participants import queries, service
+from app.assessments.participants import claim_service, queries, service
+from app.assessments.participants.codes import InvitationTerms
 from app.assessments.participants.schemas import (
     ParticipantCreate,
     ParticipantCreated,
     ParticipantPatch,
     ParticipantQuery,
     ParticipantRead,
-    SeatToken,
+    ParticipantsCreate,
+    ParticipantsCreated,
+    SeatChangeQuery,
+    SeatChangeRead,
+    SeatInvitation,
 )
 from app.assessments.queries import row_of
-from app.errors import Frozen
-from app.http.context import ContextDep
+from app.errors import AppError, Frozen
+from app.http.context import ContextDep, RequestContext
 from app.http.openapi.build import IF_MATCH
 from app.http.pagination import page
 from app.http.problems import problems
@@ -34,13 +43,32 @@ from app.schemas import Page
 from app.tree.archived import ImplementationEnded, OrganizationArchived
 
 router = APIRouter(prefix="/v1/assessments/{assessment_id}/participants", tags=["assessments"])
+_REFUSALS: tuple[type[AppError], ...] = (
+    Frozen,
+    VotingClosed,
+    AdministratorExists,
+    PerspectiveMismatch,
+    ChannelMismatch,
+    UnknownReference,
+    InactivePerson,
+    PersonSeated,
+)
+_NOTHING_NEW: tuple[type[AppError], ...] = (OrganizationArchived, ImplementationEnded)
+
+
+def _terms(context: RequestContext) -> InvitationTerms:
+    settings = context.app_state.settings
+    return InvitationTerms(days=settings.invitation_days, public_url=settings.public_url)
 
 
 @router.get("", response_model=Page[ParticipantRead])
 async def list_participants(
     context: ContextDep, assessment_id: UUID, query: Annotated[ParticipantQuery, Query()]
 ) -> Response:
-    """List the seats of an assessment."""
+    """List the seats of an assessment.
+
+    Anybody who can read the assessment may call it, its seats included. Nothing in it depends on who has voted.
+    """
     await row_of(context, context.principal, assessment_id, "listParticipants")
     return await page(
         context,
@@ -51,44 +79,59 @@ async def list_participants(
     )
 
 
-@router.post(
-    "",
-    status_code=201,
-    response_model=ParticipantCreated,
-    responses=problems(
-        Frozen,
-        VotingClosed,
-        AdministratorExists,
-        PerspectiveMismatch,
-        UnknownReference,
-        OrganizationArchived,
-        ImplementationEnded,
-    ),
-)
+@router.post("", status_code=201, response_model=ParticipantCreated, responses=problems(*_REFUSALS, *_NOTHING_NEW))
 async def add_participant(context: ContextDep, assessment_id: UUID, body: ParticipantCreate) -> Response:
-    """Add a seat; the answer holds its token, this once."""
-    return await write(context, service.add, assessment_id, body)
+    """Add a seat; the answer holds an invitation to it.
+
+    Call it before the close: between a close and a reopening no respondent is added (409 `voting_closed`), while
+    other seats may be. The invitation's code is shown this once. Hand it to the invited person, who claims the seat
+    with `POST /v1/seats/claim`. A paper seat gets no invitation. One person holds one respondent's seat, and an
+    inactive person gets none.
+    """
+    return await write(context, service.add, assessment_id, body, _terms(context))
+
+
+@router.post(
+    "/bulk",
+    status_code=201,
+    response_model=ParticipantsCreated,
+    responses=problems(*_REFUSALS, *_NOTHING_NEW),
+)
+async def add_participants(context: ContextDep, assessment_id: UUID, body: ParticipantsCreate) -> Response:
+    """Add up to 200 seats, all or none.
+
+    Each seat follows the rules of adding a single one. If one is refused, none is added and `errors` names it. The
+    answer lists the seats in the order sent, each with its invitation; the codes are shown this once.
+    """
+    return await write(context, service.add_many, assessment_id, body, _terms(context))
 
 
 @router.get("/{participant_id}", response_model=ParticipantRead)
 async def get_participant(context: ContextDep, assessment_id: UUID, participant_id: UUID) -> Response:
-    """Read one seat."""
+    """Read one seat.
+
+    Anybody who can read the assessment may call it. Nothing in it depends on whether the seat has voted.
+    """
     return show(context, await queries.get(context, context.principal, assessment_id, participant_id))
 
 
 @router.patch(
     "/{participant_id}",
     response_model=ParticipantRead,
-    responses=problems(
-        Frozen, VotingClosed, SeatWithdrawn, SeatFixed, AdministratorExists, PerspectiveMismatch, UnknownReference
-    ),
+    responses=problems(*_REFUSALS, SeatWithdrawn, SeatFixed),
     openapi_extra=IF_MATCH,
 )
 async def update_participant(
     context: ContextDep, assessment_id: UUID, participant_id: UUID, body: ParticipantPatch
 ) -> Response:
-    """Change a seat."""
-    return await write(context, service.patch, assessment_id, participant_id, body)
+    """Change a seat.
+
+    The channel can change while the assessment is a draft, and a respondent's seat stays one from the opening on.
+    Once a close may have counted the seat's votes, its kind, perspective and person are fixed as well (409
+    `seat_fixed`), whether or not it has voted. The label can change until the end. Changing the channel to `paper`
+    ends the seat's invitation and token.
+    """
+    return await write(context, service.patch, assessment_id, participant_id, body, context.app_state.invalidate)
 
 
 @router.delete(
@@ -99,22 +142,62 @@ async def update_participant(
     openapi_extra=IF_MATCH,
 )
 async def withdraw_participant(context: ContextDep, assessment_id: UUID, participant_id: UUID) -> Response:
-    """Withdraw a seat; before the close its votes no longer count."""
-    return await write(context, service.withdraw, assessment_id, participant_id)
+    """Withdraw a seat for good.
+
+    Its token and its invitation stop working at once. Votes that a close has counted stay counted, and no figure
+    changes. Votes that are still sealed are dropped at the next close; until then the counts of invited and voted
+    keep including the seat, so that they do not show whether it had voted.
+    """
+    return await write(context, service.withdraw_seat, assessment_id, participant_id, context.app_state.invalidate)
+
+
+@router.get("/{participant_id}/history", response_model=Page[SeatChangeRead])
+async def list_participant_history(
+    context: ContextDep, assessment_id: UUID, participant_id: UUID, query: Annotated[SeatChangeQuery, Query()]
+) -> Response:
+    """List what happened to a seat: invited, claimed, invited again, token revoked, withdrawn.
+
+    Anybody who can read the assessment may call it. Each entry says who did it and when. Votes leave no entry.
+    """
+    await queries.get(context, context.principal, assessment_id, participant_id, "listParticipantHistory")
+    return await page(
+        context,
+        queries.HISTORY,
+        query,
+        lambda row: SeatChangeRead.model_validate(dict(row)),
+        assessment_id=assessment_id,
+        seat_id=participant_id,
+    )
 
 
 @router.post(
-    "/{participant_id}/token",
+    "/{participant_id}/invitation",
     status_code=201,
-    response_model=SeatToken,
-    responses=problems(Frozen, SeatWithdrawn),
+    response_model=SeatInvitation,
+    responses=problems(Frozen, SeatWithdrawn, PaperSeat),
 )
-async def issue_seat_token(context: ContextDep, assessment_id: UUID, participant_id: UUID) -> Response:
-    """Issue a new token for a seat; the one before stops working."""
-    return await write(context, service.issue_token, assessment_id, participant_id)
+async def invite_participant(context: ContextDep, assessment_id: UUID, participant_id: UUID) -> Response:
+    """Invite to a seat again, for instance when its code or token was lost.
+
+    The seat's token and its open invitation end at once, and the answer holds a new code, this once. Whatever the
+    former holder cast stays sealed or counted as it is: the new holder can neither read nor replace it, and sees no
+    votes of earlier reveals. Votes of the new holder enter the count of voters only at the close of this round. The
+    seat's history shows `re_invited`. The answer is the same whether or not the seat has voted.
+    """
+    return await write(
+        context,
+        claim_service.invite_again,
+        assessment_id,
+        participant_id,
+        _terms(context),
+        context.app_state.invalidate,
+    )
 
 
 @router.delete("/{participant_id}/token", status_code=204, response_class=Response)
 async def revoke_seat_token(context: ContextDep, assessment_id: UUID, participant_id: UUID) -> Response:
-    """Revoke a seat's token; the seat and its votes stay."""
-    return await write(context, service.revoke_token, assessment_id, participant_id)
+    """Revoke a seat's token and its open invitation.
+
+    The seat and its votes stay. A second call changes nothing. To let somebody in again, invite to the seat again.
+    """
+    return await write(context, claim_service.revoke_token, assessment_id, participant_id, context.app_state.invalidate)

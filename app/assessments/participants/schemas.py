@@ -1,129 +1,246 @@
 """What goes in and out of the participants' routes."""
 
 from datetime import datetime
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from pydantic import MISSING, ConfigDict, Field
 
-from app.assessments.models import Perspective
+from app.assessments.models import Channel, Perspective, SeatEvent
 from app.http.pagination import ListQuery
 from app.principal import SeatKind
-from app.schemas import Body, Flag, Instant, Name, Patch, Resource, WithToken
+from app.schemas import Body, Flag, Instant, Name, Patch, Read, RedactionReason, Resource, WithSecret, WithToken
 
+_KIND = "Only respondents vote. An assessment has one administrator."
+_PERSPECTIVE = "Where a respondent stands; required for respondents, refused for others."
 _LABEL = "What the team calls this seat, such as a role and a place; nobody has to be named."
+_PERSON = "Whose seat it is, where the team wants that known. One person holds one respondent's seat."
+_CHANNEL = (
+    "`token`: the seat is invited, and its holder votes with a token. `paper`: whoever runs the assessment enters the "
+    "ballot. Only a respondent's seat can be `paper`. Fixed when voting opens."
+)
+_SEAT: dict[str, Any] = {
+    "id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
+    "version": 1,
+    "created_at": "2026-10-05T13:00:00Z",
+    "updated_at": "2026-10-05T13:00:00Z",
+    "assessment_id": "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
+    "seat": "respondent",
+    "channel": "token",
+    "perspective": "practitioner",
+    "label": "Practitioner, day shift",
+    "person_id": None,
+    "has_token": False,
+    "claimed_at": None,
+    "withdrawn_at": None,
+}
+_INVITATION: dict[str, Any] = {
+    "code": "7K3QX9M2RT",
+    "code_reason": None,
+    "expires_at": "2026-10-12T13:00:00Z",
+    "join_url": "https://readiness.example.org/join#7K3QX9M2RT",
+}
+_NEW_SEAT: dict[str, Any] = {"seat": "respondent", "perspective": "practitioner", "label": "Practitioner, day shift"}
 
 
 class ParticipantCreate(Body):
     """A new seat."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"seat": "respondent", "perspective": "practitioner", "label": "Practitioner, day shift"}]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [_NEW_SEAT]})
 
-    seat: SeatKind = Field(description="Only respondents vote; there is one administrator.")
-    perspective: Perspective | None = Field(
-        default=None, description="Where a respondent stands; required for respondents, refused for others."
-    )
-    label: Name | None = Field(default=None, description=_LABEL)
-    person_id: UUID | None = Field(default=None, description="Whose seat it is, where the team wants that known.")
+    seat: SeatKind = Field(description=_KIND, examples=["respondent"])
+    channel: Channel = Field(default=Channel.TOKEN, description=_CHANNEL, examples=["token"])
+    perspective: Perspective | None = Field(default=None, description=_PERSPECTIVE, examples=["practitioner"])
+    label: Name | None = Field(default=None, description=_LABEL, examples=["Practitioner, day shift"])
+    person_id: UUID | None = Field(default=None, description=_PERSON, examples=[None])
+
+
+class ParticipantsCreate(Body):
+    """Many new seats, all or none."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"seats": [_NEW_SEAT]}]})
+
+    seats: list[ParticipantCreate] = Field(min_length=1, max_length=200, description="The seats, in any order.")
 
 
 class ParticipantPatch(Patch):
-    """Changes of a seat. A seat that has voted stays a respondent's."""
+    """Changes of a seat. A seat whose votes a close may have counted keeps its kind, perspective and person."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"label": "Practitioner, night shift"}]})
 
-    seat: SeatKind | MISSING = MISSING
-    perspective: Perspective | MISSING | None = MISSING
-    label: Name | MISSING | None = MISSING
-    person_id: UUID | MISSING | None = MISSING
+    seat: SeatKind | MISSING = Field(default=MISSING, description=_KIND, examples=["observer"])
+    channel: Channel | MISSING = Field(default=MISSING, description=_CHANNEL, examples=["paper"])
+    perspective: Perspective | MISSING | None = Field(default=MISSING, description=_PERSPECTIVE, examples=["hr"])
+    label: Name | MISSING | None = Field(default=MISSING, description=_LABEL, examples=["Practitioner, night shift"])
+    person_id: UUID | MISSING | None = Field(default=MISSING, description=_PERSON, examples=[None])
 
 
 class ParticipantRead(Resource):
-    """A seat. Whether it has voted is not told."""
+    """A seat. It does not show whether the seat has voted."""
+
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_SEAT]})
+
+    assessment_id: UUID = Field(description="The assessment it belongs to.")
+    seat: SeatKind = Field(description="What its holder does; only respondents vote.")
+    channel: Channel = Field(description="How votes arrive: cast with a token, or entered from paper.")
+    perspective: Perspective | None = Field(description="Where a respondent stands; null for others.")
+    label: str | None = Field(description="What the team calls this seat.")
+    person_id: UUID | None = Field(description="Whose seat it is, where that is known.")
+    has_token: bool = Field(description="Whether somebody holds a token that opens this seat.")
+    claimed_at: datetime | None = Field(description="When the present holder claimed it; null: nobody holds it.")
+    withdrawn_at: datetime | None = Field(description="When it was withdrawn; null: it was not.")
+
+
+class Invitation(WithSecret):
+    """An invitation to a seat. Whoever has the code can claim the seat, once."""
+
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_INVITATION]})
+
+    code: str | None = Field(
+        description="Ten characters, shown this once; hand it to the person invited. Null with `code_reason`."
+    )
+    code_reason: RedactionReason | None = Field(
+        description="`secret_not_replayable`: the request was answered before and the code shown then; `dry_run`: "
+        "none was made. Null beside a code."
+    )
+    expires_at: datetime = Field(description="Until when the code can be used.")
+    join_url: str | None = Field(description="A link that carries the code; null unless the service has a public URL.")
+
+    def redacted(self, reason: RedactionReason) -> Self:
+        """The same without the code."""
+        return self.model_copy(update={"code": None, "code_reason": reason, "join_url": None})
+
+
+class _Invited(WithSecret):
+    invitation: Invitation | None = Field(description="How to claim it; null for a paper seat.")
+
+    def redacted(self, reason: RedactionReason) -> Self:
+        """The same without the invitation's code."""
+        shown = None if self.invitation is None else self.invitation.redacted(reason)
+        return self.model_copy(update={"invitation": shown})
+
+
+class ParticipantCreated(ParticipantRead, _Invited):
+    """A new seat, with its invitation."""
+
+    model_config = ConfigDict(
+        from_attributes=True, json_schema_extra={"examples": [{**_SEAT, "invitation": _INVITATION}]}
+    )
+
+
+class ParticipantsCreated(WithSecret):
+    """The new seats, in the order sent."""
+
+    model_config = ConfigDict(
+        from_attributes=True, json_schema_extra={"examples": [{"items": [{**_SEAT, "invitation": _INVITATION}]}]}
+    )
+
+    items: list[ParticipantCreated] = Field(description="One for each seat sent, in the same order.")
+
+    def redacted(self, reason: RedactionReason) -> Self:
+        """The same without the codes."""
+        return self.model_copy(update={"items": [item.redacted(reason) for item in self.items]})
+
+
+class SeatInvitation(_Invited):
+    """A new invitation to a seat. Whoever held the seat before no longer does."""
 
     model_config = ConfigDict(
         from_attributes=True,
         json_schema_extra={
-            "examples": [
-                {
-                    "id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
-                    "version": 1,
-                    "created_at": "2026-10-05T13:00:00Z",
-                    "updated_at": "2026-10-05T13:00:00Z",
-                    "assessment_id": "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
-                    "seat": "respondent",
-                    "perspective": "practitioner",
-                    "label": "Practitioner, day shift",
-                    "person_id": None,
-                    "has_token": True,
-                    "withdrawn_at": None,
-                }
-            ]
+            "examples": [{"participant_id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6", "invitation": _INVITATION}]
         },
     )
 
-    assessment_id: UUID
-    seat: SeatKind
-    perspective: Perspective | None
-    label: str | None
-    person_id: UUID | None
-    has_token: bool = Field(description="Whether a token opens this seat.")
-    withdrawn_at: datetime | None
+    participant_id: UUID = Field(description="The seat.")
 
 
-class ParticipantCreated(ParticipantRead, WithToken):
-    """A new seat, with its token."""
+class SeatClaim(Body):
+    """The code of an invitation."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"code": "7K3QX9M2RT"}]})
+
+    code: str = Field(
+        min_length=1,
+        max_length=40,
+        description="As it was handed over. Case, blanks and hyphens do not matter; O is read as 0, I and L as 1.",
+        examples=["7K3QX9M2RT"],
+    )
+
+
+class SeatClaimed(WithToken):
+    """A claimed seat, with the token that opens it."""
 
     model_config = ConfigDict(
         from_attributes=True,
         json_schema_extra={
             "examples": [
                 {
-                    "id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
-                    "version": 1,
-                    "created_at": "2026-10-05T13:00:00Z",
-                    "updated_at": "2026-10-05T13:00:00Z",
-                    "assessment_id": "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
-                    "seat": "respondent",
-                    "perspective": "practitioner",
-                    "label": "Practitioner, day shift",
-                    "person_id": None,
-                    "has_token": True,
-                    "withdrawn_at": None,
                     "token": "fs_0198c6ef0a1b7c2d8e3f405162738495_…",
                     "token_reason": None,
-                }
-            ]
-        },
-    )
-
-
-class SeatToken(WithToken):
-    """A new token of a seat; the one before no longer works."""
-
-    model_config = ConfigDict(
-        from_attributes=True,
-        json_schema_extra={
-            "examples": [
-                {
+                    "expires_at": None,
                     "participant_id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
-                    "token": "fs_0198c6ef0a1b7c2d8e3f405162738495_…",
-                    "token_reason": None,
+                    "seat": "respondent",
+                    "perspective": "practitioner",
+                    "assessment_id": "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
+                    "assessment_title": "Baseline, North County",
+                    "voting_opens_at": None,
+                    "voting_closes_at": "2026-10-12T21:00:00Z",
                 }
             ]
         },
     )
 
-    participant_id: UUID
+    expires_at: None = Field(
+        description="Always null: the token works until it is revoked, or the seat is withdrawn or invited again."
+    )
+    participant_id: UUID = Field(description="The seat.")
+    seat: SeatKind = Field(description="What its holder does; only respondents vote.")
+    perspective: Perspective | None = Field(description="Where a respondent stands; null for others.")
+    assessment_id: UUID = Field(description="The assessment that the token opens.")
+    assessment_title: str = Field(description="Its title.")
+    voting_opens_at: datetime | None = Field(description="From when this seat may vote; null: from the opening.")
+    voting_closes_at: datetime | None = Field(description="Until when this seat may vote; null: until the close.")
+
+
+class SeatChangeRead(Read):
+    """Something that happened to a seat. Votes leave no entry."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
+                    "created_at": "2026-10-05T13:00:00Z",
+                    "event": "re_invited",
+                    "actor_id": "0198c6ef-3333-7444-8555-666677778888",
+                    "actor_name": "Facilitator, North County",
+                }
+            ]
+        },
+    )
+
+    id: UUID = Field(description="UUIDv7.")
+    created_at: datetime = Field(description="When it happened, UTC.")
+    event: SeatEvent = Field(
+        description="`invited`, `claimed` (by the invited person), `re_invited`, `token_revoked` or `withdrawn`."
+    )
+    actor_id: UUID = Field(description="Who did it: a key's principal, or the seat itself.")
+    actor_name: str = Field(description="What the actor was called then.")
+
+
+class SeatChangeQuery(ListQuery):
+    """Filters of a seat's history."""
+
+    updated_since: Instant | None = Field(default=None, description="Recorded at this instant or later.")
 
 
 class ParticipantQuery(ListQuery):
     """Filters of the list of participants."""
 
-    seat: SeatKind | None = None
-    perspective: Perspective | None = None
-    withdrawn: Flag | None = None
+    seat: SeatKind | None = Field(default=None, description="Seats of this kind.")
+    channel: Literal["token", "paper"] | None = Field(default=None, description="Seats that vote this way.")
+    perspective: Perspective | None = Field(default=None, description="Respondents of this perspective.")
+    withdrawn: Flag | None = Field(default=None, description="Only withdrawn seats, or only the others.")
     updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")

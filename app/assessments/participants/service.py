@@ -1,115 +1,191 @@
-"""Seats: adding, changing, withdrawing, and the tokens that open them."""
+"""Seats: adding, changing and withdrawing them."""
 
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlmodel import col, select
 
-from app.access import credentials
 from app.assessments.errors import (
     AdministratorExists,
+    ChannelMismatch,
     PerspectiveMismatch,
     SeatFixed,
     SeatWithdrawn,
-    UnknownReference,
     VotingClosed,
 )
-from app.assessments.locking import check_takes, ensure_open, lock_assessment
-from app.assessments.models import Assessment, AssessmentState, Participant
+from app.assessments.locking import LockedAssessment, check_takes, ensure_open, lock_assessment
+from app.assessments.models import Assessment, AssessmentState, Channel, Participant, SeatEvent
 from app.assessments.participants import queries
+from app.assessments.participants.codes import InvitationTerms
+from app.assessments.participants.invitations import invite, record_change, remove_invitation
+from app.assessments.participants.people import check_people
 from app.assessments.participants.schemas import (
     ParticipantCreate,
     ParticipantCreated,
     ParticipantPatch,
     ParticipantRead,
-    SeatToken,
+    ParticipantsCreate,
+    ParticipantsCreated,
 )
+from app.assessments.seat_rules import end_claim, next_round_to_reveal, was_revealed, withdraw
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
 from app.events.record import record_event
-from app.people.models import Person
 from app.principal import SeatKind
-from app.tree.models import Organization
+
+_FIXED_BY_A_REVEAL = ("seat", "perspective", "person_id")
 
 
-async def add(tx: Tx, assessment_id: UUID, body: ParticipantCreate) -> ParticipantCreated:
-    """Add a seat and issue its token.
+async def add(tx: Tx, assessment_id: UUID, body: ParticipantCreate, terms: InvitationTerms) -> ParticipantCreated:
+    """Add a seat and invite to it.
 
     Raises:
         NotFound, Forbidden: as everywhere.
         Frozen: the assessment has ended.
         OrganizationArchived, ImplementationEnded: nothing new is taken there.
-        VotingClosed: a respondent's seat after the close.
+        VotingClosed: a respondent's seat between a close and a reopening.
         AdministratorExists: a second administrator.
         PerspectiveMismatch: a respondent without a perspective, or another seat with one.
-        UnknownReference: no such person in sight.
+        ChannelMismatch: a paper seat that is not a respondent's.
+        UnknownReference, InactivePerson, PersonSeated: the person can have no such seat.
     """
     held = await lock_assessment(tx, assessment_id, "addParticipant", lock="update")
+    [made] = await _add(tx, held, [body], [""], terms)
+    return made
+
+
+async def add_many(
+    tx: Tx, assessment_id: UUID, body: ParticipantsCreate, terms: InvitationTerms
+) -> ParticipantsCreated:
+    """Add many seats, all or none.
+
+    Raises:
+        AppError: what `add` raises; ``errors`` names the seat.
+    """
+    held = await lock_assessment(tx, assessment_id, "addParticipants", lock="update")
+    places = [f"/seats/{at}" for at in range(len(body.seats))]
+    return ParticipantsCreated(items=await _add(tx, held, body.seats, places, terms))
+
+
+async def _add(
+    tx: Tx, held: LockedAssessment, wanted: Sequence[ParticipantCreate], places: Sequence[str], terms: InvitationTerms
+) -> list[ParticipantCreated]:
     ensure_open(held.assessment)
     await check_takes(tx, held, "addParticipant")
-    _check_perspective(body.seat, body.perspective)
-    _check_invitable(held.assessment, body.seat)
-    if body.seat is SeatKind.ADMINISTRATOR:
-        await _check_single_administrator(tx, assessment_id)
-    await _check_person(tx, body.person_id)
-    token, token_hash = credentials.issue(credentials.SEAT_TOKEN, tx.tenant_id)
-    made = Participant(
-        tenant_id=tx.tenant_id,
-        created_at=tx.now,
-        updated_at=tx.now,
-        assessment_id=assessment_id,
-        seat=body.seat,
-        perspective=body.perspective,
-        label=body.label,
-        person_id=body.person_id,
-        token_hash=token_hash,
-    )
-    tx.session.add(made)
+    for body, place in zip(wanted, places, strict=True):
+        _check_shape(body.seat, body.perspective, body.channel, place)
+        _check_invitable(held.assessment, body.seat)
+    await _check_single_administrator(tx, held.assessment.id, [body.seat for body in wanted])
+    people = [
+        (body.person_id, body.seat is SeatKind.RESPONDENT, f"/body{place}/person_id")
+        for body, place in zip(wanted, places, strict=True)
+        if body.person_id is not None
+    ]
+    await check_people(tx, held.assessment.id, people)
+    seats = [
+        Participant(
+            tenant_id=tx.tenant_id,
+            created_at=tx.now,
+            updated_at=tx.now,
+            assessment_id=held.assessment.id,
+            first_round=next_round_to_reveal(held.assessment),
+            **body.model_dump(),
+        )
+        for body in wanted
+    ]
+    tx.session.add_all(seats)
     await tx.session.flush()
-    _tell(tx, "participant.added", made, held.organization.id)
-    shown = await queries.get(tx, tx.principal, assessment_id, made.id)
-    return ParticipantCreated(**shown.model_dump(), token=token, token_reason=None)
+    invited = [seat for seat in seats if seat.channel is Channel.TOKEN]
+    invitations = await invite(tx, held.assessment.id, [seat.id for seat in invited], terms)
+    for seat in seats:
+        record_seat_event(tx, "participant.added", seat, held.organization.id)
+    for seat in invited:
+        record_change(tx, seat, SeatEvent.INVITED)
+    return [
+        ParticipantCreated(**queries.present_stored(seat).model_dump(), invitation=invitations.get(seat.id))
+        for seat in seats
+    ]
 
 
-async def patch(tx: Tx, assessment_id: UUID, participant_id: UUID, body: ParticipantPatch) -> ParticipantRead:
+async def patch(
+    tx: Tx,
+    assessment_id: UUID,
+    participant_id: UUID,
+    body: ParticipantPatch,
+    invalidate: Callable[[], None] | None = None,
+) -> ParticipantRead:
     """Change a seat.
+
+    Args:
+        invalidate: drops the cached principals.
 
     Raises:
         NotFound, Forbidden: as everywhere.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         Frozen: the assessment has ended.
         SeatWithdrawn: it was withdrawn.
-        SeatFixed: voting has begun and it would no longer be a respondent's (whether it has voted is not told).
-        VotingClosed, AdministratorExists, PerspectiveMismatch, UnknownReference: as for adding.
+        SeatFixed: the channel, or that it is a respondent's, once voting has opened; kind, perspective or person
+            once a close may have counted its votes. Whether it has voted makes no difference.
+        VotingClosed, AdministratorExists, PerspectiveMismatch, ChannelMismatch, UnknownReference, InactivePerson,
+        PersonSeated: as for adding.
     """
     held = await lock_assessment(tx, assessment_id, "updateParticipant", lock="update")
-    participant = await _seat(tx, assessment_id, participant_id)
+    participant = await lock_seat(tx, assessment_id, participant_id)
     tx.expect(participant)
     ensure_open(held.assessment)
     if participant.withdrawn_at is not None:
         raise SeatWithdrawn
-    changes = body.changes()
-    seat = changes.get("seat", participant.seat)
-    if seat is not participant.seat:
-        if participant.seat is SeatKind.RESPONDENT and held.assessment.state is not AssessmentState.DRAFT:
-            raise SeatFixed
-        _check_invitable(held.assessment, participant.seat, seat)
-        if seat is SeatKind.ADMINISTRATOR:
-            await _check_single_administrator(tx, assessment_id)
-        if seat is not SeatKind.RESPONDENT and "perspective" not in changes:
-            changes["perspective"] = None
-    if "person_id" in changes:
-        await _check_person(tx, changes["person_id"])
-    _check_perspective(seat, changes.get("perspective", participant.perspective))
+    changes = {name: value for name, value in body.changes().items() if value != getattr(participant, name)}
+    await _check_changes(tx, held.assessment, participant, changes)
+    if changes.get("channel") is Channel.PAPER:
+        await remove_invitation(tx, participant)
+        end_claim(participant, held.assessment, tx.now)
+    if invalidate is not None:
+        # A cached principal knows the kind of its seat.
+        tx.after_commit.append(invalidate)
+    if changes.get("seat") is SeatKind.RESPONDENT:
+        participant.first_round = next_round_to_reveal(held.assessment)
     for name, value in changes.items():
         setattr(participant, name, value)
     if tx.touch(participant):
-        _tell(tx, "participant.updated", participant, held.organization.id)
+        record_seat_event(tx, "participant.updated", participant, held.organization.id)
     return await queries.get(tx, tx.principal, assessment_id, participant.id)
 
 
-async def withdraw(tx: Tx, assessment_id: UUID, participant_id: UUID) -> None:
-    """Withdraw a seat: its token stops working, and its votes do not count unless the close came first.
+async def _check_changes(tx: Tx, assessment: Assessment, participant: Participant, changes: dict[str, Any]) -> None:
+    """Check the changes of a seat, and add what follows from them."""
+    was, seat = participant.seat, changes.get("seat", participant.seat)
+    opened = assessment.state is not AssessmentState.DRAFT
+    if opened and ("channel" in changes or (was is SeatKind.RESPONDENT and "seat" in changes)):
+        raise SeatFixed("The channel of a seat, and that it is a respondent's, are fixed once voting has opened.")
+    # Figures by perspective would otherwise differ by the votes of this one seat.
+    is_counted = was is SeatKind.RESPONDENT and was_revealed(participant, assessment)
+    if is_counted and any(name in changes for name in _FIXED_BY_A_REVEAL):
+        raise SeatFixed("A close may have counted this seat's votes: only its label can change.")
+    if "seat" in changes:
+        _check_invitable(assessment, seat)
+        await _check_single_administrator(tx, assessment.id, [seat])
+        if seat is not SeatKind.RESPONDENT and "perspective" not in changes:
+            changes["perspective"] = None
+    person = changes.get("person_id", participant.person_id)
+    if person is not None and ("person_id" in changes or seat is SeatKind.RESPONDENT is not was):
+        is_respondent = seat is SeatKind.RESPONDENT
+        await check_people(tx, assessment.id, [(person, is_respondent, "/body/person_id")], but=participant.id)
+    perspective = changes.get("perspective", participant.perspective)
+    _check_shape(seat, perspective, changes.get("channel", participant.channel), "")
+
+
+async def withdraw_seat(
+    tx: Tx, assessment_id: UUID, participant_id: UUID, invalidate: Callable[[], None] | None = None
+) -> None:
+    """Withdraw a seat for good: nobody can open it, and it casts no further vote.
+
+    What a close has counted stays counted. Votes that are still sealed are dropped at the next close, and no count
+    changes before it.
+
+    Args:
+        invalidate: drops the cached principals.
 
     Raises:
         NotFound, Forbidden: as everywhere.
@@ -118,52 +194,26 @@ async def withdraw(tx: Tx, assessment_id: UUID, participant_id: UUID) -> None:
         SeatWithdrawn: it was withdrawn before.
     """
     held = await lock_assessment(tx, assessment_id, "withdrawParticipant", lock="update")
-    participant = await _seat(tx, assessment_id, participant_id)
+    participant = await lock_seat(tx, assessment_id, participant_id)
     tx.expect(participant)
     ensure_open(held.assessment)
     if participant.withdrawn_at is not None:
         raise SeatWithdrawn
-    participant.withdrawn_at = _instant_of_withdrawal(tx, held.assessment)
+    await remove_invitation(tx, participant)
+    withdraw(participant, held.assessment, tx.now)
     tx.touch(participant)
-    _tell(tx, "participant.withdrawn", participant, held.organization.id)
+    record_change(tx, participant, SeatEvent.WITHDRAWN)
+    record_seat_event(tx, "participant.withdrawn", participant, held.organization.id)
+    if invalidate is not None:
+        tx.after_commit.append(invalidate)
 
 
-async def issue_token(tx: Tx, assessment_id: UUID, participant_id: UUID) -> SeatToken:
-    """Issue a new token for a seat; the one before stops working.
+async def lock_seat(tx: Tx, assessment_id: UUID, participant_id: UUID) -> Participant:
+    """Load and lock a seat of a locked assessment.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
-        Frozen: the assessment is void.
-        SeatWithdrawn: the seat was withdrawn.
+        NotFound: the assessment has no such seat.
     """
-    held = await lock_assessment(tx, assessment_id, "issueSeatToken")
-    participant = await _seat(tx, assessment_id, participant_id)
-    if held.assessment.state is AssessmentState.VOID:
-        ensure_open(held.assessment)
-    if participant.withdrawn_at is not None:
-        raise SeatWithdrawn
-    token, participant.token_hash = credentials.issue(credentials.SEAT_TOKEN, tx.tenant_id)
-    participant.token_revoked_at = None
-    tx.touch(participant)
-    _tell(tx, "participant.token_issued", participant, held.organization.id)
-    return SeatToken(participant_id=participant.id, token=token, token_reason=None)
-
-
-async def revoke_token(tx: Tx, assessment_id: UUID, participant_id: UUID) -> None:
-    """Revoke a seat's token; the seat and its votes stay. Revoking twice changes nothing.
-
-    Raises:
-        NotFound, Forbidden: as everywhere.
-    """
-    held = await lock_assessment(tx, assessment_id, "revokeSeatToken")
-    participant = await _seat(tx, assessment_id, participant_id)
-    if participant.token_revoked_at is None:
-        participant.token_revoked_at = tx.now
-        tx.touch(participant)
-        _tell(tx, "participant.token_revoked", participant, held.organization.id)
-
-
-async def _seat(tx: Tx, assessment_id: UUID, participant_id: UUID) -> Participant:
     found: Participant | None = (
         await tx.session.execute(
             select(Participant)
@@ -180,59 +230,8 @@ async def _seat(tx: Tx, assessment_id: UUID, participant_id: UUID) -> Participan
     return found
 
 
-def _check_perspective(seat: SeatKind, perspective: object) -> None:
-    if (seat is SeatKind.RESPONDENT) != (perspective is not None):
-        error = FieldError("/body/perspective", "perspective_mismatch", "Exactly respondents have a perspective")
-        raise PerspectiveMismatch(errors=[error])
-
-
-def _check_invitable(assessment: Assessment, *seats: SeatKind) -> None:
-    # Who was asked is settled by the close: afterwards nobody becomes a respondent, and nobody stops being one.
-    if SeatKind.RESPONDENT in seats and assessment.state is AssessmentState.CONSENSUS:
-        raise VotingClosed("Respondents are invited before the close; reopen the votes to invite more.")
-
-
-def _instant_of_withdrawal(tx: Tx, assessment: Assessment) -> datetime:
-    """Now; but after the close where the close came first, though this may have been asked for before it."""
-    if assessment.state is not AssessmentState.CONSENSUS or assessment.closed_at is None:
-        return tx.now
-    return max(tx.now, assessment.closed_at + timedelta(microseconds=1))
-
-
-async def _check_single_administrator(tx: Tx, assessment_id: UUID) -> None:
-    if await tx.session.scalar(
-        select(Participant.id).where(
-            col(Participant.tenant_id) == tx.tenant_id,
-            col(Participant.assessment_id) == assessment_id,
-            col(Participant.seat) == SeatKind.ADMINISTRATOR,
-            col(Participant.withdrawn_at).is_(None),
-        )
-    ):
-        raise AdministratorExists
-
-
-async def _check_person(tx: Tx, person_id: UUID | None) -> None:
-    if person_id is None:
-        return
-    path = await tx.session.scalar(
-        select(Organization.path)
-        .join(
-            Person,
-            (col(Person.tenant_id) == col(Organization.tenant_id))
-            & (col(Person.organization_id) == col(Organization.id)),
-        )
-        .where(col(Person.tenant_id) == tx.tenant_id, col(Person.id) == person_id)
-        .with_for_update(read=True, of=Person)
-    )
-    if path is None or not tx.principal.reads(path):
-        raise UnknownReference(
-            errors=[
-                FieldError("/body/person_id", "unknown_reference", "No such person is visible to these credentials")
-            ]
-        )
-
-
-def _tell(tx: Tx, event: str, participant: Participant, organization_id: UUID) -> None:
+def record_seat_event(tx: Tx, event: str, participant: Participant, organization_id: UUID) -> None:
+    """Record an event about a seat."""
     record_event(
         tx,
         event,
@@ -240,3 +239,35 @@ def _tell(tx: Tx, event: str, participant: Participant, organization_id: UUID) -
         organization_id=organization_id,
         data={"assessment_id": str(participant.assessment_id), "seat": participant.seat.value},
     )
+
+
+def _check_shape(seat: SeatKind, perspective: object, channel: Channel, place: str) -> None:
+    if (seat is SeatKind.RESPONDENT) != (perspective is not None):
+        pointer = f"/body{place}/perspective"
+        error = FieldError(pointer, "perspective_mismatch", "Exactly respondents have a perspective")
+        raise PerspectiveMismatch(errors=[error])
+    if channel is Channel.PAPER and seat is not SeatKind.RESPONDENT:
+        error = FieldError(f"/body{place}/channel", "channel_mismatch", ChannelMismatch.title)
+        raise ChannelMismatch(errors=[error])
+
+
+def _check_invitable(assessment: Assessment, seat: SeatKind) -> None:
+    # The close settles who was asked: until a reopening nobody becomes a respondent.
+    if seat is SeatKind.RESPONDENT and assessment.state is AssessmentState.CONSENSUS:
+        raise VotingClosed("Respondents are invited before the close; reopen the votes to invite more.")
+
+
+async def _check_single_administrator(tx: Tx, assessment_id: UUID, wanted: Sequence[SeatKind]) -> None:
+    count = wanted.count(SeatKind.ADMINISTRATOR)
+    if count == 0:
+        return
+    known = await tx.session.scalar(
+        select(Participant.id).where(
+            col(Participant.tenant_id) == tx.tenant_id,
+            col(Participant.assessment_id) == assessment_id,
+            col(Participant.seat) == SeatKind.ADMINISTRATOR,
+            col(Participant.withdrawn_at).is_(None),
+        )
+    )
+    if known is not None or count > 1:
+        raise AdministratorExists

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import DateTime, Integer, Text, Uuid, and_, bindparam, or_, select
+from sqlalchemy import DateTime, Integer, Text, Uuid, and_, bindparam, exists, not_, or_, select
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.assessments.models import Participant, Vote
@@ -10,7 +11,27 @@ from app.assessments.votes.schemas import VoteRead, on_wire
 from app.db.keyset import Listing
 from app.db.statement import Row
 
-#: A seat's own votes, and of the rounds that were revealed everybody's who was not withdrawn before the close.
+_Former = aliased(Vote)
+_OWN = and_(
+    col(Vote.participant_id) == bindparam("own_seat", type_=Uuid()),
+    col(Vote.claim) == bindparam("own_claim", type_=Integer()),
+)
+# What a reveal counted, of the reveals that came after the caller's claim: see `seat_rules.counted_votes`.
+_REVEALED = and_(
+    col(Vote.round) >= bindparam("sees_from", type_=Integer()),
+    col(Vote.round) <= bindparam("revealed_round", type_=Integer()),
+    or_(col(Participant.withdrawn_at).is_(None), col(Vote.round) <= col(Participant.counted_round)),
+    not_(
+        exists().where(
+            col(_Former.tenant_id) == col(Vote.tenant_id),
+            col(_Former.assessment_id) == col(Vote.assessment_id),
+            col(_Former.participant_id) == col(Vote.participant_id),
+            col(_Former.practice) == col(Vote.practice),
+            col(_Former.round) <= col(Vote.round),
+            col(_Former.claim) < col(Vote.claim),
+        )
+    ),
+)
 LIST = Listing(
     "votes",
     select(
@@ -32,16 +53,7 @@ LIST = Listing(
     .where(
         col(Vote.tenant_id) == bindparam("tenant_id", type_=Uuid()),
         col(Vote.assessment_id) == bindparam("assessment_id", type_=Uuid()),
-        or_(
-            col(Vote.participant_id) == bindparam("own_seat", type_=Uuid()),
-            and_(
-                col(Vote.round) <= bindparam("revealed_round", type_=Integer()),
-                or_(
-                    col(Participant.withdrawn_at).is_(None),
-                    col(Participant.withdrawn_at) > bindparam("closed_at", type_=DateTime(timezone=True)),
-                ),
-            ),
-        ),
+        or_(_OWN, _REVEALED),
     ),
     key=col(Vote.id),
     orders={"id": col(Vote.id)},

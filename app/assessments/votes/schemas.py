@@ -55,7 +55,7 @@ class VoteCast(Body):
 
 
 class VoteRead(Resource):
-    """A vote, as its owner and, after the reveal, the team sees it."""
+    """A vote, as its owner sees it and, after the reveal, every seat that was claimed before the reveal."""
 
     model_config = ConfigDict(
         from_attributes=True,

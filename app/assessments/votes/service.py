@@ -1,4 +1,4 @@
-"""Casting votes. They are sealed from everyone but their owner until the close."""
+"""Casting votes. Until the close only the claim that cast a vote sees it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -7,8 +7,9 @@ from uuid import UUID
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
+from app.access.credentials import TokenRevoked
 from app.assessments.errors import (
-    DryRunRefused,
+    NotAPaperSeat,
     NotYourSeat,
     SeatMayNotVote,
     SeatWithdrawn,
@@ -17,8 +18,9 @@ from app.assessments.errors import (
     VotingNotOpen,
 )
 from app.assessments.locking import ensure_open, lock_assessment
-from app.assessments.models import Assessment, AssessmentState, Participant, Vote
+from app.assessments.models import Assessment, AssessmentState, Channel, Participant, Vote
 from app.assessments.reference_data import FrozenInstrument, instrument_of
+from app.assessments.seat_rules import is_deferred
 from app.assessments.votes.queries import present_stored
 from app.assessments.votes.schemas import Ballot, BallotVote, VoteCast, VoteRead, VotesCast, stored
 from app.db.transaction import Outcome, Preconditions, Tx
@@ -31,26 +33,25 @@ from app.principal import SeatKind
 async def cast(tx: Tx, assessment_id: UUID, participant_id: UUID, practice: str, body: VoteCast) -> Created | VoteRead:
     """Cast or replace the vote of a seat on a practice in the present round.
 
-    A seat votes for itself. Whoever runs the assessment may enter a paper ballot, and correct what was so entered,
-    but never replace what a seat cast itself.
+    A seat votes for itself. A caller who runs the assessment enters and corrects the ballots of paper seats.
 
     Raises:
         NotFound: no such assessment in sight, or no such seat or practice in it.
         Forbidden: in sight, but the caller neither holds the seat nor runs the assessment.
         NotYourSeat: another seat's token.
+        NotAPaperSeat: a key, and the seat votes with its token.
         SeatMayNotVote: the seat is not a respondent's.
         SeatWithdrawn: the seat was withdrawn.
+        TokenRevoked: the seat was claimed anew or its token revoked since the caller was authenticated.
         VotingNotOpen, VotingClosed: outside the round or its window.
-        VoteExists: there is a vote, and no If-Match.
-        PreconditionFailed: If-Match is stale, or there is no vote that is this caller's to replace.
-        DryRunRefused: whoever runs the assessment would learn who has voted, and leave no trace.
+        VoteExists: this claim has voted, and there is no If-Match.
+        PreconditionFailed: If-Match is stale, or this claim has not voted.
     """
     round_ = await _begin(tx, assessment_id, [participant_id], [practice])
     vote, outcome = round_.cast(participant_id, practice, body, tx.preconditions)
     await _flush(tx)
     if outcome is not Outcome.UNCHANGED:
-        replaced = outcome is Outcome.REPLACED
-        _tell(tx, round_.assessment, 1, replaced=replaced, on_paper=vote.entered_by is not None)
+        _record_event(tx, round_.assessment, 1, replaced=outcome is Outcome.REPLACED)
     shown = present_stored(vote)
     return Created(value=shown) if outcome is Outcome.CREATED else shown
 
@@ -60,45 +61,27 @@ async def cast_many(tx: Tx, assessment_id: UUID, body: VotesCast) -> Ballot:
 
     Raises:
         NotFound, Forbidden: as everywhere.
-        AppError: what `cast` raises; ``errors`` says of which vote, but to whoever enters paper ballots not where
-            that depends on who has voted.
+        AppError: what `cast` raises; ``errors`` names the vote.
         Invalid: a vote is named twice.
     """
     pairs = [(vote.participant_id, vote.practice) for vote in body.votes]
     if len(set(pairs)) != len(pairs):
         raise Invalid(errors=[FieldError("/body/votes", "repeated_vote", "A vote is named twice")])
     round_ = await _begin(tx, assessment_id, {seat for seat, _ in pairs}, {practice for _, practice in pairs})
-    # First all that does not depend on who has voted: a refusal of one vote must tell nothing of another.
-    for at, wanted in enumerate(body.votes):
-        with _refused_at(at):
-            round_.check(wanted.participant_id, wanted.practice)
-    votes = _put_all(tx, round_, body.votes)
+    votes = []
+    for place, wanted in enumerate(body.votes):
+        with _refused_at(place):
+            votes.append(round_.cast(wanted.participant_id, wanted.practice, wanted, _expected(wanted)))
     await _flush(tx)
     changed = sum(outcome is not Outcome.UNCHANGED for _, outcome in votes)
     if changed:
-        _tell(tx, round_.assessment, changed, replaced=False, on_paper=tx.principal.seat is None)
+        _record_event(tx, round_.assessment, changed, replaced=False)
     return Ballot(items=[present_stored(vote) for vote, _ in votes])
-
-
-def _put_all(tx: Tx, round_: "_Round", wanted: Sequence[BallotVote]) -> list[tuple[Vote, Outcome]]:
-    try:
-        votes = []
-        for at, vote in enumerate(wanted):
-            with _refused_at(at):
-                votes.append(round_.put(vote.participant_id, vote.practice, vote, _expected(vote)))
-    except AppError:
-        if tx.principal.seat is not None:
-            raise
-        # To whoever enters paper ballots nothing says which vote was in the way, not even the kind of the refusal:
-        # that follows from what was sent. Otherwise a ballot that is bound to fail would tell who has voted.
-        kind = VoteExists if all(vote.version is None for vote in wanted) else PreconditionFailed
-        raise kind(errors=[FieldError("/body/votes", kind.code, kind.title)]) from None
-    return votes
 
 
 @contextmanager
 def _refused_at(place: int) -> Iterator[None]:
-    """Say of a refusal which of the votes it is about."""
+    """Add the place of the vote to a refusal."""
     try:
         yield
     except AppError as refused:
@@ -114,7 +97,10 @@ def _expected(vote: BallotVote) -> Preconditions:
 
 
 class _Round:
-    """The present round of a locked assessment: its seats, its votes so far, and the rules for casting one."""
+    """The present round of a locked assessment: its seats, the caller's votes so far, the rules for casting one.
+
+    Votes of a former claim are not among them: no answer may depend on whether a former claim has voted.
+    """
 
     def __init__(
         self,
@@ -133,12 +119,15 @@ class _Round:
     def cast(
         self, participant_id: UUID, practice: str, body: VoteCast, expected: Preconditions
     ) -> tuple[Vote, Outcome]:
-        """Cast or replace one vote; the vote, and what came of it."""
-        self.check(participant_id, practice)
-        return self.put(participant_id, practice, body, expected)
+        """Cast or replace one vote. Return the vote, and what came of it."""
+        seat = self._check(participant_id, practice)
+        vote = self.votes.get((participant_id, practice))
+        if vote is None:
+            return self._insert(seat, practice, body, expected), Outcome.CREATED
+        return vote, self._replace(vote, body, expected)
 
-    def check(self, participant_id: UUID, practice: str) -> None:
-        """Refuse a vote that nobody may cast, whoever has voted."""
+    def _check(self, participant_id: UUID, practice: str) -> Participant:
+        """Refuse a vote that may not be cast. No refusal depends on who has voted."""
         own = self.tx.principal.seat
         if own is not None and own.participant_id != participant_id:
             raise NotYourSeat
@@ -147,16 +136,14 @@ class _Round:
             raise NotFound
         if seat.seat is not SeatKind.RESPONDENT:
             raise SeatMayNotVote
+        if own is None and seat.channel is not Channel.PAPER:
+            raise NotAPaperSeat
         if seat.withdrawn_at is not None:
             raise SeatWithdrawn
+        if own is not None and (seat.claims != own.claim or seat.token_revoked_at is not None):
+            raise TokenRevoked
         self._check_open(by_seat=own is not None)
-
-    def put(self, participant_id: UUID, practice: str, body: VoteCast, expected: Preconditions) -> tuple[Vote, Outcome]:
-        """Cast or replace one vote that was checked; the vote, and what came of it."""
-        vote = self.votes.get((participant_id, practice))
-        if vote is None:
-            return self._insert(participant_id, practice, body, expected), Outcome.CREATED
-        return vote, self._replace(vote, body, expected)
+        return seat
 
     def _check_open(self, *, by_seat: bool) -> None:
         assessment, now = self.assessment, self.tx.now
@@ -172,7 +159,7 @@ class _Round:
         if by_seat and assessment.closes_at is not None and now >= assessment.closes_at:
             raise VotingClosed("The voting window has ended.")
 
-    def _insert(self, participant_id: UUID, practice: str, body: VoteCast, expected: Preconditions) -> Vote:
+    def _insert(self, seat: Participant, practice: str, body: VoteCast, expected: Preconditions) -> Vote:
         if expected.has_if_match:
             raise PreconditionFailed("There is no vote to replace.")
         vote = Vote(
@@ -180,9 +167,11 @@ class _Round:
             created_at=self.tx.now,
             updated_at=self.tx.now,
             assessment_id=self.assessment.id,
-            participant_id=participant_id,
+            participant_id=seat.id,
             practice=practice,
             round=self.assessment.round,
+            claim=_claim_of(self.tx),
+            deferred=is_deferred(seat, self.assessment),
             value=stored(body.value),
             comment=body.comment,
             entered_by=self._enterer(),
@@ -199,9 +188,6 @@ class _Round:
             return Outcome.UNCHANGED
         if not expected.has_if_match:
             raise VoteExists
-        if self.tx.principal.seat is None and vote.entered_by is None:
-            # Only its holder may replace what a seat cast; to others the answer is as if there were nothing.
-            raise PreconditionFailed("There is no vote to replace.")
         self.tx.expect(vote, expected)
         for name, value in fields.items():
             setattr(vote, name, value)
@@ -212,8 +198,6 @@ class _Round:
 
 
 async def _begin(tx: Tx, assessment_id: UUID, participants: Iterable[UUID], practices: Iterable[str]) -> _Round:
-    if tx.dry_run and tx.principal.seat is None:
-        raise DryRunRefused("A rehearsal would tell who has voted.")
     # FOR SHARE: the close waits for these votes, or they meet the close.
     assessment = (await lock_assessment(tx, assessment_id, "castVote")).assessment
     instrument = await instrument_of(tx, tx.tenant_id, assessment.instrument_version_id)
@@ -232,14 +216,19 @@ async def _flush(tx: Tx) -> None:
         raise VoteExists from error
 
 
-def _tell(tx: Tx, assessment: Assessment, count: int, *, replaced: bool, on_paper: bool) -> None:
+def _claim_of(tx: Tx) -> int:
+    """The number of the claim that the caller votes with. A paper seat has no claims, and its ballot is number 1."""
+    return 1 if tx.principal.seat is None else tx.principal.seat.claim
+
+
+def _record_event(tx: Tx, assessment: Assessment, count: int, *, replaced: bool) -> None:
     # Neither who nor what: before the reveal the feed may say only that votes were cast.
     record_event(
         tx,
         "assessment.vote_replaced" if replaced else "assessment.vote_cast",
         assessment.id,
         organization_id=assessment.organization_id,
-        data={"round": assessment.round, "votes": count, "on_paper": on_paper},
+        data={"round": assessment.round, "votes": count, "on_paper": tx.principal.seat is None},
         anonymous=tx.principal.seat is not None,
     )
 
@@ -270,6 +259,7 @@ async def _votes(
             col(Vote.participant_id).in_(participants),
             col(Vote.practice).in_(practices),
             col(Vote.round) == assessment.round,
+            col(Vote.claim) == _claim_of(tx),
         )
         .order_by(col(Vote.id))
         .with_for_update()

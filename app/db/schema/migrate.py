@@ -46,6 +46,7 @@ APPEND_ONLY = frozenset(
         "outbox_events",
         "principals",
         "scoring_profiles",
+        "seat_changes",
         "stage_changes",
     }
 )

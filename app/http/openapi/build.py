@@ -292,7 +292,8 @@ def _finish(method: str, operation: dict[str, Any], rule: Rule, schemas: Mapping
 
 
 def _writes(method: str, operation: Mapping[str, Any]) -> bool:
-    return method != "get" and not operation.get("x-computes-only")
+    # A code that is used up by its use can be neither rehearsed nor repeated.
+    return method != "get" and not (operation.get("x-computes-only") or operation.get("x-one-use"))
 
 
 def _common_failures(method: str, operation: Mapping[str, Any], required: list[str]) -> list[type[AppError]]:

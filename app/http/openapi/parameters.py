@@ -18,8 +18,9 @@ def describe_query(route: APIRoute) -> None:
 
 
 def writes(route: APIRoute) -> bool:
-    """Whether the route changes something: whatever does not read, unless it only computes."""
-    return "GET" not in (route.methods or ()) and not (route.openapi_extra or {}).get("x-computes-only")
+    """Whether the route takes part in dry runs: it changes something, and not by using up a code."""
+    marks = route.openapi_extra or {}
+    return "GET" not in (route.methods or ()) and not (marks.get("x-computes-only") or marks.get("x-one-use"))
 
 
 def _parameters(dependant: Dependant) -> list[tuple[str, Any]]:

@@ -18,6 +18,7 @@ from facilitative_administration_readiness_client.api.action_items import (
 from facilitative_administration_readiness_client.api.assessments import (
     add_participant,
     cast_vote,
+    claim_seat,
     create_assessment,
     record_administration,
     record_consensus,
@@ -64,6 +65,8 @@ from facilitative_administration_readiness_client.models import (
     ReadinessRead,
     Ready,
     RolePresent,
+    SeatClaim,
+    SeatClaimed,
     SeatKind,
     Stage,
     VoteCast,
@@ -194,26 +197,33 @@ def move(client: AuthenticatedClient, assessment_id: UUID, to: AssessmentState) 
 
 
 def vote(client: AuthenticatedClient, url: str, assessment: AssessmentRead) -> None:
-    """Invite respondents, open, and let each vote with the token of the seat."""
+    """Invite respondents, let each claim the seat, open, and let each vote with the seat's token."""
     seats = {}
     for perspective in VOTES:
         invited = ParticipantCreate(seat=SeatKind.RESPONDENT, perspective=perspective)
-        seats[perspective] = good(
+        seat = good(
             add_participant.sync_detailed(assessment.id, client=client, body=invited),
             ParticipantCreated,
             HTTPStatus.CREATED,
         )
+        assert seat.invitation is not None
+        assert seat.invitation.code is not None
+        claim = SeatClaim(code=seat.invitation.code)
+        claimed = claim_seat.sync_detailed(client=Client(url), body=claim)
+        seats[perspective] = good(claimed, SeatClaimed, HTTPStatus.CREATED)
     assert move(client, assessment.id, AssessmentState.COLLECTING).state is AssessmentState.COLLECTING
     for perspective, seat in seats.items():
         assert seat.token is not None
         with AuthenticatedClient(url, seat.token, raise_on_unexpected_status=True) as holder:
             for number, value in enumerate(VOTES[perspective], start=1):
                 cast = cast_vote.sync_detailed(
-                    assessment.id, seat.id, f"P{number}", client=holder, body=VoteCast(value=value)
+                    assessment.id, seat.participant_id, f"P{number}", client=holder, body=VoteCast(value=value)
                 )
                 assert good(cast, VoteRead, HTTPStatus.CREATED).value == value
-            other = next(one for one in seats.values() if one.id != seat.id)
-            foreign = cast_vote.sync_detailed(assessment.id, other.id, "P1", client=holder, body=VoteCast(value=0))
+            other = next(one for one in seats.values() if one.participant_id != seat.participant_id)
+            foreign = cast_vote.sync_detailed(
+                assessment.id, other.participant_id, "P1", client=holder, body=VoteCast(value=0)
+            )
             refused(foreign, HTTPStatus.FORBIDDEN, "not_your_seat")
     sealed = good(get_readiness.sync_detailed(assessment.id, client=client), ReadinessRead)
     assert (sealed.sealed, sealed.readiness, sealed.reason) == (True, None, "votes_sealed")

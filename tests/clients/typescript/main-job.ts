@@ -18,6 +18,7 @@ const VOTES: Record<"executive" | "supervisor" | "practitioner", number[]> = {
   practitioner: [1, 1, 0, 2, 0, 1, 2, 1, 1],
 };
 
+const anybody = createClient<paths>({ baseUrl: url });
 const holder = (token: string) =>
   createClient<paths>({ baseUrl: url, headers: { Authorization: `Bearer ${token}` } });
 const client = holder(key);
@@ -137,14 +138,16 @@ async function move(assessmentId: string, to: Schemas["AssessmentState"]): Promi
   return moved;
 }
 
-/** Invite respondents, open, and let each vote with the token of the seat. */
+/** Invite respondents, let each claim the seat, open, and let each vote with the seat's token. */
 async function vote(assessmentId: string): Promise<void> {
-  const seats: [Schemas["ParticipantCreated"], number[]][] = [];
+  const seats: [Schemas["SeatClaimed"], number[]][] = [];
   for (const perspective of ["executive", "supervisor", "practitioner"] as const) {
     const params = { path: { assessment_id: assessmentId } };
     const body: Schemas["ParticipantCreate"] = { seat: "respondent", perspective };
     const seat = good(await client.POST("/v1/assessments/{assessment_id}/participants", { params, body }), 201);
-    seats.push([seat, VOTES[perspective]]);
+    assert(seat.invitation?.code);
+    const claim = { code: seat.invitation.code };
+    seats.push([good(await anybody.POST("/v1/seats/claim", { body: claim }), 201), VOTES[perspective]]);
   }
   await move(assessmentId, "collecting");
   for (const [seat, values] of seats) {
@@ -156,11 +159,11 @@ async function vote(assessmentId: string): Promise<void> {
         body: { value },
       });
     for (const [index, value] of values.entries()) {
-      assert.equal(good(await cast(seat.id, `P${index + 1}`, value), 201).value, value);
+      assert.equal(good(await cast(seat.participant_id, `P${index + 1}`, value), 201).value, value);
     }
-    const other = seats.find(([one]) => one.id !== seat.id);
+    const other = seats.find(([one]) => one.participant_id !== seat.participant_id);
     assert(other !== undefined);
-    refused(await cast(other[0].id, "P1", 0), 403, "not_your_seat");
+    refused(await cast(other[0].participant_id, "P1", 0), 403, "not_your_seat");
   }
   const sealed = await readiness(assessmentId);
   assert.deepEqual([sealed.sealed, sealed.readiness, sealed.reason], [true, null, "votes_sealed"]);

@@ -1,5 +1,6 @@
 """The rules of assessments and their seats."""
 
+from datetime import timedelta
 from typing import Any
 from unittest.mock import ANY
 from zoneinfo import ZoneInfo
@@ -20,6 +21,7 @@ from tests.state.model.world import (
     from_wire,
     head,
     made,
+    on_wire,
 )
 
 TRANSITIONS = {
@@ -30,6 +32,8 @@ TRANSITIONS = {
     "void": [],
 }
 ENDED = {"final", "void"}
+#: How long an invitation is open.
+INVITED = timedelta(days=7)
 _EVENTS = {"collecting": "opened", "consensus": "closed", "final": "finalized", "void": "voided"}
 
 
@@ -222,13 +226,19 @@ def revise(world: World, ask: Ask, id_: str, body: dict[str, Any]) -> Rule:
             perspective=seat.perspective,
             label=seat.label,
             person_id=seat.person_id,
-            has_token=False,
+            channel=seat.channel,
+            first_round=seat.first_round,
+            claims=seat.claims,
+            sees_from=seat.sees_from,
+            former_round=seat.former_round,
             withdrawn_at=seat.withdrawn_at,
-            withdrawn_behind=seat.withdrawn_behind,
+            withdrawn_round=seat.withdrawn_round,
+            counted_round=seat.counted_round,
         )
-    for (seat_id, practice, round_), vote in old.votes.items():
-        place = (seats[old.seats[seat_id].label], practice, round_)
-        one.votes[place] = Vote(ANY, world.stamp, world.stamp, vote.value, vote.comment, vote.entered_by)
+    for (seat_id, practice, round_, claim), vote in old.votes.items():
+        place = (seats[old.seats[seat_id].label], practice, round_, claim)
+        copy = Vote(ANY, world.stamp, world.stamp, vote.value, vote.comment, vote.entered_by, vote.deferred)
+        one.votes[place] = copy
     one.consensus = {practice: copied(decision) for practice, decision in old.consensus.items()}
     one.ratings = {practice: copied(decision) for practice, decision in old.ratings.items()}
     one.administration = copied(old.administration) if old.administration else None
@@ -270,28 +280,39 @@ def show_seat(assessment_id: str, one: Seat) -> dict[str, Any]:
     return head(one) | {
         "assessment_id": assessment_id,
         "seat": one.seat,
+        "channel": one.channel,
         "perspective": one.perspective,
         "label": one.label,
         "person_id": one.person_id,
-        "has_token": one.has_token and not one.token_revoked and one.withdrawn_at is None,
+        "has_token": one.has_token and one.withdrawn_at is None,
+        "claimed_at": one.claimed_at,
         "withdrawn_at": one.withdrawn_at,
     }
+
+
+def _show_invitation(world: World, ask: Ask) -> dict[str, Any]:
+    shown = {"code": None, "code_reason": "dry_run"} if ask.dry_run else {"code": ANY, "code_reason": None}
+    return {"invitation": {**shown, "expires_at": on_wire(world.now + INVITED), "join_url": None}}
 
 
 def add_seat(world: World, ask: Ask, id_: str, body: dict[str, Any]) -> Rule:
     one = world.require_assessment(ask.caller, id_, RUN)
     ensure_open(one)
     ensure_takes(world, one.organization_id, one.implementation_id)
-    _check_perspective(body["seat"], body.get("perspective"))
+    _check_shape(body["seat"], body.get("perspective"), body.get("channel", "token"))
     _check_invitable(one, body["seat"])
     _check_administrator(one, body["seat"])
-    _check_person(world, ask.caller, body.get("person_id"))
+    _check_person(world, ask.caller, one, body["seat"], body.get("person_id"))
     answer = yield 201
-    seat = Seat(**made(world, answer), **{"perspective": None, "person_id": None, **body})
+    seat = Seat(
+        **made(world, answer), **{"perspective": None, "person_id": None, **body}, first_round=one.revealed_round + 1
+    )
     one.seats[seat.id] = seat
-    _issue(world, one, seat, answer["token"])
     world.tell(ask, "participant.added", seat.id)
-    return show_seat(id_, seat) | ({} if ask.dry_run else {"token": ANY, "token_reason": None})
+    if seat.channel == "paper":
+        return show_seat(id_, seat) | {"invitation": None}
+    _invite(world, ask, seat, answer["invitation"]["code"])
+    return show_seat(id_, seat) | _show_invitation(world, ask)
 
 
 def patch_seat(world: World, ask: Ask, id_: str, seat_id: str, changes: dict[str, Any]) -> Rule:
@@ -301,18 +322,25 @@ def patch_seat(world: World, ask: Ask, id_: str, seat_id: str, changes: dict[str
     ensure_open(one)
     if seat.withdrawn_at is not None:
         raise Refused(409, "seat_withdrawn")
-    changes = dict(changes)
+    changes = {name: value for name, value in changes.items() if value != getattr(seat, name)}
     kind = changes.get("seat", seat.seat)
-    if kind != seat.seat:
-        if seat.seat == "respondent" and one.state != "draft":
-            raise Refused(409, "seat_fixed")
-        _check_invitable(one, seat.seat, kind)
+    was = seat.seat
+    _check_fixed(one, seat, changes)
+    if kind != was:
+        _check_invitable(one, kind)
         _check_administrator(one, kind)
         if kind != "respondent":
             changes.setdefault("perspective", None)
-    _check_person(world, ask.caller, changes.get("person_id"))
-    _check_perspective(kind, changes.get("perspective", seat.perspective))
+    person = changes.get("person_id", seat.person_id)
+    if "person_id" in changes or (kind == "respondent" != was):
+        _check_person(world, ask.caller, one, kind, person, but=seat_id)
+    _check_shape(kind, changes.get("perspective", seat.perspective), changes.get("channel", seat.channel))
     yield 200
+    if changes.get("channel") == "paper":
+        seat.code = None
+        _end_claim(world, one, seat)
+    if kind == "respondent" != was:
+        seat.first_round = one.revealed_round + 1
     if seat.change(world, changes):
         world.tell(ask, "participant.updated", seat_id)
     return show_seat(id_, seat)
@@ -326,46 +354,99 @@ def withdraw_seat(world: World, ask: Ask, id_: str, seat_id: str) -> Rule:
     if seat.withdrawn_at is not None:
         raise Refused(409, "seat_withdrawn")
     yield 204
+    seat.code = seat.claimed_at = None
     seat.withdrawn_at = world.stamp
-    seat.withdrawn_behind = one.round if one.state == "consensus" else None
+    seat.withdrawn_round = 0 if one.state == "draft" else one.round
+    seat.counted_round = one.revealed_round
     seat.touch(world)
     _revoke(world, seat_id)
+    seat.history.append(("withdrawn", ask.caller.id))
     world.tell(ask, "participant.withdrawn", seat_id)
     return None
 
 
-def issue_token(world: World, ask: Ask, id_: str, seat_id: str) -> Rule:
+def invite_again(world: World, ask: Ask, id_: str, seat_id: str) -> Rule:
     one = world.require_assessment(ask.caller, id_, RUN)
     seat = world.find(one.seats, seat_id)
     if one.state == "void":
         raise Refused(423, "frozen")
     if seat.withdrawn_at is not None:
         raise Refused(409, "seat_withdrawn")
+    if seat.channel == "paper":
+        raise Refused(409, "paper_seat")
     answer = yield 201
-    _forget_tokens(world, seat_id)
-    seat.has_token, seat.token_revoked = True, False
+    event = "re_invited" if seat.history else "invited"
+    if _end_claim(world, one, seat):
+        seat.touch(world)
+    _invite(world, ask, seat, answer["invitation"]["code"], event)
+    world.tell(ask, f"participant.{event}", seat_id)
+    return {"participant_id": seat_id} | _show_invitation(world, ask)
+
+
+def claim(world: World, ask: Ask, code: str) -> Rule:
+    """Anybody may try; whoever has the right code is the holder from then on."""
+    found = [
+        (one, seat)
+        for one in world.assessments.values()
+        for seat in one.seats.values()
+        if seat.code == code and seat.code_ends and seat.code_ends > world.now and one.state != "void"
+    ]
+    if not found:
+        raise Refused(404, "invitation_not_found")
+    ((one, seat),) = found
+    answer = yield 201
+    _forget_tokens(world, seat.id)
+    seat.code = None
+    seat.claims += 1
+    seat.claimed_at = world.stamp
+    seat.sees_from = one.revealed_round + 1
+    seat.has_token = True
     seat.touch(world)
-    _issue(world, one, seat, answer["token"])
-    world.tell(ask, "participant.token_issued", seat_id)
-    return {"participant_id": seat_id} | ({} if ask.dry_run else {"token": ANY, "token_reason": None})
+    holder = Caller(seat.id, seat.label, answer["token"], seat=(one.id, seat.id))
+    world.tokens[seat.id] = holder
+    world.holders.append(holder)
+    seat.history.append(("claimed", seat.id))
+    world.tell(Ask(holder, ask.request_id), "participant.claimed", seat.id)
+    return {
+        "token": answer["token"],
+        "token_reason": None,
+        "expires_at": None,
+        "participant_id": seat.id,
+        "seat": seat.seat,
+        "perspective": seat.perspective,
+        "assessment_id": one.id,
+        "assessment_title": one.title,
+        "voting_opens_at": one.opens_at,
+        "voting_closes_at": one.closes_at,
+    }
 
 
 def revoke_token(world: World, ask: Ask, id_: str, seat_id: str) -> Rule:
     one = world.require_assessment(ask.caller, id_, RUN)
     seat = world.find(one.seats, seat_id)
     yield 204
-    if not seat.token_revoked:
-        seat.token_revoked = True
+    had_code, seat.code = seat.code is not None, None
+    had_claim = _end_claim(world, one, seat)
+    if had_claim:
         seat.touch(world)
-        _revoke(world, seat_id)
+    if had_claim or had_code:
+        seat.history.append(("token_revoked", ask.caller.id))
         world.tell(ask, "participant.token_revoked", seat_id)
     return None
 
 
-def _issue(world: World, one: Assessment, seat: Seat, token: str | None) -> None:
-    if token is not None:
-        world.tokens[seat.id] = Caller(seat.id, seat.label, token, seat=(one.id, seat.id))
-        world.holders.append(world.tokens[seat.id])
+def _invite(world: World, ask: Ask, seat: Seat, code: str | None, event: str = "invited") -> None:
+    seat.code, seat.code_ends = code, world.now + INVITED
+    seat.history.append((event, ask.caller.id))
+
+
+def _end_claim(world: World, one: Assessment, seat: Seat) -> bool:
+    if not seat.has_token:
+        return False
+    seat.has_token, seat.claimed_at = False, None
+    seat.former_round = 0 if one.state == "draft" else one.round
+    _revoke(world, seat.id)
+    return True
 
 
 def _revoke(world: World, seat_id: str) -> None:
@@ -381,13 +462,23 @@ def _forget_tokens(world: World, seat_id: str) -> None:
             holder.dead = "unauthorized"
 
 
-def _check_perspective(kind: str, perspective: str | None) -> None:
+def _check_fixed(one: Assessment, seat: Seat, changes: dict[str, Any]) -> None:
+    respondent = seat.seat == "respondent"
+    if one.state != "draft" and ("channel" in changes or (respondent and "seat" in changes)):
+        raise Refused(409, "seat_fixed")
+    if respondent and one.revealed_round >= seat.first_round and changes.keys() & {"perspective", "person_id"}:
+        raise Refused(409, "seat_fixed")
+
+
+def _check_shape(kind: str, perspective: str | None, channel: str) -> None:
     if (kind == "respondent") != (perspective is not None):
         raise Refused(422, "perspective_mismatch")
+    if channel == "paper" and kind != "respondent":
+        raise Refused(422, "channel_mismatch")
 
 
-def _check_invitable(one: Assessment, *kinds: str) -> None:
-    if "respondent" in kinds and one.state == "consensus":
+def _check_invitable(one: Assessment, kind: str) -> None:
+    if kind == "respondent" and one.state == "consensus":
         raise Refused(409, "voting_closed")
 
 
@@ -396,9 +487,19 @@ def _check_administrator(one: Assessment, kind: str) -> None:
         raise Refused(409, "administrator_exists")
 
 
-def _check_person(world: World, caller: Caller, person_id: str | None) -> None:
+def _check_person(
+    world: World, caller: Caller, one: Assessment, kind: str, person_id: str | None, *, but: str | None = None
+) -> None:
     if person_id is None:
         return
     person = world.people.get(person_id)
     if person is None or not world.reads(caller, person.organization_id):
         raise Refused(422, "unknown_reference")
+    if not person.active:
+        raise Refused(422, "inactive_person")
+    others = [seat for id_, seat in one.seats.items() if id_ != but and seat.person_id == person_id]
+    if kind == "respondent" and any(
+        seat.seat == "respondent" and (seat.withdrawn_at is None or seat.counted_round >= seat.first_round)
+        for seat in others
+    ):
+        raise Refused(409, "person_seated")

@@ -19,11 +19,11 @@ from tests.state.model.world import (
     not_found,
 )
 
-Place = tuple[str, str, int]
+Place = tuple[str, str, int, int]
 
 
 def show_vote(place: Place, vote: Vote) -> dict[str, Any]:
-    seat_id, practice, round_ = place
+    seat_id, practice, round_, _ = place
     return head(vote) | {
         "participant_id": seat_id,
         "practice": practice,
@@ -34,15 +34,20 @@ def show_vote(place: Place, vote: Vote) -> dict[str, Any]:
     }
 
 
-def votes_in_sight(one: Assessment, seat_id: str) -> list[dict[str, Any]]:
-    """A seat's own votes, and of the revealed rounds everybody's whom the last close still counted."""
-    shown = []
+def votes_in_sight(one: Assessment, own: str) -> list[dict[str, Any]]:
+    """A claim's own votes, and what the reveals since the claim have counted."""
+    shown, viewer = [], one.seats[own]
     for place, vote in one.votes.items():
-        seat = one.seats[place[0]]
-        revealed = place[2] <= one.revealed_round and (
-            seat.withdrawn_at is None or (one.closed_at is not None and seat.withdrawn_at > one.closed_at)
+        seat_id, practice, round_, claim = place
+        seat = one.seats[seat_id]
+        earlier = any(
+            (other, about) == (seat_id, practice) and at <= round_ and former < claim
+            for other, about, at, former in one.votes
         )
-        if place[0] == seat_id or revealed:
+        revealed = viewer.sees_from <= round_ <= one.revealed_round and not earlier
+        if seat.withdrawn_at is not None and round_ > seat.counted_round:
+            revealed = False
+        if (seat_id, claim) == (own, viewer.claims) or revealed:
             shown.append(show_vote(place, vote))
     return shown
 
@@ -64,18 +69,12 @@ def cast_many(world: World, ask: Ask, id_: str, votes: list[dict[str, Any]]) -> 
     if len({(vote["participant_id"], vote["practice"]) for vote in votes}) != len(votes):
         raise Refused(422, "invalid")
     one = _begin(world, ask, id_)
-    found = [_check_cast(world, ask, one, wanted["participant_id"], wanted["practice"]) for wanted in votes]
+    found = []
+    for wanted in votes:
+        place, vote = _check_cast(world, ask, one, wanted["participant_id"], wanted["practice"])
+        _check_replaced(Ask(ask.caller, ask.request_id, wanted.get("version")), vote, wanted)
+        found.append((place, vote))
     places = [place for place, _ in found]
-    try:
-        for wanted, (_, vote) in zip(votes, found, strict=True):
-            _check_replaced(Ask(ask.caller, ask.request_id, wanted.get("version")), vote, wanted)
-    except Refused:
-        if ask.caller.seat is not None:
-            raise
-        # Whoever enters paper ballots is told by what was sent alone.
-        if any(wanted.get("version") is not None for wanted in votes):
-            raise Refused(412, "precondition_failed") from None
-        raise Refused(409, "vote_exists") from None
     answer = yield 200
     before = [vote and vote.version for _, vote in found]
     cast = [
@@ -88,8 +87,6 @@ def cast_many(world: World, ask: Ask, id_: str, votes: list[dict[str, Any]]) -> 
 
 
 def _begin(world: World, ask: Ask, id_: str) -> Assessment:
-    if ask.dry_run and ask.caller.seat is None:
-        raise Refused(422, "dry_run_refused")
     return world.require_assessment(ask.caller, id_, RUN, seat=True)
 
 
@@ -102,6 +99,8 @@ def _check_cast(world: World, ask: Ask, one: Assessment, seat_id: str, practice:
     seat = one.seats[seat_id]
     if seat.seat != "respondent":
         raise Refused(403, "seat_may_not_vote")
+    if caller.seat is None and seat.channel != "paper":
+        raise Refused(403, "not_a_paper_seat")
     if seat.withdrawn_at is not None:
         raise Refused(409, "seat_withdrawn")
     if one.state == "draft":
@@ -115,7 +114,7 @@ def _check_cast(world: World, ask: Ask, one: Assessment, seat_id: str, practice:
             raise Refused(409, "voting_not_open")
         if one.closes_at is not None and world.now >= from_wire(one.closes_at):
             raise Refused(409, "voting_closed")
-    place = (seat_id, practice, one.round)
+    place = (seat_id, practice, one.round, 1 if caller.seat is None else seat.claims)
     return place, one.votes.get(place)
 
 
@@ -135,8 +134,6 @@ def _check_replaced(ask: Ask, vote: Vote | None, wanted: dict[str, Any]) -> None
         return
     if ask.if_match is None:
         raise Refused(409, "vote_exists")
-    if ask.caller.seat is None and vote.entered_by is None:
-        raise Refused(412, "precondition_failed")
     World.expect(ask, vote)
 
 
@@ -145,6 +142,7 @@ def _cast(world: World, ask: Ask, one: Assessment, wanted: dict[str, Any], answe
     vote = one.votes.get(place)
     if vote is None:
         vote = one.votes[place] = Vote(**made(world, answer), **_cast_fields(ask, wanted))
+        vote.deferred = one.seats[place[0]].former_round == one.round
     else:
         vote.change(world, _cast_fields(ask, wanted))
     return vote

@@ -51,22 +51,31 @@ def is_sealed(one: Assessment) -> bool:
 
 
 def counts(one: Assessment, seat: Seat) -> bool:
-    """Whether a seat is one of the respondents: not withdrawn, or only behind the last close."""
+    """Whether a seat is one of the respondents: it stays one if a close has counted it, and until the next close."""
     if seat.seat != "respondent":
         return False
-    return seat.withdrawn_at is None or (seat.withdrawn_behind == one.round == one.revealed_round)
+    if seat.withdrawn_at is None:
+        return True
+    return seat.withdrawn_round == one.round if is_sealed(one) else seat.counted_round >= seat.first_round
 
 
 def counted_votes(one: Assessment) -> dict[str, dict[str, int | str]]:
-    """The votes that count: of each practice the latest round's among those that may be looked at."""
-    rounds = [one.round] if is_sealed(one) else range(1, one.revealed_round + 1)
+    """The votes that count: of each seat the first claim's that has one, and of these the latest.
+
+    While sealed: the present round's that the count of voters includes.
+    """
     votes: dict[str, dict[str, int | str]] = {}
-    for round_ in rounds:
-        of_round: dict[str, dict[str, int | str]] = {}
-        for (seat_id, practice, at), vote in one.votes.items():
-            if at == round_ and counts(one, one.seats[seat_id]):
-                of_round.setdefault(practice, {})[seat_id] = vote.value
-        votes |= of_round
+    # Later claims first, each in the order of rounds: what is left in the end is the first claim's latest.
+    for (seat_id, practice, round_, _), vote in sorted(one.votes.items(), key=lambda item: (-item[0][3], item[0][2])):
+        seat = one.seats[seat_id]
+        if not counts(one, seat):
+            continue
+        if is_sealed(one):
+            wanted = round_ == one.round and not vote.deferred
+        else:
+            wanted = round_ <= (one.revealed_round if seat.withdrawn_at is None else seat.counted_round)
+        if wanted:
+            votes.setdefault(practice, {})[seat_id] = vote.value
     return votes
 
 

@@ -158,11 +158,21 @@ class Seat(Thing):
     perspective: str | None
     label: str
     person_id: str | None
-    has_token: bool = True
-    token_revoked: bool = False
+    channel: str = "token"
+    first_round: int = 1
+    claims: int = 0
+    claimed_at: str | None = None
+    sees_from: int = 1
+    former_round: int = 0
+    has_token: bool = False
     withdrawn_at: str | None = None
-    withdrawn_behind: int | None = None
-    """The round behind whose close it was withdrawn; None: before a close."""
+    withdrawn_round: int = 0
+    counted_round: int = 0
+    code: str | None = None
+    """The code of its invitation, until it is used or ended."""
+    code_ends: datetime | None = None
+    history: list[tuple[str, str]] = field(default_factory=list)
+    """What happened, and who did it."""
 
 
 @dataclass
@@ -170,6 +180,8 @@ class Vote(Thing):
     value: int | str
     comment: str | None
     entered_by: str | None
+    deferred: bool = False
+    """Cast in a round in which a former claim could vote too."""
 
 
 @dataclass
@@ -198,7 +210,7 @@ class Assessment(Thing):
     closed_at: str | None = None
     finalized_at: str | None = None
     seats: dict[str, Seat] = field(default_factory=dict)
-    votes: dict[tuple[str, str, int], Vote] = field(default_factory=dict)
+    votes: dict[tuple[str, str, int, int], Vote] = field(default_factory=dict)
     consensus: dict[str, Decision] = field(default_factory=dict)
     ratings: dict[str, Decision] = field(default_factory=dict)
     administration: Decision | None = None

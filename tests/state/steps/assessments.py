@@ -7,7 +7,7 @@ from typing import Any
 from tests.state.chance import UNKNOWN
 from tests.state.model import assessments, programs
 from tests.state.model.scored import missing
-from tests.state.model.world import Assessment, from_wire, on_wire
+from tests.state.model.world import Assessment, Seat, from_wire, on_wire
 from tests.state.player import Player
 from tests.state.steps.items import an_item
 from tests.state.steps.votes import a_whole_ballot, an_administration, an_agreement
@@ -84,25 +84,28 @@ def _remove(play: Player) -> None:
 
 
 def a_seat(play: Player) -> None:
-    """Add, change or withdraw a seat; issue or revoke its token."""
+    """Add, change or withdraw a seat; invite again, claim, or revoke a token."""
     one, chance = play.under_way(), play.chance
     if one is None:
         return an_item(play)
     seat_id = chance.any_of(one.seats)
     tag = play.tag(one.seats.get(seat_id))
     path = f"assessments/{one.id}/participants/{seat_id}"
-    what = chance.pick(["add", "patch", "token", "withdraw", "revoke"])
+    what = chance.pick(["add", "patch", "invite", "claim", "withdraw", "revoke"])
     kind = chance.pick(["respondent", "respondent", "administrator", "observer"])
     perspective = chance.pick(PERSPECTIVES) if (kind == "respondent") != chance.rarely(12) else None
     if what == "add":
         _add_seat(play, one, kind, perspective)
     elif what == "patch":
-        changes = chance.some({"label": [play.named("Seat")], "seat": [kind], "perspective": [perspective]})
+        fields = {"label": [play.named("Seat")], "seat": [kind], "perspective": [perspective]}
+        changes = chance.some(fields | ({"channel": ["paper", "token"]} if chance.rarely(4) else {}))
         if chance.rarely(4):
             changes["person_id"] = chance.any_of(play.world.people) if chance.below(3) else None
         play.do("PATCH", path, changes, assessments.patch_seat, one.id, seat_id, changes, **tag)
-    elif what == "token":
-        play.do("POST", f"{path}/token", None, assessments.issue_token, one.id, seat_id)
+    elif what == "invite":
+        play.do("POST", f"{path}/invitation", None, assessments.invite_again, one.id, seat_id)
+    elif what == "claim":
+        _claim(play, one.seats.get(seat_id))
     elif what == "withdraw":
         play.do("DELETE", path, None, assessments.withdraw_seat, one.id, seat_id, **tag)
     else:
@@ -116,8 +119,18 @@ def _add_seat(play: Player, one: Assessment, kind: str, perspective: str | None,
         body["perspective"] = perspective
     if play.world.people and play.chance.rarely(6):
         body["person_id"] = play.chance.any_of(play.world.people)
+    if kind == "respondent" and not conditions and play.chance.rarely(5):
+        body["channel"] = "paper"
     path = f"assessments/{one.id}/participants"
-    play.do("POST", path, body, assessments.add_seat, one.id, body, **conditions)
+    made = play.do("POST", path, body, assessments.add_seat, one.id, body, **conditions)
+    if made and not play.chance.rarely(6):
+        _claim(play, one.seats[made["id"]])
+
+
+def _claim(play: Player, seat: Seat | None) -> None:
+    """Claim a seat whose code is known; nobody has to be let in for that."""
+    if seat is not None and seat.code is not None:
+        play.do("POST", "seats/claim", {"code": seat.code}, assessments.claim, seat.code, plain=True)
 
 
 def the_next_thing(play: Player) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from tests.state.model import decisions
 from tests.state.model.scored import checklist
-from tests.state.model.world import Assessment
+from tests.state.model.world import Assessment, Vote
 from tests.state.player import Player
 from tests.state.steps.items import an_item
 from tests.support.team import PRACTICES
@@ -23,7 +23,7 @@ def a_vote(play: Player) -> None:
     body: dict[str, Any] = {"value": chance.pick(VALUES)} | ({"comment": "Why."} if chance.rarely(4) else {})
     if chance.rarely(3):
         return _votes(play, one, [seat_id, chance.any_of(one.seats)], {"practice": practice, **body}, caller=caller)
-    tag = play.tag_of_put(one.votes.get((seat_id, practice, one.round)))
+    tag = play.tag_of_put(_present(one, seat_id, practice, by_seat=caller is not None))
     how = (decisions.cast, one.id, (seat_id, practice), body)
     play.do("PUT", f"assessments/{one.id}/votes/{seat_id}/{practice}", body, *how, caller=caller, **tag)
     return None
@@ -32,7 +32,7 @@ def a_vote(play: Player) -> None:
 def _votes(play: Player, one: Assessment, seats: list[str], fields: dict[str, Any], **conditions: Any) -> None:
     votes = []
     for seat_id in seats:
-        present = one.votes.get((seat_id, fields["practice"], one.round))
+        present = _present(one, seat_id, fields["practice"], by_seat=conditions["caller"] is not None)
         known = present is not None and not play.chance.rarely(4)
         votes.append(
             {"participant_id": seat_id, **fields} | ({"version": present.version} if present and known else {})
@@ -41,14 +41,20 @@ def _votes(play: Player, one: Assessment, seats: list[str], fields: dict[str, An
     play.do("PATCH", path, {"votes": votes}, decisions.cast_many, one.id, votes, **conditions)
 
 
+def _present(one: Assessment, seat_id: str, practice: str, *, by_seat: bool) -> Vote | None:
+    """The vote that a caller would replace: the present claim's, or the one entered on paper."""
+    claim = one.seats[seat_id].claims if by_seat and seat_id in one.seats else 1
+    return one.votes.get((seat_id, practice, one.round, claim))
+
+
 def a_whole_ballot(play: Player, one: Assessment, seat_id: str, level: int) -> None:
     """All a seat has to say, in one request; some seats have no token, and some say nothing."""
-    caller = play.world.tokens.get(seat_id)
+    caller = play.driver.admin if one.seats[seat_id].channel == "paper" else play.world.tokens.get(seat_id)
     if caller is None or play.chance.rarely(5):
         return
     votes = []
     for practice in PRACTICES[: 9 - play.chance.rarely(4)]:
-        old = one.votes.get((seat_id, practice, one.round))
+        old = _present(one, seat_id, practice, by_seat=one.seats[seat_id].channel == "token")
         value = play.chance.pick(VALUES) if play.chance.rarely(20) else level
         version = {} if old is None else {"version": old.version}
         votes.append({"participant_id": seat_id, "practice": practice, "value": value, **version})

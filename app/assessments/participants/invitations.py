@@ -1,0 +1,140 @@
+"""Open invitations: making one, ending one, spending an attempt on one."""
+
+import hmac
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import text
+
+from app.assessments.models import Participant, SeatChange, SeatEvent
+from app.assessments.participants.codes import MOST_ATTEMPTS, Code, InvitationTerms
+from app.assessments.participants.schemas import Invitation
+from app.db.connection import Connection
+from app.db.statement import Read
+from app.db.transaction import Tx
+
+_MOST_DRAWS = 32
+# An expired invitation gives its selector to a new one.
+_INSERT = Read(
+    text(
+        """
+        insert into invitation_codes as known
+            (selector, verifier_hash, tenant_id, assessment_id, participant_id, expires_at, attempts)
+        select made.selector, made.verifier_hash, :tenant_id, :assessment_id, made.participant_id, :expires_at, 0
+        from unnest(cast(:selectors as text[]), cast(:hashes as bytea[]), cast(:seats as uuid[]))
+            as made (selector, verifier_hash, participant_id)
+        on conflict (selector) do update set
+            verifier_hash = excluded.verifier_hash, tenant_id = excluded.tenant_id,
+            assessment_id = excluded.assessment_id, participant_id = excluded.participant_id,
+            expires_at = excluded.expires_at, attempts = 0
+        where known.expires_at <= :now
+        returning selector
+        """
+    )
+)
+_REMOVE = Read(
+    text(
+        """
+        delete from invitation_codes
+        where tenant_id = :tenant_id and assessment_id = :assessment_id and participant_id = :participant_id
+        returning selector, verifier_hash, expires_at
+        """
+    )
+)
+_SPEND = Read(
+    text(
+        """
+        update invitation_codes set attempts = attempts + 1
+        where selector = :selector and attempts < :most_attempts and expires_at > :now
+        returning verifier_hash, tenant_id, assessment_id, participant_id
+        """
+    )
+)
+
+
+class OpenInvitation:
+    """The seat that a right code opens."""
+
+    __slots__ = ("assessment_id", "participant_id", "tenant_id")
+
+    def __init__(self, tenant_id: UUID, assessment_id: UUID, participant_id: UUID) -> None:
+        self.tenant_id = UUID(int=tenant_id.int)
+        self.assessment_id = UUID(int=assessment_id.int)
+        self.participant_id = UUID(int=participant_id.int)
+
+
+async def invite(tx: Tx, assessment_id: UUID, seats: Sequence[UUID], terms: InvitationTerms) -> dict[UUID, Invitation]:
+    """Make an invitation for each of these seats, none of which has one. The codes are shown once."""
+    expires_at, waiting = terms.expires_at(tx.now), list(seats)
+    made: dict[UUID, Invitation] = {}
+    for _ in range(_MOST_DRAWS):
+        if not waiting:
+            return made
+        # Of two codes with one selector, the later seat waits for the next draw.
+        drawn = {code.selector: (code, seat) for seat in reversed(waiting) for code in (Code.draw(),)}
+        rows = await tx.fetch(
+            _INSERT,
+            selectors=list(drawn),
+            hashes=[code.verifier_hash for code, _ in drawn.values()],
+            seats=[seat for _, seat in drawn.values()],
+            tenant_id=tx.tenant_id,
+            assessment_id=assessment_id,
+            expires_at=expires_at,
+            now=tx.now,
+        )
+        for row in rows:
+            code, seat = drawn[row["selector"]]
+            made[seat] = Invitation(
+                code=code.text, code_reason=None, expires_at=expires_at, join_url=terms.join_url(code.text)
+            )
+        waiting = [seat for seat in waiting if seat not in made]
+    raise RuntimeError("no invitation code is free")
+
+
+async def remove_invitation(tx: Tx, seat: Participant) -> bool:
+    """End the open invitation of a seat. Return whether there was one."""
+    names = {"tenant_id": tx.tenant_id, "assessment_id": seat.assessment_id, "participant_id": seat.id}
+    return await tx.fetch_one(_REMOVE, **names) is not None
+
+
+async def take_invitation(tx: Tx, seat: Participant, code: Code) -> bool:
+    """Use the invitation of a locked seat. Return False where it is not open or has another code by now."""
+    names = {"tenant_id": tx.tenant_id, "assessment_id": seat.assessment_id, "participant_id": seat.id}
+    taken = await tx.fetch_one(_REMOVE, **names)
+    return (
+        taken is not None
+        and taken["selector"] == code.selector
+        and hmac.compare_digest(taken["verifier_hash"], code.verifier_hash)
+        and taken["expires_at"] > tx.now
+    )
+
+
+async def spend_attempt(connection: Connection, code: Code, now: datetime) -> OpenInvitation | None:
+    """Count an attempt, then compare the code. Return the seat it opens, or None.
+
+    The attempt is counted first, so that attempts at the same time cannot exceed the limit. A wrong code and an
+    unknown one take the same statements.
+    """
+    values = {"selector": code.selector, "most_attempts": MOST_ATTEMPTS, "now": now}
+    found = await connection.fetch_one(_SPEND.sql, _SPEND.arguments(values))
+    expected = code.verifier_hash if found is None else found["verifier_hash"]
+    if not hmac.compare_digest(expected, code.verifier_hash) or found is None:
+        return None
+    return OpenInvitation(found["tenant_id"], found["assessment_id"], found["participant_id"])
+
+
+def record_change(tx: Tx, seat: Participant, event: SeatEvent, *, actor_name: str | None = None) -> None:
+    """Add an entry to the seat's history.
+
+    Args:
+        actor_name: another name than the caller's.
+    """
+    tx.insert(
+        SeatChange,
+        assessment_id=seat.assessment_id,
+        participant_id=seat.id,
+        event=event,
+        actor_id=tx.principal.id,
+        actor_name=actor_name or tx.principal.name,
+    )

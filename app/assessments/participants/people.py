@@ -1,0 +1,88 @@
+"""Who may sit on a seat: people in sight, active, and on one respondent's seat each."""
+
+from collections.abc import Callable, Sequence
+from uuid import UUID
+
+from sqlalchemy import or_
+from sqlmodel import col, select
+
+from app.assessments.errors import InactivePerson, PersonSeated, UnknownReference
+from app.assessments.models import Participant
+from app.db.transaction import Tx
+from app.errors import FieldError
+from app.people.models import Person
+from app.principal import SeatKind
+from app.tree.models import Organization
+
+#: A person, whether the seat is a respondent's, and the pointer to the person in the body.
+Wanted = tuple[UUID, bool, str]
+
+
+async def check_people(tx: Tx, assessment_id: UUID, wanted: Sequence[Wanted], *, but: UUID | None = None) -> None:
+    """Check the people that are to get seats in a locked assessment.
+
+    Args:
+        but: a seat that is changed, and so does not stand in its own way.
+
+    Raises:
+        UnknownReference: no such person in sight.
+        InactivePerson: somebody who is not active.
+        PersonSeated: a second respondent's seat for one person.
+    """
+    if not wanted:
+        return
+    known = await _people(tx, [person for person, _, _ in wanted])
+    respondents = [person for person, is_respondent, _ in wanted if is_respondent]
+    seated = await _seated(tx, assessment_id, respondents, but)
+    for person, is_respondent, pointer in wanted:
+        path, active = known.get(person, (None, False))
+        if path is None or not tx.principal.reads(path):
+            raise _at(UnknownReference, pointer, "No such person is visible to these credentials")
+        if not active:
+            raise _at(InactivePerson, pointer, InactivePerson.title)
+        if is_respondent:
+            if person in seated:
+                raise _at(PersonSeated, pointer, PersonSeated.title)
+            seated.add(person)
+
+
+def _at(
+    kind: Callable[..., UnknownReference | InactivePerson | PersonSeated], pointer: str, message: str
+) -> UnknownReference | InactivePerson | PersonSeated:
+    return kind(errors=[FieldError(pointer, kind.code, message)])  # type: ignore[attr-defined]
+
+
+async def _people(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, tuple[str, bool]]:
+    # FOR SHARE: nobody leaves or is deactivated until this commits.
+    found = await tx.session.execute(
+        select(Person.id, Organization.path, Person.active)
+        .join(
+            Organization,
+            (col(Person.tenant_id) == col(Organization.tenant_id))
+            & (col(Person.organization_id) == col(Organization.id)),
+        )
+        .where(col(Person.tenant_id) == tx.tenant_id, col(Person.id).in_(sorted(set(ids))))
+        .order_by(col(Person.id))
+        .with_for_update(read=True, of=Person)
+    )
+    return {UUID(int=id_.int): (path, active) for id_, path, active in found}
+
+
+async def _seated(tx: Tx, assessment_id: UUID, people: Sequence[UUID], but: UUID | None) -> set[UUID]:
+    """Those of these people who hold a respondent's seat whose votes count or may count."""
+    if not people:
+        return set()
+    found = await tx.session.execute(
+        select(Participant.person_id).where(
+            col(Participant.tenant_id) == tx.tenant_id,
+            col(Participant.assessment_id) == assessment_id,
+            col(Participant.seat) == SeatKind.RESPONDENT,
+            col(Participant.person_id).in_(sorted(set(people))),
+            or_(
+                col(Participant.withdrawn_at).is_(None),
+                col(Participant.counted_round) >= col(Participant.first_round),
+            ),
+            *([] if but is None else [col(Participant.id) != but]),
+        )
+    )
+    return {UUID(int=id_.int) for id_ in found.scalars() if id_ is not None}
