@@ -18,7 +18,7 @@ RUNTIME := $(if $(OWN),$(VENV)/.runtime)
 DEV := $(if $(OWN),$(VENV)/.dev)
 
 .DELETE_ON_ERROR:
-.PHONY: help run demo test quick test-postgres-15 test-serializable test-pgbouncer check fix migrate openapi released lock migration bench bench-peers bench-growth clean
+.PHONY: help run demo test quick test-postgres-15 test-serializable test-pgbouncer check fix migrate openapi docs released lock migration bench bench-peers bench-growth clean
 
 help:
 	@echo 'make run         start the service, with a PostgreSQL of its own unless FA_DATABASE_URL names another'
@@ -28,11 +28,12 @@ help:
 	@echo 'make test-postgres-15, test-serializable, test-pgbouncer'
 	@echo '                 run what works on the database on Debian'"'"'s PostgreSQL 15, with every transaction'
 	@echo '                 serializable, or through a PgBouncer in transaction mode'
-	@echo 'make check       format, lint, types, import contracts, OpenAPI document'
+	@echo 'make check       format, lint, types, import contracts, OpenAPI document, generated documents'
 	@echo 'make fix         format, and mend what the linter can'
 	@echo 'make migrate     bring the database to this release'
 	@echo 'make migration   write a migration from the models (m="what it does")'
 	@echo 'make openapi     write openapi/openapi.json'
+	@echo 'make docs        write what documents take from the code: errors, settings, states, the list of decisions'
 	@echo 'make released    hold later documents against the present one: part of making a release'
 	@echo 'make lock        write the lock files (LOCK_ARGS=--upgrade for newer versions)'
 	@echo 'make bench       measure it against its framework and its database (BENCH_ARGS="--json figures.json")'
@@ -55,6 +56,9 @@ migrate: $(RUNTIME)
 openapi: $(RUNTIME)
 	@mkdir -p openapi
 	@$(PY) -m app openapi --output openapi/openapi.json
+
+docs: $(RUNTIME)
+	@$(PY) -m docs.generate
 
 # Over all cores; what PYTEST_ARGS names is run by one process, whose output and debugger are at hand.
 test: $(DEV)
@@ -81,6 +85,7 @@ check: $(DEV)
 	$(PY) -c 'from importlinter.cli import lint_imports_command; lint_imports_command(["--no-logo"])'
 	@$(PY) -m app openapi | diff -u openapi/openapi.json - || \
 		{ echo 'openapi/openapi.json is not what the code says: run make openapi' >&2; exit 1; }
+	@$(PY) -m docs.generate --check
 
 fix: $(DEV)
 	$(PY) -m ruff format .

@@ -202,7 +202,7 @@ def load_settings(**overrides: object) -> Settings:
     known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
     unknown = sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known)
     if unknown:
-        raise OperatorError(f"Unknown setting: {', '.join(unknown)}. The README's table lists all of them.")
+        raise OperatorError(f"Unknown setting: {', '.join(unknown)}. docs/settings.md lists all of them.")
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as refused:

@@ -98,7 +98,7 @@ class Problem(BaseModel):
     status: int = Field(description="The HTTP status.")
     detail: str = Field(description="This occurrence, for people.")
     instance: str = Field(description="The path that was asked for.")
-    code: str = Field(description="Stable and machine-readable; the README lists all.")
+    code: str = Field(description="Stable and machine-readable; `docs/errors.md` lists all.")
     request_id: str = Field(description="Also in the `X-Request-Id` header; quote it when asking for help.")
     errors: list[ProblemError] = Field(description="Faults by place, where there are any.")
 

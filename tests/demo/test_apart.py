@@ -156,11 +156,11 @@ def test_every_secret_says_that_it_is_public(sandbox: Demo) -> None:
         assert credential.split("_", 2)[2].startswith(PUBLIC_MARK)
 
 
-def test_the_readme_and_the_makefile_say_what_holds(sandbox: Demo) -> None:
-    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8").split("\n## Sandbox\n")[1].split("\n## ")[0]
-    assert re.findall(r"^\| `(\w+)` \| [\w ]+ \| `(fa_\S+)` \|$", readme, re.MULTILINE) == list(sandbox.keys.items())
-    named = re.findall(r"^\| `(\w+)` `([\w-]+)`: [^|]+ \| `([0-9a-f-]{36})` \|$", readme, re.MULTILINE)
+def test_the_page_and_the_makefile_say_what_holds(sandbox: Demo) -> None:
+    page = (CHECKOUT / "docs" / "sandbox.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| `(\w+)` \| [\w ]+ \| `(fa_\S+)` \|$", page, re.MULTILINE) == list(sandbox.keys.items())
+    named = re.findall(r"^\| `(\w+)` `([\w-]+)`: [^|]+ \| `([0-9a-f-]{36})` \|$", page, re.MULTILINE)
     assert len(named) == 8
     assert named == [(kind, key, str(sandbox.ids[kind][key])) for kind, key, _ in named]
-    assert f"is {DEFAULT_DAY}," in readme
+    assert f"is {DEFAULT_DAY}," in page
     assert f"$(or $(FA_DEMO_DATE),{DEFAULT_DAY})" in (CHECKOUT / "Makefile").read_text(encoding="utf-8")

@@ -156,7 +156,7 @@ def test_an_unknown_setting_is_named_without_its_value(fa: Run, monkeypatch: pyt
     monkeypatch.setenv("FA_DATABSE_URL", "postgresql://hush@x/y")
     status, out, err = fa("serve")
     assert (status, out) == (1, "")
-    assert err == "fa-readiness: Unknown setting: FA_DATABSE_URL. The README's table lists all of them.\n"
+    assert err == "fa-readiness: Unknown setting: FA_DATABSE_URL. docs/settings.md lists all of them.\n"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1"])  # noqa: S104 - that it is refused is the point

@@ -9,7 +9,7 @@ from tests.server.services import CHECKOUT, environment, serving
 
 def blocks() -> str:
     readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    section = readme.split("\n## Five minutes")[1].split("\n## ")[0]
+    section = readme.split("\n## The first five minutes")[1].split("\n## ")[0]
     return "\n".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL))
 
 
