@@ -40,10 +40,11 @@ def _created(model: Any) -> dict[int | str, dict[str, Any]]:
 async def list_consensus(
     context: ContextDep, assessment_id: UUID, query: Annotated[DecisionQuery, Query()]
 ) -> Response:
-    """List the recorded consensus.
+    """List the recorded consensus of an assessment.
 
-    One entry for each practice on which the team's consensus is recorded, in the order in which they were first
-    recorded. Anyone who can read the assessment can read it, seats included.
+    Use it to show what the team agreed. There is one entry for each practice on which a consensus is recorded, in the
+    order in which they were first recorded. Readers of the organization and the holders of the assessment's seats may
+    read it.
     """
     await row_of(context, context.principal, assessment_id, "listConsensus")
     return await page(context, queries.CONSENSUS, query, assessment_id=assessment_id)
@@ -67,7 +68,7 @@ async def record_all_consensus(context: ContextDep, assessment_id: UUID, body: C
 
     Use it at the end of a session to enter what the team agreed in one call. The rules are those of recording one
     practice, and `version` in each entry takes the place of `If-Match`. If one entry is refused, nothing is recorded
-    and `errors` points at it. Practices that are not named keep what they have.
+    and `errors` points at that entry. Practices that are not named keep what they have.
     """
     return await write_and_read(
         context,
@@ -82,7 +83,8 @@ async def record_all_consensus(context: ContextDep, assessment_id: UUID, body: C
 async def get_consensus(context: ContextDep, assessment_id: UUID, practice: Key) -> Response:
     """Read the consensus on a practice.
 
-    Answers 404 while none is recorded.
+    Use it to show one entry, or to get the `ETag` that replacing it needs. The answer is 404 if no consensus on the
+    practice is recorded, or if the assessment is not visible to you.
     """
     return show_rendered(context, await queries.get_consensus(context, assessment_id, practice))
 
@@ -99,8 +101,10 @@ async def get_consensus(context: ContextDep, assessment_id: UUID, practice: Key)
 async def record_consensus(context: ContextDep, assessment_id: UUID, practice: Key, body: ConsensusPut) -> Response:
     """Record or replace the consensus on a practice.
 
-    The assessment must be in `consensus`: after the votes were revealed and before it is final. A consensus that
-    departs from the votes needs a note. Replacing a recorded consensus needs `If-Match`.
+    The assessment must be in `consensus`: the votes are revealed and it is not final yet (409, or 423 once it has
+    ended). The note is required without any vote, outside the range of the votes, and for `not_applicable` over
+    numeric votes (422). The consensus replaces the votes as the source of the official score. Replacing a recorded
+    consensus needs `If-Match`.
     """
     return await put_and_read(
         context,
@@ -122,7 +126,8 @@ async def record_consensus(context: ContextDep, assessment_id: UUID, practice: K
 async def remove_consensus(context: ContextDep, assessment_id: UUID, practice: Key) -> Response:
     """Remove the recorded consensus on a practice.
 
-    The practice is then scored from the votes again. The assessment must be in `consensus`.
+    Use it to correct an entry made by mistake. The practice is then scored from the votes again. The assessment must
+    be in `consensus` (409, or 423 once it has ended). The answer is 404 if no consensus on the practice is recorded.
     """
     return await write(context, service.remove_consensus, assessment_id, practice)
 
@@ -133,7 +138,9 @@ async def list_practice_ratings(
 ) -> Response:
     """List the team's ratings of practices.
 
-    One entry for each practice whose importance or feasibility the team rated, or which it left unscored on purpose.
+    Use it to show how important and how feasible the team finds each practice. There is one entry for each practice
+    that was rated, or that the team left unscored on purpose. Readers of the organization and the holders of the
+    assessment's seats may read it.
     """
     await row_of(context, context.principal, assessment_id, "listPracticeRatings")
     return await page(context, queries.RATINGS, query, assessment_id=assessment_id)
@@ -143,7 +150,8 @@ async def list_practice_ratings(
 async def get_practice_rating(context: ContextDep, assessment_id: UUID, practice: Key) -> Response:
     """Read the team's rating of a practice.
 
-    Answers 404 while the team has not rated it.
+    Use it to show one rating, or to get the `ETag` that replacing it needs. The answer is 404 if the practice has not
+    been rated, or if the assessment is not visible to you.
     """
     return show_rendered(context, await queries.get_rating(context, assessment_id, practice))
 
@@ -155,10 +163,11 @@ async def get_practice_rating(context: ContextDep, assessment_id: UUID, practice
     openapi_extra=IF_MATCH_TO_REPLACE,
 )
 async def rate_practice(context: ContextDep, assessment_id: UUID, practice: Key, body: PracticeRatingPut) -> Response:
-    """Rate a practice's importance and feasibility, or say why it is left unscored.
+    """Rate the importance and feasibility of a practice, or leave it unscored.
 
-    Possible until the assessment is final or void. Ratings order the priorities in the readiness. Replacing a rating
-    needs `If-Match`.
+    Use it before or during the session. Ratings order the priorities in the readiness; without them the defaults of
+    the scoring profile apply. `left_unscored` records why the team gives no score. The answer is 423 once the
+    assessment is final or void. Replacing a rating needs `If-Match`.
     """
     return await put_and_read(
         context,
@@ -172,9 +181,10 @@ async def rate_practice(context: ContextDep, assessment_id: UUID, practice: Key,
 
 @router.get("/administration", response_model=AdministrationRead)
 async def get_administration(context: ContextDep, assessment_id: UUID) -> Response:
-    """Read how the session was run.
+    """Read the record of how the session was run.
 
-    Answers 404 until it is recorded.
+    Use it to show who took part and what deviated from the instrument, or to get the `ETag` that replacing it needs.
+    The answer is 404 if nothing is recorded yet, or if the assessment is not visible to you.
     """
     return show_rendered(context, await queries.get_administration(context, assessment_id))
 
@@ -188,7 +198,8 @@ async def get_administration(context: ContextDep, assessment_id: UUID) -> Respon
 async def record_administration(context: ContextDep, assessment_id: UUID, body: AdministrationPut) -> Response:
     """Record how the session was run.
 
-    An assessment becomes final only with this record. Possible until it is final or void; replacing the record needs
-    `If-Match`.
+    Use it after the session: an assessment becomes final only with this record. A seat or checklist item that is
+    named twice, or that the instrument does not have, is 422. The answer is 423 once the assessment is final or void.
+    Replacing the record needs `If-Match`.
     """
     return await put_and_read(context, queries.get_administration, service.record_administration, assessment_id, body)

@@ -29,8 +29,8 @@ class ConsensusPut(Body):
         description="Why. Required without any vote, outside the votes' range, and for `not_applicable` over "
         "numeric votes.",
     )
-    method: ConsensusMethod = Field(default=ConsensusMethod.DISCUSSION, description="How the team came to it.")
-    dissent: Prose | None = Field(default=None, description="What those who disagree want kept.")
+    method: ConsensusMethod = Field(default=ConsensusMethod.DISCUSSION, description="How the team reached it.")
+    dissent: Prose | None = Field(default=None, description="What those who disagree want on record.")
 
 
 class ConsensusEntry(ConsensusPut):
@@ -40,7 +40,7 @@ class ConsensusEntry(ConsensusPut):
         json_schema_extra={"examples": [{"practice": "P1", "value": 1, "note": "Training is funded.", "version": 1}]}
     )
 
-    practice: Key = Field(description="The practice's code in the instrument.", examples=["P1"])
+    practice: Key = Field(description="Code of the practice in the instrument.", examples=["P1"])
     version: Annotated[int, Field(strict=True, ge=1, le=2_000_000_000)] | None = Field(
         default=None,
         description="The version that was read, where this replaces a recorded consensus; absent: none is recorded "
@@ -103,11 +103,17 @@ class ConsensusRead(Resource):
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_CONSENSUS]})
 
     practice: str
+    """Code of the practice."""
     value: Decision
+    """0, 1, 2 or `not_applicable`."""
     note: str | None
+    """Why. Null: no note."""
     method: ConsensusMethod
+    """How the team reached it."""
     dissent: str | None
+    """What those who disagree want on record."""
     recorded_by: UUID
+    """Id of the API key that recorded it."""
 
 
 class ConsensusBatch(Read):
@@ -119,14 +125,14 @@ class ConsensusBatch(Read):
 
 
 class PracticeRatingPut(Body):
-    """How important a practice is to this team and how feasible it is to change; null: nobody said."""
+    """How important a practice is to this team and how feasible it is to change; null: not rated."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"importance": 5, "feasibility": 3}]})
 
-    importance: Rating | None = Field(default=None, description="1 (least) to 5 (most).")
-    feasibility: Rating | None = Field(default=None, description="1 (least) to 5 (most).")
+    importance: Rating | None = Field(default=None, description="1 (least) to 5 (most). Null: not rated.")
+    feasibility: Rating | None = Field(default=None, description="1 (least) to 5 (most). Null: not rated.")
     left_unscored: Prose | None = Field(
-        default=None, description="A note why the team leaves this practice unscored; null: it does not."
+        default=None, description="Why the team leaves this practice unscored. Null: it does not."
     )
 
 
@@ -152,24 +158,32 @@ class PracticeRatingRead(Resource):
     )
 
     practice: str
+    """Code of the practice."""
     importance: int | None
+    """1 (least) to 5 (most). Null: not rated."""
     feasibility: int | None
+    """1 (least) to 5 (most). Null: not rated."""
     left_unscored: str | None
+    """Why the team leaves this practice unscored. Null: it does not."""
 
 
 class RolePresent(Body):
-    """How many sat in a role."""
+    """How many people took part in a kind of seat."""
 
     seat: SeatKind
+    """The kind of seat."""
     count: Annotated[int, Field(strict=True, ge=0, le=1000)]
+    """How many people."""
 
 
 class ChecklistAnswer(Body):
     """One item of the instrument's administration checklist."""
 
-    code: Key = Field(description="The item's code in the instrument.")
+    code: Key = Field(description="Code of the item in the instrument.")
     done: Annotated[bool, Field(strict=True)]
+    """Whether it was done."""
     note: Prose | None = None
+    """A note on the item."""
 
 
 class AdministrationPut(Body):
@@ -187,17 +201,21 @@ class AdministrationPut(Body):
         }
     )
 
-    roles_present: list[RolePresent] = Field(max_length=5, description="Who was there, by seat.")
+    roles_present: list[RolePresent] = Field(
+        max_length=5, description="How many people took part, by kind of seat; each kind once."
+    )
     evidence_reviewed: Annotated[bool, Field(strict=True)] = Field(
         description="Whether evidence was reviewed before voting."
     )
     duration_minutes: Annotated[int, Field(strict=True, ge=1, le=10_080)] | None = None
+    """Length of the session, in minutes."""
     checklist: list[ChecklistAnswer] = Field(default_factory=list, max_length=100)
-    deviations: Prose | None = Field(default=None, description="What was done otherwise than the instrument says.")
+    """Answers to the checklist of the instrument; each item once."""
+    deviations: Prose | None = Field(default=None, description="What deviated from the instrument. Null: nothing.")
 
 
 class AdministrationRead(Resource):
-    """The record of how an assessment was run, shown beside its score."""
+    """The record of how an assessment was run."""
 
     model_config = ConfigDict(
         from_attributes=True,
@@ -220,14 +238,20 @@ class AdministrationRead(Resource):
     )
 
     roles_present: list[RolePresent]
+    """How many people took part, by kind of seat."""
     evidence_reviewed: bool
+    """Whether evidence was reviewed before voting."""
     duration_minutes: int | None
+    """Length of the session, in minutes."""
     checklist: list[ChecklistAnswer]
+    """Answers to the checklist of the instrument."""
     deviations: str | None
+    """What deviated from the instrument. Null: nothing."""
     recorded_by: UUID
+    """Id of the API key that recorded it."""
 
 
 class DecisionQuery(ListQuery):
     """Filters of the lists of consensus and of ratings."""
 
-    updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")
+    updated_since: Instant | None = Field(default=None, description="Only those changed at this instant or later.")
