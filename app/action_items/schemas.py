@@ -359,6 +359,12 @@ class ActionItemsPatch(Body):
 class ActionItemMove(ActionItemTransition):
     """The next status of one of many action items."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"id": "0198c6f2-4d5e-7f60-8172-93a4b5c6d7e8", "version": 2, "to": "in_progress"}]
+        }
+    )
+
     id: UUID = Field(description="Id of the action item.", examples=["0198c6f2-4d5e-7f60-8172-93a4b5c6d7e8"])
     version: Version = Field(description="The version you read; 412 if it has changed since.", examples=[2])
 
