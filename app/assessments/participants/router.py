@@ -67,7 +67,9 @@ async def list_participants(
 ) -> Response:
     """List the seats of an assessment.
 
-    Anybody who can read the assessment may call it, its seats included. Nothing in it depends on who has voted.
+    Use it to see whom the team consists of and who has claimed a seat. Readers of the organization and the holders of
+    the assessment's seats may read it. Nothing in it depends on who has voted. Withdrawn seats are included; filter
+    with `withdrawn`.
     """
     await row_of(context, context.principal, assessment_id, "listParticipants")
     return await page(
@@ -81,12 +83,12 @@ async def list_participants(
 
 @router.post("", status_code=201, response_model=ParticipantCreated, responses=problems(*_REFUSALS, *_NOTHING_NEW))
 async def add_participant(context: ContextDep, assessment_id: UUID, body: ParticipantCreate) -> Response:
-    """Add a seat; the answer holds an invitation to it.
+    """Add a seat to an assessment, with an invitation to it.
 
     Call it before the close: between a close and a reopening no respondent is added (409 `voting_closed`), while
-    other seats may be. The invitation's code is shown this once. Hand it to the invited person, who claims the seat
-    with `POST /v1/seats/claim`. A paper seat gets no invitation. One person holds one respondent's seat, and an
-    inactive person gets none.
+    other seats may be. The code of the invitation is shown only in this answer. Hand it to the invited person, who
+    claims the seat with `POST /v1/seats/claim`. A paper seat gets no invitation. One person holds one respondent's
+    seat, and an inactive person gets none.
     """
     return await write(context, service.add, assessment_id, body, _terms(context))
 
@@ -100,8 +102,9 @@ async def add_participant(context: ContextDep, assessment_id: UUID, body: Partic
 async def add_participants(context: ContextDep, assessment_id: UUID, body: ParticipantsCreate) -> Response:
     """Add up to 200 seats, all or none.
 
-    Each seat follows the rules of adding a single one. If one is refused, none is added and `errors` names it. The
-    answer lists the seats in the order sent, each with its invitation; the codes are shown this once.
+    Use it to set up a whole team in one call. Each seat follows the rules of adding a single one. If one is refused,
+    none is added and `errors` points at it. The answer lists the seats in the order sent, each with its invitation;
+    the codes are shown only in this answer.
     """
     return await write(context, service.add_many, assessment_id, body, _terms(context))
 
@@ -110,7 +113,9 @@ async def add_participants(context: ContextDep, assessment_id: UUID, body: Parti
 async def get_participant(context: ContextDep, assessment_id: UUID, participant_id: UUID) -> Response:
     """Read one seat.
 
-    Anybody who can read the assessment may call it. Nothing in it depends on whether the seat has voted.
+    Use it to see whether a seat was claimed, or to get the `ETag` that a change needs. Readers of the organization
+    and the holders of the assessment's seats may read it; the answer is 404 to everyone else. Nothing in it depends
+    on whether the seat has voted.
     """
     return show(context, await queries.get(context, context.principal, assessment_id, participant_id))
 
@@ -155,9 +160,10 @@ async def withdraw_participant(context: ContextDep, assessment_id: UUID, partici
 async def list_participant_history(
     context: ContextDep, assessment_id: UUID, participant_id: UUID, query: Annotated[SeatChangeQuery, Query()]
 ) -> Response:
-    """List what happened to a seat: invited, claimed, invited again, token revoked, withdrawn.
+    """List what happened to a seat, oldest first.
 
-    Anybody who can read the assessment may call it. Each entry says who did it and when. Votes leave no entry.
+    Use it to see when the seat was invited, claimed, invited again, revoked or withdrawn, and who did it. Readers of
+    the organization and the holders of the assessment's seats may read it. Votes leave no entry.
     """
     await queries.get(context, context.principal, assessment_id, participant_id, "listParticipantHistory")
     return await page(
@@ -179,10 +185,10 @@ async def list_participant_history(
 async def invite_participant(context: ContextDep, assessment_id: UUID, participant_id: UUID) -> Response:
     """Invite to a seat again, for instance when its code or token was lost.
 
-    The seat's token and its open invitation end at once, and the answer holds a new code, this once. Whatever the
-    former holder cast stays sealed or counted as it is: the new holder can neither read nor replace it, and sees no
-    votes of earlier reveals. Votes of the new holder enter the count of voters only at the close of this round. The
-    seat's history shows `re_invited`. The answer is the same whether or not the seat has voted.
+    The present token and the open invitation of the seat end at once. The answer contains a new code, shown only
+    here. Votes of the former holder stay sealed or counted as they are: the new holder can neither read nor replace
+    them, and sees no votes of earlier reveals. Votes of the new holder enter the count of voters only at the close of
+    this round. The history of the seat shows `re_invited`. The answer is the same whether or not the seat has voted.
     """
     return await write(
         context,
@@ -196,8 +202,9 @@ async def invite_participant(context: ContextDep, assessment_id: UUID, participa
 
 @router.delete("/{participant_id}/token", status_code=204, response_class=Response)
 async def revoke_seat_token(context: ContextDep, assessment_id: UUID, participant_id: UUID) -> Response:
-    """Revoke a seat's token and its open invitation.
+    """Revoke the token and the open invitation of a seat.
 
-    The seat and its votes stay. A second call changes nothing. To let somebody in again, invite to the seat again.
+    Use it when a token or a code may have reached the wrong person. The token stops working within one second; the
+    seat and its votes stay. A second call changes nothing. To give somebody access again, invite to the seat again.
     """
     return await write(context, claim_service.revoke_token, assessment_id, participant_id, context.app_state.invalidate)

@@ -16,7 +16,7 @@ _PERSPECTIVE = "Where a respondent stands; required for respondents, refused for
 _LABEL = "What the team calls this seat, such as a role and a place; nobody has to be named."
 _PERSON = "Whose seat it is, where the team wants that known. One person holds one respondent's seat."
 _CHANNEL = (
-    "`token`: the seat is invited, and its holder votes with a token. `paper`: whoever runs the assessment enters the "
+    "`token`: the seat is invited, and its holder votes with a token. `paper`: a facilitator or admin enters the "
     "ballot. Only a respondent's seat can be `paper`. Fixed when voting opens."
 )
 _SEAT: dict[str, Any] = {
@@ -92,16 +92,16 @@ class ParticipantRead(Resource):
 
 
 class Invitation(WithSecret):
-    """An invitation to a seat. Whoever has the code can claim the seat, once."""
+    """An invitation to a seat. Anyone who has the code can claim the seat, once."""
 
     model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_INVITATION]})
 
     code: str | None = Field(
-        description="Ten characters, shown this once; hand it to the person invited. Null with `code_reason`."
+        description="Ten characters, shown only in this answer; hand it to the person invited. Null: see `code_reason`."
     )
     code_reason: RedactionReason | None = Field(
-        description="`secret_not_replayable`: the request was answered before and the code shown then; `dry_run`: "
-        "none was made. Null beside a code."
+        description="`secret_not_replayable`: the first answer to this request showed the code. `dry_run`: "
+        "no code was made. Null when `code` is present."
     )
     expires_at: datetime = Field(description="Until when the code can be used.")
     join_url: str | None = Field(description="A link that carries the code; null unless the service has a public URL.")
@@ -143,7 +143,7 @@ class ParticipantsCreated(WithSecret):
 
 
 class SeatInvitation(_Invited):
-    """A new invitation to a seat. Whoever held the seat before no longer does."""
+    """A new invitation to a seat. The former holder no longer has access."""
 
     model_config = ConfigDict(
         from_attributes=True,
@@ -221,26 +221,26 @@ class SeatChangeRead(Read):
         },
     )
 
-    id: UUID = Field(description="UUIDv7.")
+    id: UUID = Field(description="Id, a UUIDv7.")
     created_at: datetime = Field(description="When it happened, UTC.")
     event: SeatEvent = Field(
         description="`invited`, `claimed` (by the invited person), `re_invited`, `token_revoked` or `withdrawn`."
     )
-    actor_id: UUID = Field(description="Who did it: a key's principal, or the seat itself.")
-    actor_name: str = Field(description="What the actor was called then.")
+    actor_id: UUID = Field(description="Id of the API key, or of the seat itself.")
+    actor_name: str = Field(description="Name of that key or seat at the time.")
 
 
 class SeatChangeQuery(ListQuery):
     """Filters of a seat's history."""
 
-    updated_since: Instant | None = Field(default=None, description="Recorded at this instant or later.")
+    updated_since: Instant | None = Field(default=None, description="Only those recorded at this instant or later.")
 
 
 class ParticipantQuery(ListQuery):
     """Filters of the list of participants."""
 
-    seat: SeatKind | None = Field(default=None, description="Seats of this kind.")
-    channel: Literal["token", "paper"] | None = Field(default=None, description="Seats that vote this way.")
-    perspective: Perspective | None = Field(default=None, description="Respondents of this perspective.")
-    withdrawn: Flag | None = Field(default=None, description="Only withdrawn seats, or only the others.")
-    updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")
+    seat: SeatKind | None = Field(default=None, description="Only seats of this kind.")
+    channel: Literal["token", "paper"] | None = Field(default=None, description="Only seats that vote this way.")
+    perspective: Perspective | None = Field(default=None, description="Only respondents of this perspective.")
+    withdrawn: Flag | None = Field(default=None, description="`true`: only withdrawn seats. `false`: only the others.")
+    updated_since: Instant | None = Field(default=None, description="Only those changed at this instant or later.")

@@ -51,7 +51,7 @@ class VoteCast(Body):
     value: Answer = Field(
         description="0 not in place, 1 partially in place, 2 in place, `dont_know` or `not_applicable`."
     )
-    comment: Prose | None = Field(default=None, description="For the team, after the reveal.")
+    comment: Prose | None = Field(default=None, description="Comment to the team, shown after the reveal.")
 
 
 class VoteRead(Resource):
@@ -63,11 +63,16 @@ class VoteRead(Resource):
     )
 
     participant_id: UUID
+    """Id of the seat that the vote belongs to."""
     practice: str
+    """Code of the practice."""
     round: int
+    """Round in which it was cast, from 1."""
     value: Answer
+    """0 not in place, 1 partially in place, 2 in place, `dont_know` or `not_applicable`."""
     comment: str | None
-    on_paper: bool = Field(description="Entered by the facilitator from a paper ballot.")
+    """Comment to the team. Null: none."""
+    on_paper: bool = Field(description="Whether it was entered from a paper ballot.")
 
 
 class BallotVote(VoteCast):
@@ -76,9 +81,11 @@ class BallotVote(VoteCast):
     model_config = ConfigDict(json_schema_extra={"examples": [{**_BALLOT_VOTE, "comment": None, "version": None}]})
 
     participant_id: UUID
+    """Id of the seat that the vote belongs to."""
     practice: Key
+    """Code of the practice."""
     version: Annotated[int, Field(strict=True, ge=1, le=2_000_000_000)] | None = Field(
-        default=None, description="The version of the vote this one replaces; null where it is new."
+        default=None, description="Version of the vote that this one replaces. Null: it is new."
     )
 
 
@@ -88,6 +95,7 @@ class VotesCast(Body):
     model_config = ConfigDict(json_schema_extra={"examples": [{"votes": [_BALLOT_VOTE]}]})
 
     votes: list[BallotVote] = Field(min_length=1, max_length=500)
+    """The votes; each pair of seat and practice once."""
 
 
 class Ballot(Read):
@@ -96,12 +104,16 @@ class Ballot(Read):
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_VOTE]}]})
 
     items: list[VoteRead]
+    """The votes, in the order sent."""
 
 
 class VoteQuery(ListQuery):
     """Filters of the list of votes."""
 
     participant_id: UUID | None = None
+    """Only votes of this seat."""
     practice: Key | None = None
+    """Only votes on this practice."""
     round: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    updated_since: Instant | None = Field(default=None, description="Changed at this instant or later.")
+    """Only votes of this round."""
+    updated_since: Instant | None = Field(default=None, description="Only those changed at this instant or later.")
