@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,12 @@ from app.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
 METHODS = ("get", "post", "put", "patch", "delete")
+#: A shorter description hardly says more than the operation's name.
+SHORTEST = 120
+#: Words that only a reader of the code would understand.
+PRIVATE = re.compile(
+    r"\b(?:in sight|out of sight|told|tells?|whoever|lest|rehears\w+|beside|one's own)\b", re.IGNORECASE
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +63,7 @@ def test_the_links_of_an_integrator_are_published_as_a_condition(document: dict[
     assert conditions == {key: {"integrator": "linked"} for key in maintained}
 
 
-def test_every_operation_is_told_and_illustrated(document: dict[str, Any]) -> None:
+def test_every_operation_is_described_and_illustrated(document: dict[str, Any]) -> None:
     silent = []
     for path, method, operation in operations(document):
         spoken = [operation.get("requestBody", {})]
@@ -67,6 +74,55 @@ def test_every_operation_is_told_and_illustrated(document: dict[str, Any]) -> No
         if any("example" not in media for media in contents):
             silent.append((method, path, "example"))
     assert silent == []
+
+
+def walk(node: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every object of the document with its place, examples left out."""
+    if isinstance(node, dict):
+        yield place, node
+        for name, part in node.items():
+            if name not in {"example", "examples", "default", "enum"}:
+                yield from walk(part, f"{place}/{name}")
+    elif isinstance(node, list):
+        for at, part in enumerate(node):
+            yield from walk(part, f"{place}/{at}")
+
+
+def test_every_operation_says_when_to_call_it_and_what_follows(document: dict[str, Any]) -> None:
+    short = [
+        operation["operationId"]
+        for _, _, operation in operations(document)
+        if len(operation["description"].partition("\n\n")[2]) < SHORTEST
+    ]
+    assert short == []
+
+
+def test_every_parameter_is_described(document: dict[str, Any]) -> None:
+    parameters = [one for _, node in walk(document["paths"]) for one in node.get("parameters", ())]
+    assert len(parameters) > 300
+    assert [one["name"] for one in parameters if not one.get("description")] == []
+
+
+def test_every_property_is_described(document: dict[str, Any]) -> None:
+    properties = {
+        f"{place}/{name}": one
+        for place, node in walk(document["components"]["schemas"])
+        if isinstance(node.get("properties"), dict) and not place.endswith("/properties")
+        for name, one in node["properties"].items()
+    }
+    assert len(properties) > 500
+    assert [place for place, one in properties.items() if not one.get("description")] == []
+
+
+def test_texts_use_standard_words(document: dict[str, Any]) -> None:
+    texts = [
+        (place, node[name])
+        for place, node in walk(document)
+        for name in ("description", "summary")
+        if isinstance(node.get(name), str)
+    ]
+    assert len(texts) > 1000
+    assert [place for place, text in texts if PRIVATE.search(text)] == []
 
 
 def test_it_is_openapi_3_1(document: dict[str, Any]) -> None:
@@ -80,14 +136,14 @@ def test_operation_ids_are_camel_case_and_unique(document: dict[str, Any]) -> No
     assert [one for one in ids if not re.fullmatch(r"[a-z]+(?:[A-Z][a-z]+)*", one)] == []
 
 
-def test_every_operation_has_one_tag_and_every_tag_is_told_and_used(document: dict[str, Any]) -> None:
+def test_every_operation_has_one_tag_and_every_tag_is_described_and_used(document: dict[str, Any]) -> None:
     # Generated clients make a module of a tag: two tags would put an operation in the one or the other.
     tags = {tag["name"] for tag in document["tags"] if tag["description"]}
     assert {len(operation["tags"]) for _, _, operation in operations(document)} == {1}
     assert {operation["tags"][0] for _, _, operation in operations(document)} == tags
 
 
-def test_every_operation_tells_its_failures(document: dict[str, Any]) -> None:
+def test_every_operation_declares_its_failures(document: dict[str, Any]) -> None:
     missing = []
     for path, method, operation in operations(document):
         who = operation["x-required-role"]
