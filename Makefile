@@ -69,8 +69,9 @@ SPREAD := --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-re
 ON_DATABASE := tests/api tests/db tests/migrations tests/races tests/state
 
 # What drives programs from outside, or starts servers again and again, is left for when a change is done.
+NOT_QUICK := backup bench clients demo docs embedded faults fuzz make server
 quick: $(DEV)
-	$(PY) -m pytest $(SPREAD) $(addprefix --ignore=tests/,backup bench clients demo docs embedded faults fuzz)
+	$(PY) -m pytest $(SPREAD) $(addprefix --ignore=tests/,$(NOT_QUICK)) $(PYTEST_ARGS)
 
 test-postgres-15: export FA_TEST_POSTGRES := 15
 test-serializable: export FA_TEST_ISOLATION := serializable

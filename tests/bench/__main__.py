@@ -16,6 +16,11 @@ from tests.bench.place import CHECKOUT, placed, tell
 from tests.bench.processes import seconds_to_ready
 from tests.bench.rounds import HEAD, Line, busiest, lines, markdown, spread, told
 
+#: Enough rows and requests to run every line of the benchmark; the figures say nothing.
+TINY = Sizes(organizations=400, assessments=100, items=1_000)
+TINY_LARGE = replace(TINY, assessments=1_000, items=10_000, chain=50, siblings=300)
+TINY_LOAD = Load(connections=2, seconds=0.1, warm=0.02)
+
 
 def bench(
     data_dir: Path, sizes: Sizes, load: Load, *, rounds: int, starts: int = 5, transactions: int = 0
@@ -44,17 +49,17 @@ def _note(found: dict[str, Any], load: Load) -> str:
     )
 
 
-def peers(data_dir: Path, programs: Path, load: Load, *, rounds: int) -> tuple[str, dict[str, Any]]:
+def peers(data_dir: Path, programs: Path, sizes: Sizes, load: Load, *, rounds: int) -> tuple[str, dict[str, Any]]:
     """The same beside PocketBase and django-ninja."""
-    with placed(data_dir, Sizes()) as place:
+    with placed(data_dir, sizes) as place:
         figures = compare.measure(place, programs, load, rounds=rounds)
     found = {"figures": told(figures), "busiest": busiest(figures)}
     return markdown(HEAD, lines(figures)) + _note(found, load), found
 
 
-def growth_of(base: Path, load: Load, *, rounds: int) -> tuple[str, dict[str, Any]]:
+def growth_of(base: Path, sizes: tuple[Sizes, Sizes], load: Load, *, rounds: int) -> tuple[str, dict[str, Any]]:
     """The same reads with ten times the rows."""
-    with placed(base / "data", Sizes()) as small, placed(base / "growth", growth.LARGE) as large:
+    with placed(base / "data", sizes[0]) as small, placed(base / "growth", sizes[1]) as large:
         rows, plans = growth.measure({"small": small, "large": large}, load, rounds=rounds)
     file = base / "growth-plans.txt"
     file.write_text(plans)
@@ -72,16 +77,20 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="of each measurement in a round")
     parser.add_argument("--peers", type=Path, help="compare with those in this `bin` folder instead")
     parser.add_argument("--growth", action="store_true", help="compare with ten times the rows instead")
+    parser.add_argument("--tiny", action="store_true", help="few rows and one short round: the figures say nothing")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     asked = parser.parse_args()
-    asked.dir.mkdir(mode=0o755, parents=True, exist_ok=True)
-    load = Load(seconds=asked.seconds)
+    base, small, large, load, rounds = asked.dir, Sizes(), growth.LARGE, Load(seconds=asked.seconds), asked.rounds
+    if asked.tiny:
+        base, small, large, load, rounds = asked.dir / "tiny", TINY, TINY_LARGE, TINY_LOAD, 1
+    base.mkdir(mode=0o755, parents=True, exist_ok=True)
     if asked.peers:
-        table, found = peers(asked.dir / "data", asked.peers.absolute(), load, rounds=asked.rounds)
+        table, found = peers(base / "data", asked.peers.absolute(), small, load, rounds=rounds)
     elif asked.growth:
-        table, found = growth_of(asked.dir, replace(load, connections=1), rounds=asked.rounds)
+        table, found = growth_of(base, (small, large), replace(load, connections=1), rounds=rounds)
     else:
-        table, found = bench(asked.dir / "data", Sizes(), load, rounds=asked.rounds)
+        once = {"starts": 1, "transactions": 3} if asked.tiny else {}
+        table, found = bench(base / "data", small, load, rounds=rounds, **once)
     sys.stdout.write(table)
     if asked.json:
         asked.json.write_text(json.dumps(found, indent=2) + "\n")

@@ -30,12 +30,14 @@ class Read:
     """One read that is measured.
 
     Args:
+        key: what other modules find it by.
         path: with `{}` where an id goes.
         goals: least ratio to the constant answer, first and then.
         ids: of the things to read, in the order they are asked for.
         number: a pgbench expression of the number of one of them, in `table`.
     """
 
+    key: str
     name: str
     path: str
     goals: tuple[float, float]
@@ -70,16 +72,17 @@ def reads(place: Place) -> list[Read]:
     readiness = "/v1/assessments/{}/readiness"
     page = f"page of 50 of {sizes.items:,}"
     return [
-        Read("action item by id", "/v1/action-items/{}", (0.6, 0.9), "action_items", items,
+        Read("item", "action item by id", "/v1/action-items/{}", (0.6, 0.9), "action_items", items,
              f"random(0, {sizes.items - 1})"),
-        Read(f"{page} action items", "/v1/action-items?limit=50", (0.4, 0.65)),
-        Read(f"{page} action items, sort=due_on", "/v1/action-items?limit=50&sort=due_on", (0.4, 0.65)),
-        Read("assessment by id", "/v1/assessments/{}", (0.6, 0.9), "assessments", final, in_cycles),
-        Read("readiness of 9 x 5 votes, provisional", readiness, (0.5, 0.8), "assessments", waiting,
+        Read("items", f"{page} action items", "/v1/action-items?limit=50", (0.4, 0.65)),
+        Read("items_by_due_date", f"{page} action items, sort=due_on", "/v1/action-items?limit=50&sort=due_on",
+             (0.4, 0.65)),
+        Read("assessment", "assessment by id", "/v1/assessments/{}", (0.6, 0.9), "assessments", final, in_cycles),
+        Read("provisional", "readiness of 9 x 5 votes, provisional", readiness, (0.5, 0.8), "assessments", waiting,
              f"{in_cycles} + {IN_CONSENSUS[0]}"),
-        Read("readiness of 9 x 5 votes, final", readiness, (0.5, 0.8), "assessments", final, in_cycles),
-        Read("readiness of 9 x 5 votes, view=summary", f"{readiness}?view=summary", (0.5, 0.8), "assessments", final,
-             in_cycles),
+        Read("final", "readiness of 9 x 5 votes, final", readiness, (0.5, 0.8), "assessments", final, in_cycles),
+        Read("summary", "readiness of 9 x 5 votes, view=summary", f"{readiness}?view=summary", (0.5, 0.8),
+             "assessments", final, in_cycles),
     ]  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import uvloop
 
 from tests.bench.processes import Server
 
-_DRAIN_SECONDS = 20.0
+_DRAIN_SECONDS = 300.0
 
 
 @dataclass(frozen=True)

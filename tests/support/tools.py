@@ -84,6 +84,15 @@ def client_python() -> Path:
     return python
 
 
+@cache
+def peers() -> Path:
+    """The environment of what the benchmark compares the service with, made as `make bench-peers` makes it."""
+    folder = ROOT / ".fa-bench" / "peers"
+    with _alone():
+        _install(["make", str((folder / ".made").relative_to(ROOT))], "what the benchmark compares with")
+    return folder
+
+
 @contextmanager
 def _alone() -> Iterator[None]:
     """One process at a time looks what there is and installs: the tests run in several."""

@@ -18,11 +18,12 @@ from tests.bench.processes import service, started
 from tests.bench.rounds import Figure, run
 
 POCKETBASE, NINJA = "PocketBase", "django-ninja"
-_GOALS = (
-    {POCKETBASE: (1.1, 1.6), NINJA: (4, 6)},
-    {POCKETBASE: (2, 3.5), NINJA: (5, 7)},
-    {POCKETBASE: (2, 3.5), NINJA: (3, 4)},
-)
+#: By the key of each read that all three have.
+_GOALS: dict[str, dict[str, tuple[float, float]]] = {
+    "item": {POCKETBASE: (1.1, 1.6), NINJA: (4, 6)},
+    "items": {POCKETBASE: (2, 3.5), NINJA: (5, 7)},
+    "provisional": {POCKETBASE: (2, 3.5), NINJA: (3, 4)},
+}
 
 
 def measure(place: Place, programs: Path, load: Load, *, rounds: int) -> list[Figure]:
@@ -31,11 +32,8 @@ def measure(place: Place, programs: Path, load: Load, *, rounds: int) -> list[Fi
     Args:
         programs: the `bin` folder of the peers' own environment.
     """
-    every = reads(place)
-    by_id, _, readiness = chosen = tuple(
-        next(read for read in every if read.name.endswith(name))
-        for name in ("action item by id", " action items", ", provisional")
-    )
+    chosen = {read.key: read for read in reads(place)}
+    pocketbase_paths = _pocketbase_paths(chosen["item"], chosen["provisional"])
     key = secrets.token_hex(16)
     with ExitStack() as stack:
         ours = stack.enter_context(service(**place.settings))
@@ -43,10 +41,11 @@ def measure(place: Place, programs: Path, load: Load, *, rounds: int) -> list[Fi
         folder = place.data_dir / "pocketbase"
         theirs, token = stack.enter_context(pocketbase(programs / "pocketbase", folder, place.data))
         figures = []
-        for read, goals, paths in zip(chosen, _GOALS, _pocketbase_paths(by_id, readiness), strict=True):
+        for name, goals in _GOALS.items():
+            read = chosen[name]
             sides = {
                 "ours": asked(place, ours, read.paths),
-                POCKETBASE: Target(theirs, paths, {"Authorization": token}),
+                POCKETBASE: Target(theirs, pocketbase_paths[name], {"Authorization": token}),
                 NINJA: Target(ninja, read.paths, {"Authorization": f"Bearer {key}"}),
             }
             drives = {side: partial(drive, target, load) for side, target in sides.items()}
@@ -62,16 +61,16 @@ def _bytes(target: Target) -> int:
     return len(httpx.get(url, headers=target.headers).raise_for_status().content)
 
 
-def _pocketbase_paths(by_id: Read, readiness: Read) -> list[list[str]]:
+def _pocketbase_paths(by_id: Read, readiness: Read) -> dict[str, list[str]]:
     # A page without its total, which would cost it more, and for readiness all that a client needs to compute it: the
     # votes with the seat of each. The service's own answer is computed; the client's work here is not counted.
     records = "/api/collections/{}/records".format
     votes = records("votes") + "?perPage=45&skipTotal=1&expand=participant_id&filter="
-    return [
-        [f"{records('action_items')}/{record_id(one)}" for one in by_id.ids],
-        [f"{records('action_items')}?perPage=50&skipTotal=1"],
-        [votes + quote(f"assessment_id='{record_id(one)}'") for one in readiness.ids],
-    ]
+    return {
+        "item": [f"{records('action_items')}/{record_id(one)}" for one in by_id.ids],
+        "items": [f"{records('action_items')}?perPage=50&skipTotal=1"],
+        "provisional": [votes + quote(f"assessment_id='{record_id(one)}'") for one in readiness.ids],
+    }
 
 
 def _ninja(place: Place, programs: Path, key: str) -> Any:
