@@ -170,8 +170,8 @@ async def test_a_new_claim_finds_the_same_whether_the_former_one_has_voted(
         own = await team.reseat("Hidden")
         path = f"{team.path}/votes/{team.ids['Hidden']}/P1"
         answers = [await own.get(f"{team.path}/votes")]
-        for headers in ({"If-Match": "*"}, {"If-Match": '"1.0"'}, {}, {}, {"If-Match": '"1.0"'}):
-            answers.append(await own.put(path, {"value": 0}, headers=headers))
+        for value, headers in enumerate(({"If-Match": "*"}, {"If-Match": '"1.0"'}, {}, {}, {"If-Match": '"1.0"'})):
+            answers.append(await own.put(path, {"value": value % 3}, headers=headers))
         answers.append(await own.get(f"{team.path}/votes"))
         seen.append([masked(answer) for answer in answers])
     assert seen[0] == seen[1]
