@@ -211,16 +211,16 @@ def _notify(line: str) -> None:
 
 @commands.command()
 def demo(as_json: AsJson = False) -> None:
-    """Make the sandbox, if it is not there yet: a tenant of made-up data whose keys are public."""
+    """Create the sandbox, unless it exists: a tenant of sample data with public keys."""
     from app.demo import make, sandbox  # noqa: PLC0415  # as above
 
     settings = load_settings()
     sandbox.refuse_in_public(settings)
     made = _as_owner(lambda engine: make.make_demo(engine, settings.demo_date))
     if as_json:
-        typer.echo(json.dumps(made.published()))
+        typer.echo(json.dumps(made.as_json_object()))
     else:
-        typer.echo("\n".join(made.lines()))
+        typer.echo("\n".join(made.summary_lines()))
 
 
 @tenants.command("create")

@@ -1,1 +1,1 @@
-"""The sandbox: made-up data, the same each time, made through the services that serve everybody else."""
+"""The sandbox: reproducible sample data, created through the same services as any other data."""

@@ -1,4 +1,4 @@
-"""Making the sandbox, and telling what a client needs of it."""
+"""Create the sandbox and describe its keys, tokens and ids."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,26 +16,27 @@ from app.db.ids import following
 from app.db.transaction import Tx
 from app.demo import places, sessions, work
 from app.demo.sandbox import DEFAULT_DAY
-from app.demo.scenes import AS_READ, FRESH, Scene, World, ago
 from app.demo.script import DemoScript
-from app.demo.story import ROOT, told
+from app.demo.spec import ROOT, load_spec
+from app.demo.steps import AFTER_READ, NO_PRECONDITIONS, DemoState, Step, ago
 from app.errors import OperatorError
 from app.provisioning import DEMO_SLUG, begin_tenant, list_tenants, operator
 
 _TENANT = "tenant"
 _FOUNDED = ago(places.FOUNDED, "14:00")
-_TAKEN_BACK = timedelta(minutes=50)
+_REVOKED_AFTER = timedelta(minutes=50)
 
 
 @dataclass(frozen=True)
 class Demo:
-    """What is known of the sandbox without a look at its database.
+    """The sandbox's public description. It follows from the steps, without a look at the database.
 
     Attributes:
-        made: whether it was made now, and not before.
-        keys: the API key by role.
-        tokens: the token by session and seat, such as ``prairie-1/manager``; paper seats have none.
-        ids: the ids by kind and by the key the story has for them.
+        today: the sandbox's current date.
+        made: whether this call created it; False if it existed.
+        keys: the API keys by role.
+        tokens: the seat tokens by session and seat, such as ``prairie-1/manager``. Paper seats have none.
+        ids: the ids by kind and by the key used in the data files.
     """
 
     today: date
@@ -45,8 +46,8 @@ class Demo:
     tokens: dict[str, str]
     ids: dict[str, dict[str, UUID]]
 
-    def published(self) -> dict[str, Any]:
-        """All of it as JSON values."""
+    def as_json_object(self) -> dict[str, Any]:
+        """Return all attributes but `made` as JSON values."""
         return {
             "today": self.today.isoformat(),
             "tenant_id": str(self.tenant_id),
@@ -55,26 +56,26 @@ class Demo:
             "ids": {kind: {key: str(one) for key, one in named.items()} for kind, named in self.ids.items()},
         }
 
-    def lines(self) -> list[str]:
-        """What a reader of the command's output wants to know."""
+    def summary_lines(self) -> list[str]:
+        """Return the lines that the command prints."""
         keys = [f"  {role:<12} {key}" for role, key in self.keys.items()]
         return [
-            f"The sandbox {'is made' if self.made else 'is there already'}: today is {self.today}.",
-            "Its keys are public and always the same; put nothing real beside them.",
+            f"The sandbox {'was created' if self.made else 'exists already'}. Its current date is {self.today}.",
+            "Its keys are public and always the same. Do not store real data in this database.",
             *keys,
-            "fa-readiness demo --json tells all ids and the tokens of the seats.",
+            "Run fa-readiness demo --json for all ids and the seat tokens.",
         ]
 
 
 async def make_demo(engine: AsyncEngine, day: date | None) -> Demo:
-    """Make the sandbox's tenant in one transaction, unless it is there.
+    """Create the sandbox's tenant in one transaction, unless it exists.
 
     Args:
         engine: connected as the owner.
-        day: its today; None: the one it was made with, or the default.
+        day: the sandbox's current date. None means the date it was created with, or the default.
 
     Raises:
-        OperatorError: the database has another tenant, or the sandbox with another today.
+        OperatorError: The database has another tenant, or a sandbox with another current date.
     """
     tenants = [tenant for tenant, _ in await list_tenants(engine)]
     if any(tenant.slug != DEMO_SLUG for tenant in tenants):
@@ -86,25 +87,25 @@ async def make_demo(engine: AsyncEngine, day: date | None) -> Demo:
         present = (tenants[0].created_at - _FOUNDED).date()
         if day not in {None, present}:
             raise OperatorError(
-                f"The sandbox is there already, and its today is {present}: set FA_DEMO_DATE={present}, or remove its "
-                "data directory or database first."
+                f"The sandbox exists already, and its current date is {present}: set FA_DEMO_DATE={present}, "
+                "or remove its data directory or database first."
             )
         return describe(present, made=False)
     today = day or DEFAULT_DAY
     try:
         async with transaction(engine) as connection:
-            await play(connection, today)
+            await make_tenant(connection, today)
     except IntegrityError:
         raise OperatorError("Another process has made a tenant here at this moment; try again.") from None
     return describe(today, made=True)
 
 
-async def play(connection: Connection, today: date) -> World:
-    """Make everything, scene by scene in the order of their instants, and end no transaction."""
-    script, world = DemoScript(today), World(today)
+async def make_tenant(connection: Connection, today: date) -> DemoState:
+    """Create everything, step by step in the order of time, in the caller's transaction."""
+    script, state = DemoScript(today), DemoState(today)
     with following(script):
-        script.enter(_TENANT, _FOUNDED)
-        the_tenant = told().places.tenant
+        script.begin_step(_TENANT, _FOUNDED)
+        the_tenant = load_spec().places.tenant
         tenant, root, first_key_id, _ = await begin_tenant(
             connection,
             slug=DEMO_SLUG,
@@ -112,69 +113,70 @@ async def play(connection: Connection, today: date) -> World:
             root_kind=the_tenant.kind,
             timezone=the_tenant.timezone,
         )
-        world.ids["organizations", ROOT] = root.id
-        world.callers[places.OPERATOR] = operator(tenant.id)
-        for scene in _in_order(_first_key_taken_back(first_key_id), *script_of_scenes()):
-            script.enter(scene.name, scene.at)
-            preconditions = AS_READ if scene.changes else FRESH
-            tx = Tx(connection, world.callers[scene.by], script.now(), script.request_id(), preconditions)
-            made = await scene.do(tx, world)
+        state.ids["organizations", ROOT] = root.id
+        state.callers[places.OPERATOR] = operator(tenant.id)
+        for step in _in_order(_revoke_first_key(first_key_id), *all_steps()):
+            script.begin_step(step.name, step.at)
+            preconditions = AFTER_READ if step.changes else NO_PRECONDITIONS
+            tx = Tx(connection, state.callers[step.by], script.now(), script.request_id(), preconditions)
+            made = await step.action(tx, state)
             await tx.flush()
-            if scene.makes is not None and made is not None:
-                world.ids[scene.makes] = made
-    return world
+            if step.makes is not None and made is not None:
+                state.ids[step.makes] = made
+    return state
 
 
 @cache
-def script_of_scenes() -> tuple[Scene, ...]:
-    """All scenes but the tenant's, in the order of their instants."""
-    story = told()
+def all_steps() -> tuple[Step, ...]:
+    """Return all steps but the tenant's, in the order of time."""
+    spec = load_spec()
     every = [
-        *places.scenes(story.places),
-        *sessions.scenes(story.sessions, story.places),
-        *work.scenes(story.items),
+        *places.steps(spec.places),
+        *sessions.steps(spec.sessions, spec.places),
+        *work.steps(spec.items),
     ]
     return _in_order(*every)
 
 
-def _in_order(*scenes: Scene) -> tuple[Scene, ...]:
-    return tuple(sorted(scenes, key=lambda scene: scene.at))
+def _in_order(*steps: Step) -> tuple[Step, ...]:
+    return tuple(sorted(steps, key=lambda step: step.at))
 
 
-def _first_key_taken_back(key_id: UUID) -> Scene:
-    """The key every tenant begins with gives way to one of the published."""
+def _revoke_first_key(key_id: UUID) -> Step:
+    """Return the step that revokes the first key of the tenant, which the published admin key replaces."""
 
-    async def revoke(tx: Tx, _world: World) -> None:
+    async def revoke(tx: Tx, _world: DemoState) -> None:
         await revoke_key(tx, key_id)
 
-    return Scene("first-key", _FOUNDED + _TAKEN_BACK, places.OPERATOR, revoke)
+    return Step("first-key", _FOUNDED + _REVOKED_AFTER, places.OPERATOR, revoke)
 
 
 def describe(today: date, *, made: bool) -> Demo:
-    """The sandbox's keys, tokens and ids: they follow from the script."""
+    """Compute the sandbox's keys, tokens and ids from its steps."""
     script = DemoScript(today)
-    scenes = {scene.name: scene for scene in script_of_scenes()}
+    steps = {step.name: step for step in all_steps()}
     with following(script):
-        script.enter(_TENANT, _FOUNDED)
+        script.begin_step(_TENANT, _FOUNDED)
         tenant_id, root_id = script.uuid7(), script.uuid7()
 
-        def credential(kind: str, scene: str) -> str:
-            script.enter(scene, scenes[scene].at)
+        def credential(kind: str, step: str) -> str:
+            script.begin_step(step, steps[step].at)
             return credentials.issue(kind, tenant_id)[0]
 
         keys = {
-            key.role.value: credential(credentials.API_KEY, places.scene_of_key(key.role)) for key in told().places.keys
+            key.role.value: credential(credentials.API_KEY, places.key_step_name(key.role))
+            for key in load_spec().places.keys
         }
         tokens = {
-            f"{session.key}/{seat.name}": credential(credentials.SEAT_TOKEN, sessions.scene_of_claim(session, seat))
-            for session in told().sessions
+            f"{session.key}/{seat.name}": credential(credentials.SEAT_TOKEN, sessions.claim_step_name(session, seat))
+            for session in load_spec().sessions
             for seat in session.team
             if not seat.on_paper
         }
         ids = {"organizations": {ROOT: root_id}}
-        for scene in scenes.values():
-            if scene.makes is not None:
-                kind, key = scene.makes
-                script.enter(scene.name, scene.at)
+        for step in steps.values():
+            if step.makes is not None:
+                kind, key = step.makes
+                script.begin_step(step.name, step.at)
                 ids.setdefault(kind, {})[key] = script.uuid7()
     return Demo(today, made, tenant_id, keys, tokens, ids)

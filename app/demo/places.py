@@ -1,21 +1,21 @@
-"""Scenes that set the stage: organizations, keys, programs and their use, people."""
+"""Steps that create organizations, keys, programs, implementations and people."""
 
 from collections.abc import Iterator
 from uuid import UUID
 
 from app.access import keys
 from app.db.transaction import Tx
-from app.demo.scenes import Scene, World, ago
-from app.demo.story import (
+from app.demo.spec import (
     ROOT,
-    ImplementationTold,
-    KeyTold,
-    OrganizationTold,
-    PersonTold,
-    Places,
-    ProgramTold,
-    StageMoveTold,
+    ImplementationSpec,
+    KeySpec,
+    OrganizationSpec,
+    PersonSpec,
+    PlacesSpec,
+    ProgramSpec,
+    StageMoveSpec,
 )
+from app.demo.steps import DemoState, Step, ago
 from app.organizations import service as organizations
 from app.organizations.schemas import ExternalId, OrganizationCreate, OrganizationStatus, OrganizationTransition
 from app.people import service as people
@@ -29,8 +29,8 @@ FOUNDED = 602
 OPERATOR = "operator"
 
 
-def scenes(places: Places) -> Iterator[Scene]:
-    """All of them."""
+def steps(places: PlacesSpec) -> Iterator[Step]:
+    """Yield all steps of this module."""
     for number, organization in enumerate(places.organizations):
         yield from _organization(organization, number)
     for number, key in enumerate(places.keys):
@@ -43,49 +43,49 @@ def scenes(places: Places) -> Iterator[Scene]:
         yield from _person(person, places.label_of(person.key), number)
 
 
-def _organization(told: OrganizationTold, number: int) -> Iterator[Scene]:
-    async def create(tx: Tx, world: World) -> UUID:
+def _organization(spec: OrganizationSpec, number: int) -> Iterator[Step]:
+    async def create(tx: Tx, state: DemoState) -> UUID:
         body = OrganizationCreate(
-            parent_id=world.the("organizations", told.parent),
-            kind=told.kind,
-            name=told.name,
-            staff_count=told.staff,
-            timezone=told.timezone,
-            external_ids=[ExternalId(source="hr", external_id=told.hr)] if told.hr else [],
+            parent_id=state.the("organizations", spec.parent),
+            kind=spec.kind,
+            name=spec.name,
+            staff_count=spec.staff,
+            timezone=spec.timezone,
+            external_ids=[ExternalId(source="hr", external_id=spec.hr)] if spec.hr else [],
         )
         return await organizations.create(tx, body)
 
-    made = ("organizations", told.key)
-    yield Scene(f"organization/{told.key}", ago(FOUNDED, "15:00", 2 * number), Role.ADMIN, create, made)
-    archived = told.archived
+    made = ("organizations", spec.key)
+    yield Step(f"organization/{spec.key}", ago(FOUNDED, "15:00", 2 * number), Role.ADMIN, create, made)
+    archived = spec.archived
     if archived is None:
         return
 
-    async def archive(tx: Tx, world: World) -> None:
+    async def archive(tx: Tx, state: DemoState) -> None:
         body = OrganizationTransition(to=OrganizationStatus.ARCHIVED, reason=archived.reason)
-        await organizations.transition(tx, world.the(*made), body)
+        await organizations.transition(tx, state.the(*made), body)
 
-    yield Scene(f"organization/{told.key}/archived", ago(archived.day, "16:30"), Role.ADMIN, archive, changes=True)
+    yield Step(f"organization/{spec.key}/archived", ago(archived.day, "16:30"), Role.ADMIN, archive, changes=True)
 
 
-def _key(told: KeyTold, number: int) -> Scene:
-    async def create(tx: Tx, world: World) -> None:
-        organization_id = world.the("organizations", told.at)
-        key_id, _ = await keys.create_key(tx, name=told.name, grants=[(told.role, organization_id)])
-        world.callers[told.role] = await caller(tx, key_id)
+def _key(spec: KeySpec, number: int) -> Step:
+    async def create(tx: Tx, state: DemoState) -> None:
+        organization_id = state.the("organizations", spec.at)
+        key_id, _ = await keys.create_key(tx, name=spec.name, grants=[(spec.role, organization_id)])
+        state.callers[spec.role] = await load_caller(tx, key_id)
 
     # The keys of the root come before the tree, which one of them makes.
-    at = ago(FOUNDED, "14:30" if told.at == ROOT else "16:30", number)
-    return Scene(scene_of_key(told.role), at, OPERATOR, create)
+    at = ago(FOUNDED, "14:30" if spec.at == ROOT else "16:30", number)
+    return Step(key_step_name(spec.role), at, OPERATOR, create)
 
 
-def scene_of_key(role: Role) -> str:
-    """The scene in which the key of this role is made."""
+def key_step_name(role: Role) -> str:
+    """Return the name of the step that creates the key of a role."""
     return f"key/{role.value}"
 
 
-async def caller(tx: Tx, key_id: UUID) -> Principal:
-    """Whoever calls with this key."""
+async def load_caller(tx: Tx, key_id: UUID) -> Principal:
+    """Load the principal of a key."""
     [(record, grants)] = [(record, grants) for key, record, grants in await keys.list_keys(tx) if key.id == key_id]
     return Principal(
         tenant_id=tx.tenant_id,
@@ -102,51 +102,51 @@ async def caller(tx: Tx, key_id: UUID) -> Principal:
     )
 
 
-def _program(told: ProgramTold, number: int) -> Scene:
-    async def create(tx: Tx, world: World) -> UUID:
+def _program(spec: ProgramSpec, number: int) -> Step:
+    async def create(tx: Tx, state: DemoState) -> UUID:
         body = ProgramCreate(
-            organization_id=world.the("organizations", told.at),
-            name=told.name,
-            description=told.description,
-            website=told.website,
+            organization_id=state.the("organizations", spec.at),
+            name=spec.name,
+            description=spec.description,
+            website=spec.website,
         )
         return await programs.create_program(tx, body)
 
-    return Scene(f"program/{told.key}", ago(598, "15:00", 10 * number), Role.MANAGER, create, ("programs", told.key))
+    return Step(f"program/{spec.key}", ago(598, "15:00", 10 * number), Role.MANAGER, create, ("programs", spec.key))
 
 
-def _implementation(told: ImplementationTold) -> Iterator[Scene]:
-    async def create(tx: Tx, world: World) -> UUID:
+def _implementation(spec: ImplementationSpec) -> Iterator[Step]:
+    async def create(tx: Tx, state: DemoState) -> UUID:
         body = ImplementationCreate(
-            organization_id=world.the("organizations", told.at),
-            program_id=world.the("programs", told.program),
-            stage=told.stage,
+            organization_id=state.the("organizations", spec.at),
+            program_id=state.the("programs", spec.program),
+            stage=spec.stage,
         )
         return await programs.create_implementation(tx, body)
 
-    made = ("implementations", told.key)
-    yield Scene(f"implementation/{told.key}", ago(told.day, "15:30"), Role.MANAGER, create, made)
-    for number, told_move in enumerate(told.moves, 1):
+    made = ("implementations", spec.key)
+    yield Step(f"implementation/{spec.key}", ago(spec.day, "15:30"), Role.MANAGER, create, made)
+    for number, move_spec in enumerate(spec.moves, 1):
 
-        async def move(tx: Tx, world: World, told_move: StageMoveTold = told_move) -> None:
-            body = ImplementationTransition(to=told_move.to, reason=told_move.reason)
-            await programs.transition_implementation(tx, world.the(*made), body)
+        async def move(tx: Tx, state: DemoState, move_spec: StageMoveSpec = move_spec) -> None:
+            body = ImplementationTransition(to=move_spec.to, reason=move_spec.reason)
+            await programs.transition_implementation(tx, state.the(*made), body)
 
-        name = f"implementation/{told.key}/{number}"
-        yield Scene(name, ago(told_move.day, "17:00"), Role.MANAGER, move, changes=True)
+        name = f"implementation/{spec.key}/{number}"
+        yield Step(name, ago(move_spec.day, "17:00"), Role.MANAGER, move, changes=True)
 
 
-def _person(told: PersonTold, label: str, number: int) -> Iterator[Scene]:
-    async def create(tx: Tx, world: World) -> UUID:
-        body = PersonCreate(organization_id=world.the("organizations", told.at), name=label)
+def _person(spec: PersonSpec, label: str, number: int) -> Iterator[Step]:
+    async def create(tx: Tx, state: DemoState) -> UUID:
+        body = PersonCreate(organization_id=state.the("organizations", spec.at), name=label)
         return (await people.create(tx, body)).id
 
-    made = ("people", told.key)
-    yield Scene(f"person/{told.key}", ago(597, "15:00", number), Role.INTEGRATOR, create, made)
-    if told.left is None:
+    made = ("people", spec.key)
+    yield Step(f"person/{spec.key}", ago(597, "15:00", number), Role.INTEGRATOR, create, made)
+    if spec.left is None:
         return
 
-    async def leave(tx: Tx, world: World) -> None:
-        await people.patch(tx, world.the(*made), PersonPatch(active=False))
+    async def leave(tx: Tx, state: DemoState) -> None:
+        await people.patch(tx, state.the(*made), PersonPatch(active=False))
 
-    yield Scene(f"person/{told.key}/left", ago(told.left, "20:00"), Role.INTEGRATOR, leave, changes=True)
+    yield Step(f"person/{spec.key}/left", ago(spec.left, "20:00"), Role.INTEGRATOR, leave, changes=True)

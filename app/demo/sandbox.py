@@ -1,4 +1,7 @@
-"""What keeps the sandbox apart from real data, and its clock. Light: the service imports it at every start."""
+"""Checks that keep the sandbox apart from real data, and its clock.
+
+The service imports this module at every start, so it imports little.
+"""
 
 import time
 from collections.abc import Callable
@@ -9,17 +12,17 @@ from app.db.base import now
 from app.errors import OperatorError
 from app.settings import Settings
 
-#: The sandbox's today unless FA_DEMO_DATE says another.
+#: The sandbox's current date, unless FA_DEMO_DATE names another.
 DEFAULT_DAY = date(2026, 10, 1)
 _NOON = time_of_day(12, tzinfo=UTC)
 _REST_OF_THE_DAY = timedelta(hours=12)
 
 
 def refuse_in_public(settings: Settings) -> None:
-    """Keep the sandbox, whose keys everybody knows, where only this machine's users can call.
+    """Refuse to run the sandbox where other machines could call it, because its keys are public.
 
     Raises:
-        OperatorError: the settings look like those of a service that others call.
+        OperatorError: The settings look like those of a public service.
     """
     if settings.looks_public:
         raise OperatorError(
@@ -28,30 +31,30 @@ def refuse_in_public(settings: Settings) -> None:
         )
 
 
-def clock_of(settings: Settings) -> Callable[[], datetime]:
-    """The clock to serve with: the real one, unless FA_DEMO_DATE is set."""
+def clock_for(settings: Settings) -> Callable[[], datetime]:
+    """Return the clock to serve with: the real one, unless FA_DEMO_DATE is set."""
     return now if settings.demo_date is None else demo_clock(settings.demo_date)
 
 
 def demo_clock(day: date, elapsed: Callable[[], float] = time.monotonic) -> Callable[[], datetime]:
-    """A clock that begins at noon UTC of a day and never leaves it.
+    """Return a clock that begins at noon UTC of a day and never leaves that day.
 
-    It ticks as time passes, ever slower: what changes later has a later instant, and what is overdue stays the same
+    The clock advances ever more slowly. A later change has a later instant, and the overdue items stay the same
     however long the service runs.
 
     Args:
-        elapsed: seconds since some beginning.
+        elapsed: returns the seconds since an arbitrary start.
     """
     start = elapsed()
     noon = noon_of(day)
 
-    def tell() -> datetime:
+    def tick() -> datetime:
         passed = timedelta(seconds=elapsed() - start)
         return noon + _REST_OF_THE_DAY * (passed / (passed + _REST_OF_THE_DAY))
 
-    return tell
+    return tick
 
 
 def noon_of(day: date) -> datetime:
-    """Noon UTC: the present instant of the sandbox's data."""
+    """Return noon UTC of a day, which is the current instant of the sandbox's data."""
     return datetime.combine(day, _NOON)

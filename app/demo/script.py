@@ -1,4 +1,4 @@
-"""The script the sandbox is made by: instants of a story, and keys and secrets that follow from its names alone."""
+"""Reproducible instants, ids and secrets for the sandbox, derived from the names of its steps."""
 
 import hashlib
 from base64 import urlsafe_b64decode
@@ -8,8 +8,8 @@ from uuid import UUID
 from app.db.ids import compose_uuid7
 from app.demo.sandbox import noon_of
 
-#: Keys are told by a calendar of their own, whatever the sandbox's today: they stay the same when it moves, and sort
-#: before everything that is made in the sandbox later.
+#: Ids encode instants of this fixed date, whatever the sandbox's current date is. So they stay the same when that date
+#: moves, and they sort before all ids that clients create later.
 _CALENDAR_OF_KEYS = datetime(2020, 1, 1, 12, tzinfo=UTC)
 _SEED = "fa-readiness demo"
 #: Every secret of the sandbox begins with this text.
@@ -17,48 +17,48 @@ PUBLIC_MARK = "public-demo-"
 
 
 class DemoScript:
-    """Keys and secrets of a scene follow from the scene's name and their order in it, and from nothing else.
+    """A source of ids and secrets that depend only on the step's name and on their order in the step.
 
     Args:
-        today: the day on which the story ends.
+        today: the sandbox's current date.
     """
 
     def __init__(self, today: date) -> None:
         self._noon = noon_of(today)
-        self._scene = ""
-        self._at = timedelta()
-        self._keys = 0
-        self._secrets = 0
+        self._step = ""
+        self._offset = timedelta()
+        self._key_count = 0
+        self._secret_count = 0
 
-    def enter(self, scene: str, at: timedelta) -> None:
-        """Begin a scene.
+    def begin_step(self, step: str, at: timedelta) -> None:
+        """Begin a step.
 
         Args:
-            scene: its name; no other has it.
-            at: its instant, from noon UTC of today; negative in the past.
+            step: its name, unique among the steps.
+            at: its instant, relative to noon UTC of today; negative in the past.
         """
-        self._scene, self._at, self._keys, self._secrets = scene, at, 0, 0
+        self._step, self._offset, self._key_count, self._secret_count = step, at, 0, 0
 
     def now(self) -> datetime:
-        """The scene's instant, UTC."""
-        return self._noon + self._at
+        """Return the step's instant, UTC."""
+        return self._noon + self._offset
 
     def uuid7(self) -> UUID:
-        """The scene's next key; within a scene keys sort as they were made."""
-        self._keys += 1
-        chance = self._bytes("key", self._keys, 8)
-        milliseconds = round((_CALENDAR_OF_KEYS + self._at).timestamp() * 1000)
-        return compose_uuid7(milliseconds, self._keys.to_bytes(2) + chance)
+        """Return the step's next id. Within a step ids sort in the order of their creation."""
+        self._key_count += 1
+        chance = self._bytes("key", self._key_count, 8)
+        milliseconds = round((_CALENDAR_OF_KEYS + self._offset).timestamp() * 1000)
+        return compose_uuid7(milliseconds, self._key_count.to_bytes(2) + chance)
 
     def random_bytes(self, count: int) -> bytes:
-        """The scene's next secret: as text, it begins with the public mark."""
-        self._secrets += 1
+        """Return the step's next secret. As text, it begins with the public mark."""
+        self._secret_count += 1
         mark = urlsafe_b64decode(PUBLIC_MARK)
-        return (mark + self._bytes("secret", self._secrets, count))[:count]
+        return (mark + self._bytes("secret", self._secret_count, count))[:count]
 
     def request_id(self) -> str:
-        """The scene's request; nothing in it tells who did what."""
+        """Return the step's request id, which does not reveal the caller."""
         return self._bytes("request", 1, 8).hex()
 
     def _bytes(self, kind: str, number: int, count: int) -> bytes:
-        return hashlib.shake_256(f"{_SEED}/{self._scene}/{kind}/{number}".encode()).digest(count)
+        return hashlib.shake_256(f"{_SEED}/{self._step}/{kind}/{number}".encode()).digest(count)

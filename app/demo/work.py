@@ -1,4 +1,4 @@
-"""Scenes of the action items: proposed, taken up, noted, done or not."""
+"""Steps of the action items: proposals, transitions and notes."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -7,52 +7,52 @@ from uuid import UUID
 from app.action_items import service, transitions
 from app.action_items.schemas import ActionItemCreate, ActionItemNoteCreate, ActionItemTransition
 from app.db.transaction import Tx
-from app.demo.scenes import Scene, World, ago
-from app.demo.story import ItemMoveTold, ItemNoteTold, ItemTold
+from app.demo.spec import ItemMoveSpec, ItemNoteSpec, ItemSpec
+from app.demo.steps import DemoState, Step, ago
 from app.principal import Role
 
 
-def scenes(items: tuple[ItemTold, ...]) -> Iterator[Scene]:
-    """All of them."""
+def steps(items: tuple[ItemSpec, ...]) -> Iterator[Step]:
+    """Yield all steps of the action items."""
     for number, item in enumerate(items):
-        yield _proposed(item, number)
-        for count, told_move in enumerate(item.moves, 1):
-            yield _moved(item, told_move, count)
+        yield _propose(item, number)
+        for count, move_spec in enumerate(item.moves, 1):
+            yield _move(item, move_spec, count)
         for count, note in enumerate(item.notes, 1):
-            yield _noted(item, note, count)
+            yield _add_note(item, note, count)
 
 
-def _proposed(told: ItemTold, number: int) -> Scene:
-    async def create(tx: Tx, world: World) -> UUID:
+def _propose(spec: ItemSpec, number: int) -> Step:
+    async def create(tx: Tx, state: DemoState) -> UUID:
         body = ActionItemCreate(
-            organization_id=world.id_of("organizations", told.at),
-            assessment_id=world.id_of("assessments", told.gap),
-            practices=list(told.practices),
-            title=told.title,
-            description=told.description,
-            owner_id=world.id_of("people", told.owner),
-            due_on=None if told.due is None else world.today + timedelta(days=told.due),
-            effort=told.effort,
-            expected_level=told.expected_level,
+            organization_id=state.id_of("organizations", spec.at),
+            assessment_id=state.id_of("assessments", spec.gap),
+            practices=list(spec.practices),
+            title=spec.title,
+            description=spec.description,
+            owner_id=state.id_of("people", spec.owner),
+            due_on=None if spec.due is None else state.today + timedelta(days=spec.due),
+            effort=spec.effort,
+            expected_level=spec.expected_level,
         )
         return await service.create(tx, body)
 
-    made = ("action_items", told.key)
-    return Scene(f"item/{told.key}", ago(told.day, "15:00", 6 * (number % 10)), Role.MANAGER, create, made)
+    made = ("action_items", spec.key)
+    return Step(f"item/{spec.key}", ago(spec.day, "15:00", 6 * (number % 10)), Role.MANAGER, create, made)
 
 
-def _moved(told: ItemTold, told_move: ItemMoveTold, count: int) -> Scene:
-    async def move(tx: Tx, world: World) -> None:
+def _move(spec: ItemSpec, move_spec: ItemMoveSpec, count: int) -> Step:
+    async def move(tx: Tx, state: DemoState) -> None:
         body = ActionItemTransition(
-            to=told_move.to, reason=told_move.reason, verified_by=world.id_of("people", told_move.by)
+            to=move_spec.to, reason=move_spec.reason, verified_by=state.id_of("people", move_spec.by)
         )
-        await transitions.transition(tx, world.the("action_items", told.key), body)
+        await transitions.transition(tx, state.the("action_items", spec.key), body)
 
-    return Scene(f"item/{told.key}/{count}", ago(told_move.day, "18:00", count), Role.MANAGER, move, changes=True)
+    return Step(f"item/{spec.key}/{count}", ago(move_spec.day, "18:00", count), Role.MANAGER, move, changes=True)
 
 
-def _noted(told: ItemTold, note: ItemNoteTold, count: int) -> Scene:
-    async def add(tx: Tx, world: World) -> None:
-        await service.add_note(tx, world.the("action_items", told.key), ActionItemNoteCreate(text=note.text))
+def _add_note(spec: ItemSpec, note: ItemNoteSpec, count: int) -> Step:
+    async def add(tx: Tx, state: DemoState) -> None:
+        await service.add_note(tx, state.the("action_items", spec.key), ActionItemNoteCreate(text=note.text))
 
-    return Scene(f"item/{told.key}/note/{count}", ago(note.day, "17:30", count), Role.MANAGER, add)
+    return Step(f"item/{spec.key}/note/{count}", ago(note.day, "17:30", count), Role.MANAGER, add)

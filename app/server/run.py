@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 
 from app import log
-from app.demo.sandbox import clock_of
+from app.demo.sandbox import clock_for
 from app.embedded_postgres.attach import provided
 from app.main import create_app
 from app.server.announcement import announcement, show
@@ -36,7 +36,7 @@ def serve(settings: Settings) -> None:
             _notify(prepared.warning)
         lines = announcement(complete, address_of(listener), prepared.first_key, to_terminal=sys.stderr.isatty())
         server = create_server(
-            create_app(complete, clock=clock_of(complete)),
+            create_app(complete, clock=clock_for(complete)),
             limits=Limits(connections=allow_connections(complete.max_connections)),
             stopping=Stopping(complete.drain_seconds, complete.grace_seconds),
             announce=lambda: show(lines),

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 
 from app.db.schema.migrate import migrate
 from app.demo.make import Demo, make_demo
-from app.demo.sandbox import DEFAULT_DAY, clock_of
+from app.demo.sandbox import DEFAULT_DAY, clock_for
 from app.main import create_app
 from app.settings import Settings
 from tests.demo.databases import Rows, all_rows, owner_of
@@ -46,7 +46,7 @@ def sandbox_urls(server: Urls) -> Iterator[Urls]:
 
 @pytest.fixture(scope="session")
 def sandbox(sandbox_urls: Urls) -> Demo:
-    """What is told of the sandbox when it is made."""
+    """The sandbox's description, as its creation returns it."""
     return built(sandbox_urls)
 
 
@@ -66,7 +66,7 @@ async def sandbox_app(sandbox_urls: Urls, sandbox: Demo) -> AsyncIterator[FastAP
         demo_date=DEFAULT_DAY,
         log_level="error",
     )
-    made = create_app(settings, clock=clock_of(settings))
+    made = create_app(settings, clock=clock_for(settings))
     yield made
     await made.state.app_state.database.close()
 

@@ -13,7 +13,7 @@ import app
 from app.db.base import now
 from app.db.ids import following, random_bytes, uuid7
 from app.demo.make import Demo
-from app.demo.sandbox import DEFAULT_DAY, clock_of, demo_clock, refuse_in_public
+from app.demo.sandbox import DEFAULT_DAY, clock_for, demo_clock, refuse_in_public
 from app.demo.script import PUBLIC_MARK, DemoScript
 from app.errors import OperatorError
 from app.provisioning import create_tenant
@@ -69,7 +69,7 @@ def test_its_slug_is_reserved(empty: Urls) -> None:
 def test_it_is_there_already_with_the_today_it_was_made_with(sandbox_urls: Urls, sandbox: Demo) -> None:
     again = built(sandbox_urls)
     assert not again.made
-    assert again.published() == sandbox.published()
+    assert again.as_json_object() == sandbox.as_json_object()
     assert built(sandbox_urls, DEFAULT_DAY).today == DEFAULT_DAY
     with pytest.raises(OperatorError, match="set FA_DEMO_DATE=2026-10-01"):
         built(sandbox_urls, date(2027, 1, 1))
@@ -110,30 +110,30 @@ def test_its_date_is_a_plausible_day(monkeypatch: pytest.MonkeyPatch, text: str)
 
 
 def test_without_its_date_the_clock_is_the_real_one() -> None:
-    assert clock_of(Settings()) is now
+    assert clock_for(Settings()) is now
 
 
 def test_its_clock_ticks_and_never_leaves_the_day() -> None:
     seconds = [0.0, 0.001, 1, 60, 3_600, 86_400, 10 * 86_400, 366 * 86_400, 367 * 86_400]
     beginning = 1_000_000.0
     passing = iter([beginning, *(beginning + passed for passed in seconds)])
-    tell = demo_clock(DEFAULT_DAY, lambda: next(passing))
-    told = [tell() for _ in seconds]
-    assert told[0] == datetime(2026, 10, 1, 12, tzinfo=UTC)
-    assert all(earlier < later for earlier, later in pairwise(told))
-    assert told[3] - told[0] > timedelta(seconds=59)
-    assert {instant.date() for instant in told} == {DEFAULT_DAY}
+    tick = demo_clock(DEFAULT_DAY, lambda: next(passing))
+    instants = [tick() for _ in seconds]
+    assert instants[0] == datetime(2026, 10, 1, 12, tzinfo=UTC)
+    assert all(earlier < later for earlier, later in pairwise(instants))
+    assert instants[3] - instants[0] > timedelta(seconds=59)
+    assert {instant.date() for instant in instants} == {DEFAULT_DAY}
 
 
 def test_a_script_is_followed_in_its_context_only() -> None:
     script = DemoScript(DEFAULT_DAY)
-    script.enter("a scene", timedelta(days=-1))
+    script.begin_step("a scene", timedelta(days=-1))
     with following(script):
         first, second = uuid7(), uuid7()
         assert now() == datetime(2026, 9, 30, 12, tzinfo=UTC)
     assert first < second
     assert {one.version for one in (first, second)} == {7}
-    script.enter("a scene", timedelta(days=-1))
+    script.begin_step("a scene", timedelta(days=-1))
     with following(script):
         assert uuid7() == first
         assert random_bytes(32) != random_bytes(32)

@@ -30,7 +30,7 @@ class Copy:
     """Another sandbox, made by the command, which a test may change."""
 
     urls: Urls
-    told: str
+    output: str
     rows: Rows
 
 
@@ -44,7 +44,7 @@ def copy(server: Urls) -> Iterator[Copy]:
 
 
 def test_another_process_makes_the_same_rows(sandbox: Demo, rows: Rows, copy: Copy) -> None:
-    assert json.loads(copy.told) == sandbox.published()
+    assert json.loads(copy.output) == sandbox.as_json_object()
     assert list(copy.rows) == list(rows)
     for table, expected in rows.items():
         assert copy.rows[table] == expected, table
@@ -66,9 +66,9 @@ def test_it_is_served_with_its_own_clock(sandbox: Demo, copy: Copy, folder: Path
 def test_another_today_moves_every_instant_and_no_id(server: Urls, sandbox: Demo, rows: Rows) -> None:
     delta = OTHER_DAY - DEFAULT_DAY
     with fresh_database(server) as urls:
-        told = built(migrated(urls), OTHER_DAY)
+        output = built(migrated(urls), OTHER_DAY)
         moved = all_rows(urls)
-    assert told.published() == sandbox.published() | {"today": "2029-02-14"}
+    assert output.as_json_object() == sandbox.as_json_object() | {"today": "2029-02-14"}
     for table, expected in rows.items():
         assert moved[table] == [{name: later(value, delta) for name, value in row.items()} for row in expected], table
 

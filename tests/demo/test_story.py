@@ -8,7 +8,7 @@ import pytest
 
 from app.demo.make import Demo
 from app.demo.sandbox import DEFAULT_DAY, noon_of
-from app.demo.story import told
+from app.demo.spec import load_spec
 from tests.demo.conftest import Holder
 from tests.demo.databases import Rows
 from tests.support.actors import Actor
@@ -137,7 +137,7 @@ def test_respondents_disagree_in_every_assessment_that_was_revealed(rows: Rows) 
     assert Counter(vote["round"] for vote in rows["votes"])[2] == 10
     assert sum(vote["entered_by"] is not None for vote in rows["votes"]) == 9
     assert sum(vote["comment"] is not None for vote in rows["votes"]) == sum(
-        len(session.comments) for session in told().sessions
+        len(session.comments) for session in load_spec().sessions
     )
 
 

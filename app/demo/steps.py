@@ -1,4 +1,4 @@
-"""A scene: one thing somebody did through a service, at one instant of the story."""
+"""Steps: one call of a service at one instant, by one caller."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ from app.db.transaction import Preconditions, Tx
 from app.demo.sandbox import DEFAULT_DAY
 from app.principal import Principal
 
-#: Whoever changes something in the story has just read it.
-AS_READ = Preconditions(has_if_match=True)
-FRESH = Preconditions()
+#: A caller that changes a resource has just read it.
+AFTER_READ = Preconditions(has_if_match=True)
+NO_PRECONDITIONS = Preconditions()
 _SATURDAY, _SUNDAY = 5, 6
 
 
 @dataclass
-class World:
-    """What the scenes so far have made."""
+class DemoState:
+    """The ids, callers and invitation codes that earlier steps created."""
 
     today: date
     ids: dict[tuple[str, str], UUID] = field(default_factory=dict)
@@ -26,44 +26,44 @@ class World:
     """The codes of open invitations, by session and seat."""
 
     def id_of(self, kind: str, key: str | None) -> UUID | None:
-        """The id of what the story calls by this key; None for None."""
+        """Return the id of a resource by its key in the data files; None for None."""
         return None if key is None else self.ids[kind, key]
 
     def the(self, kind: str, key: str) -> UUID:
-        """The id of what the story calls by this key."""
+        """Return the id of a resource by its key in the data files."""
         return self.ids[kind, key]
 
 
-Do = Callable[[Tx, World], Awaitable[UUID | None]]
+Action = Callable[[Tx, DemoState], Awaitable[UUID | None]]
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What happens.
+class Step:
+    """One call of a service.
 
     Args:
-        name: no other scene's; its keys and secrets follow from it.
-        at: when, from noon UTC of today.
-        by: the caller, by the name of a role or of a seat.
-        do: does it, and returns the id of what it made, if `makes` says what that is.
-        makes: kind and key in the story of what is made.
-        changes: whether something stored is changed, which needs to have been read.
+        name: unique among the steps. The ids and secrets of the step derive from it.
+        at: the instant, relative to noon UTC of today.
+        by: the caller, as the name of a role or of a seat.
+        action: performs the call and returns the id of the new resource, if `makes` names one.
+        makes: the kind and key of the new resource in the data files.
+        changes: whether the step changes a stored resource, which requires If-Match.
     """
 
     name: str
     at: timedelta
     by: str
-    do: Do
+    action: Action
     makes: tuple[str, str] | None = None
     changes: bool = False
 
 
 def ago(days: int, clock: str = "15:00", minutes: int = 0) -> timedelta:
-    """An instant so many days before today, or on the working day before that one.
+    """Return an instant a number of days before today, moved back to a Friday from a weekend.
 
     Args:
-        clock: the time of the day, UTC.
-        minutes: so many later.
+        clock: the time of day, UTC.
+        minutes: minutes to add.
     """
     weekday = (DEFAULT_DAY - timedelta(days=days)).weekday()
     days += {_SATURDAY: 1, _SUNDAY: 2}.get(weekday, 0)

@@ -1,4 +1,4 @@
-"""The sandbox's story as data: what its files say, checked when they are read."""
+"""Schemas of the sandbox's data files, which are validated when they are loaded."""
 
 import tomllib
 from functools import cache
@@ -21,7 +21,7 @@ Answers = dict[str, int | str]
 
 
 def _answers(text: str) -> Answers:
-    """One mark a practice; a dash or a dot leaves it out."""
+    """Parse one mark for each practice; a dash or a dot omits the practice."""
     return {practice: _WORDS[mark] for practice, mark in _marks(text) if mark not in {"-", "."}}
 
 
@@ -37,27 +37,27 @@ Ballot = Annotated[Answers, BeforeValidator(_answers)]
 Ratings = Annotated[dict[str, int], BeforeValidator(_ratings)]
 
 
-class _Told(BaseModel):
+class _Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class TenantTold(_Told):
-    """The tenant and its root."""
+class TenantSpec(_Spec):
+    """A tenant and its root organization."""
 
     name: str
     kind: OrganizationKind
     timezone: str
 
 
-class ArchivalTold(_Told):
-    """When and why an organization was archived."""
+class ArchivalSpec(_Spec):
+    """The day and the reason an organization was archived."""
 
     day: int
     reason: str
 
 
-class OrganizationTold(_Told):
-    """An organization below the root or below another."""
+class OrganizationSpec(_Spec):
+    """An organization below the root or below another one."""
 
     key: str
     parent: str = ROOT
@@ -66,10 +66,10 @@ class OrganizationTold(_Told):
     staff: int
     timezone: str | None = None
     hr: str | None = None
-    archived: ArchivalTold | None = None
+    archived: ArchivalSpec | None = None
 
 
-class KeyTold(_Told):
+class KeySpec(_Spec):
     """An API key with one role at one organization."""
 
     role: Role
@@ -77,7 +77,7 @@ class KeyTold(_Told):
     at: str = ROOT
 
 
-class ProgramTold(_Told):
+class ProgramSpec(_Spec):
     """A program of an organization."""
 
     key: str
@@ -87,7 +87,7 @@ class ProgramTold(_Told):
     website: str | None = None
 
 
-class StageMoveTold(_Told):
+class StageMoveSpec(_Spec):
     """An implementation's move to another stage."""
 
     day: int
@@ -95,7 +95,7 @@ class StageMoveTold(_Told):
     reason: str
 
 
-class ImplementationTold(_Told):
+class ImplementationSpec(_Spec):
     """An organization's use of a program."""
 
     key: str
@@ -103,11 +103,11 @@ class ImplementationTold(_Told):
     program: str
     day: int
     stage: Stage
-    moves: tuple[StageMoveTold, ...] = ()
+    moves: tuple[StageMoveSpec, ...] = ()
 
 
-class PersonTold(_Told):
-    """Somebody, known by a role at an organization."""
+class PersonSpec(_Spec):
+    """A person, identified by a role at an organization."""
 
     key: str
     at: str = ROOT
@@ -115,29 +115,29 @@ class PersonTold(_Told):
     left: int | None = None
 
 
-class Places(_Told):
-    """Who and what there is."""
+class PlacesSpec(_Spec):
+    """The tenant's organizations, keys, programs, implementations and people."""
 
-    tenant: TenantTold
-    organizations: tuple[OrganizationTold, ...]
-    keys: tuple[KeyTold, ...]
-    programs: tuple[ProgramTold, ...]
-    implementations: tuple[ImplementationTold, ...]
-    people: tuple[PersonTold, ...]
+    tenant: TenantSpec
+    organizations: tuple[OrganizationSpec, ...]
+    keys: tuple[KeySpec, ...]
+    programs: tuple[ProgramSpec, ...]
+    implementations: tuple[ImplementationSpec, ...]
+    people: tuple[PersonSpec, ...]
 
     def name_of(self, organization: str) -> str:
-        """An organization's name."""
+        """Return an organization's name."""
         named = {one.key: one.name for one in self.organizations}
         return {ROOT: self.tenant.name, **named}[organization]
 
     def label_of(self, person: str) -> str:
-        """What a person is called."""
+        """Return a person's label: role and organization."""
         [found] = [one for one in self.people if one.key == person]
         return f"{found.role}, {self.name_of(found.at)}"
 
 
-class SeatTold(_Told):
-    """A seat, and what was voted on it."""
+class SeatSpec(_Spec):
+    """A seat and its votes."""
 
     key: str | None = None
     seat: SeatKind = SeatKind.RESPONDENT
@@ -145,26 +145,26 @@ class SeatTold(_Told):
     who: str | None = None
     label: str | None = None
     votes: Ballot = Field(default_factory=dict)
-    corrected: dict[str, int] = Field(default_factory=dict, description="What was first cast on these practices.")
-    again: Ballot = Field(default_factory=dict, description="The votes after the reopening.")
+    corrected: dict[str, int] = Field(default_factory=dict, description="First votes, corrected later, by practice.")
+    again: Ballot = Field(default_factory=dict, description="Votes of the second round.")
     on_paper: bool = False
     withdrawn: bool = False
 
     @property
     def name(self) -> str:
-        """The seat's name in its session."""
+        """Return the seat's name, unique in its session."""
         return self.key or self.seat.value
 
 
-class SessionTold(_Told):
-    """An assessment, from its draft to where it stands."""
+class SessionSpec(_Spec):
+    """An assessment, from its draft to its final state."""
 
     key: str
     implementation: str
     title: str
     day: int
     ends: AssessmentState = AssessmentState.FINAL
-    team: tuple[SeatTold, ...]
+    team: tuple[SeatSpec, ...]
     comments: dict[str, str] = Field(default_factory=dict, description="By seat and practice: `director P1`.")
     reopened: str | None = None
     consensus: Ballot = Field(default_factory=dict)
@@ -179,7 +179,7 @@ class SessionTold(_Told):
     reason: str | None = None
 
 
-class ItemMoveTold(_Told):
+class ItemMoveSpec(_Spec):
     """An action item's move to another status."""
 
     day: int
@@ -188,14 +188,14 @@ class ItemMoveTold(_Told):
     by: str | None = None
 
 
-class ItemNoteTold(_Told):
+class ItemNoteSpec(_Spec):
     """A progress note."""
 
     day: int
     text: str
 
 
-class ItemTold(_Told):
+class ItemSpec(_Spec):
     """An action item."""
 
     key: str
@@ -209,23 +209,23 @@ class ItemTold(_Told):
     effort: Effort | None = None
     expected_level: int | None = None
     day: int
-    moves: tuple[ItemMoveTold, ...] = ()
-    notes: tuple[ItemNoteTold, ...] = ()
+    moves: tuple[ItemMoveSpec, ...] = ()
+    notes: tuple[ItemNoteSpec, ...] = ()
 
 
-class Story(_Told):
-    """All of it."""
+class DemoSpec(_Spec):
+    """The contents of all data files."""
 
-    places: Places
-    sessions: tuple[SessionTold, ...]
-    items: tuple[ItemTold, ...]
+    places: PlacesSpec
+    sessions: tuple[SessionSpec, ...]
+    items: tuple[ItemSpec, ...]
 
 
 @cache
-def told() -> Story:
-    """The story that ships."""
+def load_spec() -> DemoSpec:
+    """Load the data files that ship with the package."""
     folder = files("app.demo") / "data"
     places, sessions, work = (
         tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8")) for name in ("places", "sessions", "work")
     )
-    return Story.model_validate({"places": places, **sessions, **work})
+    return DemoSpec.model_validate({"places": places, **sessions, **work})
