@@ -21,6 +21,9 @@ from app.tree.models import Organization, Tenant
 
 _CACHED_SECONDS = 1.0
 _MOST_CACHED = 4_096
+# The tenant that a credential names is not known to be one yet. All look-ups share a holder, so that made-up
+# credentials of made-up tenants cannot hold every connection.
+_HOLDER = "credentials"
 
 _GRANTS = (
     select(
@@ -147,6 +150,7 @@ class Authenticator:
         by_key = credential.kind == credentials.API_KEY
         row = await self._reads.fetch_one(
             _BY_KEY if by_key else self._seat_by_token,
+            holder=_HOLDER,
             tenant_id=credential.tenant_id,
             secret_hash=credential.secret_hash,
         )

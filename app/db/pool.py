@@ -7,7 +7,7 @@ transaction has only begun. What is lost later in a transaction is reported, nev
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
@@ -80,21 +80,30 @@ class Pool:
         rows: Sequence[Row] = await self._read(values.get("tenant_id"), lambda one: one.fetch(sql, arguments))
         return rows
 
-    async def fetch_one(self, read: Read, **values: Any) -> Row | None:
+    async def fetch_one(self, read: Read, *, holder: Hashable = None, **values: Any) -> Row | None:
         """Run a read and return its first row, or None.
+
+        Args:
+            holder: in whose name the connection is held; absent, the tenant's.
 
         Raises:
             Unavailable: the database does not serve, or not in time.
         """
         sql, arguments = read.sql, read.arguments(values)
-        row: Row | None = await self._read(values.get("tenant_id"), lambda one: one.fetch_one(sql, arguments))
+        holder = holder or values.get("tenant_id")
+        row: Row | None = await self._read(holder, lambda one: one.fetch_one(sql, arguments))
         return row
 
-    async def _read(self, tenant_id: UUID | None, use: Callable[[Connection], Awaitable[Result]]) -> Result:
+    def give_up(self, error: BaseException) -> Unavailable:
+        """Log that a transaction lost to others each time it was tried, and return what its caller gets."""
+        self._failures.record(error, Reason.BUSY)
+        return unavailable(Reason.BUSY)
+
+    async def _read(self, holder: Hashable, use: Callable[[Connection], Awaitable[Result]]) -> Result:
         self.statements += 1
         deadline = self._get_deadline()
-        if not self._permits.try_acquire(tenant_id):
-            await self._wait_for_permit(tenant_id, deadline)
+        if not self._permits.try_acquire(holder):
+            await self._wait_for_permit(holder, deadline)
         try:
             connection, result = await self._first_use(deadline, use)
             if connection.overdue or self._closed:
@@ -107,7 +116,7 @@ class Pool:
                 raise
             raise known from error
         finally:
-            self._permits.release(tenant_id)
+            self._permits.release(holder)
         return result
 
     @asynccontextmanager
@@ -150,10 +159,10 @@ class Pool:
     def _get_deadline(self) -> float:
         return get_deadline() or asyncio.get_running_loop().time() + self._seconds
 
-    async def _wait_for_permit(self, tenant_id: UUID | None, deadline: float) -> None:
+    async def _wait_for_permit(self, holder: Hashable, deadline: float) -> None:
         latest = asyncio.get_running_loop().time() + self._wait
         try:
-            await self._permits.acquire(tenant_id, min(deadline, latest))
+            await self._permits.acquire(holder, min(deadline, latest))
         except TimeoutError as error:
             self._failures.record(error, Reason.BUSY)
             raise Unavailable("No database connection became free in time.", reason=Reason.BUSY) from None

@@ -9,7 +9,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from fastapi import Response
 from pydantic import BaseModel
 
-from app.db.errors import DATABASE_ERRORS, Reason, is_connection_lost, may_try_again, unavailable
+from app.db.errors import DATABASE_ERRORS, is_connection_lost, may_try_again
 from app.db.sql_json import Rendered
 from app.db.transaction import Stored, Tx
 from app.errors import AppError, Forbidden, NotFound, Unauthorized, Unavailable
@@ -112,7 +112,7 @@ async def _run(context: RequestContext, asked: IdempotentRequest | None, do: Do)
             if not may_try_again(error):
                 raise
             if attempt == _ATTEMPTS:
-                raise unavailable(Reason.BUSY) from error
+                raise context.app_state.database.writes.give_up(error) from error
             await asyncio.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  # jitter, not a secret
     raise AssertionError("unreachable")
 

@@ -147,6 +147,10 @@ async def test_an_address_may_try_a_few_codes(stranger: httpx.AsyncClient, team:
     assert 1 <= int(answer.headers["retry-after"]) <= 6
 
 
+async def test_a_claim_takes_a_small_body(stranger: httpx.AsyncClient) -> None:
+    refused(await stranger.post(CLAIM, json={"code": "Z" * 2_000}), 413, "payload_too_large")
+
+
 async def test_good_claims_do_not_use_up_an_address(stranger: httpx.AsyncClient, team: Team, admin: Actor) -> None:
     body = {"seats": [{"seat": "observer"}] * 30}
     made = await admin.made(f"{team.path}/participants/bulk", body)

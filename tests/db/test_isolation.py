@@ -2,9 +2,11 @@
 
 import asyncio
 from collections import Counter
+from uuid import uuid4
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from app.db.semaphore import FairSemaphore
 from app.settings import Settings
@@ -48,6 +50,26 @@ async def test_readiness_waits_for_no_other_connection(
         assert (await client.get("/healthz/ready")).status_code == 200
         assert not all(one.done() for one in hogs)
     await asyncio.gather(*hogs)
+
+
+@pytest.mark.usefixtures("own_connections")
+async def test_made_up_credentials_of_made_up_tenants_leave_a_connection_free(
+    gated_app: FastAPI, client: httpx.AsyncClient, gate: Gate
+) -> None:
+    gate.is_open = False
+    made_up = [Actor(client, f"fa_{uuid4().hex}_{'y' * 43}") for _ in range(HOGS)]
+    permits = gated_app.state.app_state.database.reads._permits
+    free = []
+
+    async def ask(one: Actor) -> int:
+        asked = asyncio.create_task(one.get("/v1/me"))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        free.append(permits.free)
+        return (await asked).status_code
+
+    assert set(await asyncio.gather(*map(ask, made_up))) == {503}
+    assert min(free) == 1
 
 
 async def test_readiness_is_asked_once_a_second(client: httpx.AsyncClient, gate: Gate) -> None:

@@ -2,16 +2,20 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, HTTPException, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from sqlalchemy import text
 from starlette.background import BackgroundTask
 
+from app.db.transaction import Tx
 from app.http.context import ContextDep
 from app.http.needs import BodyKind, Needs, needs
+from app.http.write import write
 from app.main import create_app
 from app.schemas import Body
 from app.settings import Settings
@@ -252,6 +256,26 @@ async def test_a_request_has_a_deadline_and_a_route_one_of_its_own(serve: Serve,
 
     answer = await caller(await serve(router), admin.token).get("/v1/odd")
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+
+
+async def test_a_write_that_loses_to_others_each_time_leaves_a_log_line(
+    serve: Serve, admin: Actor, caplog: pytest.LogCaptureFixture
+) -> None:
+    router = APIRouter()
+
+    async def lose(tx: Tx) -> None:
+        await tx.session.execute(text("do $$ begin raise 'two at once' using errcode = '40001'; end $$"))
+
+    @router.post("/v1/odd")
+    async def odd(context: ContextDep) -> Response:
+        """Lose to others."""
+        return await write(context, lose)
+
+    caplog.set_level(logging.WARNING, "fa.database")
+    answer = await caller(await serve(router), admin.token).post("/v1/odd")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    [line] = [record.getMessage() for record in caplog.records if record.name == "fa.database"]
+    assert line == "database_busy: SerializationError 40001: two at once"
 
 
 async def test_an_answer_that_streams_outlives_the_deadline(serve: Serve, admin: Actor) -> None:

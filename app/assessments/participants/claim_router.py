@@ -12,6 +12,7 @@ from app.assessments.participants.codes import Code
 from app.assessments.participants.invitations import OpenInvitation, spend_attempt
 from app.assessments.participants.schemas import SeatClaim, SeatClaimed
 from app.http.context import AppState, RequestContext, check_query
+from app.http.needs import Needs, needs
 from app.http.problems import problems
 from app.http.write import write
 from app.principal import Principal, Seat, SeatKind
@@ -30,6 +31,7 @@ _WITHOUT_WAITING = "synchronous_commit = off"
     dependencies=[Depends(check_query)],
     openapi_extra={"x-one-use": True},
 )
+@needs(Needs(max_bytes=1_024))
 async def claim_seat(request: Request, body: SeatClaim) -> Response:
     """Claim a seat with the code of an invitation.
 
