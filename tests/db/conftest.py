@@ -33,7 +33,7 @@ async def gated_app(gate: Gate, settings: Settings) -> AsyncIterator[FastAPI]:
 async def client(gated_app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     """A client of that service."""
     transport = httpx.ASGITransport(app=gated_app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=120) as made:
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=300) as made:
         yield made
 
 

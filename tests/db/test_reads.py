@@ -18,7 +18,7 @@ from tests.support.gate import Gate, gate_before
 
 ONE = Read(select(func.abs(1).label("one")))
 SLOW = Read(select(func.pg_sleep(0.3).label("slept")))
-LIMIT = 60
+LIMIT = 300
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ async def until_free(urls: Urls) -> None:
     """Wait until nobody holds the lock."""
     connection = await asyncpg.connect(urls.owner)
     try:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             while not await connection.fetchval(FREE):  # noqa: ASYNC110  # the server has no event for it
                 await asyncio.sleep(0.1)
     finally:

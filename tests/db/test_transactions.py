@@ -165,7 +165,7 @@ async def cancel_inside(pool: Pool, work: Callable[[Connection], Awaitable[Any]]
     await asyncio.sleep(0.05)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(300):
             await task
     return connection
 

@@ -14,7 +14,7 @@ FLAGS = (
     "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
     "--disable-background-networking --disable-component-update --disable-sync"
 )
-SLOWEST_MS = 30_000.0
+SLOWEST_MS = 300_000.0
 TELL_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>
   console.error("policy", event.effectiveDirective, event.blockedURI));

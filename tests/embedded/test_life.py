@@ -102,7 +102,7 @@ def test_the_server_dies_with_a_killed_parent_and_loses_nothing(data_dir: Path) 
         execute(child.owner_url, FRESH, "CREATE TABLE kept (id int)", *["INSERT INTO kept VALUES (7)"] * 50)
         child.process.kill()
         child.process.wait()
-        wait_for(lambda: not is_alive(child.postmaster), seconds=5)
+        wait_for(lambda: not is_alive(child.postmaster))
     with EmbeddedServer(data_dir) as server:
         assert execute(server.owner_url, "SELECT count(*) FROM kept") == [50]
 

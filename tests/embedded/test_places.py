@@ -226,7 +226,7 @@ def test_an_ordinary_user_runs_it_as_that_user() -> None:
             assert "Peer authentication failed" in refused.stderr
             child.process.kill()
             child.process.wait()
-            wait_for(lambda: not is_alive(child.postmaster), seconds=5)
+            wait_for(lambda: not is_alive(child.postmaster))
 
 
 @pytest.mark.skipif(not INSTALLED, reason="no PostgreSQL server is installed under /usr/lib/postgresql")

@@ -53,7 +53,7 @@ async def service(own_server: OwnPostgres) -> AsyncIterator[Service]:
     app = create_app(Settings(database_url=service_url, owner_database_url=owner_url, log_level="error"))
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     owner = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(owner_url))
-    async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=120) as http:
+    async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=300) as http:
         tenancy = await new_tenancy(owner, app, http)
         await owner.dispose()
         yield Service(app, own_server, http, tenancy)

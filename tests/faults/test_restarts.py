@@ -102,7 +102,7 @@ async def fill_pools(service: Service) -> None:
 
 
 async def until_it_answers(service: Service) -> None:
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(600):
         while True:
             with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 await service.server.run("select 1")

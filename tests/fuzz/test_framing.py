@@ -19,7 +19,7 @@ from tests.fuzz import rows
 from tests.server.services import Service
 from tests.support.actors import Tenancy, new_tenancy
 
-PATIENCE = 10.0
+PATIENCE = 300.0
 #: How long after an answer a connection is watched for another one that nobody asked for.
 WATCHED = 0.5
 

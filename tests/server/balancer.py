@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 PROBE_SECONDS = 0.25
-ANSWER_SECONDS = 60.0
+ANSWER_SECONDS = 300.0
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

@@ -31,7 +31,7 @@ class Probe(threading.Thread):
         self.answered = threading.Event()
 
     def run(self) -> None:
-        with httpx.Client(base_url=self.address, timeout=60) as client:
+        with httpx.Client(base_url=self.address, timeout=300) as client:
             while not self.stop.is_set():
                 began = time.monotonic()
                 assert client.get("/healthz/live").status_code == 200
@@ -77,7 +77,7 @@ def test_the_service_answers_beside_hostile_bodies(service: Service, name: str, 
     headers |= {"Authorization": f"Bearer {service.key}"} if with_key else {}
     content = make()
     assert len(content) <= 1_048_576
-    with probed(service), httpx.Client(base_url=service.address, timeout=60) as client:
+    with probed(service), httpx.Client(base_url=service.address, timeout=300) as client:
         for _ in range(10):
             try:
                 answer = client.post(path, content=content, headers=headers)
@@ -89,7 +89,7 @@ def test_the_service_answers_beside_hostile_bodies(service: Service, name: str, 
 
 
 def test_the_service_answers_beside_padded_and_unknown_credentials(service: Service) -> None:
-    with probed(service), httpx.Client(base_url=service.address, timeout=60) as client:
+    with probed(service), httpx.Client(base_url=service.address, timeout=300) as client:
         for number in range(300):
             padded = client.get("/v1/me", headers={"Authorization": f"Bearer {' ' * number}{service.key}"})
             unknown = f"fa_{'0' * 32}_{number:043d}"
@@ -105,7 +105,7 @@ def test_the_service_answers_beside_idle_bodies(service: Service) -> None:
     )
     with probed(service), ExitStack() as stack:
         for _ in range(150):
-            connection = stack.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=60))
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", service.port), timeout=300))
             connection.sendall(head.encode() + b" " * 50_000)
-        answer = httpx.get(f"{service.address}/v1/me", headers={"Authorization": f"Bearer {service.key}"}, timeout=60)
+        answer = httpx.get(f"{service.address}/v1/me", headers={"Authorization": f"Bearer {service.key}"}, timeout=300)
         assert answer.status_code == 200

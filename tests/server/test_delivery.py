@@ -21,7 +21,7 @@ def root(service: Service) -> str:
 
 @pytest.fixture
 def connection(service: Service) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", service.port), timeout=10) as made:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=300) as made:
         yield made
 
 

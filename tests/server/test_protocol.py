@@ -49,7 +49,7 @@ def port() -> Iterator[int]:
 
 @pytest.fixture
 def connection(port: int) -> Iterator[socket.socket]:
-    with socket.create_connection(("127.0.0.1", port), timeout=120) as made:
+    with socket.create_connection(("127.0.0.1", port), timeout=300) as made:
         yield made
 
 

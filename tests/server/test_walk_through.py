@@ -21,7 +21,7 @@ def test_the_walk_through_works_by_copy_and_paste(folder: Path) -> None:
             env=environment(FA_DATA_DIR=service.data_dir) | {"FA": service.address},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
             check=False,
         )
     assert done.returncode == 0, done.stderr

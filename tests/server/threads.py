@@ -11,7 +11,7 @@ from app.server.connections import Limits
 from app.server.listening import bind
 from app.server.web_server import Server, Stopping, create_server
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 
 
 @dataclass

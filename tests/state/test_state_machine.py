@@ -24,7 +24,9 @@ from tests.support.database import Urls
 from tests.support.telling import tell
 
 THOROUGH = bool(os.environ.get("CI"))
-SEEDS = (20261005, 20261006, 20261007) if THOROUGH else (20261005,)
+#: `STATE_SEED=7` repeats one seed; see the README of this folder.
+ASKED = os.environ.get("STATE_SEED")
+SEEDS = (int(ASKED),) if ASKED else (20261005, 20261006, 20261007) if THOROUGH else (20261005,)
 RUNS, STEPS = (29, 100) if THOROUGH else (4, 80)
 #: How many kinds of answer at least each part of the domain has given when all seeds have run.
 LEAST = {"organizations": 40, "programs": 50, "assessments": 65, "decisions": 40, "action_items": 50}
@@ -65,6 +67,7 @@ async def test_whatever_the_order_the_service_does_what_the_model_says(around: S
     tell(f"seed {seed}: {told}, {time.monotonic() - started:.0f} s")
 
 
+@pytest.mark.skipif(ASKED is not None, reason="one seed was asked for")
 def test_there_were_steps_enough(around: Surroundings) -> None:
     """And in every part of the domain much was met, refused and not."""
     met = Counter(rule.partition(".")[0] for rule, *_ in around.seen)

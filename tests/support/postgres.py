@@ -18,7 +18,7 @@ import asyncpg
 from app.db.schema.migrate import migrate
 from app.embedded_postgres.host import Account, choose_account, environment, find_programs, reachable_programs
 
-START_SECONDS = 120.0
+START_SECONDS = 300.0
 PASSWORD = "made-for-a-test"
 _RULES = """
 local all all trust

@@ -23,7 +23,7 @@ from app.embedded_postgres.server import EmbeddedServer
 from tests.support.database import Urls, run, server_urls
 from tests.support.tools import from_debian
 
-START_SECONDS = 10.0
+START_SECONDS = 300.0
 
 
 @contextmanager
