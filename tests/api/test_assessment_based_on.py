@@ -14,6 +14,7 @@ async def last(tenancy: Tenancy) -> Team:
     """An assessment whose team has voted and rated."""
     team = await new_team(tenancy)
     await team.seat("Chair", seat="administrator")
+    await team.paper("Paper")
     await team.vote_all({"A": [1] * 9, "B": [2] * 9})
     await team.move("consensus")
     await team.consensus("P1", 1)
@@ -43,7 +44,7 @@ async def test_it_has_the_same_implementation_instrument_and_profile(last: Team,
 async def test_its_seats_are_the_same_and_nobody_holds_one(last: Team, admin: Actor) -> None:
     path = f"/v1/assessments/{(await start(admin, last))['id']}"
     old, new = [await items(admin, f"{one}/participants") for one in (last.path, path)]
-    names = ("seat", "perspective", "label", "person_id")
+    names = ("seat", "channel", "perspective", "label", "person_id")
     assert sorted(str([seat[name] for name in names]) for seat in new) == sorted(
         str([seat[name] for name in names]) for seat in old
     )
