@@ -280,7 +280,7 @@ class Vote(Versioned, table=True):
     participant_id: UUID
     practice: str = Field(max_length=40)
     round: int
-    claim: int = _counter(1, "The number of the claim that cast it; 1 for a paper ballot.")
+    claim: int = _counter(1, "The number of the claim that cast it; for a paper ballot, its round.")
     deferred: bool = Field(
         default=False,
         sa_column_kwargs={"server_default": false()},

@@ -72,6 +72,9 @@ _SEATS = (
         func.array_agg(col(Participant.id), type_=ARRAY(Uuid())).label("keys"),
         func.array_agg(aggregate_order_by(cast(col(Participant.id), Text), col(Participant.id))).label("ids"),
         func.array_agg(aggregate_order_by(col(Participant.perspective), col(Participant.id))).label("perspectives"),
+        func.min(case((col(Participant.withdrawn_at).is_not(None), col(Participant.counted_round)))).label(
+            "withdrawn_count_until"
+        ),
     )
     .where(_of(Participant), _TAKES_PART)
     .correlate(Assessment)
@@ -157,6 +160,7 @@ _SCORED = Read(
         col(Organization.effective_timezone).label("timezone"),
         _SEATS.c.ids,
         _SEATS.c.perspectives,
+        _SEATS.c.withdrawn_count_until,
         _VOTES.c.practices,
         _VOTES.c.letters,
         _VOTES.c.first_round,
@@ -283,7 +287,10 @@ async def _ballots(reader: Reader, tenant_id: UUID, row: Row, ids: Sequence[str]
     last = row["round"] if sealed else row["revealed_round"]
     first = last if sealed else 1
     complete = len(letters) == len(practices) * count and row["last_claim"] == 1
-    if complete and first <= row["first_round"] == row["last_round"] <= last:
+    # A withdrawn seat may have votes that no close counts.
+    until = row["withdrawn_count_until"]
+    all_count = sealed or until is None or row["last_round"] <= until
+    if complete and all_count and first <= row["first_round"] == row["last_round"] <= last:
         return {practice: letters[at * count : (at + 1) * count] for at, practice in enumerate(practices)}
     rows = [tuple(row.values()) for row in await reader.fetch(_ONE_BY_ONE, tenant_id=tenant_id, id=row["id"])]
     votes, taking_part = [CastVote(*row[:6]) for row in rows], frozenset(ids)

@@ -6,20 +6,21 @@ from sqlalchemy import DateTime, Integer, Text, Uuid, and_, bindparam, exists, n
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from app.assessments.models import Participant, Vote
+from app.assessments.models import Assessment, Participant, Vote
 from app.assessments.votes.schemas import VoteRead, on_wire
 from app.db.keyset import Listing
 from app.db.statement import Row
 
 _Former = aliased(Vote)
-_OWN = and_(
-    col(Vote.participant_id) == bindparam("own_seat", type_=Uuid()),
-    col(Vote.claim) == bindparam("own_claim", type_=Integer()),
-)
-# What a reveal counted, of the reveals that came after the caller's claim: see `seat_rules.counted_votes`.
+_UPDATED_SINCE = bindparam("updated_since", type_=DateTime(timezone=True))
+_OF_OWN_SEAT = col(Vote.participant_id) == bindparam("own_seat", type_=Uuid())
+_OWN = and_(_OF_OWN_SEAT, col(Vote.claim) == bindparam("own_claim", type_=Integer()))
+# What a reveal counted, of the reveals that came after the caller's claim: see `seat_rules.counted_votes`. Of its own
+# seat a claim never sees what a former claim cast.
 _REVEALED = and_(
+    not_(_OF_OWN_SEAT),
     col(Vote.round) >= bindparam("sees_from", type_=Integer()),
-    col(Vote.round) <= bindparam("revealed_round", type_=Integer()),
+    col(Vote.round) <= col(Assessment.revealed_round),
     or_(col(Participant.withdrawn_at).is_(None), col(Vote.round) <= col(Participant.counted_round)),
     not_(
         exists().where(
@@ -50,6 +51,11 @@ LIST = Listing(
         Participant,
         and_(col(Participant.tenant_id) == col(Vote.tenant_id), col(Participant.id) == col(Vote.participant_id)),
     )
+    # In the same statement: a close between two statements would be in neither this page nor the next pass.
+    .join(
+        Assessment,
+        and_(col(Assessment.tenant_id) == col(Vote.tenant_id), col(Assessment.id) == col(Vote.assessment_id)),
+    )
     .where(
         col(Vote.tenant_id) == bindparam("tenant_id", type_=Uuid()),
         col(Vote.assessment_id) == bindparam("assessment_id", type_=Uuid()),
@@ -61,7 +67,11 @@ LIST = Listing(
         "participant_id": col(Vote.participant_id) == bindparam("participant_id", type_=Uuid()),
         "practice": col(Vote.practice) == bindparam("practice", type_=Text()),
         "round": col(Vote.round) == bindparam("round", type_=Integer()),
-        "updated_since": col(Vote.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),
+        # The votes of others change for a seat when they are revealed, later than they were cast.
+        "updated_since": or_(
+            col(Vote.updated_at) >= _UPDATED_SINCE,
+            and_(not_(_OF_OWN_SEAT), col(Assessment.closed_at) >= _UPDATED_SINCE),
+        ),
     },
 )
 

@@ -44,9 +44,10 @@ async def list_votes(context: ContextDep, assessment_id: UUID, query: Annotated[
 
     Call it with a seat's token: keys are refused with 403, whatever their role. A seat sees its own votes at any
     time. After a reveal it also sees the votes which that reveal counted, if the seat was claimed before the reveal.
-    Votes of earlier reveals, and votes that a former holder of the same seat cast, never appear.
+    Votes of earlier reveals, and votes that a former holder of the same seat cast, never appear. A close reveals
+    others' votes: from then on `updated_since` lists them as changed at that close.
     """
-    row = await row_of(context, context.principal, assessment_id)
+    await row_of(context, context.principal, assessment_id)
     if context.principal.seat is None:
         raise Forbidden("Votes are seen by the seats of the assessment only.")
     return await page(
@@ -58,7 +59,6 @@ async def list_votes(context: ContextDep, assessment_id: UUID, query: Annotated[
         own_seat=context.principal.seat.participant_id,
         own_claim=context.principal.seat.claim,
         sees_from=context.principal.seat.sees_from,
-        revealed_round=row["revealed_round"],
     )
 
 
@@ -98,6 +98,7 @@ async def cast_vote(
 
     The vote stays sealed until the close. In a later round it replaces the same holder's vote of an earlier round;
     votes on other practices keep counting. After the seat was invited again, the new holder's vote counts only on
-    practices on which the former holder has no counted vote.
+    practices on which the former holder has no counted vote. A paper ballot that a close has counted stands: in a later
+    round a key adds votes on further practices. Correct a wrong one by the consensus on its practice.
     """
     return await write(context, service.cast, assessment_id, participant_id, practice, body)

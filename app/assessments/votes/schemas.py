@@ -116,4 +116,7 @@ class VoteQuery(ListQuery):
     """Only votes on this practice."""
     round: Annotated[int, Field(ge=1, le=10_000)] | None = None
     """Only votes of this round."""
-    updated_since: Instant | None = Field(default=None, description="Only those changed at this instant or later.")
+    updated_since: Instant | None = Field(
+        default=None,
+        description="Only those changed at this instant or later. Votes of others count as changed at the last close.",
+    )

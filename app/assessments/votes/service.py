@@ -170,7 +170,7 @@ class _Round:
             participant_id=seat.id,
             practice=practice,
             round=self.assessment.round,
-            claim=_claim_of(self.tx),
+            claim=_claim_of(self.tx, self.assessment),
             deferred=is_deferred(seat, self.assessment),
             value=stored(body.value),
             comment=body.comment,
@@ -216,9 +216,13 @@ async def _flush(tx: Tx) -> None:
         raise VoteExists from error
 
 
-def _claim_of(tx: Tx) -> int:
-    """The number of the claim that the caller votes with. A paper seat has no claims, and its ballot is number 1."""
-    return 1 if tx.principal.seat is None else tx.principal.seat.claim
+def _claim_of(tx: Tx, assessment: Assessment) -> int:
+    """The number of the claim that the caller votes with.
+
+    A paper seat has no claims. What keys enter for it in one round counts as one claim, so that no later ballot
+    replaces one that a close has counted: the two figures would differ by a vote that the key does not know.
+    """
+    return assessment.round if tx.principal.seat is None else tx.principal.seat.claim
 
 
 def _record_event(tx: Tx, assessment: Assessment, count: int, *, replaced: bool) -> None:
@@ -259,7 +263,7 @@ async def _votes(
             col(Vote.participant_id).in_(participants),
             col(Vote.practice).in_(practices),
             col(Vote.round) == assessment.round,
-            col(Vote.claim) == _claim_of(tx),
+            col(Vote.claim) == _claim_of(tx, assessment),
         )
         .order_by(col(Vote.id))
         .with_for_update()

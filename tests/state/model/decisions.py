@@ -44,7 +44,7 @@ def votes_in_sight(one: Assessment, own: str) -> list[dict[str, Any]]:
             (other, about) == (seat_id, practice) and at <= round_ and former < claim
             for other, about, at, former in one.votes
         )
-        revealed = viewer.sees_from <= round_ <= one.revealed_round and not earlier
+        revealed = seat_id != own and viewer.sees_from <= round_ <= one.revealed_round and not earlier
         if seat.withdrawn_at is not None and round_ > seat.counted_round:
             revealed = False
         if (seat_id, claim) == (own, viewer.claims) or revealed:
@@ -114,7 +114,7 @@ def _check_cast(world: World, ask: Ask, one: Assessment, seat_id: str, practice:
             raise Refused(409, "voting_not_open")
         if one.closes_at is not None and world.now >= from_wire(one.closes_at):
             raise Refused(409, "voting_closed")
-    place = (seat_id, practice, one.round, 1 if caller.seat is None else seat.claims)
+    place = (seat_id, practice, one.round, one.round if caller.seat is None else seat.claims)
     return place, one.votes.get(place)
 
 

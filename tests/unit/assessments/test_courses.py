@@ -65,12 +65,13 @@ class Course:
         self.seats[str(seat.id)] = seat
 
     def vote(self) -> None:
-        """The present claim of a seat votes, or a paper ballot is entered."""
+        """The present claim of a seat votes, or a key enters a paper ballot."""
         seat_id, seat = self.chance.choice(list(self.seats.items()))
         held = seat.channel is Channel.PAPER or (seat.token_hash is not None and seat.token_revoked_at is None)
         if self.assessment.state is not AssessmentState.COLLECTING or seat.withdrawn_at is not None or not held:
             return
-        practice, claim = self.chance.choice(PRACTICES), 1 if seat.channel is Channel.PAPER else seat.claims
+        practice = self.chance.choice(PRACTICES)
+        claim = self.assessment.round if seat.channel is Channel.PAPER else seat.claims
         before = self.sealed_counts()
         deferred = seat_rules.is_deferred(seat, self.assessment)
         vote = CastVote(
