@@ -13,7 +13,7 @@ from app.errors import Forbidden, NotFound
 from app.principal import READERS, Principal
 from app.tree.models import Organization, OrganizationPlace
 from app.tree.organizations import load_organization
-from app.tree.paths import after, is_root, ranges
+from app.tree.paths import after, ancestors, is_root, ranges
 
 
 def may(principal: Principal, operation: str, path: str) -> bool:
@@ -93,10 +93,19 @@ def in_sight(principal: Principal, organization_id: Any) -> ColumnElement[bool]:
     Args:
         organization_id: the column that names the row's organization.
     """
+    return _has_place(principal, organization_id, [])
+
+
+def in_sight_with_ancestors(principal: Principal, organization_id: Any) -> ColumnElement[bool]:
+    """`in_sight`, or the row's organization lies above the caller's: programs are seen from below."""
+    return _has_place(principal, organization_id, ancestors(principal.reach))
+
+
+def _has_place(principal: Principal, organization_id: Any, paths: list[str]) -> ColumnElement[bool]:
     place = aliased(OrganizationPlace)
     ranges_in_sight = [(col(place.path) >= path) & (col(place.path) < after(path)) for path in principal.reach]
     of_row = (col(place.tenant_id) == principal.tenant_id) & (col(place.organization_id) == organization_id)
-    return exists().where(of_row, or_(false(), *ranges_in_sight))
+    return exists().where(of_row, or_(false(), *ranges_in_sight, *(col(place.path) == path for path in paths)))
 
 
 def scopes(principal: Principal) -> dict[str, Any]:

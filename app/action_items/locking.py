@@ -27,7 +27,11 @@ _OWNER = (
         _HOME,
         and_(col(_HOME.tenant_id) == col(Person.tenant_id), col(_HOME.id) == col(Person.organization_id)),
     )
-    .where(col(Person.tenant_id) == _TENANT, col(Person.id) == bindparam("owner_id", type_=Uuid()))
+    .where(
+        col(Person.tenant_id) == _TENANT,
+        col(Person.id) == bindparam("owner_id", type_=Uuid()),
+        below_any("visible", _HOME.path),
+    )
     .with_for_update(read=True, of=Person)
     .cte("owner")
 )
@@ -44,7 +48,7 @@ _PLACE = Read(
     .where(
         col(Organization.tenant_id) == _TENANT,
         col(Organization.id) == bindparam("id", type_=Uuid()),
-        # The caller does not wait for the lock of an organization that it cannot see.
+        # The caller does not wait for the lock of an organization, or of a person, that it cannot see.
         below_any("visible"),
     )
     .with_for_update(read=True, of=Organization)
@@ -138,7 +142,11 @@ async def require_active_person(
                 (col(Organization.tenant_id) == col(Person.tenant_id))
                 & (col(Organization.id) == col(Person.organization_id)),
             )
-            .where(col(Person.tenant_id) == tx.tenant_id, col(Person.id) == person_id)
+            .where(
+                col(Person.tenant_id) == tx.tenant_id,
+                col(Person.id) == person_id,
+                in_sight(tx.principal, Person.organization_id),
+            )
             .with_for_update(read=True, of=Person)
         )
     ).one_or_none()

@@ -1,6 +1,5 @@
 """Reading programs and implementations: statements over the tables, and their rows as what callers get."""
 
-from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -124,11 +123,6 @@ STAGES = Listing(
     orders={"id": col(StageChange.id)},
     filters={"updated_since": col(StageChange.created_at) >= _UPDATED_SINCE},
 )
-
-
-def ancestors(paths: Iterable[str]) -> list[str]:
-    """The paths of every organization above these, each once, in order."""
-    return sorted({path[: end + 1] for path in paths for end, step in enumerate(path[:-1]) if step == "."})
 
 
 def sees(principal: Principal, path: str) -> bool:

@@ -32,6 +32,7 @@ from app.programs.schemas import (
 )
 from app.schemas import Page
 from app.tree.archived import ImplementationEnded, OrganizationArchived
+from app.tree.paths import ancestors
 
 router = APIRouter(prefix="/v1/programs", tags=["programs"])
 implementations = APIRouter(prefix="/v1/implementations", tags=["programs"])
@@ -47,7 +48,7 @@ async def list_programs(context: ContextDep, query: Annotated[ProgramQuery, Quer
     to you.
     """
     within = await visible_paths(context, context.principal, query.subtree)
-    above = [] if query.subtree else queries.ancestors(context.principal.reach)
+    above = [] if query.subtree else ancestors(context.principal.reach)
     return await page(context, queries.PROGRAMS, query, scopes=within, ancestors=above)
 
 

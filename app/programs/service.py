@@ -5,11 +5,12 @@ from uuid import UUID
 
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
-from app.access.policy import in_sight, may, organization_for
+from app.access.policy import forbidden, in_sight, in_sight_with_ancestors, may, organization_for
 from app.db.ids import uuid7
 from app.db.transaction import Tx
-from app.errors import FieldError, Forbidden, InvalidTransition, NotFound, ReasonRequired
+from app.errors import FieldError, InvalidTransition, NotFound, ReasonRequired
 from app.events.record import record_event
 from app.organizations.errors import UnknownOrganization
 from app.programs.errors import ImplementationExists, NotAboveOwner, ProgramOutOfReach, UnknownProgram
@@ -234,17 +235,26 @@ async def remove_implementation(tx: Tx, implementation_id: UUID) -> None:
 
 
 async def _program_for(tx: Tx, program_id: UUID, operation: str) -> Program:
-    query = select(Program).where(col(Program.tenant_id) == tx.tenant_id, col(Program.id) == program_id)
-    program = (await tx.session.execute(query.with_for_update())).scalar_one_or_none()
+    query = _visible_program(tx, program_id).with_for_update()
+    program = (await tx.session.execute(query)).scalar_one_or_none()
     if program is None:
         raise NotFound
     owner = await load_organization(tx, program.organization_id)
     if not sees(tx.principal, owner.path):
         raise NotFound
     if not may(tx.principal, operation, owner.path):
-        raise Forbidden
+        raise forbidden(operation, "the organization that owns the program, or one above it")
     tx.expect(program)
     return program
+
+
+def _visible_program(tx: Tx, program_id: UUID) -> SelectOfScalar[Program]:
+    return select(Program).where(
+        col(Program.tenant_id) == tx.tenant_id,
+        col(Program.id) == program_id,
+        # Nobody waits for the lock of a program out of sight.
+        in_sight_with_ancestors(tx.principal, Program.organization_id),
+    )
 
 
 async def _implementation_for(tx: Tx, implementation_id: UUID, operation: str) -> tuple[Implementation, Organization]:
@@ -262,8 +272,8 @@ async def _implementation_for(tx: Tx, implementation_id: UUID, operation: str) -
 
 
 async def _offered_program(tx: Tx, program_id: UUID, organization: Organization) -> UUID:
-    query = select(Program).where(col(Program.tenant_id) == tx.tenant_id, col(Program.id) == program_id)
-    program = (await tx.session.execute(query.with_for_update(read=True, key_share=True))).scalar_one_or_none()
+    query = _visible_program(tx, program_id).with_for_update(read=True, key_share=True)
+    program = (await tx.session.execute(query)).scalar_one_or_none()
     owner = await load_organization(tx, program.organization_id) if program else None
     if program is None or owner is None or not sees(tx.principal, owner.path):
         raise UnknownProgram(

@@ -37,6 +37,11 @@ def after(path: str) -> str:
     return path[:-1] + "/"
 
 
+def ancestors(paths: Iterable[str]) -> list[str]:
+    """The paths of every organization above these, each once, in order."""
+    return sorted({path[: end + 1] for path in paths for end, step in enumerate(path[:-1]) if step == "."})
+
+
 def within(count: int) -> ColumnElement[bool]:
     """The condition that an organization lies in one of ``count`` subtrees, as bound ranges (see `ranges`)."""
     place = aliased(OrganizationPlace, name="place_within")

@@ -112,6 +112,14 @@ async def test_a_refusal_names_the_roles_and_where_they_count(tenancy: Tenancy) 
     assert "on the organization concerned" in answer.json()["detail"]
 
 
+async def test_a_refusal_about_a_program_names_the_roles(tenancy: Tenancy, admin: Actor) -> None:
+    made = await admin.made("/v1/programs", {"organization_id": tenancy.root_id, "name": "Program"})
+    viewer = await tenancy.key(("viewer", tenancy.root_id))
+    answer = await viewer.delete(f"/v1/programs/{made['id']}")
+    assert (answer.status_code, answer.json()["required_roles"]) == (403, ["manager", "admin"])
+    assert "the organization that owns the program" in answer.json()["detail"]
+
+
 async def test_a_list_names_the_roles_that_read(tenancy: Tenancy) -> None:
     respondent = await tenancy.key(("respondent", tenancy.root_id))
     answer = await respondent.get("/v1/people")

@@ -1,6 +1,8 @@
 """What is out of sight costs what is missing costs: the same answer, the same statements, and no wait for a lock."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -13,19 +15,21 @@ from tests.api.test_access_matrix import CALLS
 from tests.support.actors import Actor, Tenancy
 from tests.support.places import Place, furnish
 from tests.support.statements import record_statements
+from tests.support.team import new_team
 
 #: A program of an organization above is in sight, so it is looked up with its owner.
 OPERATIONS = sorted(name for name in CALLS if "Program" not in name and "Scoring" not in name)
 #: Ids and counters that some statements carry in their text.
 _LITERAL = re.compile(r"[0-9A-Za-z-]*\d[0-9A-Za-z-]*")
-LOCKED = ("assessments", "action_items", "people", "implementations", "organizations", "participants")
+LOCKED = ("assessments", "action_items", "people", "implementations", "organizations", "participants", "programs")
 
 
 class Scene:
     """A caller with many roles in one branch, and one of each thing in another branch."""
 
-    def __init__(self, actor: Actor, there: Place, shared: dict[str, str]) -> None:
+    def __init__(self, actor: Actor, here: str, there: Place, shared: dict[str, str]) -> None:
         self.actor = actor
+        self.here = here
         self.there = there
         self.shared = shared
 
@@ -43,7 +47,7 @@ async def scene(tenancy: Tenancy, admin: Actor) -> Scene:
     actor = await tenancy.key(*((role, here["id"]) for role in roles))
     profile = (await admin.get("/v1/scoring-profiles")).json()["items"][0]["id"]
     shared = {"scoring_profile": profile, "root_program": str(uuid4()), "spare_participant": place.participant}
-    return Scene(actor, place, shared)
+    return Scene(actor, here["id"], place, shared)
 
 
 async def test_out_of_sight_and_missing_take_the_same_statements(
@@ -67,16 +71,38 @@ async def test_out_of_sight_and_missing_take_the_same_statements(
     assert compared > 30
 
 
-async def test_nobody_waits_for_the_lock_of_what_is_out_of_sight(scene: Scene, owner: AsyncEngine) -> None:
-    there = vars(scene.there)
-    ids = {str(value) for value in there.values() if value and not isinstance(value, Actor)}
-    waited = {}
+@asynccontextmanager
+async def locked(there: Place, owner: AsyncEngine) -> AsyncIterator[None]:
+    """Everything of a place, locked."""
+    ids = {str(value) for value in vars(there).values() if value and not isinstance(value, Actor)}
     async with owner.connect() as connection, connection.begin():
         for table in LOCKED:
             query = text(f"select id from {table} where id = any(:ids) for update")
             await connection.execute(query, {"ids": sorted(ids)})
-        for operation in OPERATIONS:
+        yield
+
+
+async def test_nobody_waits_for_the_lock_of_what_is_out_of_sight(scene: Scene, owner: AsyncEngine) -> None:
+    waited = {}
+    async with locked(scene.there, owner):
+        for operation in [*OPERATIONS, "updateProgram", "handOverProgram", "deleteProgram"]:
             answer = await scene.ask(operation, scene.there)
             if answer.status_code == 503:
                 waited[operation] = answer.json()["code"]
     assert waited == {}
+
+
+async def test_nobody_waits_for_the_lock_of_what_a_body_names_out_of_sight(
+    scene: Scene, tenancy: Tenancy, owner: AsyncEngine
+) -> None:
+    team = await new_team(tenancy, scene.here)
+    item = await scene.actor.made("/v1/action-items", {"organization_id": scene.here, "title": "T", "practices": []})
+    bodies = {
+        "/v1/action-items": {"organization_id": scene.here, "title": "T", "owner_id": scene.there.person},
+        "/v1/implementations": {"organization_id": scene.here, "program_id": scene.there.program},
+        f"{team.path}/participants": {"seat": "observer", "person_id": scene.there.person},
+    }
+    async with locked(scene.there, owner):
+        answers = [await scene.actor.post(path, body) for path, body in bodies.items()]
+        answers.append(await scene.actor.patch(f"/v1/action-items/{item['id']}", {"owner_id": scene.there.person}))
+    assert [answer.status_code for answer in answers] == [422] * 4, [answer.text for answer in answers]
