@@ -53,10 +53,10 @@ def _storable(value: str) -> str:
 
 
 def _clean_name(value: str) -> str:
-    """Leave out what cannot be seen in a name, and refuse a name of which nothing is left."""
+    """Leave out what cannot be seen in a name or a title, and refuse one of which nothing is left."""
     cleaned = clean_name(value)
     if not cleaned:
-        raise PydanticCustomError("blank_name", "A name has at least one visible character")
+        raise PydanticCustomError("blank_name", "At least one visible character is needed")
     return cleaned
 
 
@@ -83,6 +83,7 @@ Line = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=500),
     AfterValidator(_storable),
+    AfterValidator(_clean_name),
     MaxLen(500),
     _NOT_BLANK,
 ]

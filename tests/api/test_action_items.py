@@ -94,6 +94,16 @@ async def test_a_patch_that_changes_nothing_keeps_the_version(tenancy: Tenancy, 
     assert len((await admin.get(f"{path}/history")).json()["items"]) == 1
 
 
+async def test_a_title_is_stored_as_it_is_seen(tenancy: Tenancy, admin: Actor) -> None:
+    body = {"organization_id": tenancy.root_id, "title": " Write\nthe  \u202eplan\u200b", "practices": []}
+    item = await admin.made("/v1/action-items", body)
+    assert item["title"] == "Write the plan"
+    changed = await admin.patch(f"/v1/action-items/{item['id']}", {"title": "Write\tit"})
+    assert changed.json()["title"] == "Write it"
+    refused = await admin.patch(f"/v1/action-items/{item['id']}", {"title": "\u200b\u2060"})
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "blank_name")
+
+
 async def test_a_free_item_needs_an_organization_and_a_title(tenancy: Tenancy, admin: Actor) -> None:
     for body, code, pointer in (
         ({"title": "A"}, "organization_required", "/body/organization_id"),
