@@ -75,6 +75,14 @@ def test_openapi_writes_the_document(checkout: Checkout) -> None:
     assert document.read_bytes() == committed
 
 
+def test_docs_writes_what_follows_from_the_code(checkout: Checkout) -> None:
+    page = checkout.folder / "docs" / "errors.md"
+    committed = page.read_bytes()
+    page.unlink()
+    checkout.make("docs")
+    assert page.read_bytes() == committed
+
+
 def test_released_checks_and_keeps_the_document(checkout: Checkout) -> None:
     released = checkout.folder / "openapi" / "released.json"
     released.write_text("{}")
