@@ -7,7 +7,7 @@ transaction has only begun. What is lost later in a transaction is reported, nev
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
@@ -70,17 +70,15 @@ class Pool:
         #: How many reads were run.
         self.statements = 0
 
-    async def fetch(self, read: Read, **values: Any) -> Sequence[Row]:
+    def fetch(self, read: Read, **values: Any) -> Coroutine[Any, Any, Sequence[Row]]:
         """Run a read and return its rows.
 
         Raises:
             Unavailable: the database does not serve, or not in time.
         """
-        sql, arguments = read.sql, read.arguments(values)
-        rows: Sequence[Row] = await self._read(values.get("tenant_id"), lambda one: one.fetch(sql, arguments))
-        return rows
+        return self._read(Connection.fetch, read, values)
 
-    async def fetch_one(self, read: Read, *, holder: Hashable = None, **values: Any) -> Row | None:
+    def fetch_one(self, read: Read, *, holder: Hashable = None, **values: Any) -> Coroutine[Any, Any, Row | None]:
         """Run a read and return its first row, or None.
 
         Args:
@@ -89,23 +87,27 @@ class Pool:
         Raises:
             Unavailable: the database does not serve, or not in time.
         """
-        sql, arguments = read.sql, read.arguments(values)
-        holder = holder or values.get("tenant_id")
-        row: Row | None = await self._read(holder, lambda one: one.fetch_one(sql, arguments))
-        return row
+        return self._read(Connection.fetch_one, read, values, holder)
 
     def give_up(self, error: BaseException) -> Unavailable:
         """Log that a transaction lost to others each time it was tried, and return what its caller gets."""
         self._failures.record(error, Reason.BUSY)
         return unavailable(Reason.BUSY)
 
-    async def _read(self, holder: Hashable, use: Callable[[Connection], Awaitable[Result]]) -> Result:
+    async def _read(
+        self,
+        method: Callable[[Connection, str, Sequence[Any]], Awaitable[Result]],
+        read: Read,
+        values: Mapping[str, Any],
+        holder: Hashable = None,
+    ) -> Result:
         self.statements += 1
+        holder, arguments = holder or values.get("tenant_id"), read.arguments(values)
         deadline = self._get_deadline()
         if not self._permits.try_acquire(holder):
             await self._wait_for_permit(holder, deadline)
         try:
-            connection, result = await self._first_use(deadline, use)
+            connection, result = await self._first_use(deadline, method, read.sql, arguments)
             if connection.overdue or self._closed:
                 await self._put_back(connection)
             else:
@@ -135,7 +137,7 @@ class Pool:
         deadline = self._get_deadline()
         await self._wait_for_permit(tenant_id, deadline)
         try:
-            connection, _ = await self._first_use(deadline, lambda one: one.begin(*local))
+            connection, _ = await self._first_use(deadline, Connection.begin, *local)
             try:
                 yield connection
             except BaseException as error:
@@ -168,7 +170,7 @@ class Pool:
             raise Unavailable("No database connection became free in time.", reason=Reason.BUSY) from None
 
     async def _first_use(
-        self, deadline: float, use: Callable[[Connection], Awaitable[Result]]
+        self, deadline: float, method: Callable[..., Awaitable[Result]], *arguments: Any
     ) -> tuple[Connection, Result]:
         """Use an idle connection, or the next one where the connection was lost meanwhile; at last a new one."""
         for left in range(self._size, -1, -1):
@@ -178,7 +180,7 @@ class Pool:
             connection = await self._open(deadline) if is_new else self._idle.pop()
             self._watch(connection, deadline)
             try:
-                return connection, await use(connection)
+                return connection, await method(connection, *arguments)
             except asyncpg.InvalidCachedStatementError as error:
                 # A migration changed the table under a prepared statement.
                 await self._put_back(connection, error)

@@ -1,6 +1,6 @@
 """What a route knows of its request: the caller, the way to read, the conditional headers."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
@@ -75,13 +75,13 @@ class RequestContext:
         body: AsyncIterator[bytes] = self.scope["stream"]
         return body
 
-    async def fetch(self, read: Read, **values: Any) -> Sequence[Row]:
-        """Run a hot read."""
-        return await self.app_state.database.reads.fetch(read, **values)
+    def fetch(self, read: Read, **values: Any) -> Coroutine[Any, Any, Sequence[Row]]:
+        """Run a read and return its rows."""
+        return self.app_state.database.reads.fetch(read, **values)
 
-    async def fetch_one(self, read: Read, **values: Any) -> Row | None:
-        """Run a hot read and take the first row."""
-        return await self.app_state.database.reads.fetch_one(read, **values)
+    def fetch_one(self, read: Read, **values: Any) -> Coroutine[Any, Any, Row | None]:
+        """Run a read and return its first row, or None."""
+        return self.app_state.database.reads.fetch_one(read, **values)
 
 
 async def _request_context(request: Request) -> RequestContext:

@@ -9,7 +9,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from contextlib import nullcontext
 
 from fastapi import Response
 from starlette.requests import ClientDisconnect
@@ -98,8 +97,7 @@ class Gateway:
             return
         exchange = _Exchange(scope, send)
         try:
-            async with asyncio.timeout(self._seconds) as deadline:
-                await self._serve(exchange, deadline, receive)
+            await self._serve(exchange, receive)
         except Exception as error:
             await self._refuse(exchange, error)
         finally:
@@ -108,7 +106,7 @@ class Gateway:
                 milliseconds = (time.perf_counter() - exchange.started) * 1000
                 self._log_request(scope["method"], path, exchange.status, milliseconds, exchange.request_id)
 
-    async def _serve(self, exchange: _Exchange, deadline: asyncio.Timeout, receive: Receive) -> None:
+    async def _serve(self, exchange: _Exchange, receive: Receive) -> None:
         scope = exchange.scope
         head = scope["head"] = read_head(scope)
         exchange.has_unread_body = scope["method"] not in _WITHOUT_BODY and body.has_body(head)
@@ -116,14 +114,17 @@ class Gateway:
         steps = scope["path"].split("/")
         target = self._index.find(scope, steps)
         exchange.route = scope["route"] = target.route
-        needs = target.needs
-        seconds = needs.seconds or self._seconds
-        if needs.streams:
-            deadline.reschedule(None)
-        elif needs.seconds is not None:
-            deadline.reschedule(asyncio.get_running_loop().time() + seconds)
-        with nullcontext() if needs.streams else RequestDeadline(seconds):
+        seconds = target.needs.seconds or self._seconds
+        if target.needs.streams:
             await self._serve_target(exchange, target, steps, receive)
+        elif exchange.has_unread_body or target.plan is None:
+            async with asyncio.timeout(seconds):
+                with RequestDeadline(seconds):
+                    await self._serve_target(exchange, target, steps, receive)
+        else:
+            # All that remains to wait for is the database, which keeps the deadline of the request itself.
+            with RequestDeadline(seconds):
+                await self._serve_target(exchange, target, steps, receive)
 
     async def _serve_target(self, exchange: _Exchange, target: Target, steps: list[str], receive: Receive) -> None:
         scope, needs = exchange.scope, target.needs
