@@ -43,7 +43,7 @@ async def test_each_entry_of_the_answer_is_what_a_read_gives(team: Team, admin: 
         ({"practice": "P2", "value": 2}, (422, "consensus_note_required", "/body/items/1/note")),
         ({"practice": "P77", "value": 1}, (422, "unknown_practice", "/body/items/1/practice")),
         ({"practice": "P2", "value": 1, "version": 1}, (412, "precondition_failed", "/body/items/1")),
-        ({"practice": "P3", "value": 1}, (428, "precondition_required", "/body/items/1")),
+        ({"practice": "P3", "value": 2, "note": "New"}, (428, "precondition_required", "/body/items/1")),
         ({"practice": "P3", "value": 1, "version": 2}, (412, "precondition_failed", "/body/items/1")),
     ],
 )

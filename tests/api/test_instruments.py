@@ -7,6 +7,7 @@ import pytest
 from app.instruments.shipped import shipped_drivers, shipped_instruments, shipped_profiles
 from app.scoring.canonical import content_hash
 from tests.support.actors import Actor, Tenancy
+from tests.support.team import new_team
 
 VERSION = "/v1/instruments/facilitative-administration/versions/1.0.0"
 
@@ -77,18 +78,13 @@ async def test_what_is_known_is_not_sent_again(admin: Actor) -> None:
 
 async def test_every_caller_of_the_tenant_reads_them(tenancy: Tenancy, admin: Actor) -> None:
     site = await tenancy.organization()
-    program = await admin.made("/v1/programs", {"organization_id": site["id"], "name": "Home visiting"})
-    used = await admin.made("/v1/implementations", {"organization_id": site["id"], "program_id": program["id"]})
-    assessment = await admin.made("/v1/assessments", {"implementation_id": used["id"], "title": "Baseline"})
-    seat = await admin.made(
-        f"/v1/assessments/{assessment['id']}/participants", {"seat": "respondent", "perspective": "practitioner"}
-    )
+    team = await new_team(tenancy, site["id"])
     paths = ["/v1/drivers", "/v1/instruments", "/v1/scoring-profiles", VERSION, await profile_path(admin)]
     callers = [
         await tenancy.key(("viewer", site["id"])),
         await tenancy.key(("respondent", site["id"])),
         await tenancy.key(),
-        tenancy.holder(seat["token"]),
+        await team.seat("A"),
     ]
     for caller in callers:
         assert [(await caller.get(path)).status_code for path in paths] == [200] * len(paths)

@@ -145,4 +145,4 @@ async def test_a_key_does_not_learn_that_a_seat_cast_an_equal_vote(tenancy: Tena
     await team.move("collecting")
     await team.vote("A", "P1", 1)
     answers = [await admin.put(f"{team.path}/votes/{team.ids['A']}/P1", {"value": value}) for value in (0, 1, 2)]
-    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(409, "vote_exists")}
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(403, "not_a_paper_seat")}

@@ -23,6 +23,7 @@ REFUSED = {
     (422, "unknown_organization"),
     (409, "in_use"),
     (409, "has_children"),
+    (409, "assessment_void"),
 }
 
 

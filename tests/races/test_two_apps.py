@@ -68,10 +68,10 @@ async def test_changes_of_the_same_items_in_any_order_all_or_none(meeting: Meeti
     body = {"organization_id": meeting.tenancy.root_id, "title": "Item", "practices": []}
     ids = [(await meeting.tenancy.admin.made("/v1/action-items", body))["id"] for _ in range(5)]
     for turn in range(ROUNDS):
-
+        # A title that nobody gave before: a change to the present one would change nothing and always succeed.
         def change(at: int, version: int = turn + 1) -> list[dict[str, object]]:
             order = ids if at % 2 else ids[::-1]
-            return [{"id": id_, "version": version, "changes": {"title": f"By {at}"}} for id_ in order]
+            return [{"id": id_, "version": version, "changes": {"title": f"V{version} by {at}"}} for id_ in order]
 
         answers = await meeting.at_once(
             *(meeting.admins[at % 2].call("PATCH", "/v1/action-items", json={"items": change(at)}) for at in range(4))
@@ -79,7 +79,7 @@ async def test_changes_of_the_same_items_in_any_order_all_or_none(meeting: Meeti
         assert sorted(told(answer) for answer in answers) == [(200, None)] + [(412, "precondition_failed")] * 3
         (winner,) = [at for at, answer in enumerate(answers) if answer.is_success]
         rows = await meeting.fetch("select distinct title, version from action_items where tenant_id = $1")
-        assert rows == [(f"By {winner}", turn + 2)]
+        assert rows == [(f"V{turn + 1} by {winner}", turn + 2)]
 
 
 async def test_a_key_that_is_revoked_while_it_writes(meeting: Meeting, owner: AsyncEngine) -> None:
