@@ -63,8 +63,9 @@ async def claim_seat(request: Request, body: SeatClaim) -> Response:
 
 def _address(request: Request, *, behind_proxy: bool) -> str:
     """The client's address; behind a proxy, the one that the proxy saw."""
-    forwarded = request.headers.get("x-forwarded-for", "") if behind_proxy else ""
-    seen = forwarded.rpartition(",")[2].strip()
+    # Some proxies add a header of their own below the client's: the last entry of the last header is the proxy's.
+    forwarded = request.headers.getlist("x-forwarded-for") if behind_proxy else []
+    seen = forwarded[-1].rpartition(",")[2].strip() if forwarded else ""
     return seen or (request.client.host if request.client else "unknown")
 
 

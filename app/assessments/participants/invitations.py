@@ -13,6 +13,7 @@ from app.assessments.participants.schemas import Invitation
 from app.db.connection import Connection
 from app.db.statement import Read
 from app.db.transaction import Tx
+from app.errors import Unavailable
 
 _MOST_DRAWS = 32
 # An expired invitation gives its selector to a new one.
@@ -65,7 +66,11 @@ class OpenInvitation:
 
 
 async def invite(tx: Tx, assessment_id: UUID, seats: Sequence[UUID], terms: InvitationTerms) -> dict[UUID, Invitation]:
-    """Make an invitation for each of these seats, none of which has one. The codes are shown once."""
+    """Make an invitation for each of these seats, none of which has one. The codes are shown once.
+
+    Raises:
+        Unavailable: nearly all selectors are those of open invitations.
+    """
     expires_at, waiting = terms.expires_at(tx.now), list(seats)
     made: dict[UUID, Invitation] = {}
     for _ in range(_MOST_DRAWS):
@@ -89,7 +94,7 @@ async def invite(tx: Tx, assessment_id: UUID, seats: Sequence[UUID], terms: Invi
                 code=code.text, code_reason=None, expires_at=expires_at, join_url=terms.join_url(code.text)
             )
         waiting = [seat for seat in waiting if seat not in made]
-    raise RuntimeError("no invitation code is free")
+    raise Unavailable("Too many invitations are open at present.", retry_after=60)
 
 
 async def remove_invitation(tx: Tx, seat: Participant) -> bool:
