@@ -1,9 +1,23 @@
 """What a reveal shows and to whom: the votes it counted, once, and never the difference of one ballot."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
+import asyncpg
+import pytest
+
 from tests.support.actors import Actor, Tenancy
+from tests.support.database import Urls
 from tests.support.team import PRACTICES, Team, new_team
+
+
+@pytest.fixture
+async def database(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
+    """The database, as its owner sees it."""
+    connection = await asyncpg.connect(urls.owner)
+    yield connection
+    await connection.close()
 
 
 async def seated(tenancy: Tenancy, *labels: str) -> Team:
@@ -30,6 +44,15 @@ async def votes_of(actor: Actor, team: Team, **params: Any) -> dict[str, Any]:
 async def ballots(team: Team) -> list[Any]:
     """The released votes of every practice."""
     return [practice["votes"] for practice in (await team.readiness())["practices"]]
+
+
+async def test_a_key_never_waits_for_the_vote_of_a_token_seat(tenancy: Tenancy, database: asyncpg.Connection) -> None:
+    team = await seated(tenancy, "Hidden", "A", "B")
+    assert (await team.vote("Hidden", "P1", 2)).status_code == 201
+    async with database.transaction():
+        await database.execute("select from votes where participant_id = $1 for update", team.ids["Hidden"])
+        answer = await asyncio.wait_for(team.enter("Hidden", "P1", 1), 60)
+    assert (answer.status_code, answer.json()["code"]) == (403, "not_a_paper_seat")
 
 
 async def test_a_sealed_ballot_of_a_withdrawn_seat_never_enters_the_figures(tenancy: Tenancy) -> None:

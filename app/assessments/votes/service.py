@@ -205,7 +205,16 @@ async def _begin(tx: Tx, assessment_id: UUID, participants: Iterable[UUID], prac
         raise NotFound
     wanted = sorted(participants)
     seats = await _seats(tx, assessment_id, wanted)
-    return _Round(tx, assessment, instrument, seats, await _votes(tx, assessment, wanted, sorted(practices)))
+    # A key neither waits for nor locks the votes of token seats: how long it waits would show that there is one.
+    own = [seat.id for seat in seats if _votes_for(tx, seat)]
+    return _Round(tx, assessment, instrument, seats, await _votes(tx, assessment, own, sorted(practices)))
+
+
+def _votes_for(tx: Tx, seat: Participant) -> bool:
+    """Whether the caller may cast the seat's votes at all."""
+    if tx.principal.seat is None:
+        return seat.channel is Channel.PAPER
+    return tx.principal.seat.participant_id == seat.id
 
 
 async def _flush(tx: Tx) -> None:
