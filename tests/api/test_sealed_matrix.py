@@ -148,7 +148,12 @@ async def claimed_anew(team: Team) -> None:
     assert (answer.status_code, answer.json()["version"]) == (201, 1)
 
 
-@pytest.mark.parametrize("then", [nothing, withdrawn, invited_again, claimed_anew])
+async def voided(team: Team) -> None:
+    """The assessment is void before the close, and stays sealed for good."""
+    await team.move("void", "Because")
+
+
+@pytest.mark.parametrize("then", [nothing, withdrawn, invited_again, claimed_anew, voided])
 async def test_nobody_can_tell_who_has_voted_before_the_close(
     tenancy: Tenancy, other_tenancy: Tenancy, then: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
