@@ -4,10 +4,11 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
-from app.access.policy import organization_for
+from app.access.policy import in_sight, organization_for
 from app.db.transaction import Stored, Tx
 from app.errors import NotFound, PreconditionFailed
 from app.events.record import record_event
@@ -51,7 +52,8 @@ async def upsert(tx: Tx, name: ExternalId, body: OrganizationUpsert, *, invalida
     for _ in range(_ATTEMPTS):
         parent_id = body.parent_id if body.parent is None else await _organization_named(tx, body.parent)
         pointer = "/body/parent_id" if body.parent is None else "/body/parent"
-        known = await _organization_named(tx, name)
+        # One out of sight counts as missing, so that whatever else refuses a creation does so first.
+        known = await _organization_named(tx, name, in_sight(tx.principal, OrganizationExternalId.organization_id))
         try:
             if known is None:
                 await lock_tree(tx, lock="share")
@@ -76,11 +78,12 @@ async def _load(tx: Tx, known: UUID, parent_id: UUID | None, pointer: str) -> tu
         raise ExternalIdTaken from None
 
 
-async def _organization_named(tx: Tx, name: ExternalId) -> UUID | None:
+async def _organization_named(tx: Tx, name: ExternalId, where: ColumnElement[bool] | None = None) -> UUID | None:
     query = select(OrganizationExternalId.organization_id).where(
         col(OrganizationExternalId.tenant_id) == tx.tenant_id,
         col(OrganizationExternalId.source) == name.source,
         col(OrganizationExternalId.external_id) == name.external_id,
+        *(() if where is None else (where,)),
     )
     return await tx.session.scalar(query)
 

@@ -138,7 +138,8 @@ async def test_the_conditional_headers(tenancy: Tenancy, feed: Actor) -> None:
 async def test_what_lies_out_of_sight_is_neither_touched_nor_told(
     tenancy: Tenancy, other_tenancy: Tenancy, admin: Actor
 ) -> None:
-    mine, beside = await tenancy.organization(), await tenancy.organization()
+    mine = await tenancy.organization(external_ids=[{"source": "hr", "external_id": "mine"}])
+    beside = await tenancy.organization()
     taken = await stored(admin, "1", 201, parent_id=beside["id"])
     feed = await tenancy.key(("integrator", mine["id"]))
     refused = await put(feed, "1", parent_id=mine["id"])
@@ -163,6 +164,14 @@ async def test_what_lies_out_of_sight_is_neither_touched_nor_told(
     # The same external id in another tenant is another organization.
     there = await stored(other_tenancy.admin, "1", 201, parent_id=other_tenancy.root_id)
     assert there["id"] != taken["id"]
+
+
+async def test_a_source_that_is_not_linked_tells_nothing_about_other_branches(tenancy: Tenancy, admin: Actor) -> None:
+    mine, beside = await tenancy.organization(), await tenancy.organization()
+    await stored(admin, "taken", 201, parent_id=beside["id"])
+    feed = await tenancy.key(("integrator", mine["id"]))
+    answers = [await put(feed, name, parent_id=mine["id"]) for name in ("taken", "free")]
+    assert [told(answer) for answer in answers] == [(403, "not_maintained")] * 2
 
 
 async def test_it_takes_a_role_at_the_organization_and_at_the_parent(tenancy: Tenancy, feed: Actor) -> None:

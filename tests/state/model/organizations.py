@@ -138,17 +138,16 @@ def upsert(world: World, ask: Ask, name: Name, body: dict[str, Any]) -> Rule:
         parent_id = found.id if found else None
     parent = world.require_named(ask.caller, parent_id, FEED)
     one = world.named(name)
-    if one is None:
+    if one is None or not world.reads(ask.caller, one.id):
         if ask.if_match is not None:
             raise Refused(412, "precondition_failed")
         _check_may_create(world, ask.caller, parent, [name])
         _check_new(world, parent)
+        _check_free(world, [name])
         answer = yield 201
         one = _add(world, ask, parent, body, answer)
         one.external_ids = {name}
         return show(world, ask.caller, one)
-    if not world.reads(ask.caller, one.id):
-        raise Refused(409, "external_id_taken")
     world.require(ask.caller, one.id, FEED)
     if ask.must_not_exist:
         raise Refused(412, "precondition_failed")
