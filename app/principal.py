@@ -1,4 +1,4 @@
-"""Who is calling: plain data, made once from a credential and passed down."""
+"""The caller as plain data, built once from a credential and passed down."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -67,19 +67,19 @@ class Principal:
     tenant_secret: bytes = field(repr=False)
     grants: tuple[Grant, ...] = ()
     seat: Seat | None = None
-    reach: tuple[str, ...] = field(init=False)
+    visible_paths: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reach", _outermost(g.path for g in self.grants if g.role in READERS))
+        object.__setattr__(self, "visible_paths", _outermost(g.path for g in self.grants if g.role in READERS))
 
     def reads(self, path: str) -> bool:
-        """Whether the organization at ``path`` lies in this caller's sight."""
-        return path.startswith(self.reach)
+        """Return whether the organization at ``path`` is visible to the caller."""
+        return path.startswith(self.visible_paths)
 
 
 def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
-    kept: list[str] = []
+    outermost: list[str] = []
     for path in sorted(set(paths)):
-        if not kept or not path.startswith(kept[-1]):
-            kept.append(path)
-    return tuple(kept)
+        if not outermost or not path.startswith(outermost[-1]):
+            outermost.append(path)
+    return tuple(outermost)

@@ -1,4 +1,4 @@
-"""From a credential to a principal: one statement, cached for at most a second."""
+"""Authentication: resolve a credential to a principal with one statement, cached for at most a second."""
 
 import hashlib
 import json
@@ -71,14 +71,14 @@ _BY_KEY = Read(
 
 
 class _Cache:
-    """What credentials came to, for a moment: a principal, or why there is none.
+    """A bounded cache of lookups by credential: a principal, or the error class that refuses it.
 
-    Every entry lives equally long, so the first one is always the first to expire. Expired entries are dropped when
-    another one is added, and the first one where there are too many.
+    All entries live equally long, so the oldest one expires first. Adding an entry drops the expired ones, and the
+    oldest one if the cache is full.
 
     Args:
         seconds: how long an entry is valid.
-        most: the most entries.
+        most: the maximum number of entries.
     """
 
     def __init__(self, seconds: float, most: int) -> None:
@@ -90,7 +90,7 @@ class _Cache:
         return len(self._entries)
 
     def get(self, digest: bytes) -> Principal | type[Unauthorized] | None:
-        """The entry of a credential; None where there is none that is valid."""
+        """Return the valid entry of a credential, or None."""
         entry = self._entries.get(digest)
         return entry[1] if entry is not None and entry[0] > time.monotonic() else None
 
@@ -112,15 +112,15 @@ class _Cache:
 
 
 class Authenticator:
-    """Turns the Authorization header into a principal.
+    """Resolves the Authorization header to a principal.
 
-    A principal is cached for at most a second in each process, so a revocation or a new grant holds everywhere within
-    that time, and at once in the process that made it. The key is the digest of the token: other spellings of the
-    header share the entry. Unknown and revoked credentials are cached too, in a cache of their own, so that they
-    neither reach the database each time nor push out valid ones.
+    Each process caches a principal for at most a second. A revocation or a new grant therefore applies everywhere
+    within a second, and at once in the process that made it. The cache key is the digest of the token, so other
+    spellings of the header share the entry. A separate cache holds unknown and revoked credentials. They neither reach
+    the database each time nor evict valid entries.
 
     Args:
-        seat_by_token: the read of a seat by tenant and token hash (it belongs to the assessments).
+        seat_by_token: the read of a seat by tenant and token hash, which the assessments package provides.
     """
 
     def __init__(self, reads: Pool, clock: Callable[[], datetime], seat_by_token: Read) -> None:
@@ -132,12 +132,12 @@ class Authenticator:
         self._invalidations = 0
 
     async def __call__(self, authorization: str | None) -> Principal:
-        """The principal of an Authorization header.
+        """Return the principal of an Authorization header.
 
         Raises:
             Unauthorized: no credential, an unknown one, or one that was revoked or has expired.
         """
-        token = credentials.token_of(authorization)
+        token = credentials.extract_token(authorization)
         digest = hashlib.sha256(token.encode()).digest()
         found = self._valid.get(digest) or self._refused.get(digest) or await self._look_up(token, digest)
         if isinstance(found, Principal):
@@ -157,13 +157,13 @@ class Authenticator:
         found: Principal | type[Unauthorized] = Unauthorized
         if row is not None:
             found = self._of_key(credential, row) if by_key else _of_seat(credential, row)
-        # What was read before an invalidation may be older than the change: it serves this request only.
+        # A row read before an invalidation may predate the change, so it serves this request only.
         if invalidations == self._invalidations:
             (self._valid if isinstance(found, Principal) else self._refused).put(digest, found, since)
         return found
 
     def invalidate(self) -> None:
-        """Drop what is cached, so that a change of credentials, grants or the tree holds at once in this process."""
+        """Clear the caches, so that a change of credentials, grants or the tree applies at once in this process."""
         self._invalidations += 1
         self._valid.clear()
         self._refused.clear()

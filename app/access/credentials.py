@@ -43,13 +43,13 @@ class Credential:
 
 
 def issue(kind: str, tenant_id: UUID) -> tuple[str, bytes]:
-    """A new credential: the text to show once, and the hash to store."""
+    """Return a new credential: the text to show once, and the hash to store."""
     secret = urlsafe_b64encode(random_bytes(32)).rstrip(b"=").decode()
     return f"{kind}_{tenant_id.hex}_{secret}", hashlib.sha256(secret.encode()).digest()
 
 
-def token_of(authorization: str | None) -> str:
-    """The token of an ``Authorization`` header, which is exactly ``Bearer``, one space and the token.
+def extract_token(authorization: str | None) -> str:
+    """Return the token of an ``Authorization`` header, which is exactly ``Bearer``, one space and the token.
 
     Raises:
         Unauthorized: there is none, or it has another form.
@@ -61,6 +61,6 @@ def token_of(authorization: str | None) -> str:
 
 
 def parse(token: str) -> Credential:
-    """Read a token that `token_of` returned."""
+    """Parse a token that `extract_token` returned."""
     kind, tenant, secret = token.split("_", 2)
     return Credential(kind, UUID(tenant), hashlib.sha256(secret.encode()).digest())

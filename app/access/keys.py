@@ -1,4 +1,4 @@
-"""Making, listing and revoking API keys; called by the command line."""
+"""Create, list and revoke API keys. The command line calls these functions."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -51,7 +51,7 @@ async def create_key(
 
 
 async def list_keys(tx: Tx) -> Sequence[tuple[ApiKey, PrincipalRecord, Sequence[RoleGrant]]]:
-    """All keys of the tenant, oldest first, with their principals and grants."""
+    """Return all keys of the tenant, oldest first, with their principals and grants."""
     keys = (
         await tx.session.execute(
             select(ApiKey, PrincipalRecord)

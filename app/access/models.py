@@ -11,7 +11,7 @@ from app.principal import Role
 
 
 class PrincipalRecord(Record, table=True):
-    """Somebody or something that can hold roles."""
+    """A person or a system that can hold roles."""
 
     __tablename__ = "principals"
 

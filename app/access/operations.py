@@ -37,7 +37,7 @@ class Access:
     linked: bool = False
 
     def published(self) -> list[str]:
-        """The form of ``x-required-role``: any one of these is enough."""
+        """Return the form of ``x-required-role``: any one of these is enough."""
         if self.public:
             return ["public"]
         if self.anyone:
@@ -46,7 +46,7 @@ class Access:
         return [role.value for role in Role if role in self.roles] + others
 
     def conditions(self) -> dict[str, str]:
-        """The form of ``x-role-conditions``: what else must hold where a caller relies on a role.
+        """Return the form of ``x-role-conditions``: what else must hold where a caller relies on a role.
 
         Returns:
             By role, one of: ``linked`` (only within what an admin linked to an external source).

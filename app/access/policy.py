@@ -1,4 +1,4 @@
-"""May this caller do this here? Everything that guards an object asks these functions."""
+"""Authorization: the functions that decide whether a caller may perform an operation on an organization."""
 
 from typing import Any
 from uuid import UUID
@@ -17,19 +17,19 @@ from app.tree.paths import after, ancestors, is_root, ranges
 
 
 def may(principal: Principal, operation: str, path: str) -> bool:
-    """Whether a role of this caller on the organization at ``path`` allows the operation."""
+    """Return whether a role of this caller on the organization at ``path`` allows the operation."""
     roles = OPERATIONS[operation].roles
     return any(grant.role in roles and path.startswith(grant.path) for grant in principal.grants)
 
 
 def allowed_below(principal: Principal, operation: str) -> list[str]:
-    """The paths on and below which `may` allows the operation: what a statement needs to tell it row by row."""
+    """Return the paths on and below which `may` allows the operation, for a statement that decides row by row."""
     roles = OPERATIONS[operation].roles
     return [grant.path for grant in principal.grants if grant.role in roles]
 
 
 def allowed_throughout(principal: Principal, operation: str) -> bool | None:
-    """Whether `may` allows the operation on every organization, or on none; None: it depends on which."""
+    """Return True if `may` allows the operation on every organization, False if on none, None if on some."""
     paths = allowed_below(principal, operation)
     if not paths:
         return False
@@ -37,7 +37,7 @@ def allowed_throughout(principal: Principal, operation: str) -> bool | None:
 
 
 def forbidden(operation: str, where: str) -> Forbidden:
-    """The refusal that names the roles which may perform the operation, and where they count."""
+    """Return the error that names the roles that may perform the operation, and where they apply."""
     roles = OPERATIONS[operation].published()
     seat = " A seat may too, in its own assessment." if "seat" in roles else ""
     named = ", ".join(role for role in roles if role != "seat")
@@ -46,11 +46,11 @@ def forbidden(operation: str, where: str) -> Forbidden:
 
 
 def require(principal: Principal, operation: str, path: str) -> None:
-    """Let the caller pass, or tell it only what it may know.
+    """Check that the caller may perform the operation, without revealing an organization it cannot see.
 
     Raises:
-        NotFound: the organization lies outside the caller's sight.
-        Forbidden: it is in sight, but no role there allows the operation.
+        NotFound: The organization is not visible to the caller.
+        Forbidden: It is visible, but no role there allows the operation.
     """
     if not principal.reads(path):
         raise NotFound
@@ -59,11 +59,11 @@ def require(principal: Principal, operation: str, path: str) -> None:
 
 
 def require_for_assessment(principal: Principal, operation: str, path: str, assessment_id: UUID) -> None:
-    """`require`, and the holder of a seat in this very assessment may pass where the operation is open to seats.
+    """Check as `require` does, and accept the holder of a seat in this assessment where the operation allows seats.
 
     Raises:
-        NotFound: outside the caller's sight.
-        Forbidden: in sight, but not allowed.
+        NotFound: It is not visible to the caller.
+        Forbidden: It is visible, but not allowed.
     """
     if principal.seat is None:
         require(principal, operation, path)
@@ -74,21 +74,21 @@ def require_for_assessment(principal: Principal, operation: str, path: str, asse
 
 
 def require_everywhere(principal: Principal, operation: str) -> None:
-    """Let the caller pass who may perform the operation on the tenant's root, and so everywhere in it.
+    """Check that the caller may perform the operation on the tenant's root, and so everywhere in the tenant.
 
     Raises:
-        Forbidden: it may not.
+        Forbidden: The caller has no such role on the root.
     """
     roles = OPERATIONS[operation].roles
     if not any(grant.role in roles and is_root(grant.path) for grant in principal.grants):
         raise forbidden(operation, "the root organization of the tenant")
 
 
-def in_sight(principal: Principal, organization_id: Any) -> ColumnElement[bool]:
-    """The condition that a row's organization lies in the caller's sight.
+def is_visible(principal: Principal, organization_id: Any) -> ColumnElement[bool]:
+    """Return the condition that a row's organization is visible to the caller.
 
-    A statement that locks a row has it, so that what is out of sight costs what a missing row costs, and nobody waits
-    for its lock.
+    Every statement that locks a row includes it. A hidden row then costs what a missing row costs, and the caller
+    never waits for its lock.
 
     Args:
         organization_id: the column that names the row's organization.
@@ -96,43 +96,43 @@ def in_sight(principal: Principal, organization_id: Any) -> ColumnElement[bool]:
     return _has_place(principal, organization_id, [])
 
 
-def in_sight_with_ancestors(principal: Principal, organization_id: Any) -> ColumnElement[bool]:
-    """`in_sight`, or the row's organization lies above the caller's: programs are seen from below."""
-    return _has_place(principal, organization_id, ancestors(principal.reach))
+def is_visible_or_above(principal: Principal, organization_id: Any) -> ColumnElement[bool]:
+    """Return the condition of `is_visible`, extended to organizations above a visible one."""
+    return _has_place(principal, organization_id, ancestors(principal.visible_paths))
 
 
 def _has_place(principal: Principal, organization_id: Any, paths: list[str]) -> ColumnElement[bool]:
     place = aliased(OrganizationPlace)
-    ranges_in_sight = [(col(place.path) >= path) & (col(place.path) < after(path)) for path in principal.reach]
+    conditions = [(col(place.path) >= path) & (col(place.path) < after(path)) for path in principal.visible_paths]
     of_row = (col(place.tenant_id) == principal.tenant_id) & (col(place.organization_id) == organization_id)
-    return exists().where(of_row, or_(false(), *ranges_in_sight, *(col(place.path) == path for path in paths)))
+    return exists().where(of_row, or_(false(), *conditions, *(col(place.path) == path for path in paths)))
 
 
-def scopes(principal: Principal) -> dict[str, Any]:
-    """The caller's sight as bound ranges for a list; empty where it is the whole tenant.
+def visible_ranges(principal: Principal) -> dict[str, Any]:
+    """Return the visible subtrees as bound path ranges for a list; empty if the caller sees the whole tenant.
 
     Raises:
-        Forbidden: the caller sees no organization at all.
+        Forbidden: The caller sees no organization.
     """
-    if not principal.reach:
+    if not principal.visible_paths:
         roles = sorted(READERS)
         raise Forbidden(f"Lists need one of these roles on any organization: {', '.join(roles)}.", required_roles=roles)
-    if is_root(principal.reach[0]):
+    if is_root(principal.visible_paths[0]):
         return {}
-    return ranges(principal.reach)
+    return ranges(principal.visible_paths)
 
 
-async def organization_for(
+async def load_organization_for(
     tx: Tx, organization_id: UUID, operation: str, *, lock: str | None = "share"
 ) -> Organization:
-    """Load an organization for an operation on it or below it: the only way to one in a write.
+    """Load an organization for an operation on it or below it. Every write loads organizations this way.
 
     Raises:
-        NotFound: none such in the caller's sight.
-        Forbidden: in sight, but not allowed.
+        NotFound: It does not exist, or the caller cannot see it.
+        Forbidden: It is visible, but not allowed.
     """
     organization = await load_organization(
-        tx, organization_id, lock=lock, where=in_sight(tx.principal, organization_id)
+        tx, organization_id, lock=lock, where=is_visible(tx.principal, organization_id)
     )
     require(tx.principal, operation, organization.path)
     return organization

@@ -7,7 +7,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.access.operations import OPERATIONS
-from app.access.policy import in_sight, may, require
+from app.access.policy import is_visible, may, require
 from app.action_items.errors import InactiveOwner, UnknownOwner, at
 from app.action_items.lifecycle import CLOSED
 from app.action_items.models import ActionItem, ActionItemChange, ActionStatus
@@ -67,7 +67,7 @@ async def lock_organization_and_owner(tx: Tx, organization_id: UUID, owner_id: U
         OrganizationArchived: it takes nothing new.
         UnknownOwner, InactiveOwner: this person can own nothing here.
     """
-    visible = list(tx.principal.reach)
+    visible = list(tx.principal.visible_paths)
     place = await tx.fetch_one(_PLACE, tenant_id=tx.tenant_id, id=organization_id, owner_id=owner_id, visible=visible)
     if place is None:
         raise NotFound
@@ -102,7 +102,7 @@ async def lock_action_item(tx: Tx, action_item_id: UUID, operation: str, *, lock
             .where(
                 col(ActionItem.tenant_id) == tx.tenant_id,
                 col(ActionItem.id) == action_item_id,
-                in_sight(tx.principal, ActionItem.organization_id),
+                is_visible(tx.principal, ActionItem.organization_id),
             )
             .with_for_update(read=lock == "share", of=ActionItem)
         )
@@ -145,7 +145,7 @@ async def require_active_person(
             .where(
                 col(Person.tenant_id) == tx.tenant_id,
                 col(Person.id) == person_id,
-                in_sight(tx.principal, Person.organization_id),
+                is_visible(tx.principal, Person.organization_id),
             )
             .with_for_update(read=True, of=Person)
         )

@@ -102,7 +102,7 @@ async def list_action_items(context: ContextDep, query: Annotated[ActionItemQuer
     within = await visible_paths(context, context.principal, query.subtree)
     caller = queries.caller(context.principal, context.now, query.as_of)
     return await page(
-        context, queries.list_for(context.principal), query, scopes=within, caller=caller, as_of=query.as_of
+        context, queries.list_for(context.principal), query, visible=within, caller=caller, as_of=query.as_of
     )
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement
 from sqlmodel import col, select
 
-from app.access.policy import in_sight, require_for_assessment
+from app.access.policy import is_visible, require_for_assessment
 from app.assessments.lifecycle import ENDED
 from app.assessments.models import Assessment
 from app.db.transaction import Tx
@@ -50,7 +50,9 @@ async def lock_assessment(tx: Tx, assessment_id: UUID, operation: str, *, lock: 
                 & (col(Organization.id) == col(Assessment.organization_id)),
             )
             .where(
-                col(Assessment.tenant_id) == tx.tenant_id, col(Assessment.id) == assessment_id, _in_sight(tx.principal)
+                col(Assessment.tenant_id) == tx.tenant_id,
+                col(Assessment.id) == assessment_id,
+                _is_visible(tx.principal),
             )
             .with_for_update(read=lock == "share", of=Assessment)
         )
@@ -77,10 +79,10 @@ async def check_takes(tx: Tx, locked: LockedAssessment, operation: str) -> None:
     check_ended(await tx.session.scalar(query.with_for_update(read=True)), operation)
 
 
-def _in_sight(principal: Principal) -> ColumnElement[bool]:
+def _is_visible(principal: Principal) -> ColumnElement[bool]:
     if principal.seat is not None:
         return col(Assessment.id) == principal.seat.assessment_id
-    return in_sight(principal, Assessment.organization_id)
+    return is_visible(principal, Assessment.organization_id)
 
 
 def ensure_open(assessment: Assessment) -> None:

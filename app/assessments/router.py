@@ -58,7 +58,7 @@ async def list_assessments(context: ContextDep, query: Annotated[AssessmentQuery
     follows changes of the assessment itself, not renames of its organization or program.
     """
     within = await visible_paths(context, context.principal, query.subtree)
-    return await page(context, queries.LIST, query, scopes=within, caller=queries.caller(context.principal))
+    return await page(context, queries.LIST, query, visible=within, caller=queries.caller(context.principal))
 
 
 @router.post(

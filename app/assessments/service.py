@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import delete
 from sqlmodel import col, select
 
-from app.access.policy import in_sight, organization_for
+from app.access.policy import is_visible, load_organization_for
 from app.assessments.consensus.copies import copy_ratings
 from app.assessments.dates import check_administered_on, check_window
 from app.assessments.errors import (
@@ -49,7 +49,7 @@ async def create(tx: Tx, body: AssessmentCreate) -> UUID:
     source = None if body.based_on is None else await _lock_source(tx, body.based_on)
     implementation = await lock_implementation(tx, _implementation_id(body, source))
     try:
-        organization = await organization_for(tx, implementation.organization_id, "createAssessment")
+        organization = await load_organization_for(tx, implementation.organization_id, "createAssessment")
     except NotFound:
         raise _unknown("implementation_id") from None
     check_archived(organization, "createAssessment")
@@ -204,7 +204,7 @@ async def lock_implementation(tx: Tx, implementation_id: UUID) -> Implementation
             .where(
                 col(Implementation.tenant_id) == tx.tenant_id,
                 col(Implementation.id) == implementation_id,
-                in_sight(tx.principal, Implementation.organization_id),
+                is_visible(tx.principal, Implementation.organization_id),
             )
             .with_for_update(read=True)
         )

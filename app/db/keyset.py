@@ -21,25 +21,25 @@ from sqlalchemy import (
 from app.db.statement import Read, ReadCache
 
 _LIMIT = bindparam("row_limit", type_=Integer())
-#: The largest page, and the row that tells that more follow.
+#: The largest page, plus one row that shows whether more rows follow.
 _MOST = literal_column("201", Integer())
 
 
 @dataclass(frozen=True)
 class OrganizationScope:
-    """The organizations that rows live in.
+    """The organizations of a list's rows.
 
-    A caller who sees a county of a large tenant would wait while the list's order is followed past everybody else's
-    rows. Where it sees few organizations, the first rows of each are gathered instead and the page taken from these.
+    Following the list's order would be slow for a caller who sees one county of a large tenant, because most rows are
+    hidden. If the caller sees few organizations, the page is therefore taken from the first rows of each.
 
     Args:
-        column: the one that names a row's organization.
-        ids: a statement for the ids of the organizations in so many bound subtrees, at most so many of each.
-        holds: the condition, of a column that names one, that an organization lies in one of so many bound subtrees, in
-            a form in which PostgreSQL asks row by row: it takes any range to hold very little, and would rather sort
-            all of what it thinks is little than meet the first rows along the order.
+        column: the column with the id of a row's organization.
+        ids: builds a statement for the organization ids in a number of bound subtrees, with a limit for each subtree.
+        holds: builds the condition that a column's organization lies in one of a number of bound subtrees. PostgreSQL
+            must evaluate it row by row. It underestimates ranges, and would sort all rows instead of following the
+            order.
         few: the most organizations whose rows are gathered.
-        pinned: filters that leave few rows by themselves; with one of them nothing needs gathering.
+        pinned: filters that leave few rows by themselves. With one of them the list's order is followed.
     """
 
     column: Any
@@ -48,38 +48,38 @@ class OrganizationScope:
     few: int = 200
     pinned: Collection[str] = ()
 
-    def page(self, rows: Select[Any], scopes: int, *, column: Any, key: Any, descending: bool) -> Any:
-        """The first rows of each home where there are few, else those met along the order; only one of them is run.
+    def page(self, rows: Select[Any], subtrees: int, *, column: Any, key: Any, descending: bool) -> Any:
+        """Return a statement that takes the first rows of each organization if these are few, else follows the order.
 
         Args:
-            rows: what a page is made of, with ``order_value``.
-            column: what they are ordered by, the key last.
+            rows: the rows of the list, with ``order_value``.
+            column: the column to order by, before the key.
         """
         value = key if column is key else rows.selected_columns.order_value
-        seen = self.ids(scopes, self.few + 1).cte("seen")
+        seen = self.ids(subtrees, self.few + 1).cte("seen")
         are_few = select(func.count() <= self.few).select_from(seen).scalar_subquery()
         first = rows.with_only_columns(key.label("key"), column.label("order_value")).where(self.column == seen.c.id)
         near = first.order_by(*_by(value, key, descending)).limit(_LIMIT).lateral("near")
         gathered = select(near.c.key, near.c.order_value).select_from(seen.join(near, true())).where(are_few)
         near_value = near.c.key if column is key else near.c.order_value
         page = gathered.order_by(*_by(near_value, near.c.key, descending)).limit(_LIMIT).subquery("gathered")
-        met = rows.where(self.holds(self.column, scopes), not_(are_few)).order_by(*_by(value, key, descending))
+        met = rows.where(self.holds(self.column, subtrees), not_(are_few)).order_by(*_by(value, key, descending))
         return union_all(rows.where(key == page.c.key), met.limit(_MOST))
 
 
 class Listing:
-    """One resource's list.
+    """A list of one resource.
 
     Args:
-        name: the list's own name; cursors are bound to it.
-        statement: selects the columns, joined and limited to the tenant (``:tenant_id``). Where one of them is called
-            ``rendered``, it comes first, and of the others only those that tell a row's place: ``id`` and, where that
-            is another, ``order_value``.
+        name: the list's unique name; cursors are bound to it.
+        statement: selects the columns, joined and limited to the tenant (``:tenant_id``). If it selects
+            ``rendered``, that column comes first, followed only by those that position a row: ``id`` and, if it
+            differs, ``order_value``.
         key: the id column, last in every order.
         orders: column by its public name; all not null.
         filters: condition by parameter name; each binds a parameter of that name.
-        scope: the condition that a row is in one of so many bound subtrees.
-        homes: where rows live in organizations.
+        scope: builds the condition that a row is in one of a number of bound subtrees.
+        organization_scope: the organizations of the rows, if they have one.
     """
 
     def __init__(
@@ -100,19 +100,19 @@ class Listing:
         self._key = key
         self._filters = filters
         self._scope = scope
-        self._homes = organization_scope
+        self._organization_scope = organization_scope
         self._cache = ReadCache(self._build)
 
-    def read(self, *, filters: Iterable[str], order: str, descending: bool, after: bool, scopes: int) -> Read:
-        """The compiled statement for these filters and this order.
+    def read(self, *, filters: Iterable[str], order: str, descending: bool, after: bool, subtrees: int) -> Read:
+        """Return the compiled statement for these filters and this order.
 
         Args:
             after: begin behind ``:after_value`` and ``:after_id``.
-            scopes: how many subtrees the caller sees, bound by the list's scope; 0: all of the tenant.
+            subtrees: the number of subtrees the caller sees, bound by the list's scope; 0 means the whole tenant.
         """
-        return self._cache.get(tuple(sorted(filters)), order, descending, after, scopes)
+        return self._cache.get(tuple(sorted(filters)), order, descending, after, subtrees)
 
-    def _build(self, filters: Sequence[str], order: str, descending: bool, after: bool, scopes: int) -> Any:
+    def _build(self, filters: Sequence[str], order: str, descending: bool, after: bool, subtrees: int) -> Any:
         column, key = self.orders[order], self._key
         statement = self._statement.where(*(self._filters[name] for name in filters))
         if after:
@@ -120,12 +120,16 @@ class Listing:
             here = tuple_(column, key)
             statement = statement.where(here < place if descending else here > place)
         rows = statement.add_columns(column.label("order_value"))
-        if scopes and self._homes is not None and not set(self._homes.pinned).intersection(filters):
-            page = self._homes.page(rows, scopes, column=column, key=key, descending=descending)
+        if (
+            subtrees
+            and self._organization_scope is not None
+            and not set(self._organization_scope.pinned).intersection(filters)
+        ):
+            page = self._organization_scope.page(rows, subtrees, column=column, key=key, descending=descending)
         else:
-            seen = rows.where(self._scope(scopes)) if scopes else rows
+            seen = rows.where(self._scope(subtrees)) if subtrees else rows
             page = seen.order_by(*_by(column, key, descending)).limit(_MOST)
-        # With a parameter as its only limit PostgreSQL plans for a tenth of the table, so the largest page is told too.
+        # With a parameter as the only limit PostgreSQL plans for a tenth of the table. Hence the constant limit.
         page = page.subquery("most")
         row_key = page.c[key.name]
         value = row_key if column is key else page.c.order_value

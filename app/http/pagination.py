@@ -32,7 +32,7 @@ _NO_FILTERS = frozenset({"limit", "cursor", "sort"})
 
 
 class ListQuery(BaseModel):
-    """What every list takes."""
+    """The query parameters of every list."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
@@ -42,11 +42,11 @@ class ListQuery(BaseModel):
     )
 
     def filters(self) -> dict[str, Any]:
-        """The filters in use, by name."""
+        """Return the filters in use, by name."""
         return {name: value for name, value in vars(self).items() if value is not None and name not in _NO_FILTERS}
 
     def order(self) -> tuple[str, bool]:
-        """The order in use: its name, and whether it descends."""
+        """Return the order in use: its name, and whether it descends."""
         sort = str(getattr(self, "sort", None) or "id")
         return sort.removeprefix("-"), sort.startswith("-")
 
@@ -58,7 +58,7 @@ def _sign(context: RequestContext, bound: Any, payload: bytes) -> bytes:
 
 
 def _seal(context: RequestContext, bound: Any, place: tuple[Any, Any, str]) -> str:
-    # The driver's own kind of UUID takes ten times as long to be told as JSON.
+    # Encoding the driver's own UUID class as JSON takes ten times as long.
     payload = to_json([str(part) if isinstance(part, UUID) else part for part in place])
     return base64.urlsafe_b64encode(_sign(context, bound, payload) + payload).decode().rstrip("=")
 
@@ -88,7 +88,7 @@ async def page(
     query: ListQuery,
     item: Callable[[Row], BaseModel] | None = None,
     *,
-    scopes: Mapping[str, Any] | None = None,
+    visible: Mapping[str, Any] | None = None,
     caller: Mapping[str, Any] | None = None,
     **values: Any,
 ) -> Response:
@@ -96,8 +96,8 @@ async def page(
 
     Args:
         item: makes one item of one row; none where the server renders the rows.
-        scopes: the parameters of the caller's subtrees, two a subtree; none: all of the tenant.
-        caller: further parameters that the cursor is not bound to: they may differ from one page to the next.
+        visible: the parameters of the visible subtrees, two for each; empty means the whole tenant.
+        caller: parameters that the cursor is not bound to, because they may differ from page to page.
         values: further parameters of the statement, which bind the cursor too.
     """
     filters = query.filters()
@@ -105,7 +105,7 @@ async def page(
     parameters: dict[str, Any] = {
         **{name: _argument(value) for name, value in filters.items()},
         **values,
-        **(scopes or {}),
+        **(visible or {}),
         **(caller or {}),
         "tenant_id": context.tenant_id,
         "row_limit": query.limit + 1,
@@ -125,7 +125,7 @@ async def page(
         order=order,
         descending=descending,
         after=query.cursor is not None,
-        scopes=len(scopes or ()) // 2,
+        subtrees=len(visible or ()) // 2,
     )
     if mark is None:
         # Before the list is read, or a write that ends in between would be in neither.
@@ -150,7 +150,7 @@ def _argument(value: Any) -> Any:
 
 
 def _as_text(instant: datetime) -> str:
-    """A whole second as callers get it."""
+    """Return a whole second as callers get it."""
     return instant.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -165,7 +165,7 @@ def _answer(context: RequestContext, items: list[bytes], following: str | None, 
 
 
 def _address(path: str, query_string: bytes) -> bytes:
-    """The list's own address with all that was sent but a cursor, ready for another one."""
+    """Return the list's own address with all that was sent but a cursor, ready for another one."""
     sent = _SENT_CURSOR.sub(b"", query_string).strip(b"&")
     more = quote(sent, safe="%=&+,:@!*'()") + "&" if sent else ""
     return f"{quote(path)}?{more}cursor=".encode("ascii")

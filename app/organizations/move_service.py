@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlmodel import col
 
-from app.access.policy import organization_for
+from app.access.policy import load_organization_for
 from app.db.ids import uuid7
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
@@ -46,7 +46,7 @@ async def move(tx: Tx, organization_id: UUID, body: OrganizationMoveCreate, *, i
             MovedOnInFuture, MovedOnTooEarly: see `relocate`.
     """
     await lock_places(tx)
-    organization = await organization_for(tx, organization_id, "moveOrganization", lock=None)
+    organization = await load_organization_for(tx, organization_id, "moveOrganization", lock=None)
     tx.expect(organization)
     parent = await parent_for(tx, body.parent_id, "moveOrganization", pointer="/body/parent_id", lock=None)
     await relocate(tx, organization, parent, moved_on=body.moved_on, reason=body.reason, invalidate=invalidate)
@@ -68,7 +68,7 @@ async def parent_for(
     try:
         if parent_id is None:
             raise NotFound
-        return await organization_for(tx, parent_id, operation, lock=lock)
+        return await load_organization_for(tx, parent_id, operation, lock=lock)
     except NotFound:
         raise _unknown(pointer) from None
 

@@ -80,7 +80,7 @@ async def list_organizations(context: ContextDep, query: Annotated[OrganizationQ
     `status`.
     """
     within = await queries.visible_paths(context, context.principal, query.subtree)
-    return await page(context, queries.LIST, query, scopes=within, caller=queries.caller(context.principal))
+    return await page(context, queries.LIST, query, visible=within, caller=queries.caller(context.principal))
 
 
 @router.post(

@@ -9,7 +9,7 @@ from sqlalchemy import select as select_exists
 from sqlmodel import col, select
 
 from app.access.models import RoleGrant
-from app.access.policy import organization_for
+from app.access.policy import load_organization_for
 from app.db.transaction import Tx
 from app.errors import FieldError, Invalid, InvalidTransition
 from app.events.record import record_event
@@ -55,7 +55,7 @@ async def create(tx: Tx, body: OrganizationCreate) -> UUID:
         ExternalIdTaken: another organization has one of the external ids.
     """
     await lock_tree(tx, lock="share")
-    parent = await organization_for(tx, body.parent_id, "createOrganization")
+    parent = await load_organization_for(tx, body.parent_id, "createOrganization")
     await integrators.check_creation(tx, parent, body.external_ids)
     check_archived(parent, "createOrganization")
     made = await add_below(tx, parent, body)
@@ -107,7 +107,9 @@ async def patch(tx: Tx, organization_id: UUID, body: OrganizationPatch) -> UUID:
     spreads = "timezone" in changes
     if spreads:
         await lock_places(tx)
-    organization = await organization_for(tx, organization_id, "updateOrganization", lock=None if spreads else "update")
+    organization = await load_organization_for(
+        tx, organization_id, "updateOrganization", lock=None if spreads else "update"
+    )
     external_ids = changes.pop("external_ids", None)
     wanted = None if external_ids is None else [ExternalId(**pair) for pair in external_ids]
     await integrators.check_change(tx, organization, wanted)
@@ -169,7 +171,7 @@ async def transition(tx: Tx, organization_id: UUID, body: OrganizationTransition
         TreeBusy: a large change of the tree is under way.
     """
     await lock_places(tx)
-    organization = await organization_for(tx, organization_id, "transitionOrganization", lock=None)
+    organization = await load_organization_for(tx, organization_id, "transitionOrganization", lock=None)
     tx.expect(organization)
     if organization.parent_id is None:
         raise RootOrganization
@@ -209,7 +211,7 @@ async def remove(tx: Tx, organization_id: UUID) -> None:
             once moved away from it (archive it instead).
         TreeBusy: a large change of the tree is under way, and this organization is part of it.
     """
-    organization = await organization_for(tx, organization_id, "deleteOrganization", lock="update")
+    organization = await load_organization_for(tx, organization_id, "deleteOrganization", lock="update")
     tx.expect(organization)
     if organization.parent_id is None:
         raise RootOrganization

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 
-from app.access.policy import in_sight, organization_for
+from app.access.policy import is_visible, load_organization_for
 from app.db.transaction import Stored, Tx
 from app.errors import NotFound, PreconditionFailed
 from app.events.record import record_event
@@ -53,7 +53,7 @@ async def upsert(tx: Tx, name: ExternalId, body: OrganizationUpsert, *, invalida
         parent_id = body.parent_id if body.parent is None else await _organization_named(tx, body.parent)
         pointer = "/body/parent_id" if body.parent is None else "/body/parent"
         # One out of sight counts as missing, so that whatever else refuses a creation does so first.
-        known = await _organization_named(tx, name, in_sight(tx.principal, OrganizationExternalId.organization_id))
+        known = await _organization_named(tx, name, is_visible(tx.principal, OrganizationExternalId.organization_id))
         try:
             if known is None:
                 await lock_tree(tx, lock="share")
@@ -73,7 +73,7 @@ async def upsert(tx: Tx, name: ExternalId, body: OrganizationUpsert, *, invalida
 async def _load(tx: Tx, known: UUID, parent_id: UUID | None, pointer: str) -> tuple[Organization, Organization]:
     parent = await parent_for(tx, parent_id, _OPERATION, pointer=pointer, lock=None)
     try:
-        return await organization_for(tx, known, _OPERATION, lock=None), parent
+        return await load_organization_for(tx, known, _OPERATION, lock=None), parent
     except NotFound:
         raise ExternalIdTaken from None
 

@@ -32,7 +32,7 @@ async def list_people(context: ContextDep, query: Annotated[PersonQuery, Query()
     organization and everything below it; the answer is 404 if that organization is not visible to you.
     """
     within = await visible_paths(context, context.principal, query.subtree)
-    return await page(context, queries.LIST, query, scopes=within)
+    return await page(context, queries.LIST, query, visible=within)
 
 
 @router.post("", status_code=201, response_model=PersonRead, responses=problems(NotFound, OrganizationArchived))

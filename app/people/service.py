@@ -4,7 +4,7 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from app.access.policy import in_sight, organization_for
+from app.access.policy import is_visible, load_organization_for
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
 from app.events.record import record_event
@@ -25,7 +25,7 @@ async def create(tx: Tx, body: PersonCreate) -> PersonRead:
         Forbidden: the caller may not create there.
         OrganizationArchived: the organization is archived.
     """
-    organization = await organization_for(tx, body.organization_id, "createPerson")
+    organization = await load_organization_for(tx, body.organization_id, "createPerson")
     check_archived(organization, "createPerson")
     made = Person(
         tenant_id=tx.tenant_id,
@@ -88,19 +88,19 @@ async def _person_for(tx: Tx, person_id: UUID, operation: str) -> Person:
     query = select(Person).where(
         col(Person.tenant_id) == tx.tenant_id,
         col(Person.id) == person_id,
-        in_sight(tx.principal, Person.organization_id),
+        is_visible(tx.principal, Person.organization_id),
     )
     person = (await tx.session.execute(query.with_for_update())).scalar_one_or_none()
     if person is None:
         raise NotFound
-    await organization_for(tx, person.organization_id, operation)
+    await load_organization_for(tx, person.organization_id, operation)
     tx.expect(person)
     return person
 
 
 async def _ensure_takes(tx: Tx, organization_id: UUID) -> None:
     try:
-        organization = await organization_for(tx, organization_id, "updatePerson")
+        organization = await load_organization_for(tx, organization_id, "updatePerson")
     except NotFound:
         error = FieldError(
             "/body/organization_id",

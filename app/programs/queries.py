@@ -127,7 +127,7 @@ STAGES = Listing(
 
 def sees(principal: Principal, path: str) -> bool:
     """Whether the programs of the organization at ``path`` are in this caller's sight: a county sees its state's."""
-    return principal.reads(path) or any(start.startswith(path) for start in principal.reach)
+    return principal.reads(path) or any(start.startswith(path) for start in principal.visible_paths)
 
 
 async def get_program(reader: CallerReader, program_id: UUID) -> Rendered:

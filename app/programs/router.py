@@ -48,8 +48,8 @@ async def list_programs(context: ContextDep, query: Annotated[ProgramQuery, Quer
     to you.
     """
     within = await visible_paths(context, context.principal, query.subtree)
-    above = [] if query.subtree else ancestors(context.principal.reach)
-    return await page(context, queries.PROGRAMS, query, scopes=within, ancestors=above)
+    above = [] if query.subtree else ancestors(context.principal.visible_paths)
+    return await page(context, queries.PROGRAMS, query, visible=within, ancestors=above)
 
 
 @router.post("", status_code=201, response_model=ProgramRead, responses=problems(NotFound, OrganizationArchived))
@@ -123,7 +123,7 @@ async def list_implementations(context: ContextDep, query: Annotated[Implementat
     to you.
     """
     within = await visible_paths(context, context.principal, query.subtree)
-    return await page(context, queries.IMPLEMENTATIONS, query, scopes=within, caller=queries.caller(context.principal))
+    return await page(context, queries.IMPLEMENTATIONS, query, visible=within, caller=queries.caller(context.principal))
 
 
 @implementations.post(

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from app.access.policy import forbidden, in_sight, in_sight_with_ancestors, may, organization_for
+from app.access.policy import forbidden, is_visible, is_visible_or_above, may, load_organization_for
 from app.db.ids import uuid7
 from app.db.transaction import Tx
 from app.errors import FieldError, InvalidTransition, NotFound, ReasonRequired
@@ -46,7 +46,7 @@ async def create_program(tx: Tx, body: ProgramCreate) -> UUID:
         Forbidden: the caller may not create there.
         OrganizationArchived: the organization, or one above it, is archived.
     """
-    owner = await organization_for(tx, body.organization_id, "createProgram")
+    owner = await load_organization_for(tx, body.organization_id, "createProgram")
     check_archived(owner, "createProgram")
     made = Program(
         tenant_id=tx.tenant_id,
@@ -101,7 +101,7 @@ async def hand_over_program(tx: Tx, program_id: UUID, body: ProgramHandOver) -> 
     program = await _program_for(tx, program_id, "handOverProgram")
     former = await load_organization(tx, program.organization_id)
     try:
-        owner = await organization_for(tx, body.organization_id, "handOverProgram")
+        owner = await load_organization_for(tx, body.organization_id, "handOverProgram")
     except NotFound:
         error = FieldError(
             "/body/organization_id",
@@ -149,7 +149,7 @@ async def create_implementation(tx: Tx, body: ImplementationCreate) -> UUID:
         ProgramOutOfReach: its owner is neither the organization nor above it.
         ImplementationExists: the organization uses the program already.
     """
-    organization = await organization_for(tx, body.organization_id, "createImplementation")
+    organization = await load_organization_for(tx, body.organization_id, "createImplementation")
     check_archived(organization, "createImplementation")
     program_id = await _offered_program(tx, body.program_id, organization)
     made: dict[str, Any] = {
@@ -253,7 +253,7 @@ def _visible_program(tx: Tx, program_id: UUID) -> SelectOfScalar[Program]:
         col(Program.tenant_id) == tx.tenant_id,
         col(Program.id) == program_id,
         # Nobody waits for the lock of a program out of sight.
-        in_sight_with_ancestors(tx.principal, Program.organization_id),
+        is_visible_or_above(tx.principal, Program.organization_id),
     )
 
 
@@ -261,12 +261,12 @@ async def _implementation_for(tx: Tx, implementation_id: UUID, operation: str) -
     query = select(Implementation).where(
         col(Implementation.tenant_id) == tx.tenant_id,
         col(Implementation.id) == implementation_id,
-        in_sight(tx.principal, Implementation.organization_id),
+        is_visible(tx.principal, Implementation.organization_id),
     )
     implementation = (await tx.session.execute(query.with_for_update())).scalar_one_or_none()
     if implementation is None:
         raise NotFound
-    organization = await organization_for(tx, implementation.organization_id, operation)
+    organization = await load_organization_for(tx, implementation.organization_id, operation)
     tx.expect(implementation)
     return implementation, organization
 

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import or_
 from sqlmodel import col, select
 
-from app.access.policy import in_sight
+from app.access.policy import is_visible
 from app.assessments.errors import InactivePerson, PersonSeated, UnknownReference
 from app.assessments.models import Participant
 from app.db.transaction import Tx
@@ -65,7 +65,7 @@ async def _people(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, tuple[str, bool]]:
         .where(
             col(Person.tenant_id) == tx.tenant_id,
             col(Person.id).in_(sorted(set(ids))),
-            in_sight(tx.principal, Person.organization_id),
+            is_visible(tx.principal, Person.organization_id),
         )
         .order_by(col(Person.id))
         .with_for_update(read=True, of=Person)
