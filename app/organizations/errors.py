@@ -1,4 +1,4 @@
-"""What can be wrong with a change of the tree."""
+"""Errors of changes to the tree."""
 
 from app.errors import Conflict, Forbidden, Invalid
 

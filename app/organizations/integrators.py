@@ -1,4 +1,4 @@
-"""What an integrator may do to organizations: one rule for create, patch, move and upsert.
+"""The rule for what an integrator may change, shared by create, patch, move and upsert.
 
 An admin links an organization to an external source by giving it an external id of that source. From there on an
 integrator whose role covers it maintains it:
@@ -72,7 +72,7 @@ async def check_move(tx: Tx, organization: Organization, parent: Organization) -
 
 
 async def sources_of(tx: Tx, organization_id: UUID) -> frozenset[str]:
-    """The external sources an organization is linked to; they stay where its row is locked."""
+    """Return the external sources an organization is linked to; they stay where its row is locked."""
     query = select(OrganizationExternalId.source).where(
         col(OrganizationExternalId.tenant_id) == tx.tenant_id,
         col(OrganizationExternalId.organization_id) == organization_id,
@@ -81,5 +81,5 @@ async def sources_of(tx: Tx, organization_id: UUID) -> frozenset[str]:
 
 
 def is_admin(tx: Tx, organization: Organization) -> bool:
-    """Whether the caller is an admin of this organization."""
+    """Return whether the caller is an admin of this organization."""
     return may(tx.principal, "transitionOrganization", organization.path)

@@ -1,4 +1,4 @@
-"""Moving an organization, with everything below it, below another parent."""
+"""Move an organization, with everything below it, to another parent."""
 
 from collections.abc import Callable
 from datetime import date
@@ -35,12 +35,12 @@ async def move(tx: Tx, organization_id: UUID, body: OrganizationMoveCreate, *, i
     """Move an organization with everything below it.
 
     Args:
-        invalidate: drops what is cached of callers' places in the tree; called after the commit.
+        invalidate: drops the cached principals; called after the commit.
 
     Raises:
         NotFound, Forbidden: as everywhere; the caller must be allowed at the new parent too.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
-        UnknownOrganization: no such parent in the caller's sight.
+        UnknownOrganization: The parent does not exist, or the caller cannot see it.
         TreeBusy: another large change of the tree is under way.
         RootOrganization, OrganizationCycle, AlreadyThere, NotMaintained, OrganizationArchived, TooDeep,
             MovedOnInFuture, MovedOnTooEarly: see `relocate`.
@@ -56,14 +56,14 @@ async def move(tx: Tx, organization_id: UUID, body: OrganizationMoveCreate, *, i
 async def parent_for(
     tx: Tx, parent_id: UUID | None, operation: str, *, pointer: str, lock: str | None = "share"
 ) -> Organization:
-    """The parent that a body names.
+    """Return the parent that a body names.
 
     Args:
-        parent_id: None: what the body says names nothing.
+        parent_id: None means that the body names no existing organization.
 
     Raises:
-        UnknownOrganization: no such organization in the caller's sight.
-        Forbidden: in sight, but the caller may not do this there.
+        UnknownOrganization: The organization does not exist, or the caller cannot see it.
+        Forbidden: It is visible, but the caller may not do this there.
     """
     try:
         if parent_id is None:
@@ -172,7 +172,7 @@ async def _change(tx: Tx, left: UUID, organization_id: UUID, joined: UUID) -> Pl
 
 
 async def _deepest(tx: Tx, path: str) -> int:
-    """The depth of what lies deepest in a subtree."""
+    """Return the depth of what lies deepest in a subtree."""
     deepest = select(func.max(col(OrganizationPlace.depth))).where(
         col(OrganizationPlace.tenant_id) == tx.tenant_id,
         col(OrganizationPlace.path) >= path,
@@ -184,7 +184,7 @@ async def _deepest(tx: Tx, path: str) -> int:
 async def _record(
     tx: Tx, organization: Organization, left: UUID, joined: UUID, *, moved_on: date | None, reason: str | None
 ) -> OrganizationMove:
-    """The row of the history, its day checked."""
+    """Return the row of the history, its day checked."""
     last = (
         await tx.session.execute(
             select(col(OrganizationMove.id), col(OrganizationMove.moved_on))

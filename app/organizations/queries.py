@@ -1,4 +1,4 @@
-"""Reading organizations: statements over the tables, and their rows as what callers get."""
+"""Reads of organizations: the statements, and the representation of their rows."""
 
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from app.access.policy import allowed_below, require, scopes
+from app.access.policy import allowed_below, require, visible_ranges
 from app.db.keyset import Listing
 from app.db.sql_json import Rendered, json_array, json_constant, json_if, render
 from app.db.statement import Read, Reader, Row
@@ -151,15 +151,15 @@ TRANSITIONS = Listing(
 
 
 def caller(principal: Principal) -> dict[str, Any]:
-    """What rendered organizations depend on besides their rows."""
+    """Return the parameters of a rendered organization that depend on the caller."""
     return {"movable": allowed_below(principal, "transitionOrganization")}
 
 
 async def row_of(reader: Reader, principal: Principal, organization_id: UUID) -> Row:
-    """The id, path and depth of an organization in the caller's sight.
+    """Return the id, path and depth of an organization that is visible to the caller.
 
     Raises:
-        NotFound: none such there.
+        NotFound: It does not exist, or the caller cannot see it.
     """
     row = await reader.fetch_one(_GUARD, tenant_id=principal.tenant_id, id=organization_id)
     if row is None:
@@ -169,13 +169,13 @@ async def row_of(reader: Reader, principal: Principal, organization_id: UUID) ->
 
 
 async def visible_paths(reader: Reader, principal: Principal, subtree: UUID | None) -> dict[str, Any]:
-    """The caller's sight as bound ranges for a list, or, where one is asked for, a subtree in it.
+    """Return the visible subtrees, or the visible subtree asked for, as bound path ranges for a list.
 
     Raises:
-        Forbidden: the caller sees no organization at all.
-        NotFound: no such organization in the caller's sight.
+        Forbidden: The caller sees no organization.
+        NotFound: The organization does not exist, or the caller cannot see it.
     """
-    seen = scopes(principal)
+    seen = visible_ranges(principal)
     if subtree is None:
         return seen
     path: str = (await row_of(reader, principal, subtree))["path"]
@@ -183,10 +183,10 @@ async def visible_paths(reader: Reader, principal: Principal, subtree: UUID | No
 
 
 async def get_organization(reader: CallerReader, organization_id: UUID) -> Rendered:
-    """One organization, as its caller sees it.
+    """Return one organization, as its caller sees it.
 
     Raises:
-        NotFound: none such in the caller's sight.
+        NotFound: It does not exist, or the caller cannot see it.
     """
     principal = reader.principal
     row = await reader.fetch_one(

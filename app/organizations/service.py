@@ -1,4 +1,4 @@
-"""Creating, changing, archiving and deleting organizations."""
+"""Create, change, archive and delete organizations."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -46,7 +46,7 @@ async def create(tx: Tx, body: OrganizationCreate) -> UUID:
     """Create an organization below its parent.
 
     Raises:
-        NotFound: no such parent in the caller's sight.
+        NotFound: The parent does not exist, or the caller cannot see it.
         Forbidden: the caller may not create there.
         NotMaintained: an integrator may not create this one.
         UnknownTimezone: the database server does not know the time zone.
@@ -95,7 +95,7 @@ async def patch(tx: Tx, organization_id: UUID, body: OrganizationPatch) -> UUID:
     """Change an organization's fields.
 
     Raises:
-        NotFound: none such in the caller's sight.
+        NotFound: It does not exist, or the caller cannot see it.
         Forbidden: no role there allows it.
         NotMaintained: an integrator may not make this change.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
@@ -231,7 +231,7 @@ async def remove(tx: Tx, organization_id: UUID) -> None:
 
 
 async def _set_external_ids(tx: Tx, organization_id: UUID, wanted: Sequence[ExternalId]) -> bool:
-    """Give an organization these external ids and no others; whether that changes any."""
+    """Replace the external ids of an organization. Return whether any changed."""
     pairs = {(one.source, one.external_id) for one in wanted}
     if len(pairs) != len(wanted):
         raise Invalid(

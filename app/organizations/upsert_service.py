@@ -1,4 +1,4 @@
-"""Creating and updating an organization by what another system calls it."""
+"""Create or update an organization by its external id."""
 
 from collections.abc import Callable
 from typing import Any
@@ -41,10 +41,10 @@ async def upsert(tx: Tx, name: ExternalId, body: OrganizationUpsert, *, invalida
         invalidate: see `app.organizations.move_service.move`.
 
     Raises:
-        UnknownOrganization: no such parent in the caller's sight.
+        UnknownOrganization: The parent does not exist, or the caller cannot see it.
         Forbidden: the caller may not do this at the parent or at the organization.
         NotMaintained: an integrator may not make this change.
-        ExternalIdTaken: an organization out of the caller's sight has this external id.
+        ExternalIdTaken: an organization that the caller cannot see has this external id.
         PreconditionFailed: If-None-Match was `*` and there is one, or If-Match names another version, or none is there.
         OrganizationArchived, TooDeep, UnknownTimezone: as for creating.
         RootOrganization, OrganizationCycle, TreeBusy: as for moving.

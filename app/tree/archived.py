@@ -1,4 +1,4 @@
-"""What an archived organization and an ended implementation still allow: one table for every domain.
+"""The operations that an archived organization and an ended implementation still allow, for all domains.
 
 An organization is archived by itself or by one above it. It keeps its history and takes nothing new; what runs in it
 may end. The same holds for an implementation that has ended. `RULES` names every operation that changes something in
@@ -116,7 +116,7 @@ RULES_WHEN_ENDED: Final[dict[str, bool]] = {
 
 
 def rules_table() -> str:
-    """Both tables in Markdown, as docs/concepts.md shows them."""
+    """Return both tables in Markdown, as docs/concepts.md shows them."""
     words = {ALLOWED: "allowed", REFUSED: "refused", None: ""}
     rows = [
         f"| {operation} | {words[rule]} | {words[RULES_WHEN_ENDED.get(operation)]} |"

@@ -33,7 +33,7 @@ class UnknownTimezone(Invalid):
 
 @lru_cache(maxsize=1024)
 def zone_of(name: str) -> ZoneInfo:
-    """The time zone with this name; UTC where this machine does not know it."""
+    """Return the time zone with this name; UTC where this machine does not know it."""
     try:
         return ZoneInfo(name)
     except (OSError, ValueError):  # An unknown name is a KeyError too, but a malformed one is not.
@@ -43,12 +43,12 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 def day_in(zone: str, instant: datetime) -> date:
-    """The day it is in this time zone."""
+    """Return the day it is in this time zone."""
     return instant.astimezone(zone_of(zone)).date()
 
 
 def sql_day_in(zone: Any, instant: Any) -> SQLColumnExpression[date]:
-    """The same as an SQL expression."""
+    """Return the same as an SQL expression."""
     return func.day_in_zone(zone, instant, type_=Date())
 
 

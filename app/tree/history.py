@@ -1,4 +1,4 @@
-"""The tree as it was: where organizations were on a past day, from where they are now and from their moves.
+"""The tree on a past day, derived from the present tree and the recorded moves.
 
 On a day an organization was below the parent of its last move up to that day. Before its first move it was where that
 move took it from; one that never moved is where it always was. A day counts at its end. The days of all organizations
@@ -29,7 +29,7 @@ _ORDER = (col(OrganizationMove.moved_on), col(OrganizationMove.id))
 
 
 def _parent_on(day: SQLColumnExpression[date], *outer: Any) -> SQLColumnExpression[UUID | None]:
-    """The parent of the statement's organization at the end of a day."""
+    """Return the parent of the statement's organization at the end of a day."""
     until = (
         select(col(OrganizationMove.to_parent_id))
         .where(*_OF_THIS, col(OrganizationMove.moved_on) <= day)
@@ -93,7 +93,7 @@ _WAS_ABOVE = _was_above()
 
 
 async def subtree_on(reader: Reader, tenant_id: UUID, organization_id: UUID, day: date) -> Sequence[UUID]:
-    """The ids of an organization and of everything that was below it on a day, in no order.
+    """Return the ids of an organization and of everything that was below it on a day, in no order.
 
     An organization counts from the day it was made, or from its first move if that was entered for an earlier day.
     """
@@ -102,12 +102,12 @@ async def subtree_on(reader: Reader, tenant_id: UUID, organization_id: UUID, day
 
 
 async def was_above(reader: Reader, tenant_id: UUID, organization_id: UUID, below: UUID, *, since: date) -> bool:
-    """Whether on that day or any later one ``below`` was, or lay below, the organization."""
+    """Return whether on that day or any later one ``below`` was, or lay below, the organization."""
     row = await reader.fetch_one(_WAS_ABOVE, tenant_id=tenant_id, id=organization_id, below=below, day=since)
     return row is not None and bool(row["found"])
 
 
 async def tree_day(reader: Reader, tenant_id: UUID, instant: datetime) -> date:
-    """The day on which a move at this instant counts: the root's day."""
+    """Return the day on which a move at this instant counts: the root's day."""
     row = await reader.fetch_one(_ROOT_ZONE, tenant_id=tenant_id)
     return day_in(row["timezone"] if row is not None else "UTC", instant)

@@ -24,7 +24,7 @@ from app.db.ids import uuid7
 
 
 class Tenant(SQLModel, table=True):
-    """A customer: everything below it is invisible to every other."""
+    """A customer. No tenant sees the data of another."""
 
     __tablename__ = "tenants"
     __table_args__ = (UniqueConstraint("slug"),)
@@ -80,7 +80,7 @@ class Organization(Versioned, table=True):
 
 
 class OrganizationPlace(SQLModel, table=True):
-    """Where an organization is in the tree, and what it has from the organizations above it.
+    """The position of an organization in the tree, and what it inherits from those above it.
 
     These rows repeat what the organizations say (`app.tree.places` keeps them true), in a table that no other row
     refers to and no other write locks. So a large subtree moves in one long transaction while others write in it.
@@ -130,7 +130,7 @@ Organization.effective_timezone = _of_place(
 
 
 class OrganizationExternalId(SQLModel, table=True):
-    """What another system calls an organization."""
+    """The id of an organization in another system."""
 
     __tablename__ = "organization_external_ids"
     __table_args__ = (
@@ -145,7 +145,7 @@ class OrganizationExternalId(SQLModel, table=True):
 
 
 class OrganizationMove(Record, table=True):
-    """An organization came below another parent, with everything below it: who, when, why.
+    """A move of an organization and its subtree to another parent: who, when and why.
 
     With each organization's creation these rows tell the tree of any day (see `app.tree.history`). Of one
     organization neither ``moved_on`` nor ``id`` ever goes back.

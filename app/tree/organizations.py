@@ -13,7 +13,7 @@ from app.tree.models import Organization
 async def load_organization(
     tx: Tx, organization_id: UUID, *, lock: str | None = "share", where: ColumnElement[bool] | None = None
 ) -> Organization:
-    """The organization, of the transaction's tenant.
+    """Return the organization, of the transaction's tenant.
 
     Args:
         lock: ``share`` keeps its state and place until the commit, ``update`` is for changing it, None reads only.
@@ -36,7 +36,7 @@ async def load_organization(
 
 
 async def lock_tree(tx: Tx, *, lock: str) -> None:
-    """Keep the shape of the tenant's tree until the commit, before anything in it is read.
+    """Lock the shape of the tenant's tree until the commit, before reading anything in it.
 
     A statement that changes a subtree cannot see a row that another transaction is still adding to it. So a write that
     adds to the tree shares a lock on its root's row, which stands for the whole, and one that changes places takes

@@ -19,7 +19,7 @@ _WIDTH = 22
 
 
 def segment(organization_id: UUID) -> str:
-    """An organization's own step of a path: its id in 22 letters and digits, in the ids' order."""
+    """Return an organization's own step of a path: its id in 22 letters and digits, in the ids' order."""
     rest, letters = organization_id.int, []
     for _ in range(_WIDTH):
         rest, digit = divmod(rest, 62)
@@ -28,12 +28,12 @@ def segment(organization_id: UUID) -> str:
 
 
 def is_root(path: str) -> bool:
-    """Whether this is the path of the tenant's root."""
+    """Return whether this is the path of the tenant's root."""
     return len(path) == _WIDTH + 1
 
 
 def after(path: str) -> str:
-    """The least text behind the whole subtree of ``path``: every segment sorts before a slash ends it."""
+    """Return the least text behind the whole subtree of ``path``: every segment sorts before a slash ends it."""
     return path[:-1] + "/"
 
 
@@ -43,7 +43,7 @@ def ancestors(paths: Iterable[str]) -> list[str]:
 
 
 def within(count: int) -> ColumnElement[bool]:
-    """The condition that an organization lies in one of ``count`` subtrees, as bound ranges (see `ranges`)."""
+    """Return the condition that an organization lies in one of ``count`` subtrees, as bound ranges (see `ranges`)."""
     place = aliased(OrganizationPlace, name="place_within")
     of_organization = (
         col(place.tenant_id) == col(Organization.tenant_id),
@@ -53,7 +53,7 @@ def within(count: int) -> ColumnElement[bool]:
 
 
 def in_ranges(path: Any, count: int) -> ColumnElement[bool]:
-    """The condition that a path lies in one of ``count`` bound ranges (see `ranges`)."""
+    """Return the condition that a path lies in one of ``count`` bound ranges (see `ranges`)."""
     return or_(*(_between(path, i) for i in range(count)))
 
 
@@ -62,7 +62,7 @@ def _between(path: Any, i: int) -> ColumnElement[bool]:
 
 
 def organization_scope(column: Any, *, pinned: Collection[str]) -> OrganizationScope:
-    """What a list of rows that live in organizations needs to know of them."""
+    """Return the scope that a list of rows in organizations needs."""
     return OrganizationScope(column, ids=_ids_within, holds=_holds, pinned=pinned)
 
 
@@ -82,7 +82,7 @@ def _holds(column: Any, count: int) -> ColumnElement[bool]:
 
 
 def lives_within(column: Any) -> Callable[[int], ColumnElement[bool]]:
-    """`within` for a statement without organizations, of the column that names a row's."""
+    """Return `within` for a statement that has only a column with the organization's id."""
     return lambda count: _home_within(column, count).exists()
 
 
@@ -93,7 +93,7 @@ def _home_within(column: Any, count: int) -> Select[bool]:
 
 
 def below_any(parameter: str, path: Any = Organization.path) -> ColumnElement[bool]:
-    """The condition that an organization lies on or below one of the bound paths; no index serves it.
+    """Return the condition that an organization lies on or below one of the bound paths; no index serves it.
 
     Args:
         path: the organization's, where a statement joins its place.
@@ -102,7 +102,7 @@ def below_any(parameter: str, path: Any = Organization.path) -> ColumnElement[bo
 
 
 def ranges(paths: Iterable[str]) -> dict[str, Any]:
-    """The parameters of `within` for these subtrees."""
+    """Return the parameters of `within` for these subtrees."""
     values: dict[str, Any] = {}
     for i, path in enumerate(paths):
         values[f"from_{i}"] = path

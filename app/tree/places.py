@@ -1,4 +1,4 @@
-"""Keeping the stored places true: what an organization has from those above it (`OrganizationPlace`).
+"""Maintenance of the stored places, which hold what an organization inherits (`OrganizationPlace`).
 
 A large subtree takes seconds to rewrite. Nobody waits for that: places are in a table of their own, which other writes
 only read, and a reader sees all of a change or nothing of it, since one transaction makes it. The order is:
@@ -39,7 +39,7 @@ class TreeBusy(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class PlaceChange:
-    """What becomes of a subtree's places; ``archived`` and ``zone`` are what its top passes down, before and after."""
+    """A change of a subtree's places. ``archived`` and ``zone`` are the inherited values, before and after."""
 
     path: str
     new_path: str
@@ -48,12 +48,12 @@ class PlaceChange:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing changes."""
+        """Return whether nothing changes."""
         return (self.path, self.archived[0], self.zone[0]) == (self.new_path, self.archived[1], self.zone[1])
 
 
 async def lock_places(tx: Tx) -> None:
-    """Keep every other rewrite of the tenant's places out until the commit; wait for one under way for a second.
+    """Lock the tenant's places against other rewrites until the commit. Wait at most a second.
 
     Raises:
         TreeBusy: it takes longer.
@@ -65,7 +65,7 @@ async def lock_places(tx: Tx) -> None:
 
 
 async def lock_place(tx: Tx, organization_id: UUID) -> None:
-    """Wait for a rewrite that this organization is part of, for a second.
+    """Wait at most a second for a rewrite that includes this organization.
 
     Raises:
         TreeBusy: it takes longer.
@@ -110,7 +110,7 @@ async def add_place(tx: Tx, organization: Organization, parent: OrganizationPlac
 
 
 async def place_of(tx: Tx, organization_id: UUID) -> OrganizationPlace:
-    """An organization's place as it is now.
+    """Return an organization's place as it is now.
 
     Raises:
         NotFound: the organization is gone.
@@ -130,7 +130,7 @@ async def place_of(tx: Tx, organization_id: UUID) -> OrganizationPlace:
 
 
 async def change_places(tx: Tx, change: PlaceChange) -> int:
-    """Change a subtree's places, those that are added meanwhile included; how many that were.
+    """Change a subtree's places, including those added meanwhile. Return how many changed.
 
     The tree is locked afterwards, so the caller loads again what it decides by.
     """
@@ -140,7 +140,7 @@ async def change_places(tx: Tx, change: PlaceChange) -> int:
 
 
 async def rewrite(tx: Tx, change: PlaceChange) -> int:
-    """Change every place of a subtree that is not changed yet; how many that were."""
+    """Change every place of a subtree that is not changed yet. Return how many changed."""
     total, behind = 0, change.path[:-1]
     while True:
         row = (await tx.session.execute(_batch(tx, change, behind))).one()
