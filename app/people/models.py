@@ -9,7 +9,7 @@ from app.db.base import Versioned, folded
 
 
 class Person(Versioned, table=True):
-    """Somebody who works in an organization: only what is needed to give work an owner."""
+    """A person who works in an organization, with only what is needed to own work."""
 
     __tablename__ = "people"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""Reading people: statements over the table, and its rows as what callers get."""
+"""Reads of people: the statements, and the representation of their rows."""
 
 from uuid import UUID
 
@@ -43,15 +43,15 @@ LIST = Listing(
 
 
 def present(row: Row) -> PersonRead:
-    """A row as every caller who sees it gets it."""
+    """Return a row as every caller who sees it gets it."""
     return PersonRead.model_validate(dict(row))
 
 
 async def get(reader: Reader, principal: Principal, person_id: UUID) -> PersonRead:
-    """One person.
+    """Return one person.
 
     Raises:
-        NotFound: none such in the caller's sight.
+        NotFound: It does not exist, or the caller cannot see it.
     """
     row = await reader.fetch_one(_BY_ID, tenant_id=principal.tenant_id, id=person_id)
     if row is None:

@@ -1,4 +1,4 @@
-"""Changing people."""
+"""Create, change and delete people."""
 
 from uuid import UUID
 
@@ -21,7 +21,7 @@ async def create(tx: Tx, body: PersonCreate) -> PersonRead:
     """Add a person to an organization.
 
     Raises:
-        NotFound: no such organization in the caller's sight.
+        NotFound: The organization does not exist, or the caller cannot see it.
         Forbidden: the caller may not create there.
         OrganizationArchived: the organization is archived.
     """
@@ -45,10 +45,10 @@ async def patch(tx: Tx, person_id: UUID, body: PersonPatch) -> PersonRead:
     """Change a person's fields, or the organization they work in.
 
     Raises:
-        NotFound: none such in the caller's sight.
+        NotFound: It does not exist, or the caller cannot see it.
         Forbidden: no role at the organization, or at the new one, allows it.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
-        UnknownOrganization: the new organization is not in the caller's sight.
+        UnknownOrganization: The caller cannot see the new organization.
         OrganizationArchived: the new organization is archived.
     """
     person = await _person_for(tx, person_id, "updatePerson")
@@ -71,7 +71,7 @@ async def patch(tx: Tx, person_id: UUID, body: PersonPatch) -> PersonRead:
 
 
 async def remove(tx: Tx, person_id: UUID) -> None:
-    """Delete a person whom nothing names.
+    """Delete a person whom no record names.
 
     Raises:
         NotFound, Forbidden: as everywhere.

@@ -1,4 +1,4 @@
-"""What can be wrong with a change of programs or implementations."""
+"""Errors of changes to programs and implementations."""
 
 from app.errors import Conflict, Invalid
 

@@ -1,4 +1,4 @@
-"""Reading programs and implementations: statements over the tables, and their rows as what callers get."""
+"""Reads of programs and implementations: the statements, and the representation of their rows."""
 
 from typing import Any
 from uuid import UUID
@@ -131,10 +131,10 @@ def sees(principal: Principal, path: str) -> bool:
 
 
 async def get_program(reader: CallerReader, program_id: UUID) -> Rendered:
-    """One program, as every caller who sees it gets it.
+    """Return one program.
 
     Raises:
-        NotFound: none such in the caller's sight.
+        NotFound: It does not exist, or the caller cannot see it.
     """
     row = await reader.fetch_one(_PROGRAM, tenant_id=reader.principal.tenant_id, id=program_id)
     if row is None or not sees(reader.principal, row["path"]):
@@ -143,15 +143,15 @@ async def get_program(reader: CallerReader, program_id: UUID) -> Rendered:
 
 
 def caller(principal: Principal) -> dict[str, Any]:
-    """What rendered implementations depend on besides their rows."""
+    """Return the parameters of a rendered implementation that depend on the caller."""
     return {"movable": allowed_below(principal, "transitionImplementation")}
 
 
 async def get_implementation(reader: CallerReader, implementation_id: UUID) -> Rendered:
-    """One implementation, as its caller sees it.
+    """Return one implementation, as its caller sees it.
 
     Raises:
-        NotFound: none such in the caller's sight.
+        NotFound: It does not exist, or the caller cannot see it.
     """
     principal = reader.principal
     row = await reader.fetch_one(
@@ -164,10 +164,10 @@ async def get_implementation(reader: CallerReader, implementation_id: UUID) -> R
 
 
 async def guard_implementation(reader: CallerReader, implementation_id: UUID) -> UUID:
-    """Check that the caller may read an implementation; its id.
+    """Check that the caller may read an implementation. Return its id.
 
     Raises:
-        NotFound: none such in the caller's sight.
+        NotFound: It does not exist, or the caller cannot see it.
     """
     row = await reader.fetch_one(_GUARD, tenant_id=reader.principal.tenant_id, id=implementation_id)
     if row is None:

@@ -1,4 +1,4 @@
-"""Changing programs, and organizations' use of them."""
+"""Create, change and delete programs and implementations."""
 
 from typing import Any
 from uuid import UUID
@@ -42,7 +42,7 @@ async def create_program(tx: Tx, body: ProgramCreate) -> UUID:
     """Create a program of an organization.
 
     Raises:
-        NotFound: no such organization in the caller's sight.
+        NotFound: The organization does not exist, or the caller cannot see it.
         Forbidden: the caller may not create there.
         OrganizationArchived: the organization, or one above it, is archived.
     """
@@ -67,7 +67,7 @@ async def patch_program(tx: Tx, program_id: UUID, body: ProgramPatch) -> UUID:
     """Change a program's fields.
 
     Raises:
-        NotFound: none such in the caller's sight.
+        NotFound: It does not exist, or the caller cannot see it.
         Forbidden: no role at its owner allows it.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
     """
@@ -90,10 +90,10 @@ async def hand_over_program(tx: Tx, program_id: UUID, body: ProgramHandOver) -> 
     """Give a program to an organization above its owner, so that more organizations can use it.
 
     Raises:
-        NotFound: none such in the caller's sight.
+        NotFound: It does not exist, or the caller cannot see it.
         Forbidden: no role at its owner, or at the new one, allows it.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
-        UnknownOrganization: no such organization in the caller's sight.
+        UnknownOrganization: The organization does not exist, or the caller cannot see it.
         NotAboveOwner: the organization does not lie above the owner.
         OrganizationArchived: the new owner, or an organization above it, is archived.
     """
@@ -126,7 +126,7 @@ async def hand_over_program(tx: Tx, program_id: UUID, body: ProgramHandOver) -> 
 
 
 async def remove_program(tx: Tx, program_id: UUID) -> None:
-    """Delete a program that nobody uses.
+    """Delete a program that no implementation refers to.
 
     Raises:
         NotFound, Forbidden: as everywhere.
@@ -142,10 +142,10 @@ async def create_implementation(tx: Tx, body: ImplementationCreate) -> UUID:
     """Begin an organization's use of a program, at its first stage.
 
     Raises:
-        NotFound: no such organization in the caller's sight.
+        NotFound: The organization does not exist, or the caller cannot see it.
         Forbidden: the caller may not create there.
         OrganizationArchived: the organization, or one above it, is archived.
-        UnknownProgram: no such program in the caller's sight.
+        UnknownProgram: The program does not exist, or the caller cannot see it.
         ProgramOutOfReach: its owner is neither the organization nor above it.
         ImplementationExists: the organization uses the program already.
     """
@@ -188,10 +188,10 @@ async def transition_implementation(tx: Tx, implementation_id: UUID, body: Imple
     Raises:
         NotFound, Forbidden: as everywhere.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
-        InvalidTransition: it is there already, or it was to be resumed and goes on.
+        InvalidTransition: It is in that stage already, or it was to be resumed but has not ended.
         OrganizationArchived: the organization, or one above it, is archived; ending is possible.
         ImplementationEnded: it has ended; resume it first.
-        ReasonRequired: it goes back or ends and nobody says why.
+        ReasonRequired: It goes back or ends without a reason.
     """
     implementation, organization = await _implementation_for(tx, implementation_id, "transitionImplementation")
     present, has_ended = implementation.stage, implementation.ended_at is not None
