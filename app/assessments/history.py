@@ -1,4 +1,4 @@
-"""Keeping an assessment's history: who moved it, when, and why."""
+"""Record the history of an assessment: who moved it, when, and why."""
 
 from app.assessments.models import Assessment, AssessmentChange, AssessmentState
 from app.db.transaction import Tx

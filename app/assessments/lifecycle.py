@@ -22,5 +22,5 @@ _WITH_REASON: Final = frozenset({(_CONSENSUS, _COLLECTING)})
 
 
 def needs_reason(state: AssessmentState, to: AssessmentState) -> bool:
-    """Whether this move must say why: reopening the votes, and voiding anything that was opened."""
+    """Return whether this move needs a reason: reopening the votes, and voiding an opened assessment."""
     return (state, to) in _WITH_REASON or (to is _VOID and state is not _DRAFT)

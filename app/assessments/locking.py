@@ -1,4 +1,4 @@
-"""Loading an assessment inside a write, locked as the write needs: the only way to one."""
+"""Load and lock an assessment in a write. Every write loads assessments this way."""
 
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -27,7 +27,7 @@ class LockedAssessment:
     organization: Organization
 
     def day(self, instant: datetime) -> date:
-        """The day it is at this instant where the organization is."""
+        """Return the day it is at this instant where the organization is."""
         return day_in(self.organization.effective_timezone, instant)
 
 
@@ -38,7 +38,7 @@ async def lock_assessment(tx: Tx, assessment_id: UUID, operation: str, *, lock: 
         lock: ``share`` keeps its state (votes, consensus), ``update`` is for moving or changing it.
 
     Raises:
-        NotFound: no such assessment is visible to the caller.
+        NotFound: The assessment does not exist, or the caller cannot see it.
         Forbidden: it is visible, but the operation is not allowed.
     """
     found = (
@@ -72,7 +72,7 @@ async def check_takes(tx: Tx, locked: LockedAssessment, operation: str) -> None:
         ImplementationEnded: the implementation has ended.
     """
     check_archived(locked.organization, operation)
-    # FOR SHARE: it neither ends nor is resumed before the commit.
+    # FOR SHARE: the implementation can neither end nor resume before the commit.
     query = select(Implementation.ended_at).where(
         col(Implementation.tenant_id) == tx.tenant_id, col(Implementation.id) == locked.assessment.implementation_id
     )
@@ -86,7 +86,7 @@ def _is_visible(principal: Principal) -> ColumnElement[bool]:
 
 
 def ensure_open(assessment: Assessment) -> None:
-    """Refuse to change what has ended.
+    """Refuse to change an assessment that has ended.
 
     Raises:
         Frozen: the assessment is final or void.

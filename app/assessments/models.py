@@ -1,4 +1,4 @@
-"""Assessments and all that belongs to one: seats, votes, consensus, ratings, the record of how it was run."""
+"""Assessments and their parts: seats, votes, consensus, ratings and the administration record."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -34,7 +34,7 @@ class AssessmentState(StrEnum):
 
 
 class AssessmentMode(StrEnum):
-    """Who sees votes after the close: in `open` the team does."""
+    """The visibility of votes after the close: in `open` the team sees them."""
 
     OPEN = "open"
 
@@ -70,7 +70,7 @@ class Channel(StrEnum):
 
 
 class SeatEvent(StrEnum):
-    """What happened to a seat. Nothing here depends on votes."""
+    """The kind of a change of a seat. It never depends on votes."""
 
     INVITED = "invited"
     CLAIMED = "claimed"
@@ -158,7 +158,7 @@ class AssessmentChange(Record, table=True):
 
 
 def _counter(default: int, description: str) -> Any:
-    """An integer with a default in the database, so that adding it rewrites no row."""
+    """Return an integer with a default in the database, so that adding it rewrites no row."""
     return Field(default=default, sa_column_kwargs={"server_default": text(str(default))}, description=description)
 
 
@@ -213,7 +213,7 @@ class Participant(Versioned, table=True):
 
 
 class SeatChange(Record, table=True):
-    """Something that happened to a seat: who did it and when."""
+    """A change of a seat: who made it and when."""
 
     __tablename__ = "seat_changes"
     __table_args__ = (
@@ -292,7 +292,7 @@ class Vote(Versioned, table=True):
 
 
 class Consensus(Versioned, table=True):
-    """What the team agreed a practice is."""
+    """The level that the team agreed on for a practice."""
 
     __tablename__ = "consensus"
     __table_args__ = (
@@ -313,7 +313,7 @@ class Consensus(Versioned, table=True):
 
 
 class PracticeRating(Versioned, table=True):
-    """How important a practice is to this team and how feasible it is to change; or why it stays unscored."""
+    """The importance and feasibility of a practice to this team, or the reason it stays unscored."""
 
     __tablename__ = "practice_ratings"
     __table_args__ = (
@@ -333,7 +333,7 @@ class PracticeRating(Versioned, table=True):
 
 
 class AdministrationRecord(Versioned, table=True):
-    """How the session was run: shown beside the score."""
+    """How the session was run; shown with the score."""
 
     __tablename__ = "administration_records"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""The gaps that an assessment found, for the action items made from them."""
+"""Gaps found by an assessment, as the source of action items."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Gap:
 
 
 async def gaps_of(tx: Tx, assessment_id: UUID, practices: Sequence[str]) -> list[Gap]:
-    """The practices' present gaps in an assessment, in their order.
+    """Return the practices' present gaps in an assessment, in their order.
 
     Raises:
         UnknownAssessment: no such assessment is visible to the caller.

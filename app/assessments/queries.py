@@ -1,4 +1,4 @@
-"""Reading assessments: statements over the table, and their rows as what callers get."""
+"""Reads of assessments: the statements, and the representation of their rows."""
 
 from typing import Any
 from uuid import UUID
@@ -126,7 +126,7 @@ LIST = Listing(
     orders={"id": col(Assessment.id), "updated_at": col(Assessment.updated_at)},
     filters={
         "organization_id": col(Assessment.organization_id) == bindparam("organization_id", type_=Uuid()),
-        "subtree": true(),  # by its scope: see `organizations.sight`
+        "subtree": true(),  # by its scope: see `organizations.queries.visible_paths`
         "implementation_id": col(Assessment.implementation_id) == bindparam("implementation_id", type_=Uuid()),
         "program_id": exists().where(
             col(Implementation.tenant_id) == col(Assessment.tenant_id),
@@ -160,16 +160,16 @@ HISTORY = Listing(
 
 
 def caller(principal: Principal) -> dict[str, Any]:
-    """What rendered assessments depend on besides their rows."""
+    """Return the parameters of a rendered assessment that depend on the caller."""
     return {"movable": allowed_below(principal, "transitionAssessment")}
 
 
 async def row_of(reader: Reader, principal: Principal, assessment_id: UUID, operation: str = "getAssessment") -> Row:
-    """The row of an assessment that this caller may read: the guard of everything below one.
+    """Return the row of an assessment that the caller may read. It guards all parts of the assessment.
 
     Raises:
-        NotFound: none such in the caller's sight.
-        Forbidden: in sight, but the operation is not allowed.
+        NotFound: It does not exist, or the caller cannot see it.
+        Forbidden: It is visible, but the operation is not allowed.
     """
     row = await reader.fetch_one(_GUARD, tenant_id=principal.tenant_id, id=assessment_id)
     if row is None:
@@ -179,10 +179,10 @@ async def row_of(reader: Reader, principal: Principal, assessment_id: UUID, oper
 
 
 async def get_assessment(reader: CallerReader, assessment_id: UUID) -> Rendered:
-    """One assessment, as its caller sees it.
+    """Return one assessment, as its caller sees it.
 
     Raises:
-        NotFound: none such in the caller's sight.
+        NotFound: It does not exist, or the caller cannot see it.
     """
     principal = reader.principal
     row = await reader.fetch_one(_RENDERED_BY_ID, tenant_id=principal.tenant_id, id=assessment_id, **caller(principal))
@@ -193,12 +193,12 @@ async def get_assessment(reader: CallerReader, assessment_id: UUID) -> Rendered:
 
 
 async def is_superseded(reader: Reader, tenant_id: UUID, assessment_id: UUID) -> bool:
-    """Whether a final revision stands in the assessment's place."""
+    """Return whether a final revision replaces the assessment."""
     return await reader.fetch_one(_FINAL_REVISION, tenant_id=tenant_id, id=assessment_id) is not None
 
 
 def guarded(rows: Any, table: Any) -> Any:
-    """A statement over what belongs to an assessment, with what its guard needs: one read instead of two."""
+    """Return a statement over a part of an assessment that also selects the columns of its guard, to save a read."""
     return (
         rows.add_columns(col(Organization.path))
         .join(
@@ -218,11 +218,11 @@ def guarded(rows: Any, table: Any) -> Any:
 async def guarded_row(
     reader: Reader, read: Read, principal: Principal, assessment_id: UUID, operation: str, **values: Any
 ) -> Row:
-    """The one row of a guarded statement.
+    """Return the one row of a guarded statement.
 
     Raises:
-        NotFound: there is none, or the assessment lies outside the caller's sight.
-        Forbidden: in sight, but the operation is not allowed.
+        NotFound: there is none, or the assessment is not visible to the caller.
+        Forbidden: It is visible, but the operation is not allowed.
     """
     row = await reader.fetch_one(read, tenant_id=principal.tenant_id, assessment_id=assessment_id, **values)
     if row is None:

@@ -1,6 +1,6 @@
-"""The instrument version and the scoring profile an assessment is scored with, ready for use.
+"""Parsed instrument versions and scoring profiles.
 
-Both are immutable, so a process keeps those it has met.
+Both are immutable, so each process caches those it has loaded.
 """
 
 from collections import OrderedDict
@@ -17,7 +17,7 @@ from app.instruments.models import InstrumentVersion, ScoringProfile
 from app.scoring import Instrument, Practice
 from app.scoring import ScoringProfile as Profile
 
-Kept = TypeVar("Kept")
+Value = TypeVar("Value")
 _MOST_KEPT = 256
 _TENANT = bindparam("tenant_id", type_=Uuid())
 _ID = bindparam("id", type_=Uuid())
@@ -46,21 +46,21 @@ _FIND_NEWEST_PROFILE = Read(
     .limit(1)
 )
 
-#: What an assessment is made with unless it names something else.
+#: The instrument and the profile of an assessment that names none.
 DEFAULT_INSTRUMENT = "facilitative-administration"
 DEFAULT_PROFILE = "fa9-default"
 
 
-class _Kept(Generic[Kept]):
-    """A bounded cache of immutable things by tenant and id."""
+class _Cache(Generic[Value]):
+    """A bounded cache of immutable values by tenant and id."""
 
     def __init__(self) -> None:
-        self._things: OrderedDict[tuple[UUID, UUID], Kept] = OrderedDict()
+        self._things: OrderedDict[tuple[UUID, UUID], Value] = OrderedDict()
 
-    def get(self, key: tuple[UUID, UUID]) -> Kept | None:
+    def get(self, key: tuple[UUID, UUID]) -> Value | None:
         return self._things.get(key)
 
-    def put(self, key: tuple[UUID, UUID], thing: Kept) -> Kept:
+    def put(self, key: tuple[UUID, UUID], thing: Value) -> Value:
         self._things[key] = thing
         if len(self._things) > _MOST_KEPT:
             self._things.popitem(last=False)
@@ -69,23 +69,23 @@ class _Kept(Generic[Kept]):
 
 @dataclass(frozen=True, slots=True)
 class FrozenInstrument:
-    """An instrument version: what scoring needs, titles for people, and the codes of its checklist."""
+    """An instrument version: the scoring input, the practice titles and the checklist codes."""
 
     scored: Instrument
     titles: Mapping[str, str]
     checklist: frozenset[str]
 
     def has(self, practice: str) -> bool:
-        """Whether the instrument has this practice."""
+        """Return whether the instrument has this practice."""
         return practice in self.titles
 
 
-_instruments: _Kept[FrozenInstrument] = _Kept()
-_profiles: _Kept[Profile] = _Kept()
+_instruments: _Cache[FrozenInstrument] = _Cache()
+_profiles: _Cache[Profile] = _Cache()
 
 
 async def instrument_of(reader: Reader, tenant_id: UUID, version_id: UUID) -> FrozenInstrument | None:
-    """The instrument version with this id, or None."""
+    """Return the instrument version with this id, or None."""
     known = _instruments.get((tenant_id, version_id))
     if known is not None:
         return known
@@ -107,7 +107,7 @@ async def instrument_of(reader: Reader, tenant_id: UUID, version_id: UUID) -> Fr
 
 
 async def profile_of(reader: Reader, tenant_id: UUID, profile_id: UUID) -> Profile | None:
-    """The scoring profile with this id, or None."""
+    """Return the scoring profile with this id, or None."""
     known = _profiles.get((tenant_id, profile_id))
     if known is not None:
         return known
@@ -122,13 +122,13 @@ async def profile_of(reader: Reader, tenant_id: UUID, profile_id: UUID) -> Profi
 async def find_instrument(
     reader: Reader, tenant_id: UUID, key: str = DEFAULT_INSTRUMENT, version: str | None = None
 ) -> UUID | None:
-    """The id of a published version, the newest unless one is named; None where there is none."""
+    """Return the id of a published version, the newest unless one is named; None where there is none."""
     read = _FIND_NEWEST_INSTRUMENT if version is None else _FIND_INSTRUMENT
     row = await reader.fetch_one(read, tenant_id=tenant_id, key=key, version=version)
     return None if row is None else row["id"]
 
 
 async def find_profile(reader: Reader, tenant_id: UUID) -> UUID | None:
-    """The id of the newest default profile."""
+    """Return the id of the newest default profile."""
     row = await reader.fetch_one(_FIND_NEWEST_PROFILE, tenant_id=tenant_id, key=DEFAULT_PROFILE)
     return None if row is None else row["id"]

@@ -1,4 +1,4 @@
-"""Correcting a final assessment: a new one that takes its place, never an edit."""
+"""Correct a final assessment with a revision that replaces it. A final assessment is never edited."""
 
 from collections.abc import Iterable
 from typing import Any, TypeVar
@@ -26,7 +26,7 @@ from app.db.transaction import Tx
 from app.events.record import record_event
 
 Part = TypeVar("Part", bound=Versioned)
-# What a copy does not take over: its own identity, and the tokens, each of which opens one seat of one assessment.
+# Columns that are not copied: the row's identity, and the tokens, each of which opens one seat of one assessment.
 _OWN = frozenset(
     {"id", "created_at", "updated_at", "version", "assessment_id", "token_hash", "token_revoked_at", "claimed_at"}
 )
@@ -34,10 +34,10 @@ _OF_THE_ASSESSMENT = frozenset({"title", "state", "supersedes_id", "finalized_at
 
 
 async def revise(tx: Tx, assessment_id: UUID, body: RevisionCreate) -> UUID:
-    """Make a revision of a final assessment: all of it copied, open for consensus, linked to what it corrects.
+    """Create a revision of a final assessment: a full copy, in consensus, linked to the assessment it corrects.
 
     The corrected assessment stays as it is and counts until the revision is final. Seats keep their votes and get no
-    tokens: invite where somebody is to vote again. A new claim never opens the votes that were copied.
+    tokens. Invite again the respondents who are to vote again. A new claim never sees the copied votes.
 
     Raises:
         NotFound, Forbidden: as everywhere.

@@ -1,4 +1,4 @@
-"""From what is stored of an assessment to what it is scored from: one statement, and two cached documents."""
+"""Build the scoring input of an assessment from one statement and two cached documents."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -80,8 +80,7 @@ _SEATS = (
     .correlate(Assessment)
     .lateral("seats")
 )
-# Where every seat voted on every practice, once and through its first claim, the letters of the votes in order are all
-# there is to know.
+# If every seat voted on every practice, once and through its first claim, the letters of the votes in order suffice.
 _VOTES = (
     select(
         func.array_agg(aggregate_order_by(col(Vote.practice).distinct(), col(Vote.practice))).label("practices"),
@@ -201,12 +200,12 @@ _SCORED = Read(
 
 
 async def load_scoring_row(reader: Reader, tenant_id: UUID, assessment_id: UUID) -> Row | None:
-    """Everything stored of an assessment that its score depends on, in one row; None where there is none."""
+    """Load all data that an assessment's score depends on as one row, or None if there is no such assessment."""
     return await reader.fetch_one(_SCORED, tenant_id=tenant_id, id=assessment_id)
 
 
 def is_sealed(row: Row) -> bool:
-    """Whether the present round's votes were not revealed: while collecting, and for good if voided then."""
+    """Return whether the votes of the present round are unrevealed: while collecting, and after voiding in it."""
     state = row["state"]
     if state == AssessmentState.VOID:
         return bool(row["revealed_round"] < row["round"])
@@ -222,11 +221,11 @@ async def build_input(
     profile: Profile | None = None,
     digest_key: bytes | None = None,
 ) -> AssessmentInput:
-    """The scoring input of a row.
+    """Return the scoring input of a row.
 
     Args:
-        profile: another than the assessment's frozen one, for a look at what it would give.
-        digest_key: the tenant's secret, where the result is told to others than the team.
+        profile: a profile to use instead of the frozen one, for comparison.
+        digest_key: the tenant's secret, if others than the team see the result.
     """
     instrument = await instrument_of(reader, tenant_id, row["instrument_version_id"])
     frozen = profile or await profile_of(reader, tenant_id, row["scoring_profile_id"])
@@ -277,7 +276,7 @@ _LETTER: Final = {"0": "0", "1": "1", "2": "2", "dont_know": "d", "not_applicabl
 
 
 async def _ballots(reader: Reader, tenant_id: UUID, row: Row, ids: Sequence[str], *, sealed: bool) -> dict[str, Ballot]:
-    """The votes that count, a letter a seat, by practice.
+    """Return the counted votes by practice, as one letter for each seat.
 
     While sealed these are the votes of the present round that the count of voters includes.
     """

@@ -35,12 +35,12 @@ class CastVote(NamedTuple):
 
 
 def next_round_to_reveal(assessment: Assessment) -> int:
-    """The round whose votes the next close reveals."""
+    """Return the round whose votes the next close reveals."""
     return assessment.revealed_round + 1
 
 
 def last_voting_round(assessment: Assessment) -> int:
-    """The last round in which votes could be cast so far; 0 in a draft."""
+    """Return the last round in which votes could be cast so far; 0 in a draft."""
     return 0 if assessment.state is AssessmentState.DRAFT else assessment.round
 
 
@@ -72,7 +72,7 @@ def withdraw(seat: Participant, assessment: Assessment, now: datetime) -> None:
 
 
 def is_deferred(seat: Participant, assessment: Assessment) -> bool:
-    """Whether a vote cast now stays out of all counts until the close.
+    """Return whether a vote cast now stays out of all counts until the close.
 
     A former claim could vote in this round. If the count of voters rose with the new claim's vote, it would show
     that the former claim had not voted.
@@ -81,12 +81,12 @@ def is_deferred(seat: Participant, assessment: Assessment) -> bool:
 
 
 def was_revealed(seat: Participant, assessment: Assessment) -> bool:
-    """Whether a close may have counted votes of this seat. It does not depend on whether the seat voted."""
+    """Return whether a close may have counted votes of this seat. It does not depend on whether the seat voted."""
     return assessment.revealed_round >= seat.first_round
 
 
 def takes_part(seat: SeatFacts, *, round_: int, sealed: bool) -> bool:
-    """Whether a respondent's seat is among those invited.
+    """Return whether a respondent's seat is among those invited.
 
     Args:
         round_: the present round while votes are sealed, else the last revealed one.
@@ -100,7 +100,7 @@ def takes_part(seat: SeatFacts, *, round_: int, sealed: bool) -> bool:
 def counted_votes(
     votes: Iterable[CastVote], seats: Mapping[str, SeatFacts], revealed_round: int
 ) -> dict[str, dict[str, str]]:
-    """The votes that count after a reveal: answer by practice and seat.
+    """Return the votes that count after a reveal: answer by practice and seat.
 
     Of each seat and practice these are the votes of the earliest claim that has a revealed vote, and of these the
     latest. A withdrawn seat's votes count up to the last round revealed before its withdrawal.
@@ -117,7 +117,7 @@ def counted_votes(
 
 
 def sealed_votes(votes: Iterable[CastVote], seats: Mapping[str, SeatFacts], round_: int) -> dict[str, dict[str, str]]:
-    """The votes of the present round that the count of voters includes before the close."""
+    """Return the votes of the present round that the count of voters includes before the close."""
     return _by_practice(vote for vote in votes if vote.round == round_ and not vote.deferred and vote.seat in seats)
 
 

@@ -1,4 +1,4 @@
-"""Creating, changing and deleting assessments."""
+"""Create, change and delete assessments."""
 
 from typing import Any
 from uuid import UUID
@@ -32,7 +32,7 @@ _FROZEN_AT_OPENING = frozenset({"instrument_version_id", "scoring_profile_id", "
 
 
 async def create(tx: Tx, body: AssessmentCreate) -> UUID:
-    """Create a draft, from nothing or from another assessment.
+    """Create a draft, empty or based on another assessment.
 
     Raises:
         ImplementationRequired: neither an implementation nor an assessment to start from is named.
@@ -143,7 +143,7 @@ async def _check_changes(tx: Tx, locked: LockedAssessment, changes: dict[str, An
 
 
 async def remove(tx: Tx, assessment_id: UUID) -> None:
-    """Delete a draft or a void assessment, with all that belongs to it.
+    """Delete a draft or a void assessment with all its parts.
 
     Raises:
         NotFound, Forbidden: as everywhere.
@@ -185,7 +185,7 @@ def _implementation_id(body: AssessmentCreate, source: Assessment | None) -> UUI
 
 
 async def _lock_source(tx: Tx, assessment_id: UUID) -> Assessment:
-    """The assessment to start from: its seats do not change until this commits."""
+    """Return the assessment to start from: its seats do not change until this commits."""
     try:
         return (await lock_assessment(tx, assessment_id, "listParticipants")).assessment
     except NotFound:

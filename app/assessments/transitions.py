@@ -1,4 +1,4 @@
-"""Moving an assessment to its next state: opening, closing, reopening, finalizing and voiding it."""
+"""Move an assessment to its next state: open, close, reopen, finalize or void it."""
 
 from typing import Any
 from uuid import UUID
@@ -44,7 +44,7 @@ _BLOCKERS: dict[str, type[NotFinalizable]] = {
 
 
 async def transition(tx: Tx, assessment_id: UUID, body: AssessmentTransition) -> UUID:
-    """Move an assessment to its next state, with what the move freezes or reveals.
+    """Move an assessment to its next state, and freeze or reveal what the move requires.
 
     Raises:
         NotFound, Forbidden: the assessment is not visible to the caller, or the caller may not move it.
@@ -54,8 +54,7 @@ async def transition(tx: Tx, assessment_id: UUID, body: AssessmentTransition) ->
         WindowEnded: nobody could vote after opening or reopening.
         AdministeredInFuture: a draft whose session has not taken place is opened.
         OrganizationArchived, ImplementationEnded: nothing can be opened or reopened there.
-        NotFinalizable: one of its kinds, for the first of what stands in the way of the final state; all of it is
-            in ``errors``.
+        NotFinalizable: A subclass for the first obstacle to the final state. ``errors`` lists all obstacles.
     """
     locked = await lock_assessment(tx, assessment_id, "transitionAssessment", lock="update")
     assessment, before = locked.assessment, locked.assessment.state

@@ -1,4 +1,4 @@
-"""Copying the ratings of one assessment to another that starts from it."""
+"""Copy the ratings of one assessment to another that starts from it."""
 
 from sqlmodel import col, select
 
@@ -8,10 +8,10 @@ from app.db.transaction import Tx
 
 
 async def copy_ratings(tx: Tx, source: Assessment, target: Assessment) -> None:
-    """Give a draft the importance and feasibility that another assessment's team rated.
+    """Copy the importance and feasibility ratings of another assessment to a draft.
 
-    Practices that the draft's instrument does not have are left out. Why a practice was left unscored is not copied: it
-    was said of that session.
+    Practices that the draft's instrument does not have are left out. The reasons for unscored
+    practices are not copied, because they belong to that session.
     """
     instrument = await instrument_of(tx, tx.tenant_id, target.instrument_version_id)
     ratings = await tx.session.scalars(

@@ -67,7 +67,7 @@ RATINGS = Listing(
 
 
 async def get_consensus(reader: CallerReader, assessment_id: UUID, practice: str) -> Rendered:
-    """The consensus on a practice.
+    """Return the consensus on a practice.
 
     Raises:
         NotFound: none is recorded, or the assessment is not visible to the caller.
@@ -76,7 +76,7 @@ async def get_consensus(reader: CallerReader, assessment_id: UUID, practice: str
 
 
 async def get_all_consensus(reader: CallerReader, assessment_id: UUID, practices: Sequence[str]) -> Rendered:
-    """The consensus on these practices, in their order: every one must be recorded.
+    """Return the consensus on these practices, in their order: every one must be recorded.
 
     Raises:
         NotFound: the assessment is not visible to the caller.
@@ -91,7 +91,7 @@ async def get_all_consensus(reader: CallerReader, assessment_id: UUID, practices
 
 
 async def get_rating(reader: CallerReader, assessment_id: UUID, practice: str) -> Rendered:
-    """The team's rating of a practice.
+    """Return the team's rating of a practice.
 
     Raises:
         NotFound: there is none, or the assessment is not visible to the caller.
@@ -100,7 +100,7 @@ async def get_rating(reader: CallerReader, assessment_id: UUID, practice: str) -
 
 
 async def get_administration(reader: CallerReader, assessment_id: UUID) -> Rendered:
-    """The administration record.
+    """Return the administration record.
 
     Raises:
         NotFound: there is none yet, or the assessment is not visible to the caller.

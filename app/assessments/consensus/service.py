@@ -1,4 +1,4 @@
-"""Recording consensus, ratings and how the session was run."""
+"""Record consensus, ratings and the administration of the session."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -78,7 +78,7 @@ async def record_all_consensus(tx: Tx, assessment_id: UUID, body: ConsensusesPut
 
 
 async def remove_consensus(tx: Tx, assessment_id: UUID, practice: str) -> None:
-    """Take a recorded consensus back.
+    """Delete a recorded consensus.
 
     Raises:
         NotFound: none is recorded.
@@ -101,10 +101,10 @@ async def remove_consensus(tx: Tx, assessment_id: UUID, practice: str) -> None:
 
 
 async def rate_practice(tx: Tx, assessment_id: UUID, practice: str, body: PracticeRatingPut) -> Stored[str]:
-    """Say how important and how feasible a practice is to this team, or why it is left unscored.
+    """Rate how important and how feasible a practice is to this team, or record why it stays unscored.
 
     Raises:
-        NotFound: no such assessment in sight, or no such practice in its instrument.
+        NotFound: No such assessment is visible to the caller, or no such practice in its instrument.
         Forbidden, Frozen: as everywhere.
         PreconditionRequired, PreconditionFailed: it would replace one, and If-Match is missing or stale.
     """

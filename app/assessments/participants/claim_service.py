@@ -1,4 +1,4 @@
-"""Inviting again, claiming a seat, and revoking a seat's token."""
+"""Invite again, claim a seat, and revoke a seat's token."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -38,22 +38,22 @@ async def invite_again(
         SeatWithdrawn: the seat was withdrawn.
         PaperSeat: its ballot is entered from paper.
     """
-    held = await lock_assessment(tx, assessment_id, "inviteParticipant")
+    locked = await lock_assessment(tx, assessment_id, "inviteParticipant")
     participant = await lock_seat(tx, assessment_id, participant_id)
-    if held.assessment.state is AssessmentState.VOID:
-        ensure_open(held.assessment)
+    if locked.assessment.state is AssessmentState.VOID:
+        ensure_open(locked.assessment)
     if participant.withdrawn_at is not None:
         raise SeatWithdrawn
     if participant.channel is Channel.PAPER:
         raise PaperSeat
     was_invited = await _was_invited(tx, assessment_id, participant_id)
     await remove_invitation(tx, participant)
-    end_claim(participant, held.assessment, tx.now)
+    end_claim(participant, locked.assessment, tx.now)
     tx.touch(participant)
     invitations = await invite(tx, assessment_id, [participant.id], terms)
     record_change(tx, participant, SeatEvent.RE_INVITED if was_invited else SeatEvent.INVITED)
     event = "participant.re_invited" if was_invited else "participant.invited"
-    record_seat_event(tx, event, participant, held.organization.id)
+    record_seat_event(tx, event, participant, locked.organization.id)
     if invalidate is not None:
         tx.after_commit.append(invalidate)
     return SeatInvitation(participant_id=participant.id, invitation=invitations[participant.id])
@@ -70,15 +70,15 @@ async def revoke_token(
     Raises:
         NotFound, Forbidden: as everywhere.
     """
-    held = await lock_assessment(tx, assessment_id, "revokeSeatToken")
+    locked = await lock_assessment(tx, assessment_id, "revokeSeatToken")
     participant = await lock_seat(tx, assessment_id, participant_id)
     had_invitation = await remove_invitation(tx, participant)
-    had_claim = end_claim(participant, held.assessment, tx.now)
+    had_claim = end_claim(participant, locked.assessment, tx.now)
     if not had_invitation and not had_claim:
         return
     tx.touch(participant)
     record_change(tx, participant, SeatEvent.TOKEN_REVOKED)
-    record_seat_event(tx, "participant.token_revoked", participant, held.organization.id)
+    record_seat_event(tx, "participant.token_revoked", participant, locked.organization.id)
     if invalidate is not None:
         tx.after_commit.append(invalidate)
 
@@ -90,19 +90,19 @@ async def claim(tx: Tx, assessment_id: UUID, participant_id: UUID, code: Code) -
         InvitationNotFound: the invitation is no longer open.
     """
     try:
-        held = await lock_assessment(tx, assessment_id, "claimSeat")
+        locked = await lock_assessment(tx, assessment_id, "claimSeat")
         participant = await lock_seat(tx, assessment_id, participant_id)
     except AppError:
         raise InvitationNotFound from None
-    is_open = held.assessment.state is not AssessmentState.VOID and participant.withdrawn_at is None
+    is_open = locked.assessment.state is not AssessmentState.VOID and participant.withdrawn_at is None
     if not is_open or not await take_invitation(tx, participant, code):
         raise InvitationNotFound
     token, token_hash = credentials.issue(credentials.SEAT_TOKEN, tx.tenant_id)
-    begin_claim(participant, held.assessment, token_hash, tx.now)
+    begin_claim(participant, locked.assessment, token_hash, tx.now)
     tx.touch(participant)
     name = participant.label or participant.seat.value
     record_change(tx, participant, SeatEvent.CLAIMED, actor_name=name)
-    record_seat_event(tx, "participant.claimed", participant, held.organization.id)
+    record_seat_event(tx, "participant.claimed", participant, locked.organization.id)
     return SeatClaimed(
         token=token,
         token_reason=None,
@@ -111,9 +111,9 @@ async def claim(tx: Tx, assessment_id: UUID, participant_id: UUID, code: Code) -
         seat=participant.seat,
         perspective=participant.perspective,
         assessment_id=assessment_id,
-        assessment_title=held.assessment.title,
-        voting_opens_at=held.assessment.opens_at,
-        voting_closes_at=held.assessment.closes_at,
+        assessment_title=locked.assessment.title,
+        voting_opens_at=locked.assessment.opens_at,
+        voting_closes_at=locked.assessment.closes_at,
     )
 
 

@@ -28,7 +28,7 @@ class Code:
 
     @classmethod
     def draw(cls) -> Self:
-        """A new random code."""
+        """Return a new random code."""
         number = int.from_bytes(hashlib.sha256(random_bytes(32)).digest())
         digits = "".join(_ALPHABET[number >> 5 * place & 31] for place in range(_LENGTH))
         return cls(digits[:_SELECTOR_LENGTH], digits[_SELECTOR_LENGTH:])
@@ -46,31 +46,31 @@ class Code:
 
     @property
     def text(self) -> str:
-        """The whole code, as it is shown."""
+        """Return the whole code, as it is shown."""
         return self.selector + self.verifier
 
     @property
     def verifier_hash(self) -> bytes:
-        """What is stored of the verifier."""
+        """Return the hash of the verifier, which is stored."""
         return hashlib.sha256(self.verifier.encode()).digest()
 
 
 @dataclass(frozen=True, slots=True)
 class InvitationTerms:
-    """What every invitation of this service has in common.
+    """The terms that all invitations of this service share.
 
     Args:
         days: how long an invitation stays open.
-        public_url: where people reach the service; None: invitations carry no join link.
+        public_url: the public address of the service. Without it invitations have no join link.
     """
 
     days: int
     public_url: str | None = None
 
     def expires_at(self, now: datetime) -> datetime:
-        """When an invitation made now ends."""
+        """Return the instant at which an invitation made now expires."""
         return now + timedelta(days=self.days)
 
     def join_url(self, code: str) -> str | None:
-        """The link for a code. The code stands after the #, so that it reaches no server log."""
+        """Return the link for a code. The code stands after the #, so that it reaches no server log."""
         return None if self.public_url is None else f"{self.public_url.rstrip('/')}/join#{code}"

@@ -1,4 +1,4 @@
-"""Copying the seats of one assessment to another that starts from it."""
+"""Copy the seats of one assessment to another that starts from it."""
 
 from uuid import UUID
 
@@ -13,7 +13,7 @@ _COPIED = ("seat", "channel", "perspective", "label")
 
 
 async def copy_seats(tx: Tx, source_id: UUID, target_id: UUID) -> None:
-    """Give a draft the seats of another assessment: uninvited, without tokens and without votes.
+    """Copy the seats of another assessment to a draft, without invitations, tokens and votes.
 
     Withdrawn seats are left out, and so are the seats of people who are no longer active. A person whom the caller
     cannot see is not named: the seat is copied without them.

@@ -1,4 +1,4 @@
-"""Open invitations: making one, ending one, spending an attempt on one."""
+"""Create and end open invitations, and count attempts to use them."""
 
 import hmac
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ _SPEND = Read(
 
 
 class OpenInvitation:
-    """The seat that a right code opens."""
+    """The seat that a correct code opens."""
 
     __slots__ = ("assessment_id", "participant_id", "tenant_id")
 

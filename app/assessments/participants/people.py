@@ -1,4 +1,4 @@
-"""Who may sit on a seat: people in sight, active, and on one respondent's seat each."""
+"""The rule for who may hold a seat: a visible, active person with at most one respondent's seat."""
 
 from collections.abc import Callable, Sequence
 from uuid import UUID
@@ -23,11 +23,11 @@ async def check_people(tx: Tx, assessment_id: UUID, wanted: Sequence[Wanted], *,
     """Check the people that are to get seats in a locked assessment.
 
     Args:
-        but: a seat that is changed, and so does not stand in its own way.
+        but: the seat that is changed, which does not conflict with itself.
 
     Raises:
-        UnknownReference: no such person in sight.
-        InactivePerson: somebody who is not active.
+        UnknownReference: The person does not exist, or the caller cannot see them.
+        InactivePerson: A person is not active.
         PersonSeated: a second respondent's seat for one person.
     """
     if not wanted:
@@ -74,7 +74,7 @@ async def _people(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, tuple[str, bool]]:
 
 
 async def _seated(tx: Tx, assessment_id: UUID, people: Sequence[UUID], but: UUID | None) -> set[UUID]:
-    """Those of these people who hold a respondent's seat whose votes count or may count."""
+    """Return those of these people who hold a respondent's seat whose votes count or may count."""
     if not people:
         return set()
     found = await tx.session.execute(

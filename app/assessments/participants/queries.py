@@ -1,4 +1,4 @@
-"""Reading seats."""
+"""Reads of seats."""
 
 from uuid import UUID
 
@@ -59,16 +59,16 @@ async def get(
     participant_id: UUID,
     operation: str = "getParticipant",
 ) -> ParticipantRead:
-    """One seat of an assessment.
+    """Return one seat of an assessment.
 
     Raises:
-        NotFound: the assessment has no such seat, or is not in the caller's sight.
+        NotFound: the assessment has no such seat, or is not visible to the caller.
     """
     row = await guarded_row(reader, _BY_ID, principal, assessment_id, operation, id=participant_id)
     return ParticipantRead.model_validate(dict(row))
 
 
 def present_stored(seat: Participant) -> ParticipantRead:
-    """A seat just written, as a read shows it."""
+    """Return a seat just written, as a read shows it."""
     has_token = seat.token_hash is not None and seat.token_revoked_at is None and seat.withdrawn_at is None
     return ParticipantRead.model_validate({**seat.model_dump(), "has_token": has_token})

@@ -1,4 +1,4 @@
-"""Seats: adding, changing and withdrawing them."""
+"""Add, change and withdraw seats."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -50,8 +50,8 @@ async def add(tx: Tx, assessment_id: UUID, body: ParticipantCreate, terms: Invit
         ChannelMismatch: a paper seat that is not a respondent's.
         UnknownReference, InactivePerson, PersonSeated: the person can have no such seat.
     """
-    held = await lock_assessment(tx, assessment_id, "addParticipant", lock="update")
-    [made] = await _add(tx, held, [body], [""], terms)
+    locked = await lock_assessment(tx, assessment_id, "addParticipant", lock="update")
+    [made] = await _add(tx, locked, [body], [""], terms)
     return made
 
 
@@ -63,33 +63,33 @@ async def add_many(
     Raises:
         AppError: what `add` raises; ``errors`` names the seat.
     """
-    held = await lock_assessment(tx, assessment_id, "addParticipants", lock="update")
+    locked = await lock_assessment(tx, assessment_id, "addParticipants", lock="update")
     places = [f"/seats/{at}" for at in range(len(body.seats))]
-    return ParticipantsCreated(items=await _add(tx, held, body.seats, places, terms))
+    return ParticipantsCreated(items=await _add(tx, locked, body.seats, places, terms))
 
 
 async def _add(
-    tx: Tx, held: LockedAssessment, wanted: Sequence[ParticipantCreate], places: Sequence[str], terms: InvitationTerms
+    tx: Tx, locked: LockedAssessment, wanted: Sequence[ParticipantCreate], places: Sequence[str], terms: InvitationTerms
 ) -> list[ParticipantCreated]:
-    ensure_open(held.assessment)
-    await check_takes(tx, held, "addParticipant")
+    ensure_open(locked.assessment)
+    await check_takes(tx, locked, "addParticipant")
     for body, place in zip(wanted, places, strict=True):
         _check_shape(body.seat, body.perspective, body.channel, place)
-        _check_invitable(held.assessment, body.seat)
-    await _check_single_administrator(tx, held.assessment.id, [body.seat for body in wanted])
+        _check_invitable(locked.assessment, body.seat)
+    await _check_single_administrator(tx, locked.assessment.id, [body.seat for body in wanted])
     people = [
         (body.person_id, body.seat is SeatKind.RESPONDENT, f"/body{place}/person_id")
         for body, place in zip(wanted, places, strict=True)
         if body.person_id is not None
     ]
-    await check_people(tx, held.assessment.id, people)
+    await check_people(tx, locked.assessment.id, people)
     seats = [
         Participant(
             tenant_id=tx.tenant_id,
             created_at=tx.now,
             updated_at=tx.now,
-            assessment_id=held.assessment.id,
-            first_round=next_round_to_reveal(held.assessment),
+            assessment_id=locked.assessment.id,
+            first_round=next_round_to_reveal(locked.assessment),
             **body.model_dump(),
         )
         for body in wanted
@@ -97,9 +97,9 @@ async def _add(
     tx.session.add_all(seats)
     await tx.session.flush()
     invited = [seat for seat in seats if seat.channel is Channel.TOKEN]
-    invitations = await invite(tx, held.assessment.id, [seat.id for seat in invited], terms)
+    invitations = await invite(tx, locked.assessment.id, [seat.id for seat in invited], terms)
     for seat in seats:
-        record_seat_event(tx, "participant.added", seat, held.organization.id)
+        record_seat_event(tx, "participant.added", seat, locked.organization.id)
     for seat in invited:
         record_change(tx, seat, SeatEvent.INVITED)
     return [
@@ -130,26 +130,26 @@ async def patch(
         VotingClosed, AdministratorExists, PerspectiveMismatch, ChannelMismatch, UnknownReference, InactivePerson,
         PersonSeated: as for adding.
     """
-    held = await lock_assessment(tx, assessment_id, "updateParticipant", lock="update")
+    locked = await lock_assessment(tx, assessment_id, "updateParticipant", lock="update")
     participant = await lock_seat(tx, assessment_id, participant_id)
     tx.expect(participant)
-    ensure_open(held.assessment)
+    ensure_open(locked.assessment)
     if participant.withdrawn_at is not None:
         raise SeatWithdrawn
     changes = {name: value for name, value in body.changes().items() if value != getattr(participant, name)}
-    await _check_changes(tx, held.assessment, participant, changes)
+    await _check_changes(tx, locked.assessment, participant, changes)
     if changes.get("channel") is Channel.PAPER:
         await remove_invitation(tx, participant)
-        end_claim(participant, held.assessment, tx.now)
+        end_claim(participant, locked.assessment, tx.now)
     if invalidate is not None:
         # A cached principal knows the kind of its seat.
         tx.after_commit.append(invalidate)
     if changes.get("seat") is SeatKind.RESPONDENT:
-        participant.first_round = next_round_to_reveal(held.assessment)
+        participant.first_round = next_round_to_reveal(locked.assessment)
     for name, value in changes.items():
         setattr(participant, name, value)
     if tx.touch(participant):
-        record_seat_event(tx, "participant.updated", participant, held.organization.id)
+        record_seat_event(tx, "participant.updated", participant, locked.organization.id)
     return await queries.get(tx, tx.principal, assessment_id, participant.id)
 
 
@@ -179,10 +179,10 @@ async def _check_changes(tx: Tx, assessment: Assessment, participant: Participan
 async def withdraw_seat(
     tx: Tx, assessment_id: UUID, participant_id: UUID, invalidate: Callable[[], None] | None = None
 ) -> None:
-    """Withdraw a seat for good: nobody can open it, and it casts no further vote.
+    """Withdraw a seat permanently. Nobody can claim it, and it casts no further vote.
 
-    What a close has counted stays counted. Votes that are still sealed are dropped at the next close, and no count
-    changes before it.
+    Votes that a close has counted stay counted. Sealed votes are dropped at the next close, and no count changes
+    before it.
 
     Args:
         invalidate: drops the cached principals.
@@ -193,17 +193,17 @@ async def withdraw_seat(
         Frozen: the assessment has ended.
         SeatWithdrawn: it was withdrawn before.
     """
-    held = await lock_assessment(tx, assessment_id, "withdrawParticipant", lock="update")
+    locked = await lock_assessment(tx, assessment_id, "withdrawParticipant", lock="update")
     participant = await lock_seat(tx, assessment_id, participant_id)
     tx.expect(participant)
-    ensure_open(held.assessment)
+    ensure_open(locked.assessment)
     if participant.withdrawn_at is not None:
         raise SeatWithdrawn
     await remove_invitation(tx, participant)
-    withdraw(participant, held.assessment, tx.now)
+    withdraw(participant, locked.assessment, tx.now)
     tx.touch(participant)
     record_change(tx, participant, SeatEvent.WITHDRAWN)
-    record_seat_event(tx, "participant.withdrawn", participant, held.organization.id)
+    record_seat_event(tx, "participant.withdrawn", participant, locked.organization.id)
     if invalidate is not None:
         tx.after_commit.append(invalidate)
 

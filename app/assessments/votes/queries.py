@@ -1,4 +1,4 @@
-"""Reading votes: only ever for a seat of the same assessment."""
+"""Reads of votes, for seats of the same assessment only."""
 
 from typing import Any
 
@@ -15,8 +15,8 @@ _Former = aliased(Vote)
 _UPDATED_SINCE = bindparam("updated_since", type_=DateTime(timezone=True))
 _OF_OWN_SEAT = col(Vote.participant_id) == bindparam("own_seat", type_=Uuid())
 _OWN = and_(_OF_OWN_SEAT, col(Vote.claim) == bindparam("own_claim", type_=Integer()))
-# What a reveal counted, of the reveals that came after the caller's claim: see `seat_rules.counted_votes`. Of its own
-# seat a claim never sees what a former claim cast.
+# The votes counted by reveals after the caller's claim: see `seat_rules.counted_votes`. A claim never sees the votes of a
+# former claim of its own seat.
 _REVEALED = and_(
     not_(_OF_OWN_SEAT),
     col(Vote.round) >= bindparam("sees_from", type_=Integer()),
@@ -77,14 +77,14 @@ LIST = Listing(
 
 
 def present(row: Row) -> VoteRead:
-    """A row as the wire has it."""
+    """Return the representation of a row."""
     fields: dict[str, Any] = dict(row)
     fields["value"] = on_wire(row["value"])
     return VoteRead.model_validate(fields)
 
 
 def present_stored(vote: Vote) -> VoteRead:
-    """A vote just written, as its writer gets it back."""
+    """Return the representation of a vote that was just written."""
     return VoteRead(
         id=vote.id,
         version=vote.version,

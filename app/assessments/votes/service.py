@@ -1,4 +1,4 @@
-"""Casting votes. Until the close only the claim that cast a vote sees it."""
+"""Cast votes. Until the close only the claim that cast a vote sees it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,8 +36,8 @@ async def cast(tx: Tx, assessment_id: UUID, participant_id: UUID, practice: str,
     A seat votes for itself. A caller who runs the assessment enters and corrects the ballots of paper seats.
 
     Raises:
-        NotFound: no such assessment in sight, or no such seat or practice in it.
-        Forbidden: in sight, but the caller neither holds the seat nor runs the assessment.
+        NotFound: No such assessment is visible to the caller, or no such seat or practice in it.
+        Forbidden: It is visible, but the caller neither holds the seat nor runs the assessment.
         NotYourSeat: another seat's token.
         NotAPaperSeat: a key, and the seat votes with its token.
         SeatMayNotVote: the seat is not a respondent's.
@@ -226,16 +226,16 @@ async def _flush(tx: Tx) -> None:
 
 
 def _claim_of(tx: Tx, assessment: Assessment) -> int:
-    """The number of the claim that the caller votes with.
+    """Return the number of the claim that the caller votes with.
 
-    A paper seat has no claims. What keys enter for it in one round counts as one claim, so that no later ballot
-    replaces one that a close has counted: the two figures would differ by a vote that the key does not know.
+    A paper seat has no claims. The votes that keys enter for it in one round count as one claim, so that no later
+    ballot replaces a counted one. Otherwise the two figures would differ by a vote that the key does not know.
     """
     return assessment.round if tx.principal.seat is None else tx.principal.seat.claim
 
 
 def _record_event(tx: Tx, assessment: Assessment, count: int, *, replaced: bool) -> None:
-    # Neither who nor what: before the reveal the feed may say only that votes were cast.
+    # Before the reveal the feed may only say that votes were cast, not by whom or which.
     record_event(
         tx,
         "assessment.vote_replaced" if replaced else "assessment.vote_cast",
