@@ -12,7 +12,7 @@ from app.db.base import Record
 
 
 class OutboxEvent(Record, table=True):
-    """Something happened. ``position`` in the feed is given after the commit, so that it has no gaps."""
+    """An entry of the event feed. Its ``position`` is assigned after the commit, so that the feed has no gaps."""
 
     __tablename__ = "outbox_events"
     __table_args__ = (
@@ -30,7 +30,7 @@ class OutboxEvent(Record, table=True):
 
 
 class AuditEvent(Record, table=True):
-    """Who did what, to what, when. ``seal`` chains the rows and is computed after the commit."""
+    """An entry of the audit trail. Its ``seal`` chains the rows and is computed after the commit."""
 
     __tablename__ = "audit_events"
     __table_args__ = (

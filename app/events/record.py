@@ -1,4 +1,4 @@
-"""One call that writes both the event and the audit row of a change."""
+"""Record the event and the audit row of a change with one call."""
 
 from typing import Any
 from uuid import UUID
@@ -19,12 +19,12 @@ def record_event(
     data: dict[str, Any] | None = None,
     anonymous: bool = False,
 ) -> None:
-    """Tell of a change, in the change's own transaction.
+    """Record an event and an audit row in the transaction of the change.
 
     Args:
         event: ``<subject type>.<what happened>``, such as ``assessment.opened``.
         data: JSON values that help a follower; never a vote's value, a comment or a secret.
-        anonymous: leave the actor out of the audit row, where naming it would tell who has voted.
+        anonymous: omit the actor from the audit row, because the actor would reveal who has voted.
     """
     subject_type = event.partition(".")[0]
     if subject_type in _CREDENTIALS:

@@ -195,7 +195,7 @@ class Practice(Part):
         return self
 
     def part_codes(self) -> Iterator[str]:
-        """The codes of every indicator, prompt, evidence and action."""
+        """Return the codes of every indicator, prompt, evidence and action."""
         return (code for _, code in self._placed_codes())
 
     def _placed_codes(self) -> Iterator[tuple[str, str]]:

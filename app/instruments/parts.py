@@ -1,4 +1,4 @@
-"""What instrument, driver and profile documents are made of: localized text, codes, versions and citations."""
+"""Parts of instrument, driver and profile documents: localized text, codes, versions and citations."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, TypeVar
@@ -59,7 +59,7 @@ def _an_integer(value: Any) -> Any:
     return value
 
 
-#: Beside a literal number: even a strict `Literal[1]` takes true and 1.0 for 1, which in a document are mistakes.
+#: For use with a literal number: even a strict `Literal[1]` takes true and 1.0 for 1, which in a document are mistakes.
 AN_INTEGER = BeforeValidator(_an_integer)
 
 
@@ -73,7 +73,7 @@ class Document(Part):
     """A whole document: what is stored and hashed is `as_document()`, never what a caller sent."""
 
     def as_document(self) -> dict[str, Any]:
-        """The document as JSON-like data, with absent options left out; validating it again gives the same."""
+        """Return the document as JSON-like data, with absent options left out; validating it again gives the same."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 

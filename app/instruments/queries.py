@@ -1,4 +1,4 @@
-"""Reading drivers, instruments and scoring profiles: a tenant's own copies, the same for each of its callers."""
+"""Reads of a tenant's drivers, instruments and scoring profiles, which all its callers see."""
 
 from typing import Any
 from uuid import UUID
@@ -93,29 +93,29 @@ PROFILES = Listing(
 
 
 def present_driver(row: Row) -> DriverRead:
-    """A row as every caller gets it."""
+    """Return a row as every caller gets it."""
     return DriverRead.model_validate({**from_json(row["document"]), "id": row["id"], "created_at": row["created_at"]})
 
 
 def present_instrument(row: Row) -> InstrumentRead:
-    """A row as every caller gets it."""
+    """Return a row as every caller gets it."""
     fields: dict[str, Any] = dict(row)
     fields["title"] = from_json(row["title"])
     return InstrumentRead.model_validate(fields)
 
 
 def present_version(row: Row) -> InstrumentVersionItem:
-    """A row as every caller gets it, without the document."""
+    """Return a row as every caller gets it, without the document."""
     return InstrumentVersionItem.model_validate(dict(row))
 
 
 def present_profile(row: Row) -> ScoringProfileItem:
-    """A row as every caller gets it, without the document."""
+    """Return a row as every caller gets it, without the document."""
     return ScoringProfileItem.model_validate(dict(row))
 
 
 async def driver(reader: Reader, tenant_id: UUID, key: str) -> DriverRead:
-    """One driver.
+    """Return one driver.
 
     Raises:
         NotFound: the tenant has none such.
@@ -124,7 +124,7 @@ async def driver(reader: Reader, tenant_id: UUID, key: str) -> DriverRead:
 
 
 async def instrument(reader: Reader, tenant_id: UUID, key: str) -> InstrumentRead:
-    """One instrument.
+    """Return one instrument.
 
     Raises:
         NotFound: the tenant has none such.
@@ -133,7 +133,7 @@ async def instrument(reader: Reader, tenant_id: UUID, key: str) -> InstrumentRea
 
 
 async def version(reader: Reader, tenant_id: UUID, key: str, version: str) -> tuple[bytes, str]:
-    """One version of an instrument with its document, as JSON, and its tag.
+    """Return one version of an instrument with its document, as JSON, and its tag.
 
     Raises:
         NotFound: the tenant has none such.
@@ -143,7 +143,7 @@ async def version(reader: Reader, tenant_id: UUID, key: str, version: str) -> tu
 
 
 async def profile(reader: Reader, tenant_id: UUID, profile_id: UUID) -> tuple[bytes, str]:
-    """One scoring profile with its document, as JSON, and its tag.
+    """Return one scoring profile with its document, as JSON, and its tag.
 
     Raises:
         NotFound: the tenant has none such.

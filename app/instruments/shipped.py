@@ -27,23 +27,23 @@ class Shipped:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The document, a copy for each caller."""
+        """Return the document, a copy for each caller."""
         document: dict[str, Any] = json.loads(self.canonical)
         return document
 
 
 def shipped_instruments() -> tuple[Shipped, ...]:
-    """Every version of every instrument that ships; each fits `InstrumentDocument`."""
+    """Return every version of every instrument that ships; each fits `InstrumentDocument`."""
     return tuple(map(_read, _INSTRUMENTS))
 
 
 def shipped_drivers() -> Shipped:
-    """The catalogue of implementation drivers; it fits `DriverCatalogue`."""
+    """Return the catalogue of implementation drivers; it fits `DriverCatalogue`."""
     return _read(_DRIVERS)
 
 
 def shipped_profiles() -> tuple[Shipped, ...]:
-    """Every version of every scoring profile that ships, the default first; each fits `ProfileDocument`."""
+    """Return every version of every scoring profile that ships, the default first; each fits `ProfileDocument`."""
     return tuple(map(_read, _PROFILES))
 
 

@@ -1,4 +1,4 @@
-"""Readiness of what is sent: the same object, nothing stored."""
+"""Compute readiness from votes in the request, without storing anything."""
 
 from uuid import UUID
 
@@ -11,12 +11,12 @@ from app.scoring import Seat, assess, encode_result, read_input
 
 
 async def compute(context: RequestContext, body: ReadinessCompute) -> bytes:
-    """The readiness object of votes and consensus that are sent.
+    """Return the readiness object of votes and consensus that are sent.
 
     Raises:
         UnknownInstrument: the tenant has no such instrument version.
         UnknownProfile: the tenant has no such scoring profile.
-        Invalid: a practice the instrument does not have, or a vote of nobody among the respondents.
+        Invalid: A practice is not in the instrument, or a vote names no respondent.
     """
     key = body.instrument_key or DEFAULT_INSTRUMENT
     version_id = await find_instrument(context, context.tenant_id, key, body.instrument_version)
@@ -47,7 +47,7 @@ async def compute(context: RequestContext, body: ReadinessCompute) -> bytes:
 
 
 def _check(body: ReadinessCompute, practices: set[str]) -> None:
-    """Find every fault that scoring would refuse, with its place; an unknown name is told by its field only."""
+    """Refuse every fault that scoring would refuse, with its location. Unknown names are never repeated."""
     errors = []
     seats = {one.id for one in body.respondents}
     if len(seats) != len(body.respondents):

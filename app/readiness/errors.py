@@ -1,4 +1,4 @@
-"""What can go wrong when readiness is asked for."""
+"""Errors of reading readiness."""
 
 from app.errors import Invalid
 

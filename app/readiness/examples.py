@@ -30,7 +30,7 @@ def compute_request() -> dict[str, Any]:
 
 @cache
 def readiness() -> dict[str, Any]:
-    """The readiness object of `compute_request`."""
+    """Return the readiness object of `compute_request`."""
     request = compute_request()
     shipped = shipped_instruments()[0]
     document = shipped.document

@@ -18,15 +18,15 @@ from app.tree.clock import day_in
 async def readiness_of(
     context: RequestContext, assessment_id: UUID, *, as_of: date | None, profile_id: UUID | None, view: ReadinessView
 ) -> tuple[bytes, str]:
-    """The readiness object of an assessment, and its ETag.
+    """Return the readiness object of an assessment, and its ETag.
 
     Args:
         as_of: the date asked for; absent, today where the organization is.
-        profile_id: another profile than the frozen one, for a look at what it would give.
-        view: how much of it.
+        profile_id: a profile to use instead of the frozen one, for comparison.
+        view: the parts to include.
 
     Raises:
-        NotFound: no such assessment in the caller's sight.
+        NotFound: The assessment does not exist, or the caller cannot see it.
         UnknownProfile: no such profile.
     """
     row = await load_scoring_row(context, context.tenant_id, assessment_id)
