@@ -21,13 +21,13 @@ metadata = SQLModel.metadata
 
 
 def now() -> datetime:
-    """The present instant, UTC."""
+    """Return the present instant, UTC."""
     script = followed_script()
     return datetime.now(UTC) if script is None else script.now()
 
 
 def choice(values: type[StrEnum], name: str) -> Any:
-    """A text column limited to an enum's values by a CHECK: no native type, so values can be added in place."""
+    """Return a text column limited to an enum's values by a CHECK: no native type, so values can be added in place."""
     return Enum(
         values,
         name=name,
@@ -40,12 +40,12 @@ def choice(values: type[StrEnum], name: str) -> Any:
 
 
 def folded() -> Any:
-    """A name folded for search and order: stored and compared byte by byte, so that an index can serve both."""
+    """Return a name folded for search and order: stored and compared byte by byte, so that an index can serve both."""
     return Field(sa_type=Text(collation="C"))
 
 
 class Record(SQLModel):
-    """A row of one tenant: ``tenant_id`` first in its primary key, a UUIDv7, and when it came to be."""
+    """A row of one tenant, with ``tenant_id`` first in its primary key, a UUIDv7 and the instant of creation."""
 
     tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
     id: UUID = Field(default_factory=uuid7, primary_key=True)
@@ -53,7 +53,7 @@ class Record(SQLModel):
 
 
 class Versioned(Record):
-    """A row that changes: its version counts up with every change (the ETag's first part)."""
+    """A row whose version, the first part of its ETag, increases with every change."""
 
     updated_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
     version: int = Field(default=1, nullable=False)

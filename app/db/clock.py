@@ -31,7 +31,7 @@ class DatabaseClock:
             self._read = asked_at, await connection.raw.fetchval("select clock_timestamp()")
 
     def now(self, local: datetime) -> datetime:
-        """The present instant: the database's estimated clock, or the local one where that is ahead."""
+        """Return the present instant: the database's estimated clock, or the local one where that is ahead."""
         if self._read is None:
             return local
         asked_at, answered = self._read

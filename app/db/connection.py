@@ -99,7 +99,7 @@ class Connection:
 
     @property
     def session(self) -> AsyncSession:
-        """The session of the open transaction, made when it is first needed."""
+        """Return the session of the open transaction, made when it is first needed."""
         if self._session is None:
             assert self._lent is not None  # noqa: S101  # the pool for transactions opens through the engine
             self._session = AsyncSession(self._lent, expire_on_commit=False)
@@ -135,7 +135,7 @@ class Connection:
 
     @property
     def is_clean(self) -> bool:
-        """Whether neither a transaction nor a session is open."""
+        """Return whether neither a transaction nor a session is open."""
         return self._session is None and not self.in_transaction
 
     async def reset(self) -> None:
@@ -153,7 +153,7 @@ class Connection:
             self.raw.terminate()
 
     async def drop(self) -> None:
-        """Cut the connection at once, whatever it is doing, and let SQLAlchemy forget it."""
+        """Cut the connection at once, whatever it is doing, and detach it from SQLAlchemy."""
         self.is_dropped = True
         # First this: the rest waits for a server that may be gone, and may itself be cancelled.
         self.terminate()

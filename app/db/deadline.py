@@ -1,17 +1,17 @@
-"""One deadline for everything that a request asks of the database."""
+"""One deadline for all database work of a request."""
 
 import asyncio
 from contextvars import ContextVar, Token
 from typing import Self
 
-#: The database's deadline comes a little before that of the whole request. So a lost reply is reported as what it is,
-#: above all that of a commit, and not as a request that took too long.
+#: The database's deadline ends shortly before the request's. So the caller learns of a lost reply, above all of a lost
+#: commit, and not of a request that took too long.
 _SHARE = 0.97
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
 class RequestDeadline:
-    """Gives the block this many seconds for all its statements together, opening connections included.
+    """Limits the total time of all statements in a block, including the opening of connections.
 
     Args:
         seconds: those of the request, counted from the moment the block is entered.
@@ -33,5 +33,5 @@ class RequestDeadline:
 
 
 def get_deadline() -> float | None:
-    """The running request's deadline on the event loop's clock, or None outside of a request."""
+    """Return the running request's deadline on the event loop's clock, or None outside of a request."""
     return _deadline.get()

@@ -1,4 +1,4 @@
-"""Rows that are written and neither read nor changed again in their transaction: history, events, what a POST made.
+"""Deferred inserts of rows that their transaction neither reads nor changes: history, events, created resources.
 
 A model of a table takes 150 microseconds to build and a flush of it several hundred, a statement for each table. So
 these rows are plain mappings, checked against the table's columns, and all of a transaction go in one statement.
@@ -51,7 +51,7 @@ class Insertion(Change):
         }
 
     def row(self, values: Values) -> dict[str, Any]:
-        """A whole row: these values, and the model's defaults for what they leave out.
+        """Return a whole row: these values, and the model's defaults for what they leave out.
 
         Raises:
             TypeError: a column that has no default is missing, or there is none of a name.
@@ -65,12 +65,12 @@ class Insertion(Change):
 
 @cache
 def insertion(table: type[SQLModel]) -> Insertion:
-    """The INSERT into a table."""
+    """Return the INSERT into a table."""
     return Insertion(table)
 
 
-class _Together:
-    """Different changes as one statement: all but the last stand in its WITH clause."""
+class _CombinedStatement:
+    """Several changes as one statement, which has all but the last in its WITH clause."""
 
     def __init__(self, *changes: Change) -> None:
         places: dict[str, tuple[int, str]] = {}
@@ -92,14 +92,14 @@ class _Together:
         ]
 
     def arguments(self, rows: Sequence[Values]) -> list[Any]:
-        """The positional arguments for these rows, one for each change."""
+        """Return the positional arguments for these rows, one for each change."""
         return [
             value if (value := rows[at][name]) is None or process is None else process(value)
             for at, name, process in self._order
         ]
 
 
-_together = lru_cache(maxsize=256)(_Together)
+_together = lru_cache(maxsize=256)(_CombinedStatement)
 
 
 async def send(connection: Connection, changes: Sequence[tuple[Change, Values]]) -> None:

@@ -37,7 +37,7 @@ _READS = {
 
 @dataclass(slots=True)
 class Database:
-    """What the app holds of the database; the engine keeps no connection."""
+    """The engine and the pools of the app. The engine keeps no connection."""
 
     engine: AsyncEngine
     reads: Pool

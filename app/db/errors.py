@@ -1,4 +1,4 @@
-"""What a failure of the database means: to the caller, to the pool, and to the operator."""
+"""The meaning of database failures for the caller, the pool and the operator."""
 
 from collections.abc import Callable
 from enum import StrEnum
@@ -30,7 +30,7 @@ class InUse(Conflict):
 
 
 class Reason(StrEnum):
-    """Why the database does not serve. The words are stable, and harmless to the public."""
+    """The reason the database does not serve. The values are stable and safe to publish."""
 
     UNREACHABLE = "database_unreachable"
     REFUSED = "database_refused"
@@ -88,7 +88,7 @@ _LAST_WORDS = frozenset({"FATAL", "PANIC"})
 
 
 def get_cause(error: BaseException) -> BaseException:
-    """The driver's own error, whether SQLAlchemy wrapped it or not."""
+    """Return the driver's own error, whether SQLAlchemy wrapped it or not."""
     wrapped = getattr(error, "orig", None)
     return error if wrapped is None else wrapped.__cause__ or wrapped
 
@@ -99,12 +99,12 @@ def get_sqlstate(error: BaseException) -> str:
 
 
 def may_try_again(error: BaseException) -> bool:
-    """Whether the whole transaction may be run again: it lost to others, or a table has another shape by now."""
+    """Return whether the whole transaction may run again: after a conflict, or after a table changed its shape."""
     return get_sqlstate(error) in _SERIALIZATION_FAILURES or isinstance(get_cause(error), _ANOTHER_SHAPE)
 
 
 def is_connection_lost(error: BaseException) -> bool:
-    """Whether this failure is the end of its connection, however the driver noticed."""
+    """Return whether this failure is the end of its connection, however the driver noticed."""
     cause = get_cause(error)
     if isinstance(cause, asyncpg.PostgresError):
         state = get_sqlstate(cause)
@@ -113,7 +113,7 @@ def is_connection_lost(error: BaseException) -> bool:
 
 
 def leaves_connection_usable(error: BaseException) -> bool:
-    """Whether the connection can serve others after this failure.
+    """Return whether the connection can serve others after this failure.
 
     A server that has become read-only is left as well: the next connection may find the one that takes writes.
     """
@@ -124,13 +124,13 @@ def leaves_connection_usable(error: BaseException) -> bool:
 
 
 def get_reason(error: BaseException) -> Reason | None:
-    """Why the database did not serve; None where the failure is the request's or a fault of the service."""
+    """Return the reason the database did not serve, or None if the request or the service is at fault."""
     meaning = _get_meaning(error)
     return meaning if isinstance(meaning, Reason) else None
 
 
 def to_app_error(error: BaseException) -> AppError | None:
-    """What a database failure means to the caller; None where it is a fault of the service."""
+    """Translate a database failure for the caller; None if it is a fault of the service."""
     meaning = _get_meaning(error)
     if meaning is None:
         return None
@@ -138,20 +138,20 @@ def to_app_error(error: BaseException) -> AppError | None:
 
 
 def unavailable(reason: Reason) -> Unavailable:
-    """The error of a database that does not serve for this reason."""
+    """Return the error of a database that does not serve for this reason."""
     seconds = _SECONDS_TO_WAIT.get(reason, _SECONDS_TO_WAIT_FOR_OPERATOR)
     return Unavailable(_DETAILS[reason], retry_after=seconds, reason=reason)
 
 
 def out_of_time() -> Unavailable:
-    """The error of a database that did not answer before the deadline."""
+    """Return the error of a database that did not answer before the deadline."""
     return Unavailable(
         "The database did not answer in time. Nothing was changed; try again.", reason=Reason.UNREACHABLE
     )
 
 
 def outcome_unknown() -> Unavailable:
-    """The error of a commit whose reply was lost."""
+    """Return the error of a commit whose reply was lost."""
     return Unavailable(_OUTCOME_UNKNOWN, reason=Reason.UNREACHABLE)
 
 

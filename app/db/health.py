@@ -1,4 +1,4 @@
-"""Whether the database can serve this release: asked on a connection of its own, and remembered for a second."""
+"""The health of the database for this release, checked on a separate connection and cached for a second."""
 
 import asyncio
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ _STATE = Read(
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """The state of the database: its revision, and why it does not serve, or None where it does."""
+    """The state of the database: its revision, and the reason it does not serve, or None."""
 
     revision: str | None
     reason: Reason | None
@@ -55,7 +55,7 @@ class HealthCheck:
         self._known_until = 0.0
 
     async def get(self) -> Health:
-        """The present state, at most a second old."""
+        """Return the present state, at most a second old."""
         loop = asyncio.get_running_loop()
         async with self._lock:
             if self._known is None or loop.time() >= self._known_until:

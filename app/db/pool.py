@@ -200,13 +200,13 @@ class Pool:
             async with asyncio.timeout_at(deadline):
                 return await self._connect()
         except DATABASE_ERRORS as error:
-            # Whatever the server objects to before it serves is for the operator to mend, not for the caller.
+            # The operator, not the caller, must fix what the server refuses at log-in.
             reason = get_reason(error) or Reason.REFUSED
             self._failures.record(error, reason)
             raise unavailable(reason) from error
 
     async def _put_back(self, connection: Connection, error: BaseException | None = None) -> None:
-        """Keep a connection for the next use, unless its last one left it lost or in doubt."""
+        """Return a connection to the idle ones, unless its last use left it lost or in doubt."""
         if isinstance(error, asyncpg.InvalidCachedStatementError):
             connection.invalidate()
         # A cancellation may come in the middle of a statement; any other failure comes between two, or ends one.

@@ -26,7 +26,7 @@ class FairSemaphore:
 
     @property
     def free(self) -> int:
-        """The permits that nobody holds."""
+        """Return the permits that nobody holds."""
         return self._free
 
     def try_acquire(self, holder: Hashable) -> bool:

@@ -45,7 +45,7 @@ class Rendered:
 
 
 def render(statement: Any, table: Any, model: type[BaseModel], *columns: Any, **computed: Any) -> Any:
-    """A statement for these columns and ``rendered``, each row as a response model has it.
+    """Return a statement for these columns and ``rendered``, each row as a response model has it.
 
     Args:
         statement: selects from the table, joined and limited as it will be.
@@ -57,7 +57,7 @@ def render(statement: Any, table: Any, model: type[BaseModel], *columns: Any, **
 
 
 def json_array(table: Any, model: type[BaseModel], condition: Any, *order: Any, within: Any) -> ColumnElement[Any]:
-    """The rows of another table that belong to a row, as one array, empty where there are none.
+    """Return the rows of another table that belong to a row, as one array, empty where there are none.
 
     Args:
         within: the table of the row they belong to, which the condition names.
@@ -85,13 +85,13 @@ def _as_text(row: LateralFromClause) -> ColumnElement[str]:
 
 
 def json_choice(column: Any, values: Mapping[Any, Any], *, otherwise: Any = None) -> ColumnElement[Any]:
-    """What a column's value stands for: any JSON value each."""
+    """Return what a column's value stands for: any JSON value each."""
     branches = [(column == literal_column(f"'{key!s}'", Text), json_constant(value)) for key, value in values.items()]
     return case(*branches, else_=json_constant(otherwise))
 
 
 def json_if(condition: Any, then: ColumnElement[Any], otherwise: ColumnElement[Any]) -> ColumnElement[Any]:
-    """One of two JSON expressions."""
+    """Return one of two JSON expressions."""
     return case((condition, then), else_=otherwise)
 
 

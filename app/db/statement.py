@@ -33,13 +33,13 @@ class Read:
         self._constants: dict[str, Any] = {name: value for name, value in compiled.params.items() if value is not None}
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        """The positional arguments for these named ones; a name the caller left out keeps its constant, or null."""
+        """The positional arguments for these named ones; a missing name keeps its constant, or null."""
         constants = self._constants
         return [values[name] if name in values else constants.get(name) for name in self._order]
 
 
 def from_json(value: Any) -> Any:
-    """An array or object column: text on a hot connection, already parsed inside a write's transaction."""
+    """Return an array or object column: text on a hot connection, already parsed inside a write's transaction."""
     return json.loads(value) if isinstance(value, str) else value
 
 
@@ -52,7 +52,7 @@ class ReadCache:
         self._made: OrderedDict[Hashable, Read] = OrderedDict()
 
     def get(self, *shape: Hashable) -> Read:
-        """The statement of this shape: `build(*shape)`, compiled at its first use."""
+        """Return the statement of this shape: `build(*shape)`, compiled at its first use."""
         read = self._made.get(shape)
         if read is None:
             read = self._made[shape] = Read(self._build(*shape))
@@ -62,10 +62,10 @@ class ReadCache:
 
 
 class Reader(Protocol):
-    """Whatever can run a `Read`: the pool, or a write's transaction."""
+    """Runs a `Read`: the pool, or a write's transaction."""
 
     async def fetch(self, read: Read, **values: Any) -> Sequence[Row]:
-        """All rows."""
+        """Return all rows."""
 
     async def fetch_one(self, read: Read, **values: Any) -> Row | None:
-        """The first row, or None."""
+        """Return the first row, or None."""

@@ -1,4 +1,4 @@
-"""What a service function gets first: one open transaction of one tenant, by one caller, at one instant."""
+"""The first argument of every service function: a transaction of one tenant, one caller and one instant."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -23,27 +23,27 @@ _NEXT = timedelta(microseconds=1)
 
 
 class CallerReader(Reader, Protocol):
-    """A reader that knows who asks, and when: a request's context, or a write's transaction."""
+    """A reader with a caller and an instant: a request's context, or a write's transaction."""
 
     @property
     def principal(self) -> Principal:
-        """Who asks."""
+        """Return the caller."""
 
     @property
     def now(self) -> datetime:
-        """The instant of the request, UTC."""
+        """Return the instant of the request, UTC."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored(Generic[Key]):
-    """What a write that may create or replace has stored: the key it is read by, and whether it is new."""
+    """The result of a write that creates or replaces a resource: its key, and whether it is new."""
 
     key: Key
     created: bool
 
 
 class Outcome(StrEnum):
-    """What a PUT did."""
+    """The effect of a PUT."""
 
     CREATED = "created"
     REPLACED = "replaced"
@@ -51,7 +51,7 @@ class Outcome(StrEnum):
 
 
 def next_instant(updated_at: Any, now: datetime) -> Any:
-    """The new ``updated_at`` of rows that one statement changes, as `Tx.touch` sets it for one row."""
+    """Return the new ``updated_at`` of rows that one statement changes, as `Tx.touch` sets it for one row."""
     return func.greatest(now, updated_at + _NEXT)
 
 
@@ -70,7 +70,7 @@ class Tx:
 
     What is read in order to be changed goes through ``session``, as models. What is only added (history, events, a new
     thing with its answer) goes through `insert`, and is sent with everything else of its kind at the end: `fetch` does
-    not see it. What must happen only if it is committed, such as dropping something remembered, goes into
+    not see it. What must happen only if it is committed, such as clearing a cache, goes into
     ``after_commit``.
     """
 
@@ -86,16 +86,16 @@ class Tx:
 
     @property
     def session(self) -> AsyncSession:
-        """The unit of work for what is changed."""
+        """Return the unit of work for what is changed."""
         return self.connection.session
 
     @property
     def tenant_id(self) -> UUID:
-        """The tenant whose rows this transaction may touch."""
+        """Return the tenant whose rows this transaction may touch."""
         return self.principal.tenant_id
 
     def expect(self, row: Versioned, asked: Preconditions | None = None) -> None:
-        """Hold the caller to the version it read, as its headers say or, one of many, its body.
+        """Check the version that the caller read, which the headers or, for one of many, the body names.
 
         Raises:
             PreconditionRequired: there was no If-Match.
@@ -111,7 +111,7 @@ class Tx:
             )
 
     def touch(self, row: Versioned, *, also: bool = False) -> bool:
-        """Count the change of a locked row, if there is one: new values that equal the stored ones are none.
+        """Increment the version of a locked row if a value changed. Equal values are no change.
 
         Args:
             also: whether something changed that belongs to the resource and is stored in another table.
@@ -126,7 +126,7 @@ class Tx:
         return True
 
     def is_repetition(self, row: Versioned, fields: Values, asked: Preconditions | None = None) -> bool:
-        """Whether a PUT without a condition sends what is stored already, as one does that is sent again.
+        """Return whether a PUT without a precondition repeats the stored values, as a retry does.
 
         Args:
             fields: what would be stored, including who stores it: only that caller may learn that nothing differs.
@@ -156,7 +156,7 @@ class Tx:
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        """A part of the transaction that never was where something is raised in it."""
+        """Provide a part of the transaction that never was where something is raised in it."""
         before = len(self._changes)
         try:
             async with self.session.begin_nested():
@@ -166,19 +166,19 @@ class Tx:
             raise
 
     async def flush(self) -> None:
-        """Send everything that was held back; whoever ends the transaction calls it before."""
+        """Send all deferred statements. The write runner calls this before it ends the transaction."""
         await self.connection.flush()
         if self._changes:
             changes, self._changes = self._changes, []
             await send(self.connection, changes)
 
     async def check_constraints(self) -> None:
-        """Go as far as a commit would, and check every constraint."""
+        """Send all deferred statements and check every constraint, as a commit would."""
         await self.flush()
         await self.connection.raw.execute("set constraints all immediate")
 
     async def fetch(self, read: Read, **values: Any) -> Sequence[Row]:
-        """Run a compiled read inside this transaction, after what the session held back was sent."""
+        """Run a compiled read inside this transaction, after the session's pending changes."""
         await self.connection.flush()
         rows: Sequence[Row] = await self.connection.fetch(read.sql, read.arguments(values))
         return rows

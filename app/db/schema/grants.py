@@ -1,4 +1,4 @@
-"""What the serving role may do, compared with what it is granted: only differences are written.
+"""Compare the serving role's privileges with the wanted ones, and write only the differences.
 
 A GRANT or REVOKE locks its table, even where it changes nothing. A start that repeats all of them would wait for
 every open transaction that changes a table.

@@ -1,4 +1,4 @@
-"""Say which transaction a migration waits for, while it waits."""
+"""Report which transaction a waiting migration waits for."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -66,7 +66,7 @@ async def watch_locks(connect: Connect, pids: Collection[int], notify: Notify) -
         yield watch
     finally:
         task.cancel()
-        # The watch explains a wait; that it cannot look is no reason to fail.
+        # The watch only explains a wait, so its own failure must not stop the migration.
         with suppress(asyncio.CancelledError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
             await task
 

@@ -1,4 +1,4 @@
-"""Bringing a database to this release: the role that serves, the schema, and what that role may do with it."""
+"""Migrate a database to this release: the serving role, the schema, and the role's privileges."""
 
 import asyncio
 import importlib
@@ -69,7 +69,7 @@ def load_models() -> None:
 
 
 def folder() -> Path:
-    """Where the migrations lie: beside `app` in a checkout, inside it in a wheel."""
+    """Return the folder of the migrations: next to `app` in a checkout, inside it in a wheel."""
     package = Path(__file__).resolve().parents[2]
     beside, inside = package.parent / "migrations", package / "migrations"
     return inside if inside.is_dir() else beside
@@ -77,7 +77,7 @@ def folder() -> Path:
 
 @cache
 def revisions() -> list[str]:
-    """The revisions this release knows, oldest first: a migration's file begins with its own."""
+    """Return the revisions of this release, oldest first, from the names of the migration files."""
     found = sorted(path.name.partition("_")[0] for path in folder().glob("versions/[0-9]*_*.py"))
     if not found:
         raise OperatorError("The migrations are missing from this installation.")
@@ -85,12 +85,12 @@ def revisions() -> list[str]:
 
 
 def head() -> str:
-    """The newest revision this release knows."""
+    """Return the newest revision this release knows."""
     return revisions()[-1]
 
 
 def wanted_privileges() -> dict[str, frozenset[str]]:
-    """For each table, what the serving role may do with it."""
+    """Return the privileges of the serving role, by table."""
     load_models()
     wanted = {}
     for table in [*metadata.tables, "alembic_version"]:
@@ -154,7 +154,7 @@ async def migrate(
                         await also_check(owner)
                     await _bring_to_head(owner, connect, role, found, assumed=not login_is_separate)
                 except (exc.DBAPIError, asyncpg.PostgresError) as refused:
-                    # Another process migrates at the same time, or a lock was not free: what it did is kept, try again.
+                    # Another process migrates at the same time, or a lock was not free. Its work stays, so try again.
                     if attempt < _TRIES:
                         await asyncio.sleep(attempt * 0.5)
                     elif _is_lock_timeout(refused):
@@ -204,7 +204,7 @@ async def _opened(url: str | None) -> AsyncIterator[Any]:
 
 @asynccontextmanager
 async def _bounded(connection: Any) -> AsyncIterator[None]:
-    """A transaction that does not wait long for a lock."""
+    """Provide a transaction that does not wait long for a lock."""
     async with connection.transaction():
         await connection.execute(f"set local lock_timeout = '{_LOCK_TIMEOUT}'")
         yield

@@ -1,4 +1,4 @@
-"""What must hold of a database and its roles before anything in it is changed."""
+"""Checks of a database and its roles before a migration changes anything."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ from pg_roles r where r.rolname = $1
 
 @dataclass(frozen=True)
 class Preflight:
-    """What was found of a database that may be migrated.
+    """The findings about a database that may be migrated.
 
     Attributes:
         revision: the revision it is at; None if it is empty.
