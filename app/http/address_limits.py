@@ -14,7 +14,7 @@ class AddressLimit:
     Args:
         burst: how many attempts an address may make at once.
         seconds: after how many seconds it may make one more.
-        most_addresses: how many addresses are kept; the one unused for longest makes room.
+        most_addresses: the maximum number of addresses. The least recently used one is dropped first.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class AddressLimit:
         return max(wait, 0.0)
 
     def give_back(self, address: str) -> None:
-        """Return an attempt that was a good one."""
+        """Return an attempt that succeeded."""
         key = _network(address)
         if key in self._full_at:
             self._full_at[key] -= self._seconds

@@ -1,4 +1,4 @@
-"""Reading a body within bounds: bytes, media type, and JSON that every parser understands alike.
+"""Read a body within bounds: bytes, media type, and JSON that every parser understands alike.
 
 Each bound is checked before the work that it bounds. Legitimate requests stay far below: the largest one holds the
 votes of 200 respondents.
@@ -56,12 +56,12 @@ class BodyBudget:
 
 
 def has_body(head: Mapping[bytes, bytes]) -> bool:
-    """Whether the head announces a body."""
+    """Return whether the head announces a body."""
     return b"transfer-encoding" in head or head.get(b"content-length", b"0") != b"0"
 
 
 def check_head(head: Mapping[bytes, bytes], method: str, kind: BodyKind, max_bytes: int) -> None:
-    """Refuse a body by what the head says of it.
+    """Refuse a body by its head.
 
     Raises:
         PayloadTooLarge: it is announced as too large.
@@ -86,7 +86,7 @@ def _too_large(max_bytes: int) -> PayloadTooLarge:
 
 
 async def stream(receive: Receive, max_bytes: int) -> AsyncIterator[bytes]:
-    """The body as it arrives.
+    """Yield the body as it arrives.
 
     Raises:
         ClientDisconnect: the caller went away in the middle of it.
@@ -108,7 +108,7 @@ async def stream(receive: Receive, max_bytes: int) -> AsyncIterator[bytes]:
 
 
 async def read(receive: Receive, max_bytes: int, budget: BodyBudget) -> bytes:
-    """The whole body.
+    """Return the whole body.
 
     Raises:
         PayloadTooLarge: it is too large.
@@ -126,7 +126,7 @@ async def read(receive: Receive, max_bytes: int, budget: BodyBudget) -> bytes:
 
 
 def bounded(receive: Receive, max_bytes: int) -> Receive:
-    """The same channel, which raises `PayloadTooLarge` where the body is too large."""
+    """Return the same channel, which raises `PayloadTooLarge` where the body is too large."""
     size = 0
 
     async def counted() -> Message:
@@ -141,7 +141,7 @@ def bounded(receive: Receive, max_bytes: int) -> Receive:
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """A channel that gives a body which was read already."""
+    """Return a channel that gives a body which was read already."""
     sent = False
 
     async def again() -> Message:
@@ -155,7 +155,7 @@ def replay(body: bytes, receive: Receive) -> Receive:
 
 
 def parse_json(body: bytes) -> Any:
-    """What the body says, without what parsers disagree about: NaN, infinities, repeated names.
+    """Parse a JSON body, and refuse what parsers disagree about: NaN, infinities and repeated names.
 
     Raises:
         MalformedBody: with a sentence that repeats nothing of the body.

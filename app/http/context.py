@@ -1,4 +1,4 @@
-"""What a route knows of its request: the caller, the way to read, the conditional headers."""
+"""The context of a request: the caller, its reads and the conditional headers."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ from app.settings import Settings
 
 @dataclass(slots=True)
 class AppState:
-    """What the app is wired from, held in ``app.state.app_state``.
+    """The parts that the app is composed of, in ``app.state.app_state``.
 
     Args:
         invalidate: drops the cached principals.
@@ -58,20 +58,20 @@ class RequestContext:
 
     @property
     def tenant_id(self) -> UUID:
-        """The caller's tenant."""
+        """Return the caller's tenant."""
         return self.principal.tenant_id
 
     @property
     def now(self) -> datetime:
-        """The present instant, UTC."""
+        """Return the present instant, UTC."""
         return self.app_state.clock()
 
     def header(self, name: bytes) -> str | None:
-        """A request header by its lower-case name."""
+        """Return a request header by its lower-case name."""
         return header(self.scope, name)
 
     def stream(self) -> AsyncIterator[bytes]:
-        """The body as it arrives, where the route needs a stream; bounded by the route's size."""
+        """Return the body as it arrives, where the route needs a stream; bounded by the route's size."""
         body: AsyncIterator[bytes] = self.scope["stream"]
         return body
 
@@ -85,7 +85,7 @@ class RequestContext:
 
 
 async def _request_context(request: Request) -> RequestContext:
-    """The context of a request that the framework serves; the gateway has authenticated it."""
+    """Return the context of a request that the framework serves; the gateway has authenticated it."""
     scope = request.scope
     pairs = parse_query(scope["query_string"])
     check_names(pairs, scope["route"])

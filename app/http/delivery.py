@@ -45,13 +45,13 @@ class JSONBytes(Response):
 
 
 def is_whole(response: Response) -> bool:
-    """Whether the response is its status, headers and body, and nothing runs after it."""
+    """Return whether the response is its status, headers and body, and nothing runs after it."""
     kind = type(response)
     return kind is JSONBytes or (kind in _WHOLE and response.background is None)
 
 
 def complete_headers(headers: RawHeaders, request_id: str) -> RawHeaders:
-    """These headers with those that every response has."""
+    """Return these headers with those that every response has."""
     names = {name for name, _ in headers}
     return [*headers, (b"x-request-id", request_id.encode("ascii")), *(one for one in SECURITY if one[0] not in names)]
 
@@ -68,7 +68,7 @@ async def deliver(response: Response, request_id: str, send: Send) -> None:
 
 
 def _is_free(cycle: RequestResponseCycle) -> bool:
-    """Whether the connection needs nothing but the bytes of the response."""
+    """Return whether the connection needs nothing but the bytes of the response."""
     return (
         cycle.keep_alive
         and not cycle.disconnected
@@ -90,7 +90,7 @@ def _write_whole(cycle: RequestResponseCycle, response: Response, headers: RawHe
 
 
 def refusal(error: AppError, default_headers: RawHeaders, request_id: str) -> bytes:
-    """The whole response to what is no request, for the server to write before it closes the connection.
+    """Return the whole response to what is no request, for the server to write before it closes the connection.
 
     Args:
         default_headers: those that the server adds to every response.

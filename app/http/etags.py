@@ -18,12 +18,12 @@ _NO_VERSION = -1
 
 
 def etag(version: int, body: bytes) -> str:
-    """The tag of this body of a row at this version."""
+    """Return the tag of this body of a row at this version."""
     return f'"{version}.{hashlib.sha256(body).hexdigest()[:12]}"'
 
 
 def matches(if_none_match: str, tag: str) -> bool:
-    """Whether the caller already has the representation with this tag (RFC 9110, 13.1.2: weak comparison)."""
+    """Return whether the caller already has the representation with this tag (RFC 9110, 13.1.2: weak comparison)."""
     if if_none_match.strip() == "*":
         return True
     # Compared without the codings, as the same representation was compressed on its way.

@@ -34,7 +34,7 @@ _log = logging.getLogger("fa.http")
 
 
 class _Exchange:
-    """One request on its way: what its refusal and its log line need."""
+    """The state of one request that its refusal and its log line need."""
 
     __slots__ = ("has_unread_body", "is_reading", "request_id", "route", "scope", "send", "started", "status")
 

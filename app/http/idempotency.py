@@ -1,8 +1,8 @@
-"""`Idempotency-Key`: a POST that is sent again answers what it answered first, and does nothing again.
+"""`Idempotency-Key`: a repeated POST gets the first answer again and changes nothing.
 
-The key is kept per principal for 24 hours with a hash of the request and the response's bytes, in the transaction of
-the change itself: either both are there or neither. Of equal requests at the same time one runs; in this process the
-others are told at once, elsewhere they wait for its row, boundedly.
+The key is stored for each principal for 24 hours, with a hash of the request and the bytes of the response. The change
+and its key commit in one transaction. Of equal requests at the same time one runs. The others are refused at once in
+the same process, and wait a limited time for its row in other processes.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from app.idempotency.answers import RETENTION
 from app.idempotency.models import IdempotencyKey
 from app.principal import Principal
 
-#: How long a claim waits for whoever holds the key, as a setting of its transaction.
+#: How long a claim waits for another holder of the key, as a setting of its transaction.
 LOCK_TIMEOUT = "lock_timeout = '2s'"
 _FORM = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -99,7 +99,7 @@ class IdempotentRequest:
 
     @property
     def identity(self) -> tuple[UUID, UUID, str]:
-        """Whose key it is."""
+        """Return the tenant, the principal and the key."""
         return (self.principal.tenant_id, self.principal.id, self.key)
 
     @property
@@ -107,7 +107,7 @@ class IdempotentRequest:
         return {"tenant_id": self.principal.tenant_id, "principal_id": self.principal.id, "key": self.key}
 
     async def claim(self, tx: Tx) -> Response | None:
-        """Take the key, waiting for whoever holds it; None where the request is to be run.
+        """Claim the key, waiting for another holder. Return None if the request must run.
 
         Returns:
             The stored response, where the same request was answered before.
@@ -132,7 +132,7 @@ class IdempotentRequest:
         return Response(kept["body"], status_code=kept["status"], headers=headers)
 
     def finish(self, tx: Tx, status: int, body: bytes, headers: Mapping[str, str]) -> None:
-        """Keep the response, without its secrets, in the transaction that made it."""
+        """Store the response, without its secrets, in the transaction that produced it."""
         tx.change(_FINISH, {**self._names, "status": status, "body": body, "headers": dict(headers)})
 
 
@@ -154,5 +154,5 @@ def idempotent_request(context: RequestContext) -> IdempotentRequest | None:
 
 
 def canonical_json(value: Any) -> bytes:
-    """The same bytes for the same JSON, whatever its blanks, escapes and the order of its names."""
+    """Encode JSON so that blanks, escapes and the order of names make no difference."""
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode("ascii")

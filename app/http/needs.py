@@ -1,4 +1,4 @@
-"""What a route needs from the gateway, declared at the route."""
+"""The needs of a route that the gateway serves, declared at the route."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -47,6 +47,6 @@ def needs(declared: Needs) -> Callable[[Endpoint], Endpoint]:
 
 
 def needs_of(route: Any) -> Needs:
-    """The needs that a route or its function declares, or the defaults."""
+    """Return the needs that a route or its function declares, or the defaults."""
     declared = getattr(route, "needs", None) or getattr(getattr(route, "endpoint", None), "needs", None)
     return declared or Needs()

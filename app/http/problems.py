@@ -1,4 +1,4 @@
-"""Every failure as ``application/problem+json`` (RFC 9457), whoever raised it."""
+"""Render every failure as ``application/problem+json`` (RFC 9457)."""
 
 import json
 import re
@@ -104,7 +104,7 @@ class Problem(BaseModel):
 
 
 def document(error: AppError, *, instance: str, request_id: str) -> dict[str, Any]:
-    """The problem document of an error."""
+    """Return the problem document of an error."""
     return {
         "type": _TYPE_BASE + error.code,
         "title": error.title,
@@ -125,7 +125,7 @@ def render(error: AppError, *, instance: str, request_id: str) -> Response:
 
 
 def answer(scope: Mapping[str, Any], error: AppError) -> Response:
-    """An error as the response to a request."""
+    """Return an error as the response to a request."""
     return render(error, instance=scope["path"], request_id=scope["request_id"])
 
 
@@ -134,13 +134,13 @@ def _printable(path: str) -> str:
 
 
 def pointer(steps: Iterable[Any]) -> str:
-    """A JSON Pointer of bounded length."""
+    """Return a JSON Pointer of bounded length."""
     escaped = (str(step)[:64].replace("~", "~0").replace("/", "~1") for step in steps)
     return ("/" + "/".join(escaped))[:_POINTER_LENGTH]
 
 
 def _pointer_of(fault: Mapping[str, Any]) -> str:
-    # The validator names the branch of a union it tried; to the caller there is only the field.
+    # The validator names the branch of a union it tried, but the caller only knows the field.
     *steps, last = fault["loc"]
     kept = [step for step in steps if not _is_branch(step)]
     if fault["type"] in _NAMING or not _is_branch(last):
@@ -153,7 +153,7 @@ def _is_branch(step: Any) -> bool:
 
 
 def faults_of(refused: ValidationError, *place: str) -> Faults:
-    """The faults that a validator found below a place of the request.
+    """Return the faults that a validator found below a place of the request.
 
     A fault costs more to write down than to find, so a body with very many is told the number only.
     """
@@ -165,7 +165,7 @@ def faults_of(refused: ValidationError, *place: str) -> Faults:
 
 
 def of_faults(faults: Sequence[Mapping[str, Any]]) -> AppError:
-    """The problem of a request that the validator refused; repeats none of its values."""
+    """Return the problem of a request that the validator refused; repeats none of its values."""
     if any(fault["type"] == "json_invalid" for fault in faults):
         return MalformedBody()
     errors = [
@@ -176,7 +176,7 @@ def of_faults(faults: Sequence[Mapping[str, Any]]) -> AppError:
 
 
 def as_app_error(error: Exception) -> AppError:
-    """The failure that a caller meets for any exception: the one place where others become ours."""
+    """Convert any exception to the `AppError` that the caller gets. No other place converts exceptions."""
     if isinstance(error, AppError):
         return error
     if isinstance(error, RequestValidationError):
@@ -187,7 +187,7 @@ def as_app_error(error: Exception) -> AppError:
 
 
 def _of_http(error: HTTPException) -> AppError:
-    """An exception of the framework, with its status and headers; its detail may repeat what was sent."""
+    """Return an exception of the framework, with its status and headers; its detail may repeat what was sent."""
     status, headers = error.status_code, dict(error.headers or {})
     kind = _OF_STATUS.get(status)
     if kind is not None:
@@ -205,7 +205,7 @@ def _phrase(status: int) -> str:
 
 
 def install(app: FastAPI) -> None:
-    """Render what fails inside the framework as everything else that fails."""
+    """Render failures inside the framework like all other failures."""
 
     async def on_failure(request: Request, error: Exception) -> Response:
         return answer(request.scope, as_app_error(error))
@@ -233,7 +233,7 @@ def problems(*kinds: type[AppError]) -> dict[int | str, dict[str, Any]]:
 
 
 def example(kind: type[AppError]) -> dict[str, Any]:
-    """What a failure of this kind looks like."""
+    """Return an example of a failure of this kind."""
     return {
         "type": _TYPE_BASE + kind.code,
         "title": kind.title,

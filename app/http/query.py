@@ -12,7 +12,7 @@ _REFUSED = "Some query parameters are not valid; see errors."
 
 
 def parse_query(query_string: bytes) -> Sequence[tuple[str, str]]:
-    """The query parameters in the order sent.
+    """Return the query parameters in the order sent.
 
     Raises:
         Invalid: there are too many.
@@ -44,7 +44,7 @@ def check_names(pairs: Sequence[tuple[str, str]], route: Any) -> None:
 
 
 def read_dry_run(pairs: Sequence[tuple[str, str]]) -> bool:
-    """Whether the request asks for a dry run.
+    """Return whether the request asks for a dry run.
 
     Raises:
         Invalid: the parameter is neither `true` nor `false`.

@@ -1,4 +1,4 @@
-"""Rendering a value once, as bytes, with its ETag."""
+"""Render a value once, as bytes, with its ETag."""
 
 from fastapi import Response
 from pydantic import BaseModel
@@ -13,7 +13,7 @@ JSON = "application/json"
 
 
 def to_bytes(value: BaseModel) -> bytes:
-    """A model as UTF-8 JSON."""
+    """Return a model as UTF-8 JSON."""
     return value.__pydantic_serializer__.to_json(value)
 
 
@@ -44,7 +44,7 @@ def show_rendered(context: RequestContext, found: Rendered) -> Response:
 def stored(
     value: BaseModel | Rendered | None, *, status: int, location: str | None = None
 ) -> tuple[int, bytes, dict[str, str]]:
-    """What a write answers: status, body, headers."""
+    """Return the response of a write: status, body and headers."""
     if value is None:
         return 204, b"", {}
     shown = value if isinstance(value, Rendered) else _to_rendered(value)

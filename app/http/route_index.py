@@ -1,4 +1,4 @@
-"""Finding the route of a path, and binding what was sent to the parameters of its function.
+"""Find the route of a path, and bind the request to the parameters of its function.
 
 The framework searches its routes one by one and solves each route's dependencies anew for every request; behind a
 hundred routes that costs several times what a read itself does. The index is built at the start. It serves a route
@@ -30,7 +30,7 @@ _NO_BODY = {"type": "missing", "loc": ("body",), "msg": "Field required"}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a request goes: a route, its limits, and how to run it; None: the framework runs it."""
+    """The destination of a request: a route, its limits and its plan. Without a plan the framework runs it."""
 
     route: BaseRoute
     needs: Needs
@@ -66,7 +66,7 @@ class Plan:
             self._query.append((name, TypeAdapter(get_args(annotation)[0]).validator, parameter.default))
 
     def fits(self, steps: Sequence[str]) -> bool:
-        """Whether a path of as many steps is this route's."""
+        """Return whether a path of as many steps is this route's."""
         for at, wanted in self._literal:
             if steps[at] != wanted:
                 return False
@@ -155,7 +155,7 @@ class RouteIndex:
                     self._by_place.setdefault((method, *_place(plan.steps)), []).append((plan, target))
 
     def find(self, scope: Scope, steps: list[str]) -> Target:
-        """The target of a request. A HEAD is answered by the route of the GET.
+        """Return the target of a request. A HEAD is answered by the route of the GET.
 
         Args:
             steps: the path, split at its slashes; the rest of it is joined again where a route takes that.
@@ -201,7 +201,7 @@ class RouteIndex:
 
 
 def _place(steps: Sequence[str]) -> tuple[int, str, str]:
-    """Where a path stands in the index: /v1/<resource>/<id>/<part>/<id> by its length, its resource and its part."""
+    """Return the index key of a path such as /v1/<resource>/<id>/<part>/<id>: its length, resource and part."""
     count = len(steps)
     return (count, steps[2] if count > 2 else "", steps[4] if count > 4 else "")
 
@@ -211,7 +211,7 @@ def _is_model(annotation: Any) -> bool:
 
 
 def _plan(route: BaseRoute) -> Plan | None:
-    """The plan of a route that uses nothing but what a plan implements; None: the framework serves it."""
+    """Return the plan of a route that uses nothing but what a plan implements; None: the framework serves it."""
     if type(route) is not APIRoute or not _is_plain(route):
         return None
     parameters = list(inspect.signature(route.endpoint, eval_str=True).parameters.values())
@@ -224,7 +224,7 @@ def _plan(route: BaseRoute) -> Plan | None:
 
 
 def _is_plain(route: APIRoute) -> bool:
-    """Whether the route is one coroutine that returns a response, and depends on its context alone."""
+    """Return whether the route is one coroutine that returns a response, and depends on its context alone."""
     endpoint = route.endpoint
     returned = inspect.signature(endpoint, eval_str=True).return_annotation
     answers_itself = isinstance(returned, type) and issubclass(returned, Response)

@@ -1,4 +1,4 @@
-"""The one way to run a transaction that changes something."""
+"""The write runner: it runs every transaction that changes data."""
 
 import asyncio
 import random
@@ -26,7 +26,7 @@ _ATTEMPTS = 6
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """What a PUT created, where it might as well have replaced something: 201 instead of 200."""
+    """The result of a PUT that created its resource, which is answered with 201 instead of 200."""
 
     value: BaseModel | Rendered
 
@@ -49,7 +49,7 @@ async def write(
     every constraint, and rolls back. A POST with an Idempotency-Key keeps its response in the same transaction; when it
     is repeated, the stored response is sent if the caller may still make the request.
     """
-    # A rehearsal refuses the key that the change itself would refuse, and keeps none.
+    # A dry run refuses the key that the write would refuse, and stores none.
     asked = idempotent_request(context)
     running = context.app_state.running
     if asked is None or context.dry_run:
@@ -70,7 +70,7 @@ async def write_and_read(
     *args: Args.args,
     **kwargs: Args.kwargs,
 ) -> Response:
-    """Run a service function as `write` does, and answer with what a GET of the result answers.
+    """Run a service function as `write` does, and answer as a GET of the result would.
 
     Args:
         read: the read behind the GET, run in the transaction after everything the service wrote was sent.
@@ -145,10 +145,10 @@ async def _attempt(context: RequestContext, asked: IdempotentRequest | None, do:
 
 
 async def _authorize_replay(tx: Tx, do: Do) -> None:
-    """Run the request that is replayed once more, to be rolled back, for the sake of its own guards.
+    """Run a replayed request again and roll it back, to check that the caller may still make it.
 
-    So a replay is authorized exactly as the request itself would be now, and no operation can forget that. What else
-    stops the second run is no concern of the caller, who gets the stored answer.
+    A replay is thus authorized exactly as the request itself would be now, for every operation. Other failures of the
+    second run are ignored, and the caller gets the stored answer.
 
     Raises:
         Unauthorized, Forbidden, NotFound: the caller may not make this request any more.
@@ -165,7 +165,7 @@ async def _authorize_replay(tx: Tx, do: Do) -> None:
 
 
 def redacted(value: Result, reason: RedactionReason) -> Result:
-    """The same answer without the secret in it."""
+    """Return the same answer without the secret in it."""
     return value.redacted(reason) if isinstance(value, WithSecret) else value
 
 
@@ -188,6 +188,6 @@ def _render(context: RequestContext, value: Result) -> tuple[int, bytes, dict[st
 
 
 def _collection(scope: Mapping[str, Any]) -> str:
-    """Where what a POST made is found: below the route's own path, unless the route names another collection."""
+    """Return the collection of a created resource: the route's own path, unless the route names another one."""
     named: str | None = (scope["route"].openapi_extra or {}).get("x-created-in")
     return named or scope["path"]

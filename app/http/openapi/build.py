@@ -99,11 +99,11 @@ class Rule(Protocol):
     """Who may perform an operation."""
 
     def published(self) -> list[str]:
-        """The roles of which any one is enough: ``x-required-role``."""
+        """Return the roles of which any one is enough: ``x-required-role``."""
         ...
 
     def conditions(self) -> dict[str, str]:
-        """What else must hold for a caller with one of them, by role: ``x-role-conditions``."""
+        """Return what else must hold for a caller with one of them, by role: ``x-role-conditions``."""
         ...
 
 
@@ -196,7 +196,7 @@ def _close_maps(node: Any) -> None:
 
 
 def _restore_examples(schemas: Mapping[str, Any]) -> dict[str, Any]:
-    """The first example of every schema that has one. The framework drops their nulls; put those back."""
+    """Return the first example of every schema that has one. The framework drops their nulls; put those back."""
     found: dict[str, Any] = {}
     pending: list[type[BaseModel]] = [BaseModel]
     while pending:
@@ -239,7 +239,7 @@ def _spell_out_choices(node: Any) -> None:
 
 
 def _used(schemas: Mapping[str, Any], parts: list[Any]) -> set[str]:
-    """The names of the schemas that some parts of the document refer to, directly or through others."""
+    """Return the names of the schemas that some parts of the document refer to, directly or through others."""
     found: set[str] = set()
     pending = parts
     while pending:
@@ -297,7 +297,7 @@ def _writes(method: str, operation: Mapping[str, Any]) -> bool:
 
 
 def _common_failures(method: str, operation: Mapping[str, Any], required: list[str]) -> list[type[AppError]]:
-    """What can go wrong with any operation of this form, beside the failures the route itself declares."""
+    """Return what can go wrong with any operation of this form, beside the failures the route itself declares."""
     parameters: list[Mapping[str, Any]] = operation.get("parameters", [])
     applies: list[tuple[bool, tuple[type[AppError], ...]]] = [
         (True, (RepeatedHeader, Invalid, Internal, Unavailable)),

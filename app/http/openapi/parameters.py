@@ -18,7 +18,7 @@ def describe_query(route: APIRoute) -> None:
 
 
 def writes(route: APIRoute) -> bool:
-    """Whether the route takes part in dry runs: it changes something, and not by using up a code."""
+    """Return whether the route takes part in dry runs: it changes something, and not by using up a code."""
     marks = route.openapi_extra or {}
     return "GET" not in (route.methods or ()) and not (marks.get("x-computes-only") or marks.get("x-one-use"))
 
