@@ -28,7 +28,7 @@ _COMMAND_SECONDS = 60.0
 
 @contextmanager
 def provided(settings: Settings, *, attach: bool) -> Iterator[Settings]:
-    """The settings with both logins filled in, and the database they name running as long as the context lasts.
+    """Provide the settings with both logins filled in, and the database they name running as long as the context lasts.
 
     Args:
         attach: use the embedded server of a running service, where there is one. Otherwise the caller is a service,
@@ -51,7 +51,7 @@ def provided(settings: Settings, *, attach: bool) -> Iterator[Settings]:
 
 
 def attached(data_dir: Path, *, seconds: float = _STARTING_SECONDS) -> EmbeddedAddress | None:
-    """Where the service that holds this data directory runs its embedded server; None if no service holds it.
+    """Return where the service that holds this data directory runs its embedded server; None if no service holds it.
 
     Args:
         seconds: how long a service that is still starting is waited for.
@@ -67,7 +67,7 @@ def attached(data_dir: Path, *, seconds: float = _STARTING_SECONDS) -> EmbeddedA
 
 @asynccontextmanager
 async def owner_engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    """An engine for a few statements as the owner, who makes tenants and keys."""
+    """Provide an engine for a few statements as the owner, who makes tenants and keys."""
     url = settings.owner_url
     engine = create_async_engine(
         "postgresql+asyncpg://",
@@ -101,7 +101,7 @@ def _with_logins(settings: Settings, address: EmbeddedAddress) -> Settings:
 
 
 def _is_held(lock: Path) -> bool:
-    # The holder writes its pid; an empty file is nobody's, and is not touched lest a starting service meet our try.
+    # The holder writes its pid. An empty file has no holder; locking it could disturb a service that is starting.
     try:
         descriptor = os.open(lock, os.O_RDONLY | os.O_NOFOLLOW)
     except FileNotFoundError:

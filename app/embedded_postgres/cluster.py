@@ -69,7 +69,7 @@ class Cluster:
 
         Args:
             log: where the output of initdb goes.
-            lock: descriptor whose lock initdb shares, so that nobody starts beside one that outlives us.
+            lock: descriptor whose lock initdb inherits, so that no other server starts while initdb runs.
         """
         for leftover in self.base.glob("initdb-*"):
             shutil.rmtree(leftover)
@@ -171,13 +171,13 @@ class Cluster:
 
 
 def postmaster_pid(data: Path) -> int | None:
-    """The process that runs, or ran until it was killed, on a data directory of PostgreSQL."""
+    """Return the process that runs, or ran until it was killed, on a data directory of PostgreSQL."""
     lines = _pid_lines(data)
     return int(lines[0]) if lines and lines[0].strip().isdigit() else None
 
 
 def is_ready(data: Path) -> bool:
-    """Whether the server accepts connections: the eighth line of its pid file says so."""
+    """Return whether the server accepts connections: the eighth line of its pid file says so."""
     return [line.strip() for line in _pid_lines(data)[7:]] == [b"ready"]
 
 

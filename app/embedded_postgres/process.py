@@ -127,7 +127,7 @@ def socket_folder(place: Path, account: Account, data: Path) -> Iterator[Path]:
 
 
 def _holds_a_socket(folder: Path) -> bool:
-    """Whether clients can be told this folder: short, without the comma that separates hosts, written in UTF-8."""
+    """Return whether a connection URL can name this folder: it is short, UTF-8 and without a comma."""
     name = str(folder / _SOCKET)
     return name.isprintable() and "," not in name and len(name.encode()) <= SOCKET_PATH_BYTES
 
@@ -153,7 +153,7 @@ def _remove_socket(folder: Path) -> None:
 
 
 def _socket_owner(folder: Path) -> Path | None:
-    """The data directory of the server whose socket lies in a folder: the second line of the socket's lock file."""
+    """Return the data directory of the server with a socket in a folder, from the socket's lock file."""
     try:
         lines = (folder / f"{_SOCKET}.lock").read_bytes().splitlines()
     except OSError:

@@ -1,4 +1,4 @@
-"""What the operator sees when the service takes requests."""
+"""The lines that the operator sees when the service accepts requests."""
 
 import shlex
 import sys

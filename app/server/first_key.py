@@ -1,4 +1,4 @@
-"""The file of the first admin key: kept before the tenant is committed, named only while the key works.
+"""The file of the first admin key, which is written before the tenant commits and named only while the key works.
 
 The key waits in a file of its own tenant until the tenant is committed, and is then renamed. After a crash in between
 the next start finds it there. A key of another database is neither named nor overwritten.
@@ -36,7 +36,7 @@ class FirstKey:
 
 
 def check_can_keep(folder: Path) -> None:
-    """Make sure that a key could be kept in the folder, which is made if it is missing.
+    """Check that a key can be stored in the folder, and create the folder if it is missing.
 
     Raises:
         OperatorError: it cannot.

@@ -43,13 +43,13 @@ def cannot_listen(host: str, port: int, refused: OSError) -> OperatorError:
 
 
 def address_of(listener: socket.socket) -> str:
-    """The address of a listening socket as the beginning of a URL."""
+    """Return the address of a listening socket as the beginning of a URL."""
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def allow_connections(wanted: int) -> int:
-    """Raise this process's limit of open files for so many connections, and return how many it allows."""
+    """Raise this process's limit of open files for a number of connections. Return the number it allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = wanted + _OTHER_FILES
     if soft == resource.RLIM_INFINITY or soft >= needed:

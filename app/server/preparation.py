@@ -1,4 +1,4 @@
-"""What must hold before the service takes requests: the schema, the role, a first tenant."""
+"""Prepare the database before the service accepts requests: the schema, the role and a first tenant."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ FIRST_SLUG, FIRST_NAME = "main", "My agency"
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the operator should know of the database that is served.
+    """Facts about the served database for the operator.
 
     Attributes:
         first_key: where the first admin key lies, while it works.
@@ -34,7 +34,7 @@ class Prepared:
 
 
 async def prepare(settings: Settings, notify: Callable[[str], None]) -> Prepared:
-    """Bring the database to this release; where there is no tenant at all make the first.
+    """Migrate the database to this release, and create the first tenant if there is none.
 
     Args:
         settings: those of `provided`, with the database's logins filled in.

@@ -187,7 +187,7 @@ class Protocol(HttpToolsProtocol):
             self.registry.set_received(self, size)
 
     def _fail(self, error: AppError) -> NoReturn:
-        # The parser stops at whatever its callbacks raise, and calls it a request that is not valid.
+        # The parser stops at any exception of its callbacks, and reports an invalid request.
         self._error = error
         raise _Refused
 

@@ -1,4 +1,4 @@
-"""Running the service: take the port, prepare the database, serve, and end in order."""
+"""Run the service: bind the port, prepare the database, serve, and shut down in order."""
 
 import asyncio
 import logging

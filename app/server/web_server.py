@@ -25,7 +25,7 @@ _MOMENT = 1.0
 
 @dataclass(frozen=True)
 class Stopping:
-    """How the server stops.
+    """The time limits of a shutdown.
 
     Args:
         drain_seconds: how long it takes new requests while it says that it is not ready.
