@@ -1,4 +1,4 @@
-"""Every failure a caller can meet, as plain exceptions.
+"""All failures that a caller can get, as plain exceptions.
 
     AppError
     ├── BadRequest 400 ─────────── InvalidCursor, MalformedBody, RepeatedHeader
@@ -56,7 +56,7 @@ class AppError(Exception):
         self.extra = extra
 
     def within(self, pointer: str) -> Self:
-        """The same failure of one of many things in a body: its errors point below ``pointer``."""
+        """Return the same failure of one of many things in a body: its errors point below ``pointer``."""
         own = [str(error["pointer"]).removeprefix("/body") for error in self.errors]
         self.errors = [FieldError(f"{pointer}{place}", self.code, self.title) for place in own or [""]]
         self.headers.pop("ETag", None)
@@ -203,7 +203,7 @@ class Unavailable(AppError):
 
 
 class OperatorError(Exception):
-    """A failure the operator can mend, told in one line on the command line; never met over HTTP."""
+    """A failure that the operator can fix, reported as one line on the command line and never over HTTP."""
 
 
 def catalogue() -> Iterator[type[AppError]]:

@@ -1,4 +1,4 @@
-"""Structured logs, one line an event; never a body, a key or a vote."""
+"""Structured logs with one line for each event, and never a body, a key or a vote."""
 
 import asyncio
 import atexit
@@ -37,7 +37,7 @@ def request_logger(settings: Settings) -> LogRequest | None:
 
     def log_request(method: str, route: str | None, status: int, milliseconds: float, request_id: str) -> None:
         named = (f'"{route}"' if route else "null") if as_json else route or ""
-        # A method is the caller's own word; a route and a request id have been checked.
+        # The caller chooses the method freely; the route and the request id have been checked.
         known = method if method.isalpha() else "?"
         second, rest = divmod(time.time_ns() // 1000, 1_000_000)
         lines.add(form.format(known, named, status, milliseconds, request_id, _second(second), rest))
@@ -51,7 +51,7 @@ def _second(since_1970: int) -> str:
 
 
 class _Lines:
-    """Lines that wait a moment for others: each write wakes the reader of the log, and costs more than its line."""
+    """A short buffer of lines. Each write wakes the reader of the log, which costs more than the line."""
 
     held_seconds = 0.1
 
@@ -100,7 +100,7 @@ class _Structured(logging.Formatter):
 
 
 def _traced(error: BaseException) -> str:
-    """The kinds, SQLSTATEs and frames of an error and its causes, the first cause first.
+    """Return the kinds, SQLSTATEs and frames of an error and its causes, the first cause first.
 
     Messages are left out, because they may repeat what was sent.
     """

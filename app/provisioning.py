@@ -1,4 +1,4 @@
-"""Making a tenant: its root organization, its copies of what ships, and its first admin key."""
+"""Create a tenant: its root organization, its copies of the shipped documents, and its first admin key."""
 
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -29,13 +29,13 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def operator(tenant_id: UUID) -> Principal:
-    """Whoever works on the command line, where the owner's login is the credential."""
+    """Return the principal of the command line, which the owner's login authenticates."""
     return Principal(tenant_id=tenant_id, id=UUID(int=0), kind="operator", name="command line", tenant_secret=b"")
 
 
 @asynccontextmanager
 async def operators_transaction(engine: AsyncEngine, tenant_id: UUID) -> AsyncIterator[Tx]:
-    """A transaction of the operator in one tenant, committed unless something is raised."""
+    """Provide a transaction of the operator in one tenant, committed unless something is raised."""
     async with transaction(engine) as connection:
         tx = _operators(connection, tenant_id)
         yield tx
@@ -55,7 +55,7 @@ async def create_tenant(
     timezone: str = "UTC",
     before_commit: Callable[[str], None] | None = None,
 ) -> tuple[Tenant, Organization, str]:
-    """Make a tenant in one transaction.
+    """Create a tenant in one transaction.
 
     Args:
         engine: connected as the owner: the service itself cannot make tenants.
@@ -121,7 +121,7 @@ async def begin_tenant(
 
 
 async def list_tenants(engine: AsyncEngine) -> Sequence[Any]:
-    """All tenants with their roots' ids, oldest first."""
+    """Return all tenants with their roots' ids, oldest first."""
     async with AsyncSession(engine) as session:
         return (
             await session.execute(

@@ -1,4 +1,4 @@
-"""The one place that reads the environment. Built once at the start and passed down."""
+"""The settings. No other module reads the environment. They are built once at the start and passed down."""
 
 import os
 from datetime import date
@@ -21,7 +21,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 def _origin(text: str) -> str:
-    """An origin as browsers send it: lower case, an ASCII host, no default port, no slash at the end.
+    """Return an origin as browsers send it: lower case, an ASCII host, no default port, no slash at the end.
 
     Raises:
         ValueError: it has a path or a user, or is no origin at all.
@@ -174,22 +174,22 @@ class Settings(BaseSettings):
 
     @property
     def looks_public(self) -> bool:
-        """Whether others than this machine's users seem meant to call."""
+        """Return whether callers on other machines seem intended."""
         return self.host not in _LOOPBACK or self.behind_proxy or self.require_database_url
 
     @property
     def owner_url(self) -> str | None:
-        """Where migrations connect."""
+        """Return the URL that migrations connect to."""
         return self.owner_database_url or self.database_url
 
     @property
     def login_is_separate(self) -> bool:
-        """Whether the service has a login of its own: two URLs that are equal name one login."""
+        """Return whether the service has a separate login. Two equal URLs name one login."""
         return self.owner_database_url not in {None, self.database_url}
 
     @property
     def assumed_role(self) -> str | None:
-        """The role to assume after connecting, where the service shares the owner's login."""
+        """Return the role to assume after connecting, where the service shares the owner's login."""
         return None if self.login_is_separate else self.app_role
 
 
