@@ -337,7 +337,7 @@ def _as_owner(work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
 
 
 def _in_tenant(slug: str, work: Callable[[Tx, UUID], Awaitable[Result]]) -> Result:
-    """Run some work in one transaction of one tenant; it is told the id of the tenant's root."""
+    """Run work in one transaction of a tenant. It gets the transaction and the id of the tenant's root."""
 
     async def run(engine: AsyncEngine) -> Result:
         found = [(tenant.id, root_id) for tenant, root_id in await list_tenants(engine) if tenant.slug == slug]

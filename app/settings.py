@@ -206,8 +206,8 @@ def load_settings(**overrides: object) -> Settings:
     try:
         return Settings(**overrides)  # type: ignore[arg-type]
     except ValidationError as refused:
-        told = "; ".join(
+        faults = "; ".join(
             f"{_PREFIX}{str(error['loc'][0]).upper()}: {error['msg']}" if error["loc"] else error["msg"]
             for error in refused.errors(include_input=False, include_url=False)
         )
-        raise OperatorError(f"Unsafe or malformed settings: {told.replace('Value error, ', '')}.") from None
+        raise OperatorError(f"Unsafe or malformed settings: {faults.replace('Value error, ', '')}.") from None

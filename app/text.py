@@ -34,8 +34,8 @@ def clean_name(name: str) -> str:
     """
     if name.isascii() and name.isprintable():
         return " ".join(name.split())
-    kept = "".join(_visible(name, at) for at in range(len(name)))
-    return unicodedata.normalize("NFC", " ".join(kept.split()))
+    visible = "".join(_visible(name, at) for at in range(len(name)))
+    return unicodedata.normalize("NFC", " ".join(visible.split()))
 
 
 def _visible(name: str, at: int) -> str:

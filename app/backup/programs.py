@@ -47,9 +47,9 @@ def client_environment(url: str, programs: Path | None) -> dict[str, str]:
         url: a login, as `postgresql://…`.
         programs: the folder that comes first on PATH, if any.
     """
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG") or _CREDENTIALS.match(name)}
-    path = os.pathsep.join([*([str(programs)] if programs else []), kept.get("PATH", os.defpath)])
-    return kept | _from_url(url) | {"PATH": path}
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PG") or _CREDENTIALS.match(name)}
+    path = os.pathsep.join([*([str(programs)] if programs else []), env.get("PATH", os.defpath)])
+    return env | _from_url(url) | {"PATH": path}
 
 
 def _from_url(url: str) -> dict[str, str]:

@@ -127,8 +127,8 @@ def fill(url: str, file: Path, programs: Path, contents: Contents, *, replace: b
         OperatorError: a program failed; the database is as it was.
     """
     with tempfile.NamedTemporaryFile("w+", suffix=".list") as entries, tempfile.TemporaryFile("w+b") as errors:
-        kept = [line for line in _read(programs, file, "--list").splitlines() if not _SCHEMA.match(line)]
-        entries.write("\n".join(kept) + "\n")
+        retained = [line for line in _read(programs, file, "--list").splitlines() if not _SCHEMA.match(line)]
+        entries.write("\n".join(retained) + "\n")
         entries.flush()
         command = [str(programs / "psql"), "--no-psqlrc", "--quiet", "--no-password", "--set=ON_ERROR_STOP=1"]
         with subprocess.Popen(  # noqa: S603 - our own command

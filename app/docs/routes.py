@@ -67,9 +67,9 @@ async def _lead_browser(request: Request) -> Response:
 
 
 def _document() -> Path:
-    """The document as it was generated: beside `app` in a checkout, inside this package in a wheel.
+    """Return the path of the generated document: next to `app` in a checkout, inside this package in a wheel.
 
-    Building it anew would cost every process a second; that the two are the same `make check` sees to.
+    Building the document would cost every process a second. `make check` ensures that the file is current.
     """
     here = Path(__file__).resolve().parent
     for path in (here / "openapi.json", here.parents[1] / "openapi" / "openapi.json"):

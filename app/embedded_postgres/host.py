@@ -1,8 +1,8 @@
 """The host of the embedded PostgreSQL: its account, its programs and its folder.
 
 PostgreSQL refuses to run as root, so root lends it an unprivileged account. That account often cannot reach
-what root can (a clone under `/root`, a virtual environment installed with a strict umask); what it needs is then
-put where it can go, and no existing folder is opened up for it.
+what root can (a clone under `/root`, a virtual environment installed with a strict umask); the files it needs are
+then copied to a place it can enter, and the permissions of existing folders stay as they are.
 """
 
 import importlib.metadata
@@ -94,8 +94,8 @@ def choose_account() -> Account:
 
 def environment() -> dict[str, str]:
     """Our environment without what would steer PostgreSQL's programs (PGDATA, PGHOST, the language of messages)."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-    return kept | {"LC_ALL": "C"}
+    retained = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
+    return retained | {"LC_ALL": "C"}
 
 
 def complaint(output: str) -> str:

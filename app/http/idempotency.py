@@ -54,12 +54,12 @@ class AnswerErased(Conflict):
 _CLAIM = Read(
     text(
         """
-        insert into idempotency_keys as kept (tenant_id, principal_id, key, request_hash, created_at)
+        insert into idempotency_keys as existing (tenant_id, principal_id, key, request_hash, created_at)
         values (:tenant_id, :principal_id, :key, :request_hash, :now)
         on conflict (tenant_id, principal_id, key) do update
             set request_hash = excluded.request_hash, created_at = excluded.created_at,
                 status = null, headers = null, body = null
-            where kept.created_at < :expired
+            where existing.created_at < :expired
         returning true
         """
     )
@@ -123,13 +123,13 @@ class IdempotentRequest:
                 return None
         except asyncpg.LockNotAvailableError as error:
             raise IdempotencyRunning from error
-        [kept] = await tx.fetch(_STORED, **self._names)
-        if kept["request_hash"] != self.request_hash:
+        [stored] = await tx.fetch(_STORED, **self._names)
+        if stored["request_hash"] != self.request_hash:
             raise IdempotencyKeyReused("Use a new key for a new request.")
-        if kept["headers"] is None:
+        if stored["headers"] is None:
             raise AnswerErased("It was about a person who was deleted. Read the collection to see what is there now.")
-        headers = {**from_json(kept["headers"]), "Idempotency-Replayed": "true"}
-        return Response(kept["body"], status_code=kept["status"], headers=headers)
+        headers = {**from_json(stored["headers"]), "Idempotency-Replayed": "true"}
+        return Response(stored["body"], status_code=stored["status"], headers=headers)
 
     def finish(self, tx: Tx, status: int, body: bytes, headers: Mapping[str, str]) -> None:
         """Store the response, without its secrets, in the transaction that produced it."""

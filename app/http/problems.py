@@ -142,10 +142,10 @@ def pointer(steps: Iterable[Any]) -> str:
 def _pointer_of(fault: Mapping[str, Any]) -> str:
     # The validator names the branch of a union it tried, but the caller only knows the field.
     *steps, last = fault["loc"]
-    kept = [step for step in steps if not _is_branch(step)]
+    named_steps = [step for step in steps if not _is_branch(step)]
     if fault["type"] in _NAMING or not _is_branch(last):
-        kept.append(last)
-    return pointer(kept)
+        named_steps.append(last)
+    return pointer(named_steps)
 
 
 def _is_branch(step: Any) -> bool:
@@ -155,7 +155,7 @@ def _is_branch(step: Any) -> bool:
 def faults_of(refused: ValidationError, *place: str) -> Faults:
     """Return the faults that a validator found below a place of the request.
 
-    A fault costs more to write down than to find, so a body with very many is told the number only.
+    A fault costs more to report than to find, so very many faults are reported by their number only.
     """
     count = refused.error_count()
     if count > _MOST_FAULTS:

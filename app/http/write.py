@@ -133,8 +133,8 @@ async def _attempt(context: RequestContext, asked: IdempotentRequest | None, do:
             return _dry_run_response(value)
         status, body, made = _render(context, value)
         if asked is not None:
-            kept = redacted(value, "secret_not_replayable")
-            asked.finish(tx, *((status, body, made) if kept is value else _render(context, kept)))
+            stored_value = redacted(value, "secret_not_replayable")
+            asked.finish(tx, *((status, body, made) if stored_value is value else _render(context, stored_value)))
         await tx.flush()
         await connection.commit()
     if tx.principals_changed:

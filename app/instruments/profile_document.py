@@ -213,7 +213,7 @@ class Rollup(Part):
     """Greatest age of an assessment in days."""
 
 
-# The shipped profile under a key of one's own, with coaching and training weighing double.
+# The shipped profile under another key, with double weights for coaching and training.
 _EXAMPLE = {
     **shipped_profiles()[0].document,
     "key": "north-county",

@@ -23,8 +23,8 @@ def bind(host: str, port: int) -> socket.socket:
             made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if family == socket.AF_INET6:
                 made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            # Connections inherit this. The system then queues little for a client that reads slowly, so that what it
-            # takes shows soon, and what it leaves is in our own buffer, which is bounded.
+            # Connections inherit this. The system then queues little for a client that reads slowly. Its progress shows
+            # soon, and the rest stays in our own buffer, which is bounded.
             if hasattr(socket, "TCP_NOTSENT_LOWAT"):
                 made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _WAITING_TO_BE_SENT)
             made.bind(address)

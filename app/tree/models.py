@@ -147,7 +147,7 @@ class OrganizationExternalId(SQLModel, table=True):
 class OrganizationMove(Record, table=True):
     """A move of an organization and its subtree to another parent: who, when and why.
 
-    With each organization's creation these rows tell the tree of any day (see `app.tree.history`). Of one
+    These rows and the creation dates of organizations determine the tree of any day (see `app.tree.history`). Of one
     organization neither ``moved_on`` nor ``id`` ever goes back.
     """
 

@@ -71,8 +71,8 @@ def load_models() -> None:
 def folder() -> Path:
     """Return the folder of the migrations: next to `app` in a checkout, inside it in a wheel."""
     package = Path(__file__).resolve().parents[2]
-    beside, inside = package.parent / "migrations", package / "migrations"
-    return inside if inside.is_dir() else beside
+    in_checkout, in_wheel = package.parent / "migrations", package / "migrations"
+    return in_wheel if in_wheel.is_dir() else in_checkout
 
 
 @cache

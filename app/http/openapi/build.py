@@ -163,10 +163,10 @@ def _document(app: FastAPI, rules: Mapping[str, Rule]) -> dict[str, Any]:
     made["components"]["headers"] = HEADERS
     _locate(made["paths"])
     _share_responses(made)
-    told = str(made["paths"]) + str(made["components"]["responses"])
+    texts = str(made["paths"]) + str(made["components"]["responses"])
     kinds = sorted(catalogue(), key=lambda kind: kind.code)
     made["components"]["examples"] = {
-        kind.code: {"summary": kind.title, "value": example(kind)} for kind in kinds if kind.code in told
+        kind.code: {"summary": kind.title, "value": example(kind)} for kind in kinds if kind.code in texts
     }
     return made
 
@@ -292,12 +292,12 @@ def _finish(method: str, operation: dict[str, Any], rule: Rule, schemas: Mapping
 
 
 def _writes(method: str, operation: Mapping[str, Any]) -> bool:
-    # A code that is used up by its use can be neither rehearsed nor repeated.
+    # An operation that uses up a code can have neither a dry run nor a replay.
     return method != "get" and not (operation.get("x-computes-only") or operation.get("x-one-use"))
 
 
 def _common_failures(method: str, operation: Mapping[str, Any], required: list[str]) -> list[type[AppError]]:
-    """Return what can go wrong with any operation of this form, beside the failures the route itself declares."""
+    """Return the failures that the form of an operation implies, in addition to those that its route declares."""
     parameters: list[Mapping[str, Any]] = operation.get("parameters", [])
     applies: list[tuple[bool, tuple[type[AppError], ...]]] = [
         (True, (RepeatedHeader, Invalid, Internal, Unavailable)),
@@ -313,15 +313,15 @@ def _common_failures(method: str, operation: Mapping[str, Any], required: list[s
 
 
 def _declare_write(method: str, operation: dict[str, Any]) -> None:
-    """Every write can be rehearsed, and every POST repeated safely."""
+    """Declare the dry run of every write, and the safe repetition of every POST."""
     more = [DRY_RUN, IDEMPOTENCY_KEY] if method == "post" else [DRY_RUN]
     operation["parameters"] = [*operation.get("parameters", []), *more]
     responses = operation["responses"]
     made = responses.get("201") or responses.get("200") or {}
-    rehearsed = responses.setdefault("200", {"description": "A dry run: what would have been answered."})
+    dry_run_response = responses.setdefault("200", {"description": "A dry run: what would have been answered."})
     if "content" in made:
-        rehearsed["content"] = made["content"]
-    rehearsed.setdefault("headers", {})["Dry-Run"] = refer("Dry-Run")
+        dry_run_response["content"] = made["content"]
+    dry_run_response.setdefault("headers", {})["Dry-Run"] = refer("Dry-Run")
     if method == "post":
         for status in {"200", "201"} & responses.keys():
             responses[status].setdefault("headers", {})["Idempotency-Replayed"] = refer("Idempotency-Replayed")
