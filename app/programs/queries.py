@@ -126,7 +126,7 @@ STAGES = Listing(
 
 
 def sees(principal: Principal, path: str) -> bool:
-    """Whether the programs of the organization at ``path`` are in this caller's sight: a county sees its state's."""
+    """Return whether the caller sees the programs of the organization at ``path``: its own or those above it."""
     return principal.reads(path) or any(start.startswith(path) for start in principal.visible_paths)
 
 

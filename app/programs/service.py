@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from app.access.policy import forbidden, is_visible, is_visible_or_above, may, load_organization_for
+from app.access.policy import forbidden, is_visible, is_visible_or_above, load_organization_for, may
 from app.db.ids import uuid7
 from app.db.transaction import Tx
 from app.errors import FieldError, InvalidTransition, NotFound, ReasonRequired
