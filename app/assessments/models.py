@@ -280,7 +280,10 @@ class Vote(Versioned, table=True):
     participant_id: UUID
     practice: str = Field(max_length=40)
     round: int
-    claim: int = _counter(1, "The number of the claim that cast it; for a paper ballot, its round.")
+    claim: int = _counter(
+        1,
+        "The number of the claim that cast it; of a paper ballot, the first round in which its key entered it.",
+    )
     deferred: bool = Field(
         default=False,
         sa_column_kwargs={"server_default": false()},

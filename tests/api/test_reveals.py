@@ -65,7 +65,8 @@ async def test_a_sealed_ballot_of_a_withdrawn_seat_never_enters_the_figures(tena
     assert [votes["in_place"] for votes in await ballots(team)] == [2] * 9
 
 
-async def test_a_key_cannot_replace_a_counted_paper_ballot(tenancy: Tenancy) -> None:
+async def paper_team(tenancy: Tenancy) -> Team:
+    """Three paper seats whose ballots on P1 a close has counted, in the next round."""
     team = await new_team(tenancy)
     for label in ("A", "B", "C"):
         await team.paper(label)
@@ -73,7 +74,24 @@ async def test_a_key_cannot_replace_a_counted_paper_ballot(tenancy: Tenancy) -> 
     for label in ("A", "B", "C"):
         assert (await team.enter(label, "P1", 2)).status_code == 201
     await next_round(team)
-    answers = [await team.enter("A", practice, 0) for practice in ("P1", "P2")]
+    return team
+
+
+async def test_the_key_that_entered_a_paper_ballot_corrects_it_in_a_later_round(tenancy: Tenancy) -> None:
+    team = await paper_team(tenancy)
+    assert (await team.enter("A", "P1", 0)).status_code == 201
+    assert (await team.enter("A", "P1", 0)).status_code == 200
+    await team.move("consensus")
+    [first, *_] = await ballots(team)
+    assert (first["in_place"], first["not_in_place"]) == (2, 1)
+
+
+async def test_another_key_cannot_replace_a_counted_paper_ballot(tenancy: Tenancy) -> None:
+    team = await paper_team(tenancy)
+    other = await tenancy.key(("facilitator", tenancy.root_id))
+    answers = [
+        await other.put(f"{team.path}/votes/{team.ids['A']}/{practice}", {"value": 0}) for practice in ("P1", "P2")
+    ]
     assert [answer.status_code for answer in answers] == [201, 201]
     await team.move("consensus")
     first, second, *_ = await ballots(team)

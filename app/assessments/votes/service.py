@@ -1,9 +1,10 @@
 """Cast votes. Until the close only the claim that cast a vote sees it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
+from sqlalchemy import func, true
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
@@ -96,6 +97,10 @@ def _expected(vote: BallotVote) -> Preconditions:
     return Preconditions(if_match=frozenset({vote.version}), has_if_match=True)
 
 
+#: A seat and a practice.
+Place = tuple[UUID, str]
+
+
 class _Round:
     """The present round of a locked assessment: its seats, the caller's votes so far, the rules for casting one.
 
@@ -108,13 +113,19 @@ class _Round:
         assessment: Assessment,
         instrument: FrozenInstrument,
         seats: Iterable[Participant],
+        *,
         votes: Iterable[Vote],
+        entered_before: Mapping[Place, int],
     ) -> None:
         self.tx = tx
         self.assessment = assessment
         self.instrument = instrument
         self.seats = {seat.id: seat for seat in seats}
-        self.votes = {(vote.participant_id, vote.practice): vote for vote in votes}
+        self.entered_before = entered_before
+        # Of a paper seat these may be ballots of several claims in one round: each key meets only its own.
+        self.votes = {
+            place: vote for vote in votes if vote.claim == self.claim_of(place := (vote.participant_id, vote.practice))
+        }
 
     def cast(
         self, participant_id: UUID, practice: str, body: VoteCast, expected: Preconditions
@@ -125,6 +136,16 @@ class _Round:
         if vote is None:
             return self._insert(seat, practice, body, expected), Outcome.CREATED
         return vote, self._replace(vote, body, expected)
+
+    def claim_of(self, place: Place) -> int:
+        """Return the number of the claim that the caller votes with.
+
+        A paper seat has no claims. The ballots that one key enters for it count as one claim, so that the key can
+        correct in a later round what it entered before. What another key enters in a later round is a claim of its
+        own and replaces nothing: two figures would differ by a vote that this key does not know.
+        """
+        own = self.tx.principal.seat
+        return self.entered_before.get(place, self.assessment.round) if own is None else own.claim
 
     def _check(self, participant_id: UUID, practice: str) -> Participant:
         """Refuse a vote that may not be cast. No refusal depends on who has voted."""
@@ -170,7 +191,7 @@ class _Round:
             participant_id=seat.id,
             practice=practice,
             round=self.assessment.round,
-            claim=_claim_of(self.tx, self.assessment),
+            claim=self.claim_of((seat.id, practice)),
             deferred=is_deferred(seat, self.assessment),
             value=stored(body.value),
             comment=body.comment,
@@ -207,7 +228,10 @@ async def _begin(tx: Tx, assessment_id: UUID, participants: Iterable[UUID], prac
     seats = await _seats(tx, assessment_id, wanted)
     # A key neither waits for nor locks the votes of token seats: how long it waits would show that there is one.
     own = [seat.id for seat in seats if _votes_for(tx, seat)]
-    return _Round(tx, assessment, instrument, seats, await _votes(tx, assessment, own, sorted(practices)))
+    known = sorted(practices)
+    votes = await _votes(tx, assessment, own, known)
+    entered_before = await _find_entered(tx, assessment, own, known) if tx.principal.seat is None else {}
+    return _Round(tx, assessment, instrument, seats, votes=votes, entered_before=entered_before)
 
 
 def _votes_for(tx: Tx, seat: Participant) -> bool:
@@ -223,15 +247,6 @@ async def _flush(tx: Tx) -> None:
     except IntegrityError as error:
         # Another request cast this very vote between the look and the insert.
         raise VoteExists from error
-
-
-def _claim_of(tx: Tx, assessment: Assessment) -> int:
-    """Return the number of the claim that the caller votes with.
-
-    A paper seat has no claims. The votes that keys enter for it in one round count as one claim, so that no later
-    ballot replaces a counted one. Otherwise the two figures would differ by a vote that the key does not know.
-    """
-    return assessment.round if tx.principal.seat is None else tx.principal.seat.claim
 
 
 def _record_event(tx: Tx, assessment: Assessment, count: int, *, replaced: bool) -> None:
@@ -264,6 +279,7 @@ async def _seats(tx: Tx, assessment_id: UUID, participants: Sequence[UUID]) -> S
 async def _votes(
     tx: Tx, assessment: Assessment, participants: Sequence[UUID], practices: Sequence[str]
 ) -> Sequence[Vote]:
+    own = tx.principal.seat
     found = await tx.session.execute(
         select(Vote)
         .where(
@@ -272,9 +288,28 @@ async def _votes(
             col(Vote.participant_id).in_(participants),
             col(Vote.practice).in_(practices),
             col(Vote.round) == assessment.round,
-            col(Vote.claim) == _claim_of(tx, assessment),
+            true() if own is None else col(Vote.claim) == own.claim,
         )
         .order_by(col(Vote.id))
         .with_for_update()
     )
     return found.scalars().all()
+
+
+async def _find_entered(
+    tx: Tx, assessment: Assessment, participants: Sequence[UUID], practices: Sequence[str]
+) -> dict[Place, int]:
+    """Find the claims of the ballots that the calling key entered in earlier rounds, by seat and practice."""
+    found = await tx.session.execute(
+        select(col(Vote.participant_id), col(Vote.practice), func.min(col(Vote.claim)))
+        .where(
+            col(Vote.tenant_id) == tx.tenant_id,
+            col(Vote.assessment_id) == assessment.id,
+            col(Vote.participant_id).in_(participants),
+            col(Vote.practice).in_(practices),
+            col(Vote.round) < assessment.round,
+            col(Vote.entered_by) == tx.principal.id,
+        )
+        .group_by(col(Vote.participant_id), col(Vote.practice))
+    )
+    return {(participant_id, practice): claim for participant_id, practice, claim in found}

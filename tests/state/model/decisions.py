@@ -8,6 +8,7 @@ from tests.state.model.world import (
     RUN,
     Ask,
     Assessment,
+    Caller,
     Decision,
     Refused,
     Rule,
@@ -114,8 +115,19 @@ def _check_cast(world: World, ask: Ask, one: Assessment, seat_id: str, practice:
             raise Refused(409, "voting_not_open")
         if one.closes_at is not None and world.now >= from_wire(one.closes_at):
             raise Refused(409, "voting_closed")
-    place = (seat_id, practice, one.round, one.round if caller.seat is None else seat.claims)
+    claim = _entered_claim(one, caller, seat_id, practice) if caller.seat is None else seat.claims
+    place = (seat_id, practice, one.round, claim)
     return place, one.votes.get(place)
+
+
+def _entered_claim(one: Assessment, caller: Caller, seat_id: str, practice: str) -> int:
+    """The claim under which a key enters a paper ballot: that of its own earlier ballot, or a new one."""
+    entered = [
+        claim
+        for (seat, about, round_, claim), vote in one.votes.items()
+        if (seat, about) == (seat_id, practice) and round_ < one.round and vote.entered_by == caller.id
+    ]
+    return min(entered, default=one.round)
 
 
 def _cast_fields(ask: Ask, wanted: dict[str, Any]) -> dict[str, Any]:
