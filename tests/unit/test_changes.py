@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import inspect
 
 from app.action_items.models import ActionItem, ActionStatus
-from app.db.deferred_inserts import Insertion, _Together, insertion
+from app.db.deferred_inserts import Insertion, _CombinedStatement, insertion
 from app.db.ids import uuid7
 from app.db.schema.migrate import load_models
 from app.events.models import AuditEvent, OutboxEvent
@@ -19,7 +19,7 @@ ITEM = {"organization_id": uuid7(), "practices": ["P1"], "title": "Title", "titl
 def test_every_column_that_is_not_computed_is_written(table: type[ActionItem]) -> None:
     columns = {column.name for column in inspect(table).local_table.columns if column.computed is None}
     assert insertion(table).columns == columns
-    statement = _Together(Insertion(table))
+    statement = _CombinedStatement(Insertion(table))
     assert statement.sql.startswith("INSERT INTO")
     assert {name for _, name, _ in statement._order} == columns
 
