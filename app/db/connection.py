@@ -4,11 +4,16 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
+from sqlalchemy import event, inspect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+from sqlalchemy.orm import Session
 
 from app.db.sync_marks import PUBLISH_BEGINNING
 
 _MOST_PREPARED = 512
+_CHANGED = "changed rows"
+#: What a change itself sets.
+_COUNTERS = frozenset({"version", "updated_at"})
 
 
 class NotCommitted(Exception):
@@ -103,7 +108,16 @@ class Connection:
         if self._session is None:
             assert self._lent is not None  # noqa: S101  # the pool for transactions opens through the engine
             self._session = AsyncSession(self._lent, expire_on_commit=False)
+            event.listen(self._session.sync_session, "before_flush", _remember_changes)
         return self._session
+
+    def was_changed(self, row: Any) -> bool:
+        """Return whether a value of a row was changed in this transaction since this was last asked."""
+        flushed: set[Any] = self.session.info.get(_CHANGED, set())
+        key = inspect(row).key
+        changed = key in flushed or self.session.is_modified(row)
+        flushed.discard(key)
+        return changed
 
     async def flush(self) -> None:
         """Send what the session holds back."""
@@ -169,6 +183,14 @@ class Connection:
 
     async def _close_raw(self) -> None:
         await self.raw.close(timeout=2)
+
+
+def _remember_changes(session: Session, *_flush: Any) -> None:
+    """Remember which rows a flush changes: a query flushes too, and the session forgets what it sent."""
+    for row in session.dirty:
+        state = inspect(row)
+        if any(value.history.has_changes() for value in state.attrs if value.key not in _COUNTERS):
+            session.info.setdefault(_CHANGED, set()).add(state.key)
 
 
 @asynccontextmanager

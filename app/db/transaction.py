@@ -119,7 +119,7 @@ class Tx:
         Returns:
             Whether anything changed. If nothing did, there is no event to record.
         """
-        if not (also or self.session.is_modified(row)):
+        if not (self.connection.was_changed(row) or also):
             return False
         row.version += 1
         row.updated_at = max(self.now, row.updated_at + _NEXT)

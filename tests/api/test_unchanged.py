@@ -82,6 +82,12 @@ async def test_a_patch_of_an_assessment_or_a_seat_that_changes_nothing_leaves_no
     assert await traces(urls, team.tenancy) == before
 
 
+async def test_a_name_that_is_sent_with_unchanged_external_ids_is_a_change(tenancy: Tenancy, admin: Actor) -> None:
+    made = await tenancy.organization()
+    answer = await admin.patch(f"/v1/organizations/{made['id']}", {"name": "Renamed", "external_ids": []})
+    assert (answer.json()["name"], answer.json()["version"]) == ("Renamed", 2)
+
+
 async def test_other_external_ids_are_a_change(tenancy: Tenancy, admin: Actor) -> None:
     site = await tenancy.organization(external_ids=ORGANIZATION["external_ids"])
     path = f"/v1/organizations/{site['id']}"
