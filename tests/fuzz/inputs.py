@@ -106,7 +106,8 @@ def _path_and_query(form: _Form) -> Iterator[Input]:
                 yield form.spoilt(f"query {name}", what, query=query)
     for what, query in {
         "unknown parameter": f"surprise={MARKER}",
-        "unknown parameter without a value": MARKER,
+        # The name of an unknown parameter is named in the refusal, its value never.
+        "unknown parameter without a value": "surprise",
         "unknown parameter, not UTF-8": f"%ff%fe={MARKER}",
         "2,000 parameters": "&".join(f"{MARKER}{number}=1" for number in range(2_000)),
     }.items():

@@ -39,8 +39,7 @@ async def record_consensus(tx: Tx, assessment_id: UUID, practice: str, body: Con
         ConsensusNoteRequired: it departs from the votes and has no note.
         PreconditionRequired, PreconditionFailed: it would replace one, and If-Match is missing or stale.
     """
-    assessment = await _lock_for_consensus(tx, assessment_id, "recordConsensus")
-    await _instrument_with(tx, assessment, practice)
+    assessment = await _lock_for_consensus(tx, assessment_id, "recordConsensus", practice)
     _check_note(await _count_votes(tx, assessment_id), practice, body)
     outcome = await _put(tx, Consensus, {"assessment_id": assessment_id, "practice": practice}, _fields(tx, body))
     if outcome is not Outcome.UNCHANGED:
@@ -144,8 +143,10 @@ async def record_administration(tx: Tx, assessment_id: UUID, body: Administratio
     return Stored(assessment_id, outcome is Outcome.CREATED)
 
 
-async def _lock_for_consensus(tx: Tx, assessment_id: UUID, operation: str) -> Assessment:
+async def _lock_for_consensus(tx: Tx, assessment_id: UUID, operation: str, practice: str | None = None) -> Assessment:
     assessment = (await lock_assessment(tx, assessment_id, operation)).assessment
+    if practice is not None:
+        await _instrument_with(tx, assessment, practice)
     ensure_open(assessment)
     if assessment.state is not AssessmentState.CONSENSUS:
         raise NotInConsensus
