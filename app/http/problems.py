@@ -79,7 +79,12 @@ _OF_STATUS: Mapping[int, type[AppError]] = {
 }
 
 #: Headers that failures of a status bring along.
-_HEADERS: Mapping[int, str] = {401: "WWW-Authenticate", 412: "ETag", 429: "Retry-After", 503: "Retry-After"}
+_HEADERS: Mapping[int, dict[str, Any]] = {
+    401: {"WWW-Authenticate": refer("WWW-Authenticate")},
+    412: {"ETag": refer("PresentETag")},
+    429: {"Retry-After": refer("Retry-After")},
+    503: {"Retry-After": refer("Retry-After")},
+}
 
 
 class ProblemError(BaseModel):
@@ -222,7 +227,7 @@ def problems(*kinds: type[AppError]) -> dict[int | str, dict[str, Any]]:
             kind.status,
             {
                 "description": kind.title,
-                **({"headers": {name: refer(name)}} if (name := _HEADERS.get(kind.status)) else {}),
+                **({"headers": dict(_HEADERS[kind.status])} if kind.status in _HEADERS else {}),
                 "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}},
             },
         )

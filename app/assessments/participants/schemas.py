@@ -160,8 +160,7 @@ class SeatClaim(Body):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"code": "7K3QX9M2RT"}]})
 
-    code: str = Field(
-        min_length=1,
+    code: Name = Field(
         max_length=40,
         description="As it was handed over. Case, blanks and hyphens do not matter; O is read as 0, I and L as 1.",
         examples=["7K3QX9M2RT"],
@@ -191,8 +190,8 @@ class SeatClaimed(WithToken):
         },
     )
 
-    expires_at: None = Field(
-        description="Always null: the token works until it is revoked, or the seat is withdrawn or invited again."
+    expires_at: datetime | None = Field(
+        description="Null: the token works until it is revoked, or the seat is withdrawn or invited again."
     )
     participant_id: UUID = Field(description="The seat.")
     seat: SeatKind = Field(description="What its holder does; only respondents vote.")

@@ -12,6 +12,11 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "string", "pattern": '^"[0-9]+\\.[0-9a-f]+"$'},
         "example": '"3.5f0c2a9b41de"',
     },
+    "PresentETag": {
+        "description": "The present ETag; absent where there is nothing yet.",
+        "schema": {"type": "string", "pattern": '^"[0-9]+\\.[0-9a-f]+"$'},
+        "example": '"4.0"',
+    },
     "Idempotency-Replayed": {
         "description": "`true`: the same request was answered before, and this is that answer.",
         "schema": _TRUE,

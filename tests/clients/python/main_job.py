@@ -201,14 +201,14 @@ def vote(client: AuthenticatedClient, url: str, assessment: AssessmentRead) -> N
     seats = {}
     for perspective in VOTES:
         invited = ParticipantCreate(seat=SeatKind.RESPONDENT, perspective=perspective)
-        seat = good(
+        added = good(
             add_participant.sync_detailed(assessment.id, client=client, body=invited),
             ParticipantCreated,
             HTTPStatus.CREATED,
         )
-        assert seat.invitation is not None
-        assert seat.invitation.code is not None
-        claim = SeatClaim(code=seat.invitation.code)
+        assert added.invitation is not None
+        assert added.invitation.code is not None
+        claim = SeatClaim(code=added.invitation.code)
         claimed = claim_seat.sync_detailed(client=Client(url), body=claim)
         seats[perspective] = good(claimed, SeatClaimed, HTTPStatus.CREATED)
     assert move(client, assessment.id, AssessmentState.COLLECTING).state is AssessmentState.COLLECTING

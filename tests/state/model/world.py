@@ -317,7 +317,8 @@ class World:
     def is_offered(self, caller: Caller, organization_id: str) -> bool:
         """Whether an organization's programs are in sight: below a grant, or above one."""
         return self.reads(caller, organization_id) or any(
-            role in READ and organization_id in self.place(at) for role, at in caller.grants
+            role in READ and at in self.organizations and organization_id in self.place(at)
+            for role, at in caller.grants
         )
 
     def require(self, caller: Caller, organization_id: str, roles: frozenset[str]) -> Organization:

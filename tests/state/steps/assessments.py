@@ -165,8 +165,9 @@ def _clear_window(play: Player, one: Assessment) -> None:
 def _begin_again(play: Player) -> None:
     if not play.world.implementations:
         return an_item(play)
-    at = play.world.implementations[list(play.world.implementations)[-1]].organization_id
-    if play.chance.rarely(2) or play.world.organizations[at].archived_at is not None:
+    newest = play.world.implementations[list(play.world.implementations)[-1]]
+    is_closed = newest.ended_at is not None or play.world.archived_by(newest.organization_id) is not None
+    if play.chance.rarely(2) or is_closed:
         return _revise(play)
     return a_plain_assessment(play)
 
