@@ -8,7 +8,7 @@ answer must have.
 from collections import Counter
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -93,7 +93,8 @@ class Thing:
 
     def touch(self, world: "World") -> None:
         self.version += 1
-        self.updated_at = world.stamp
+        # It never runs backwards, nor stands still.
+        self.updated_at = on_wire(max(world.now, from_wire(self.updated_at) + timedelta(microseconds=1)))
 
     def change(self, world: "World", fields: Mapping[str, Any]) -> bool:
         """Set fields, and count a change if one of them differs; whether one did."""
@@ -369,8 +370,8 @@ class World:
 
 
 def on_wire(instant: datetime) -> str:
-    """An instant of whole seconds as the service writes it; such texts sort as the instants do."""
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """An instant as the service writes it: with microseconds only where there are any."""
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").replace(".000000Z", "Z")
 
 
 def from_wire(instant: str) -> datetime:
