@@ -117,14 +117,10 @@ class Gateway:
         seconds = target.needs.seconds or self._seconds
         if target.needs.streams:
             await self._serve_target(exchange, target, steps, receive)
-        elif exchange.has_unread_body or target.plan is None:
+        else:
             async with asyncio.timeout(seconds):
                 with RequestDeadline(seconds):
                     await self._serve_target(exchange, target, steps, receive)
-        else:
-            # All that remains to wait for is the database, which keeps the deadline of the request itself.
-            with RequestDeadline(seconds):
-                await self._serve_target(exchange, target, steps, receive)
 
     async def _serve_target(self, exchange: _Exchange, target: Target, steps: list[str], receive: Receive) -> None:
         scope, needs = exchange.scope, target.needs
