@@ -5,7 +5,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from app.action_items import service, transitions
-from app.action_items.schemas import (
+from app.action_items.batch_schemas import (
     ActionItemChange,
     ActionItemMove,
     ActionItemsCreate,

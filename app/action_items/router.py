@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from app.action_items import batch_service, queries, service, transitions
+from app.action_items.batch_schemas import ActionItemBatch, ActionItemsCreate, ActionItemsPatch, ActionItemsTransition
 from app.action_items.errors import (
     InactiveOwner,
     InactiveVerifier,
@@ -20,7 +21,6 @@ from app.action_items.errors import (
     VerifierUnexpected,
 )
 from app.action_items.schemas import (
-    ActionItemBatch,
     ActionItemChangeRead,
     ActionItemCreate,
     ActionItemNoteCreate,
@@ -28,9 +28,6 @@ from app.action_items.schemas import (
     ActionItemPatch,
     ActionItemQuery,
     ActionItemRead,
-    ActionItemsCreate,
-    ActionItemsPatch,
-    ActionItemsTransition,
     ActionItemTransition,
     RecordQuery,
 )

@@ -10,7 +10,10 @@ from tests.support.actors import Actor, Tenancy
 from tests.support.database import Urls
 from tests.support.team import Team, new_team
 
-_TRACES = "select (select count(*) from outbox_events where tenant_id = $1), (select count(*) from audit_events where tenant_id = $1)"  # noqa: E501
+_TRACES = (
+    "select (select count(*) from outbox_events where tenant_id = $1), "
+    "(select count(*) from audit_events where tenant_id = $1)"
+)
 PERSON: dict[str, Any] = {"name": "Coach", "active": True}
 ORGANIZATION: dict[str, Any] = {
     "name": "Site",
