@@ -65,13 +65,14 @@ test: $(DEV)
 	$(PY) -m pytest $(or $(PYTEST_ARGS),$(SPREAD))
 
 SPREAD := --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
-# What works on the database; the rest starts servers of its own or needs none.
-ON_DATABASE := tests/api tests/db tests/migrations tests/races tests/state
 
 # What drives programs from outside, or starts servers again and again, is left for when a change is done.
-NOT_QUICK := backup bench clients demo docs embedded faults fuzz make server
+NOT_QUICK := backup bench clients demo docs embedded_postgres faults fuzz make server
 quick: $(DEV)
 	$(PY) -m pytest $(SPREAD) $(addprefix --ignore=tests/,$(NOT_QUICK)) $(PYTEST_ARGS)
+
+# What works on the run's database: the rest starts servers of its own, or needs none.
+ON_DATABASE := $(addprefix --ignore=tests/,$(NOT_QUICK) contract scoring)
 
 test-postgres-15: export FA_TEST_POSTGRES := 15
 test-serializable: export FA_TEST_ISOLATION := serializable

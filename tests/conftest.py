@@ -21,6 +21,8 @@ from tests.support.database import Urls, without_waiting_for_the_disk
 from tests.support.servers import isolate, pooled, running
 from tests.support.workers import ByPlace, put_longest_first
 
+pytest_plugins = ("tests.support.replicas",)
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByPlace | None:

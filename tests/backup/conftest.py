@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.embedded.processes import open_folder
 from tests.server.conftest import fa
+from tests.support.processes import open_folder
 
 __all__ = ["fa", "folder"]
 

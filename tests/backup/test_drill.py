@@ -13,11 +13,11 @@ import httpx
 import pytest
 
 from app.backup import restore
-from tests.embedded.processes import wait_for
-from tests.migrations.databases import fetch, fresh_database, run_sql, snapshot
 from tests.server.conftest import Run
-from tests.server.services import Service, run, serving
 from tests.support.database import Urls
+from tests.support.databases import fetch, fresh_database, run_sql, snapshot
+from tests.support.processes import wait_for
+from tests.support.services import Service, run, serving
 
 Start = Callable[[], dict[str, str]]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.place import CHECKOUT
-from tests.server.services import command, environment
+from tests.support.services import command, environment
 
 START_SECONDS = 300.0
 #: Nobody logs a line a request: neither the service nor what it is compared with.

@@ -18,7 +18,7 @@ from tests.bench.growth import Question, at_the_edge, questions, watch
 from tests.bench.load import Load
 from tests.bench.place import Place, placed
 from tests.bench.statements import STATEMENTS, observed
-from tests.embedded.processes import open_folder
+from tests.support.processes import open_folder
 
 SMALL = Sizes(organizations=3_000, assessments=2_000, items=20_000, chain=50, siblings=3_000)
 ITEMS = "/v1/action-items?limit=50"

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.embedded.processes import open_folder
-from tests.server.services import Service, serving
+from tests.support.processes import open_folder
+from tests.support.services import Service, serving
 
 
 @pytest.fixture(scope="session")

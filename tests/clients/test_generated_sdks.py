@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.services import Service
+from tests.support.services import Service
 from tests.support.tools import ROOT, node_modules, run
 
 SOURCES = Path(__file__).parent / "typescript"

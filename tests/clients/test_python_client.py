@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.services import Service
+from tests.support.services import Service
 from tests.support.tools import ROOT, client_python, run
 
 DOCUMENT = ROOT / "openapi" / "openapi.json"

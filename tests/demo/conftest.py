@@ -15,10 +15,10 @@ from app.demo.sandbox import DEFAULT_DAY, clock_for
 from app.main import create_app
 from app.settings import Settings
 from tests.demo.databases import Rows, all_rows, owner_of
-from tests.embedded.processes import open_folder
-from tests.migrations.databases import fresh_database
 from tests.support.actors import Actor
 from tests.support.database import Urls
+from tests.support.databases import fresh_database
+from tests.support.processes import open_folder
 
 
 def migrated(urls: Urls) -> Urls:

@@ -21,9 +21,9 @@ from app.settings import Settings, load_settings
 from tests.demo.conftest import built, migrated
 from tests.demo.databases import owner_of
 from tests.demo.test_same_each_time import logins
-from tests.migrations.databases import fresh_database
-from tests.server.services import run
 from tests.support.database import Urls
+from tests.support.databases import fresh_database
+from tests.support.services import run
 
 CHECKOUT = Path(app.__file__).parents[1]
 PUBLIC = ({"FA_HOST": "0.0.0.0", "FA_BEHIND_PROXY": "true"}, {"FA_BEHIND_PROXY": "true"})  # noqa: S104

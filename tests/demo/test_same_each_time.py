@@ -14,9 +14,9 @@ from app.demo.make import Demo
 from app.demo.sandbox import DEFAULT_DAY
 from tests.demo.conftest import built, migrated
 from tests.demo.databases import Rows, all_rows
-from tests.migrations.databases import fresh_database
-from tests.server.services import run, serving
 from tests.support.database import Urls
+from tests.support.databases import fresh_database
+from tests.support.services import run, serving
 
 OTHER_DAY = date(2029, 2, 14)
 

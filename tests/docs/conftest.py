@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 from playwright.async_api import BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
-from tests.embedded.processes import open_folder
-from tests.server.services import Service, serving
+from tests.support.processes import open_folder
+from tests.support.services import Service, serving
 from tests.support.tools import chromium
 
 FLAGS = (

@@ -6,7 +6,7 @@ from pathlib import Path
 from playwright.async_api import Locator, expect
 
 from tests.docs.conftest import Visit
-from tests.server.services import Service
+from tests.support.services import Service
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi" / "openapi.json").read_text(encoding="utf-8"))
 OPERATIONS = [operation for entry in DOCUMENT["paths"].values() for operation in entry.values()]

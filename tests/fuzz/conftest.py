@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.embedded.processes import open_folder
-from tests.server.services import Service, serving
 from tests.support.database import Urls
+from tests.support.processes import open_folder
+from tests.support.services import Service, serving
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from app.access.operations import OPERATIONS
-from tests.server.services import CHECKOUT, Service
 from tests.support.actors import Actor
 from tests.support.places import Place
+from tests.support.services import CHECKOUT, Service
 
 HERE = Path(__file__).parent
 SECONDS = 1_200

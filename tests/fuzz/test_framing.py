@@ -16,8 +16,8 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.fuzz import rows
-from tests.server.services import Service
 from tests.support.actors import Tenancy, new_tenancy
+from tests.support.services import Service
 
 PATIENCE = 300.0
 #: How long after an answer a connection is watched for another one that nobody asked for.

@@ -16,9 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.fuzz import rows
 from tests.fuzz.runs import EXAMPLES, SEED, WHOLE, Caller, run
-from tests.server.services import Service
 from tests.support.actors import Actor, Tenancy, new_tenancy
 from tests.support.places import Place, furnish
+from tests.support.services import Service
 from tests.support.telling import tell
 
 # The coverage phase alone makes thousands of cases: it is left to CI.

@@ -17,7 +17,7 @@ from app.errors import AppError
 from app.http.route_index import RouteIndex
 from app.main import create_app
 from app.settings import Settings
-from tests.api.test_access_matrix import CALLS, Place, furnish
+from tests.access.test_access_matrix import CALLS, Place, furnish
 from tests.support.actors import Actor, Tenancy
 
 READING = sorted(name for name in OPERATIONS if name.startswith(("get", "list")))

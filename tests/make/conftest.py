@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.embedded.processes import is_alive, open_folder, wait_for
-from tests.server.services import environment
+from tests.support.processes import is_alive, open_folder, wait_for
+from tests.support.services import environment
 from tests.support.tools import ROOT, peers
 
 LIMIT_SECONDS = 1_800.0

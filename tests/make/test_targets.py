@@ -13,7 +13,7 @@ from tests.support.tools import ROOT, from_debian
 MAKEFILE = (ROOT / "Makefile").read_text()
 TINY = "BENCH_ARGS=--tiny --json figures.json"
 #: One test that reads and writes the database over HTTP.
-ONE_FILE = "tests/api/test_people.py"
+ONE_FILE = "tests/people/test_people.py"
 SELECTED = f"PYTEST_ARGS={ONE_FILE} -k created_read_and_listed"
 
 
@@ -104,8 +104,8 @@ def test_test_runs_what_is_named(checkout: Checkout) -> None:
 def test_quick_leaves_out_what_starts_servers(checkout: Checkout) -> None:
     output = checkout.make("quick", "PYTEST_ARGS=--collect-only --quiet --numprocesses=0")
     files = set(re.findall(r"^(tests/\S+\.py)", output, re.MULTILINE))
-    assert {"tests/api/test_votes.py", "tests/scoring/test_golden.py"} <= files
-    starts = re.compile(r"tests\.server\.services|tests\.embedded\.processes|\bown_postgres\b")
+    assert {"tests/assessments/votes/test_votes.py", "tests/scoring/test_golden.py"} <= files
+    starts = re.compile(r"tests\.support\.(services|processes)|\bown_postgres\b")
     assert [file for file in sorted(files) if starts.search((ROOT / file).read_text())] == []
 
 

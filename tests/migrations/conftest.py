@@ -2,8 +2,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.migrations.databases import fresh_database
 from tests.support.database import Urls
+from tests.support.databases import fresh_database
 
 
 @pytest.fixture

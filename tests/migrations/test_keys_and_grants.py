@@ -7,8 +7,8 @@ import asyncpg
 import pytest
 
 from app.db.schema.migrate import APPEND_ONLY, READ_ONLY
-from tests.migrations.databases import fetch
 from tests.support.database import Urls
+from tests.support.databases import fetch
 
 # A code of an invitation is looked up before its tenant is known.
 FOUND_BY_SELECTOR = "pk_invitation_codes"

@@ -13,8 +13,8 @@ from app.db.base import metadata
 from app.db.schema import migrate as migrations
 from app.db.schema.migrate import head, load_models, migrate
 from app.db.schema.upgrade import configuration
-from tests.migrations.databases import connected, fetch
 from tests.support.database import Urls
+from tests.support.databases import connected, fetch
 
 LEFT = """
 select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'public'

@@ -2,9 +2,9 @@
 
 import asyncio
 
-from tests.migrations.databases import fetch, run_sql
 from tests.migrations.test_revisions import step
 from tests.support.database import Urls
+from tests.support.databases import fetch, run_sql
 
 TENANT = "insert into tenants (id, slug, name, secret, created_at) values (gen_random_uuid(), 'x', 'x', '', now())"
 ROOT = """

@@ -9,9 +9,9 @@ import pytest
 
 from app import cli
 from app.settings import Settings
-from tests.embedded.processes import open_folder
-from tests.server.services import Service, serving
 from tests.support.database import Urls
+from tests.support.processes import open_folder
+from tests.support.services import Service, serving
 
 Run = Callable[..., tuple[int, str, str]]
 

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 import httpx
 import pytest
 
-from tests.server.services import Service
+from tests.support.services import Service
 
 LIMIT_SECONDS = 5.0
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from app.server.connections import Limits
-from tests.embedded.processes import wait_for
 from tests.server.threads import Served, rest, serving_app
+from tests.support.processes import wait_for
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 LARGE = 4_000_000

@@ -14,10 +14,10 @@ from app import __version__, cli
 from app.db.schema.migrate import head
 from app.embedded_postgres.server import EmbeddedPostgresError
 from app.errors import NotFound
-from tests.migrations.databases import fetch, fresh_database, run_sql
 from tests.server.conftest import Run, made
-from tests.server.services import Service
 from tests.support.database import Urls
+from tests.support.databases import fetch, fresh_database, run_sql
+from tests.support.services import Service
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.server.services import Service
+from tests.support.services import Service
 
 ID = "X-Request-Id: the-same"
 

@@ -19,7 +19,7 @@ from app.server import first_key
 from app.server.announcement import announcement
 from app.server.first_key import FIRST_KEY_FILE, FirstKey, find_first_key
 from app.settings import Settings
-from tests.server.services import CHECKOUT, START_SECONDS, command, environment
+from tests.support.services import CHECKOUT, START_SECONDS, command, environment
 
 OTHER = f"fa_{uuid4().hex}_{'x' * 43}"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.server.services import Service, serving
 from tests.server.threads import START_SECONDS, rest
+from tests.support.services import Service, serving
 
 SLOW_HEADERS, SLOW_BODIES, PROBES = 1_500, 600, 50
 HEAD = b"GET /v1/me HTTP/1.1\r\nHost: x\r\nX-Slow: "

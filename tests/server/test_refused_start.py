@@ -8,10 +8,10 @@ from urllib.parse import urlsplit, urlunsplit
 import pytest
 
 from app.db.schema.migrate import migrate
-from tests.migrations.databases import fetch, fresh_database, run_sql, snapshot
 from tests.server.conftest import Run
-from tests.server.services import Service
 from tests.support.database import Urls
+from tests.support.databases import fetch, fresh_database, run_sql, snapshot
+from tests.support.services import Service
 
 
 def respelled(url: str) -> str:

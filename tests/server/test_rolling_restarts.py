@@ -10,11 +10,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.embedded.processes import wait_for
-from tests.migrations.databases import fetch, fresh_database
 from tests.server.balancer import Balancer
-from tests.server.services import Service, serving
 from tests.support.database import Urls
+from tests.support.databases import fetch, fresh_database
+from tests.support.processes import wait_for
+from tests.support.services import Service, serving
 
 ROLLS = 4
 LEAST, MOST = 4_000, 40_000

@@ -10,10 +10,10 @@ from pathlib import Path
 import httpx
 
 from app.db.schema.migrate import head
-from tests.embedded.processes import is_alive, wait_for
-from tests.migrations.databases import fresh_database
-from tests.server.services import Service, begin, finish, run, serving
 from tests.support.database import Urls
+from tests.support.databases import fresh_database
+from tests.support.processes import is_alive, wait_for
+from tests.support.services import Service, begin, finish, run, serving
 
 KEY = re.compile(r"fa_[0-9a-f]{32}_[A-Za-z0-9_-]{43}")
 

@@ -11,10 +11,10 @@ import pytest
 from app.errors import OperatorError
 from app.server.listening import bind
 from app.server.web_server import create_server
-from tests.embedded.processes import is_alive, open_folder, wait_for
-from tests.server.services import Service, begin, finish, serving
 from tests.server.test_refusals import headers_after_body
 from tests.server.threads import START_SECONDS, serving_app
+from tests.support.processes import is_alive, open_folder, wait_for
+from tests.support.services import Service, begin, finish, serving
 
 LONG = "300"
 

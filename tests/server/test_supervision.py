@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 
-from tests.embedded.processes import is_alive, wait_for
-from tests.server.services import Service, serving
+from tests.support.processes import is_alive, wait_for
+from tests.support.services import Service, serving
 
 MINUTES = 180.0
 

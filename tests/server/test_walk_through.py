@@ -4,7 +4,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from tests.server.services import CHECKOUT, environment, serving
+from tests.support.services import CHECKOUT, environment, serving
 
 
 def blocks() -> str:

@@ -4,20 +4,19 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 #: Folders that start services of their own and share them: one worker has all of it.
-TOGETHER = ("tests/demo/", "tests/embedded/", "tests/server/")
+TOGETHER = ("tests/demo/", "tests/embedded_postgres/", "tests/server/")
 #: What takes longest, the longest first, so that no worker is left alone with it at the end.
 FIRST = (
     "tests/state/",
     "tests/fuzz/",
     "tests/docs/test_page.py",
-    "tests/races/",
     "tests/backup/",
     "tests/server/",
     "tests/clients/",
-    "tests/embedded/",
+    "tests/embedded_postgres/",
     "tests/faults/",
     "tests/demo/",
-    "tests/api/test_access_matrix.py",
+    "tests/access/test_access_matrix.py",
 )
 
 

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.api.test_access_matrix import CALLS
+from tests.access.test_access_matrix import CALLS
 from tests.support.actors import Actor, Tenancy
 from tests.support.places import Place, furnish
 from tests.support.statements import record_statements

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.embedded_postgres.server import EmbeddedServer
-from tests.embedded.processes import moved, open_folder
+from tests.support.processes import moved, open_folder
 
 
 @pytest.fixture

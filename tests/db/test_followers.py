@@ -10,9 +10,9 @@ import asyncpg
 import pytest
 
 from app.db.sync_marks import CLOCK_ALLOWANCE
-from tests.races.conftest import Meeting
 from tests.support.actors import Actor
 from tests.support.database import Urls
+from tests.support.replicas import Meeting
 
 RUNS = 20
 # Longer than what a mark is rounded down and set back by anyway.

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.embedded_postgres.host import find_programs
 from app.embedded_postgres.server import EmbeddedServer
-from tests.embedded.processes import run
+from tests.support.processes import run
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can act as another user")
 

@@ -9,9 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.access.keys import revoke_key
 from app.provisioning import operators_transaction
-from tests.races.conftest import Meeting
-from tests.races.rounds import ROUNDS, told
 from tests.support.actors import Actor
+from tests.support.replicas import ROUNDS, Meeting, told
 
 
 @pytest.mark.parametrize("what", ["organizations", "people", "action-items/bulk"])

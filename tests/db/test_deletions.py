@@ -7,9 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.races.conftest import Meeting
-from tests.races.rounds import ROUNDS, told
 from tests.support.actors import Actor
+from tests.support.replicas import ROUNDS, Meeting, told
 from tests.support.team import new_implementation
 from tests.support.telling import tell
 

@@ -7,10 +7,9 @@ from uuid import UUID
 
 import httpx
 
-from tests.races.conftest import Meeting
-from tests.races.rounds import ROUNDS, told
-from tests.races.test_ends import of_one_mind, whole
+from tests.assessments.test_ends import of_one_mind, whole
 from tests.support.actors import Actor
+from tests.support.replicas import ROUNDS, Meeting, told
 from tests.support.team import PRACTICES, Team, new_team
 from tests.support.telling import tell
 

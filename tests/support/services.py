@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import app
-from tests.embedded.processes import is_alive, wait_for
+from tests.support.processes import is_alive, wait_for
 
 CHECKOUT = Path(app.__file__).parents[1]
 START_SECONDS = 300.0

@@ -1,6 +1,7 @@
 """Two apps on one database, as two replicas are, and requests that meet in them."""
 
 import asyncio
+import os
 import random
 from collections.abc import AsyncIterator, Awaitable
 from dataclasses import dataclass, field
@@ -17,8 +18,15 @@ from tests.support.actors import Actor, Tenancy
 from tests.support.database import Urls
 
 SEED = 20261005
+#: Rounds of each race; in CI there are 200 and more of them altogether.
+ROUNDS = 25 if os.environ.get("CI") else 6
 _EVENTS = "select request_id, type, subject_id, data from outbox_events where tenant_id = $1 order by 1, 2, 3, 4"
 _AUDIT = "select request_id, action, subject_id, data from audit_events where tenant_id = $1 order by 1, 2, 3, 4"
+
+
+def told(answer: httpx.Response) -> tuple[int, str | None]:
+    """Return the status, and the code of a refusal."""
+    return answer.status_code, None if answer.is_success else answer.json()["code"]
 
 
 @dataclass

@@ -6,8 +6,7 @@ from uuid import UUID
 
 import httpx
 
-from tests.races.conftest import Meeting
-from tests.races.rounds import ROUNDS, told
+from tests.support.replicas import ROUNDS, Meeting, told
 from tests.support.team import PRACTICES, Team, new_team
 from tests.support.telling import tell
 

@@ -11,7 +11,7 @@ import pytest
 
 from app.embedded_postgres.host import find_programs
 from app.embedded_postgres.server import EmbeddedPostgresError, EmbeddedServer
-from tests.embedded.processes import moved
+from tests.support.processes import moved
 
 
 def refusal(data_dir: Path, bin_dir: Path | None = None) -> str:

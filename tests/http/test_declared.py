@@ -8,7 +8,7 @@ from uuid import uuid4
 import httpx
 
 from app.access.operations import OPERATIONS
-from tests.api.test_access_matrix import CALLS, Place, furnish
+from tests.access.test_access_matrix import CALLS, Place, furnish
 from tests.support.actors import Actor, Tenancy
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi" / "openapi.json").read_text(encoding="utf-8"))

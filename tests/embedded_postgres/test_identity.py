@@ -9,8 +9,8 @@ import pytest
 
 from app.embedded_postgres import location
 from app.embedded_postgres.server import EmbeddedPostgresError, EmbeddedServer
-from tests.embedded.processes import moved, open_folder, spawn
-from tests.embedded.test_places import connects, interpreter_for, needs_root
+from tests.embedded_postgres.test_places import connects, interpreter_for, needs_root
+from tests.support.processes import moved, open_folder, spawn
 
 
 def refusal(data_dir: Path) -> str:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from app.errors import OperatorError
 from app.settings import Settings, load_settings
 
-PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
+PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
 URL = "postgresql://fa:hush@db.example.org/fa"
 
 

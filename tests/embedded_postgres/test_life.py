@@ -14,7 +14,7 @@ import pytest
 
 from app.embedded_postgres import locks, process
 from app.embedded_postgres.server import EmbeddedPostgresError, EmbeddedServer
-from tests.embedded.processes import is_alive, running, spawn, wait_for
+from tests.support.processes import is_alive, running, spawn, wait_for
 from tests.support.telling import tell
 
 FRESH = "DROP TABLE IF EXISTS kept"

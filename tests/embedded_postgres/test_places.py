@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from app.embedded_postgres import location
 from app.embedded_postgres.host import find_programs
 from app.embedded_postgres.server import EmbeddedPostgresError, EmbeddedServer
-from tests.embedded.processes import is_alive, moved, open_folder, run, running, wait_for
+from tests.support.processes import is_alive, moved, open_folder, run, running, wait_for
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root lends PostgreSQL another account")
 INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
