@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import __version__, health, log
 from app.access import router as accounts
 from app.access.authenticate import Authenticator
+from app.access.authenticators import ApiKeys, SeatTokens
 from app.access.operations import OPERATIONS
 from app.action_items import router as action_items
 from app.assessments import queries as assessment_reads
@@ -103,7 +104,9 @@ def create_app(
             await work
         await database.close()
 
-    authenticate = Authenticator(database.reads, clock, assessment_reads.SEAT_BY_TOKEN)
+    authenticate = Authenticator(
+        [ApiKeys(database.reads, clock), SeatTokens(database.reads, assessment_reads.SEAT_BY_TOKEN)]
+    )
     app = _Application(
         AppState(settings, database, authenticate, authenticate.invalidate, clock),
         title="Facilitative administration readiness",

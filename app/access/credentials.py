@@ -15,6 +15,9 @@ from app.errors import Unauthorized
 
 API_KEY = "fa"
 SEAT_TOKEN = "fs"  # noqa: S105  # a prefix, not a secret
+MISSING = "Send Authorization: Bearer with an API key, a seat's token or the access token of a sign-in."
+# Access tokens of large organizations list many groups.
+_MOST_CHARACTERS = 8_192
 _FORM = re.compile(r"(fa|fs)_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
 
 
@@ -52,15 +55,17 @@ def extract_token(authorization: str | None) -> str:
     """Return the token of an ``Authorization`` header, which is exactly ``Bearer``, one space and the token.
 
     Raises:
-        Unauthorized: there is none, or it has another form.
+        Unauthorized: there is none, or it is too long to be a credential.
     """
     scheme, _, token = (authorization or "").partition(" ")
-    if scheme.lower() != "bearer" or not _FORM.fullmatch(token):
-        raise Unauthorized("Send Authorization: Bearer with an API key or a seat's token.")
+    if scheme.lower() != "bearer" or not 0 < len(token) <= _MOST_CHARACTERS:
+        raise Unauthorized(MISSING)
     return token
 
 
-def parse(token: str) -> Credential:
-    """Parse a token that `extract_token` returned."""
+def parse(token: str) -> Credential | None:
+    """Parse the token of a key or a seat. Return None for any other."""
+    if not _FORM.fullmatch(token):
+        return None
     kind, tenant, secret = token.split("_", 2)
     return Credential(kind, UUID(tenant), hashlib.sha256(secret.encode()).digest())

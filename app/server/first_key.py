@@ -16,7 +16,7 @@ from sqlmodel import col, or_, select
 from app.access import credentials
 from app.access.models import ApiKey
 from app.db.base import now
-from app.errors import OperatorError, Unauthorized
+from app.errors import OperatorError
 
 FIRST_KEY_FILE = "first-admin-key"
 _WAITING = f".{FIRST_KEY_FILE}."
@@ -86,9 +86,8 @@ async def find_first_key(engine: AsyncEngine, folder: Path) -> FirstKey | None:
 
 
 async def _works(engine: AsyncEngine, key: str) -> bool:
-    try:
-        credential = credentials.parse(f"Bearer {key}")
-    except Unauthorized:
+    credential = credentials.parse(key)
+    if credential is None:
         return False
     query = select(ApiKey.id).where(
         col(ApiKey.tenant_id) == credential.tenant_id,

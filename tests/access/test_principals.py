@@ -2,10 +2,12 @@
 
 import asyncio
 
+import pytest
 from fastapi import FastAPI
 
 from app.access import authenticate
 from app.access.authenticate import Authenticator, _Cache
+from app.access.credentials import KeyRevoked
 from app.errors import Unauthorized
 from app.http.context import AppState
 from tests.support.actors import Actor, Tenancy
@@ -39,6 +41,30 @@ async def test_an_unknown_credential_reaches_the_database_once_a_second(app: Fas
 
 async def test_what_is_no_credential_never_reaches_the_database(app: FastAPI, tenancy: Tenancy) -> None:
     assert await statements(app, Actor(tenancy.http, "fa_odd"), 5) == 0
+
+
+async def test_the_first_kind_that_knows_a_token_decides() -> None:
+    asked: list[str] = []
+
+    class Kind:
+        def __init__(self, name: str, found: type[Unauthorized] | None) -> None:
+            self.name, self.found = name, found
+
+        async def look_up(self, token: str) -> type[Unauthorized] | None:
+            asked.append(self.name)
+            return self.found
+
+    chain = Authenticator([Kind("other", None), Kind("knows", KeyRevoked), Kind("later", Unauthorized)])
+    for _ in range(2):
+        with pytest.raises(KeyRevoked):
+            await chain("Bearer token")
+    assert asked == ["other", "knows"]
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic eA==", f"Bearer {'x' * 9_000}"])
+async def test_a_header_without_a_token_asks_no_kind(header: str | None) -> None:
+    with pytest.raises(Unauthorized):
+        await Authenticator([])(header)
 
 
 async def test_spellings_of_the_scheme_share_an_entry(app: FastAPI, tenancy: Tenancy, admin: Actor) -> None:
