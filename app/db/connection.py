@@ -10,7 +10,6 @@ from sqlalchemy.orm import Session
 
 from app.db.sync_marks import PUBLISH_BEGINNING
 
-_MOST_PREPARED = 512
 _CHANGED = "changed rows"
 #: What a change itself sets.
 _COUNTERS = frozenset({"version", "updated_at"})
@@ -23,20 +22,17 @@ class NotCommitted(Exception):
 class Connection:
     """An asyncpg connection whose statements run prepared, or through a session where they are an ORM's.
 
-    SQLAlchemy sees a connection in autocommit, so that only `begin` and `commit` here control the transaction.
+    asyncpg prepares each statement at its first use and keeps it. SQLAlchemy sees a connection in autocommit, so that
+    only `begin` and `commit` here control the transaction.
 
     Args:
         raw: the asyncpg connection.
         lent: the same connection as SQLAlchemy holds it; absent, there is no session.
-        prepares: False behind a pooler that hands out a connection per transaction.
     """
 
     __slots__ = (
         "_lent",
-        "_prepared",
-        "_prepares",
         "_session",
-        "deadline",
         "in_transaction",
         "is_committing",
         "is_dropped",
@@ -44,63 +40,32 @@ class Connection:
         "raw",
     )
 
-    def __init__(self, raw: Any, lent: AsyncConnection | None = None, *, prepares: bool = True) -> None:
+    def __init__(self, raw: Any, lent: AsyncConnection | None = None) -> None:
         self.raw = raw
         self._lent = lent
-        self._prepares = prepares
-        self._prepared: dict[str, Any] = {}
         self._session: AsyncSession | None = None
         self.in_transaction = False
         #: A commit was sent and its reply has not arrived.
         self.is_committing = False
-        #: When the pool gives up waiting for the server, on the event loop's clock; and whether it did.
-        self.deadline = 0.0
+        #: The deadline of its use has passed.
         self.overdue = False
         self.is_dropped = False
 
     @classmethod
-    async def open(cls, engine: AsyncEngine, *, prepares: bool = True) -> Self:
+    async def open(cls, engine: AsyncEngine) -> Self:
         """Open a connection that has a session."""
         lent = await (await engine.connect()).execution_options(isolation_level="AUTOCOMMIT")
-        return cls((await lent.get_raw_connection()).driver_connection, lent, prepares=prepares)
+        return cls((await lent.get_raw_connection()).driver_connection, lent)
 
     def fetch(self, sql: str, arguments: Sequence[Any]) -> Awaitable[Sequence[Any]]:
         """Run a statement and return its rows."""
-        statement = self._prepared.get(sql)
-        if statement is None:
-            return self._fetch_anew(sql, arguments)
-        rows: Awaitable[Sequence[Any]] = statement.fetch(*arguments)
+        rows: Awaitable[Sequence[Any]] = self.raw.fetch(sql, *arguments)
         return rows
 
     def fetch_one(self, sql: str, arguments: Sequence[Any]) -> Awaitable[Any]:
         """Run a statement and return its first row, or None."""
-        statement = self._prepared.get(sql)
-        if statement is None:
-            return self._fetch_one_anew(sql, arguments)
-        row: Awaitable[Any] = statement.fetchrow(*arguments)
+        row: Awaitable[Any] = self.raw.fetchrow(sql, *arguments)
         return row
-
-    async def _fetch_anew(self, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
-        if not self._prepares:
-            rows: Sequence[Any] = await self.raw.fetch(sql, *arguments)
-        else:
-            rows = await (await self._prepare(sql)).fetch(*arguments)
-        return rows
-
-    async def _fetch_one_anew(self, sql: str, arguments: Sequence[Any]) -> Any:
-        if not self._prepares:
-            return await self.raw.fetchrow(sql, *arguments)
-        return await (await self._prepare(sql)).fetchrow(*arguments)
-
-    async def _prepare(self, sql: str) -> Any:
-        if len(self._prepared) >= _MOST_PREPARED:
-            self._prepared.clear()
-        statement = self._prepared[sql] = await self.raw.prepare(sql)
-        return statement
-
-    def invalidate(self) -> None:
-        """Prepare every statement again at its next use."""
-        self._prepared.clear()
 
     @property
     def session(self) -> AsyncSession:
@@ -160,6 +125,11 @@ class Connection:
         if self.in_transaction:
             await self.raw.execute("rollback")
             self.in_transaction = self.is_committing = False
+
+    def expire(self) -> None:
+        """Give up waiting for the server: what waits for it fails at once."""
+        self.overdue = True
+        self.terminate()
 
     def terminate(self) -> None:
         """Cut the connection without waiting for the server."""

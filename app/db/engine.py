@@ -26,6 +26,10 @@ _DETECT_LOST_CLIENT = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "25000",
 }
+#: How many statements a connection keeps prepared: of any length, and for as long as it lives.
+_KEEPS_STATEMENTS = {"statement_cache_size": 512, "max_cached_statement_lifetime": 0, "max_cacheable_statement_size": 0}
+#: Behind a pooler that hands out a connection per transaction.
+_KEEPS_NOTHING = {"statement_cache_size": 0}
 _READS = {
     "default_transaction_read_only": "on",
     "plan_cache_mode": "force_generic_plan",
@@ -73,9 +77,11 @@ class _Sessions:
         Args:
             more: settings of this session.
         """
-        caches: dict[str, Any] = {"statement_cache_size": 0} if self.is_pooled else {}
         raw = await asyncpg.connect(
-            self._url, timeout=self._settings.request_seconds, server_settings=self._server_settings(more), **caches
+            self._url,
+            timeout=self._settings.request_seconds,
+            server_settings=self._server_settings(more),
+            **(_KEEPS_NOTHING if self.is_pooled else _KEEPS_STATEMENTS),
         )
         try:
             if not self.is_pooled and raw.get_server_version() >= _TRANSACTION_TIMEOUT_SERVER:
@@ -116,11 +122,10 @@ def open_database(settings: Settings, url: str, *, role: str | None) -> Database
         role: the role to assume at log-in, or None to stay what the URL says.
     """
     sessions = _Sessions(settings, url, role)
-    prepares = not sessions.is_pooled
     names: dict[str, Any] = (
-        {}
-        if prepares
-        else {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: f"fa_{uuid4().hex}"}
+        {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: f"fa_{uuid4().hex}"}
+        if sessions.is_pooled
+        else {}
     )
     engine = create_async_engine(
         "postgresql+asyncpg://",
@@ -131,13 +136,13 @@ def open_database(settings: Settings, url: str, *, role: str | None) -> Database
     )
 
     async def connect_for_reads() -> Connection:
-        return Connection(await sessions.open(**_READS), prepares=prepares)
+        return Connection(await sessions.open(**_READS))
 
     async def connect_for_writes() -> Connection:
-        return await Connection.open(engine, prepares=prepares)
+        return await Connection.open(engine)
 
     async def connect_for_health() -> Connection:
-        return Connection(await sessions.open(), prepares=prepares)
+        return Connection(await sessions.open())
 
     failures = FailureLog()
 

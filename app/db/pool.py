@@ -12,10 +12,8 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
 
-import asyncpg
-
 from app.db.connection import Connection
-from app.db.deadline import get_deadline
+from app.db.deadline import Deadlines, get_deadline
 from app.db.errors import (
     DATABASE_ERRORS,
     Reason,
@@ -63,9 +61,7 @@ class Pool:
         self._failures = failures or FailureLog()
         self._permits = FairSemaphore(size)
         self._idle: list[Connection] = []
-        self._busy: set[Connection] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._deadlines = Deadlines()
         self._closed = False
         #: How many reads were run.
         self.statements = 0
@@ -108,11 +104,7 @@ class Pool:
             await self._wait_for_permit(holder, deadline)
         try:
             connection, result = await self._first_use(deadline, method, read.sql, arguments)
-            if connection.overdue or self._closed:
-                await self._put_back(connection)
-            else:
-                self._busy.discard(connection)
-                self._idle.append(connection)
+            await self._put_back(connection)
         except DATABASE_ERRORS as error:
             if (known := self._translate(error)) is None:
                 raise
@@ -178,14 +170,9 @@ class Pool:
                 await self._drop_idle()
             is_new = not self._idle
             connection = await self._open(deadline) if is_new else self._idle.pop()
-            self._watch(connection, deadline)
+            self._deadlines.set(connection.expire, deadline)
             try:
                 return connection, await method(connection, *arguments)
-            except asyncpg.InvalidCachedStatementError as error:
-                # A migration changed the table under a prepared statement.
-                await self._put_back(connection, error)
-                if not left:
-                    raise
             except BaseException as error:
                 await self._put_back(connection, error)
                 if connection.overdue and isinstance(error, DATABASE_ERRORS):
@@ -207,8 +194,6 @@ class Pool:
 
     async def _put_back(self, connection: Connection, error: BaseException | None = None) -> None:
         """Return a connection to the idle ones, unless its last use left it lost or in doubt."""
-        if isinstance(error, asyncpg.InvalidCachedStatementError):
-            connection.invalidate()
         # A cancellation may come in the middle of a statement; any other failure comes between two, or ends one.
         in_doubt = error is not None and not isinstance(error, Exception)
         lost = isinstance(error, DATABASE_ERRORS) and not leaves_connection_usable(error)
@@ -224,7 +209,7 @@ class Pool:
             await connection.drop()
             raise
         finally:
-            self._busy.discard(connection)
+            self._deadlines.clear(connection.expire)
         if self._closed and not connection.is_dropped:
             await connection.drop()
         if not (connection.is_dropped or connection.overdue):
@@ -239,29 +224,6 @@ class Pool:
             return outcome_unknown()
         return out_of_time() if overdue else to_app_error(error)
 
-    def _watch(self, connection: Connection, deadline: float) -> None:
-        """Cut the connection at its deadline. One timer serves all: a timer each would cost as much as a statement."""
-        connection.deadline = deadline
-        self._busy.add(connection)
-        if self._timer is None or deadline < self._timer_at:
-            self._set_timer(deadline)
-
-    def _set_timer(self, at: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = at
-        self._timer = asyncio.get_running_loop().call_at(at, self._cut_overdue)
-
-    def _cut_overdue(self) -> None:
-        self._timer = None
-        for connection in self._busy:
-            if connection.deadline <= self._timer_at and not connection.overdue:
-                connection.overdue = True
-                connection.terminate()
-        waiting = [connection.deadline for connection in self._busy if not connection.overdue]
-        if waiting:
-            self._set_timer(min(waiting))
-
     async def _drop_idle(self) -> None:
         while self._idle:
             await self._idle.pop().drop()
@@ -269,7 +231,5 @@ class Pool:
     async def close(self) -> None:
         """Close the idle connections, and each connection in use when it is put back."""
         self._closed = True
-        if self._timer is not None:
-            self._timer.cancel()
         while self._idle:
             await self._idle.pop().close()

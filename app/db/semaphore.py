@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Hashable
 
-_Waiter = tuple[float, asyncio.Future[None]]
+from app.db.deadline import Deadlines
 
 
 class FairSemaphore:
@@ -20,9 +20,8 @@ class FairSemaphore:
     def __init__(self, size: int) -> None:
         self._free = size
         self._held: dict[Hashable, int] = {}
-        self._waiting: dict[Hashable, deque[_Waiter]] = {}
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
+        self._deadlines = Deadlines()
 
     @property
     def free(self) -> int:
@@ -49,10 +48,14 @@ class FairSemaphore:
         """
         if self.try_acquire(holder):
             return
-        granted = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(holder, deque()).append((deadline, granted))
-        if self._timer is None or deadline < self._timer_at:
-            self._set_timer(deadline)
+        granted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(holder, deque()).append(granted)
+
+        def give_up() -> None:
+            if not granted.done():
+                granted.set_exception(TimeoutError("every connection was in use"))
+
+        self._deadlines.set(give_up, deadline)
         try:
             await granted
         except asyncio.CancelledError:
@@ -60,6 +63,8 @@ class FairSemaphore:
                 # The permit arrived at the moment of the cancellation.
                 self.release(holder)
             raise
+        finally:
+            self._deadlines.clear(give_up)
 
     def release(self, holder: Hashable) -> None:
         """Return a permit and pass it on."""
@@ -75,10 +80,10 @@ class FairSemaphore:
             is_alone = len(self._waiting) == 1
             holder = next(iter(self._waiting)) if is_alone else min(self._waiting, key=self._count_held)
             queue = self._waiting[holder]
-            if queue[0][1].done():
+            if queue[0].done():
                 queue.popleft()
             elif self.try_acquire(holder):
-                queue.popleft()[1].set_result(None)
+                queue.popleft().set_result(None)
                 if not is_alone:
                     # The holder moves to the end, behind the others that have as few permits.
                     self._waiting[holder] = self._waiting.pop(holder)
@@ -89,20 +94,3 @@ class FairSemaphore:
 
     def _count_held(self, holder: Hashable) -> int:
         return self._held.get(holder, 0)
-
-    def _set_timer(self, at: float) -> None:
-        """Give up at this instant for all who wait: a timer each would cost as much as a statement."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer_at = at
-        self._timer = asyncio.get_running_loop().call_at(at, self._give_up)
-
-    def _give_up(self) -> None:
-        self._timer = None
-        waiting = [one for queue in self._waiting.values() for one in queue if not one[1].done()]
-        for deadline, granted in waiting:
-            if deadline <= self._timer_at:
-                granted.set_exception(TimeoutError("every connection was in use"))
-        later = [deadline for deadline, _ in waiting if deadline > self._timer_at]
-        if later:
-            self._set_timer(min(later))

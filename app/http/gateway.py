@@ -5,7 +5,6 @@ function, response, log line. A route that the gateway does not implement is ser
 authentication and the same limits. `docs/request-path.md` follows a request through it.
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.db.deadline import RequestDeadline
+from app.db.deadline import Deadlines, RequestDeadline
 from app.errors import AppError, RequestTimeout, Unavailable
 from app.http import body, problems
 from app.http.context import AppState, RequestContext
@@ -87,6 +86,7 @@ class Gateway:
         self._log_request = log_request
         self._seconds = app_state.settings.request_seconds
         self._max_bytes = app_state.settings.max_body_bytes
+        self._deadlines = Deadlines()
         self._budget = body.BodyBudget(_BODY_BYTES)
         self._public_budget = body.BodyBudget(_PUBLIC_BODY_BYTES)
 
@@ -118,9 +118,8 @@ class Gateway:
         if target.needs.streams:
             await self._serve_target(exchange, target, steps, receive)
         else:
-            async with asyncio.timeout(seconds):
-                with RequestDeadline(seconds):
-                    await self._serve_target(exchange, target, steps, receive)
+            with RequestDeadline(seconds, self._deadlines):
+                await self._serve_target(exchange, target, steps, receive)
 
     async def _serve_target(self, exchange: _Exchange, target: Target, steps: list[str], receive: Receive) -> None:
         scope, needs = exchange.scope, target.needs

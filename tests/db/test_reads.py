@@ -29,11 +29,10 @@ async def gate(urls: Urls) -> AsyncIterator[Gate]:
 
 @pytest.fixture
 async def pool(gate: Gate, settings: Settings) -> AsyncIterator[Pool]:
-    prepares = settings.pooler == "none"
-    kept = 100 if prepares else 0
+    kept = 100 if settings.pooler == "none" else 0
 
     async def connect() -> Connection:
-        return Connection(await asyncpg.connect(gate.through, timeout=2, statement_cache_size=kept), prepares=prepares)
+        return Connection(await asyncpg.connect(gate.through, timeout=2, statement_cache_size=kept))
 
     made = Pool(connect, size=3, wait=5, seconds=1)
     yield made
