@@ -35,6 +35,11 @@ class Target:
     route: BaseRoute
     needs: Needs
     plan: "Plan | None"
+    reserved: frozenset[tuple[int, str]]
+
+    def leaves(self, steps: Sequence[str]) -> bool:
+        """Return whether a step that a parameter would take is the literal step of another route."""
+        return any(step in self.reserved for step in enumerate(steps)) if self.reserved else False
 
 
 class Plan:
@@ -142,9 +147,11 @@ class RouteIndex:
         self._by_place: dict[tuple[str, int, str, str], list[tuple[Plan, Target]]] = {}
         self._by_rest: list[tuple[str, Plan, Target]] = []
         self._others: list[Target] = []
-        for route in routes:
+        listed = list(routes)
+        paths = [getattr(route, "path", "").split("/") for route in listed]
+        for route, path in zip(listed, paths, strict=True):
             plan = None if everything_by_framework else _plan(route)
-            target = Target(route, needs_of(route), plan)
+            target = Target(route, needs_of(route), plan, _reserved(path, paths))
             if plan is None:
                 self._others.append(target)
                 continue
@@ -165,7 +172,7 @@ class RouteIndex:
             MethodNotAllowed: some have, but not with this method.
         """
         method = scope["method"]
-        found = self._find("GET" if method == "HEAD" else method, steps) or self._find_other(scope, method)
+        found = self._find("GET" if method == "HEAD" else method, steps) or self._find_other(scope, method, steps)
         if found is not None:
             return found
         allowed = sorted(self._methods_at(scope, steps))
@@ -175,7 +182,7 @@ class RouteIndex:
 
     def _find(self, method: str, steps: list[str]) -> Target | None:
         for plan, target in self._by_place.get((method, *_place(steps)), ()):
-            if plan.fits(steps):
+            if plan.fits(steps) and not target.leaves(steps):
                 return target
         for wanted, plan, target in self._by_rest:
             last = len(plan.steps) - 1
@@ -184,18 +191,18 @@ class RouteIndex:
                 return target
         return None
 
-    def _find_other(self, scope: Scope, method: str) -> Target | None:
+    def _find_other(self, scope: Scope, method: str, steps: list[str]) -> Target | None:
         ways = (method, "GET") if method == "HEAD" else (method,)
         for asked in ({**scope, "method": way} for way in ways):
             for target in self._others:
-                if target.route.matches(asked)[0] is Match.FULL:
+                if target.route.matches(asked)[0] is Match.FULL and not target.leaves(steps):
                     return target
         return None
 
     def _methods_at(self, scope: Scope, steps: list[str]) -> set[str]:
         allowed = {method for method in _METHODS if self._find(method, list(steps))}
         for target in self._others:
-            if target.route.matches(dict(scope))[0] is not Match.NONE:
+            if target.route.matches(dict(scope))[0] is not Match.NONE and not target.leaves(steps):
                 allowed |= getattr(target.route, "methods", None) or set()
         return allowed | ({"HEAD"} & allowed if "GET" not in allowed else {"HEAD"})
 
@@ -204,6 +211,21 @@ def _place(steps: Sequence[str]) -> tuple[int, str, str]:
     """Return the index key of a path such as /v1/<resource>/<id>/<part>/<id>: its length, resource and part."""
     count = len(steps)
     return (count, steps[2] if count > 2 else "", steps[4] if count > 4 else "")
+
+
+def _reserved(path: Sequence[str], others: Iterable[Sequence[str]]) -> frozenset[tuple[int, str]]:
+    """Return the literal steps of other routes that a parameter of this path would take, each with its place.
+
+    They are left to those routes: `PATCH /things/bulk` is a method that `/things/bulk` does not allow, and does not
+    change a thing of the id `bulk`.
+    """
+    reserved = set()
+    for other in others:
+        if len(other) == len(path) and not path[-1].endswith(":path}"):
+            differing = [at for at, (own, its) in enumerate(zip(path, other, strict=True)) if own != its]
+            if len(differing) == 1 and path[differing[0]].startswith("{") and not other[differing[0]].startswith("{"):
+                reserved.add((differing[0], other[differing[0]]))
+    return frozenset(reserved)
 
 
 def _is_model(annotation: Any) -> bool:

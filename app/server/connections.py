@@ -70,8 +70,8 @@ class Connections:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.is_draining = False
-        self._open: set[Connection] = set()
-        # Both in the order in which they began, so that the first one has waited longest.
+        # All three in the order in which they began, so that the first one has waited longest.
+        self._open: dict[Connection, None] = {}
         self._receiving: dict[Connection, float] = {}
         self._idle: dict[Connection, float] = {}
         self._received: dict[Connection, int] = {}
@@ -86,13 +86,13 @@ class Connections:
         """Admit a new connection, if need be in place of one that waits; return False where none waits."""
         if len(self._open) >= self.limits.connections and not self._evict():
             return False
-        self._open.add(connection)
+        self._open[connection] = None
         self._receiving[connection] = time.monotonic()
         return True
 
     def discard(self, connection: Connection) -> None:
         """Drop a connection that is closed."""
-        self._open.discard(connection)
+        self._open.pop(connection, None)
         self._receiving.pop(connection, None)
         self._idle.pop(connection, None)
         self.set_received(connection, 0)

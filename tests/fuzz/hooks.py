@@ -24,6 +24,7 @@ REFUSALS_OUT_OF_SIGHT = {400, 401, 404, 405, 413, 415, 422}
 BEYOND_A_SCHEMA = {
     *(
         "above_one",
+        "blank_name",
         "cuts_out_of_order",
         "dangling",
         "english_missing",

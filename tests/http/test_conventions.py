@@ -33,6 +33,16 @@ async def test_unknown_routes_and_methods_answer_problems(admin: Actor) -> None:
     problem(await admin.get("/v1/organizations/"), 404, "not_found")
 
 
+@pytest.mark.parametrize(
+    ("path", "allowed"), [("action-items/transitions", "POST"), (f"assessments/{uuid4()}/participants/bulk", "POST")]
+)
+async def test_the_name_of_a_sub_resource_is_not_read_as_an_id(admin: Actor, path: str, allowed: str) -> None:
+    for method in ("GET", "PATCH", "DELETE"):
+        answer = await admin.call(method, f"/v1/{path}")
+        problem(answer, 405, "method_not_allowed")
+        assert answer.headers["allow"] == allowed
+
+
 async def test_a_request_id_is_echoed_or_made(admin: Actor) -> None:
     asked = await admin.get("/v1/me", headers={"X-Request-Id": "trace-1.a_b"})
     assert asked.headers["x-request-id"] == "trace-1.a_b"

@@ -17,6 +17,11 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "string", "pattern": '^"[0-9]+\\.[0-9a-f]+"$'},
         "example": '"4.0"',
     },
+    "WrittenETag": {
+        "description": "The ETag of the resource as it is now; absent from a dry run.",
+        "schema": {"type": "string", "pattern": '^"[0-9]+\\.[0-9a-f]+"$'},
+        "example": '"4.0"',
+    },
     "Idempotency-Replayed": {
         "description": "`true`: the same request was answered before, and this is that answer.",
         "schema": _TRUE,
