@@ -103,7 +103,7 @@ class Pool:
         if not self._permits.try_acquire(holder):
             await self._wait_for_permit(holder, deadline)
         try:
-            connection, result = await self._first_use(deadline, method, read.sql, arguments)
+            connection, result = await self._first_use(deadline, method, read.pooled_sql, arguments)
             await self._put_back(connection)
         except DATABASE_ERRORS as error:
             if (known := self._translate(error)) is None:

@@ -13,7 +13,7 @@ from app.db.transaction import Tx
 RETENTION: Final = timedelta(hours=24)
 _BATCH = 1_000
 
-_TENANTS = Read(text("select id from tenants order by id"))
+_TENANTS = Read(text("select list_tenant_ids() as id"))
 _ERASE = Read(
     text(
         """

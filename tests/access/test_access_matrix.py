@@ -255,7 +255,7 @@ def test_every_operation_is_in_the_matrix() -> None:
 async def test_without_a_good_credential_nothing_is_served(scene: Scene, app: FastAPI) -> None:
     tenancy = scene.tenancy
     revoked = await tenancy.key((Role.ADMIN, tenancy.root_id))
-    async with operators_transaction(app.state.app_state.database.engine, tenancy.tenant_id) as tx:
+    async with operators_transaction(tenancy.owner, tenancy.tenant_id) as tx:
         await revoke_key(tx, tenancy.keys[-1])
     expired = await tenancy.key((Role.ADMIN, tenancy.root_id), expires_at=datetime.now(UTC) - timedelta(days=1))
     callers = {

@@ -20,17 +20,17 @@ SCORES = {"P1": "0", "P2": "1", "P3": "2", "P4": "not_applicable"}
 class Assessed:
     """An assessment in one state, with a consensus on four practices."""
 
-    def __init__(self, app: FastAPI, tenancy: Tenancy, organization_id: str, assessment_id: str) -> None:
-        self.app, self.tenancy, self.organization_id, self.id = app, tenancy, organization_id, assessment_id
+    def __init__(self, tenancy: Tenancy, organization_id: str, assessment_id: str) -> None:
+        self.tenancy, self.organization_id, self.id = tenancy, organization_id, assessment_id
 
     async def set(self, **fields: Any) -> None:
         """Put the stored assessment into a state, whatever its course."""
-        async with AsyncSession(self.app.state.app_state.database.engine) as session, session.begin():
+        async with AsyncSession(self.tenancy.owner) as session, session.begin():
             await session.execute(update(Assessment).where(col(Assessment.id) == UUID(self.id)).values(**fields))
 
     async def agree(self) -> None:
         """Record the consensus."""
-        async with AsyncSession(self.app.state.app_state.database.engine) as session, session.begin():
+        async with AsyncSession(self.tenancy.owner) as session, session.begin():
             for practice, value in SCORES.items():
                 session.add(
                     Consensus(
@@ -54,7 +54,7 @@ async def assess(app: FastAPI, tenancy: Tenancy, organization_id: str) -> Assess
         {"organization_id": organization_id, "program_id": program["id"], "stage": "installation"},
     )
     made = await admin.made("/v1/assessments", {"implementation_id": implementation["id"], "title": "Baseline"})
-    assessed = Assessed(app, tenancy, organization_id, made["id"])
+    assessed = Assessed(tenancy, organization_id, made["id"])
     await assessed.set(state="consensus", revealed_round=1)
     await assessed.agree()
     return assessed
@@ -120,7 +120,7 @@ async def test_a_superseded_assessment_has_no_gaps(assessed: Assessed, admin: Ac
     revision = (await admin.post(f"/v1/assessments/{assessed.id}/revisions", {"reason": "A slip"})).json()
     body = {"assessment_id": assessed.id, "practices": ["P1"]}
     assert (await admin.post(ITEMS, body)).status_code == 201
-    await Assessed(assessed.app, assessed.tenancy, assessed.organization_id, revision["id"]).set(state="final")
+    await Assessed(assessed.tenancy, assessed.organization_id, revision["id"]).set(state="final")
     answer = await admin.post(ITEMS, body)
     assert (answer.status_code, answer.json()["code"]) == (409, "assessment_superseded")
     assert (await admin.post(ITEMS, {**body, "assessment_id": revision["id"]})).status_code == 201

@@ -218,7 +218,7 @@ async def test_one_of_several_tags_is_enough(tenancy: Tenancy, admin: Actor) -> 
 async def test_a_revoked_key_and_an_expired_one_say_so(app: FastAPI, tenancy: Tenancy) -> None:
     actor = await tenancy.key(("viewer", tenancy.root_id))
     assert (await actor.get("/v1/me")).status_code == 200
-    async with operators_transaction(app.state.app_state.database.engine, tenancy.tenant_id) as tx:
+    async with operators_transaction(tenancy.owner, tenancy.tenant_id) as tx:
         await revoke_key(tx, tenancy.keys[-1])
     app.state.app_state.authenticate.invalidate()
     problem(await actor.get("/v1/me"), 401, "key_revoked")

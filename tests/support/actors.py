@@ -71,12 +71,12 @@ class Tenancy:
     admin: Actor
     http: httpx.AsyncClient
     app: FastAPI
+    owner: AsyncEngine
     keys: list[UUID] = field(default_factory=list)
 
     async def key(self, *grants: tuple[Role | str, str], **kwargs: Any) -> Actor:
         """A caller with these roles on these organizations."""
-        engine = self.app.state.app_state.database.engine
-        async with operators_transaction(engine, self.tenant_id) as tx:
+        async with operators_transaction(self.owner, self.tenant_id) as tx:
             key_id, token = await create_key(
                 tx, name="test key", grants=[(Role(role), UUID(at)) for role, at in grants], **kwargs
             )
@@ -96,4 +96,4 @@ class Tenancy:
 async def new_tenancy(owner: AsyncEngine, app: FastAPI, http: httpx.AsyncClient) -> Tenancy:
     """Make a tenant as the command line does."""
     tenant, root, key = await create_tenant(owner, slug=f"t-{uuid4().hex[:16]}", name="Test agency")
-    return Tenancy(tenant.id, str(root.id), Actor(http, key), http, app)
+    return Tenancy(tenant.id, str(root.id), Actor(http, key), http, app, owner)

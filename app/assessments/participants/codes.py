@@ -15,8 +15,6 @@ _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _READ_AS = str.maketrans({"O": "0", "I": "1", "L": "1", "-": None, " ": None})
 _SELECTOR_LENGTH = 4
 _LENGTH = 10
-#: How often a code may be tried before its invitation is closed.
-MOST_ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,14 @@
 """Create and end open invitations, and count attempts to use them."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import text
 
 from app.assessments.models import Participant, SeatChange, SeatEvent
-from app.assessments.participants.codes import MOST_ATTEMPTS, Code, InvitationTerms
+from app.assessments.participants.codes import Code, InvitationTerms
 from app.assessments.participants.schemas import Invitation
 from app.db.connection import Connection
 from app.db.statement import Read
@@ -16,24 +16,21 @@ from app.db.transaction import Tx
 from app.errors import Unavailable
 
 _MOST_DRAWS = 32
-# An expired invitation gives its selector to a new one.
 _INSERT = Read(
     text(
         """
-        insert into invitation_codes as known
+        insert into invitation_codes
             (selector, verifier_hash, tenant_id, assessment_id, participant_id, expires_at, attempts)
         select made.selector, made.verifier_hash, :tenant_id, :assessment_id, made.participant_id, :expires_at, 0
         from unnest(cast(:selectors as text[]), cast(:hashes as bytea[]), cast(:seats as uuid[]))
             as made (selector, verifier_hash, participant_id)
-        on conflict (selector) do update set
-            verifier_hash = excluded.verifier_hash, tenant_id = excluded.tenant_id,
-            assessment_id = excluded.assessment_id, participant_id = excluded.participant_id,
-            expires_at = excluded.expires_at, attempts = 0
-        where known.expires_at <= :now
+        on conflict (selector) do nothing
         returning selector
         """
     )
 )
+# The selectors that are taken may be another tenant's.
+_REMOVE_EXPIRED = Read(text("select remove_expired_invitations(cast(:selectors as text[]), :now)"))
 _REMOVE = Read(
     text(
         """
@@ -46,9 +43,8 @@ _REMOVE = Read(
 _SPEND = Read(
     text(
         """
-        update invitation_codes set attempts = attempts + 1
-        where selector = :selector and attempts < :most_attempts and expires_at > :now
-        returning verifier_hash, tenant_id, assessment_id, participant_id
+        select tenant_id, assessment_id, participant_id
+        from spend_invitation_attempt(cast(:selector as text), cast(:verifier_hash as bytea), :now)
         """
     )
 )
@@ -78,23 +74,36 @@ async def invite(tx: Tx, assessment_id: UUID, seats: Sequence[UUID], terms: Invi
             return made
         # Of two codes with one selector, the later seat waits for the next draw.
         drawn = {code.selector: (code, seat) for seat in reversed(waiting) for code in (Code.draw(),)}
-        rows = await tx.fetch(
-            _INSERT,
-            selectors=list(drawn),
-            hashes=[code.verifier_hash for code, _ in drawn.values()],
-            seats=[seat for _, seat in drawn.values()],
-            tenant_id=tx.tenant_id,
-            assessment_id=assessment_id,
-            expires_at=expires_at,
-            now=tx.now,
-        )
-        for row in rows:
-            code, seat = drawn[row["selector"]]
+        for selector in await _insert(tx, assessment_id, drawn, expires_at):
+            code, seat = drawn[selector]
             made[seat] = Invitation(
                 code=code.text, code_reason=None, expires_at=expires_at, join_url=terms.join_url(code.text)
             )
         waiting = [seat for seat in waiting if seat not in made]
     raise Unavailable("Too many invitations are open at present.", retry_after=60)
+
+
+async def _insert(
+    tx: Tx, assessment_id: UUID, drawn: Mapping[str, tuple[Code, UUID]], expires_at: datetime
+) -> set[str]:
+    """Store drawn codes by their selectors, and return the selectors that no open invitation had."""
+    stored: set[str] = set()
+    for _ in range(2):
+        left = {selector: found for selector, found in drawn.items() if selector not in stored}
+        rows = await tx.fetch(
+            _INSERT,
+            selectors=list(left),
+            hashes=[code.verifier_hash for code, _ in left.values()],
+            seats=[seat for _, seat in left.values()],
+            tenant_id=tx.tenant_id,
+            assessment_id=assessment_id,
+            expires_at=expires_at,
+        )
+        stored |= {row["selector"] for row in rows}
+        if len(stored) == len(drawn):
+            break
+        await tx.fetch(_REMOVE_EXPIRED, selectors=[one for one in left if one not in stored], now=tx.now)
+    return stored
 
 
 async def remove_invitation(tx: Tx, seat: Participant) -> bool:
@@ -121,12 +130,9 @@ async def spend_attempt(connection: Connection, code: Code, now: datetime) -> Op
     The attempt is counted first, so that attempts at the same time cannot exceed the limit. A wrong code and an
     unknown one take the same statements.
     """
-    values = {"selector": code.selector, "most_attempts": MOST_ATTEMPTS, "now": now}
+    values = {"selector": code.selector, "verifier_hash": code.verifier_hash, "now": now}
     found = await connection.fetch_one(_SPEND.sql, _SPEND.arguments(values))
-    expected = code.verifier_hash if found is None else found["verifier_hash"]
-    if not hmac.compare_digest(expected, code.verifier_hash) or found is None:
-        return None
-    return OpenInvitation(found["tenant_id"], found["assessment_id"], found["participant_id"])
+    return OpenInvitation(found["tenant_id"], found["assessment_id"], found["participant_id"]) if found else None
 
 
 def record_change(tx: Tx, seat: Participant, event: SeatEvent, *, actor_name: str | None = None) -> None:

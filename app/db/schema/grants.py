@@ -4,7 +4,7 @@ A GRANT or REVOKE locks its table, even where it changes nothing. A start that r
 every open transaction that changes a table.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 _TABLES = """
@@ -20,14 +20,26 @@ _SCHEMA = """
 select array(select distinct lower(x.privilege_type) from aclexplode(n.nspacl) x where x.grantee = r.oid)
 from pg_namespace n, pg_roles r where n.nspname = 'public' and r.rolname = $1
 """
+# A function that was made or restored without a word on its privileges is everybody's.
+_FUNCTIONS = """
+select p.oid::regprocedure::text as name, coalesce(bool_or(x.grantee = r.oid), false) as held,
+       coalesce(bool_or(x.grantee = 0), false) as public
+from pg_proc p cross join pg_roles r
+     left join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x on true
+where p.pronamespace = to_regnamespace('public') and r.rolname = $1
+group by p.oid
+"""
 
 
-async def missing_grants(connection: Any, role: str, wanted: Mapping[str, frozenset[str]]) -> list[str]:
+async def missing_grants(
+    connection: Any, role: str, wanted: Mapping[str, frozenset[str]], functions: Collection[str]
+) -> list[str]:
     """Compare the role's rights with the wanted ones.
 
     Args:
         role: an existing role.
         wanted: for each table of the service, the privileges the role must have and no others.
+        functions: the functions that the role alone may call, with the types of their arguments.
 
     Returns:
         The statements that make the rights equal to the wanted ones; none where they are equal already.
@@ -45,4 +57,11 @@ async def missing_grants(connection: Any, role: str, wanted: Mapping[str, frozen
             continue
         statements.append(f'revoke all on table "{table}" from "{role}"')
         statements.append(f'grant {", ".join(sorted(privileges))} on table "{table}" to "{role}"')
+    for function in await connection.fetch(_FUNCTIONS, role):
+        if (name := function["name"]) not in functions:
+            continue
+        if function["public"]:
+            statements.append(f"revoke execute on function {name} from public")
+        if not function["held"]:
+            statements.append(f'grant execute on function {name} to "{role}"')
     return statements

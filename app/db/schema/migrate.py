@@ -44,6 +44,7 @@ APPEND_ONLY = frozenset(
         "instruments",
         "organization_moves",
         "outbox_events",
+        "principals",
         "scoring_profiles",
         "seat_changes",
         "stage_changes",
@@ -51,6 +52,14 @@ APPEND_ONLY = frozenset(
 )
 #: Tables the service only reads: tenants are made on the command line, by the owner.
 READ_ONLY = frozenset({"tenants", "alembic_version"})
+#: What the service does beyond one tenant's rows, each by a function that runs as the owner and does only this.
+FUNCTIONS = frozenset(
+    {
+        "list_tenant_ids()",
+        "remove_expired_invitations(text[],timestamp with time zone)",
+        "spend_invitation_attempt(text,bytea,timestamp with time zone)",
+    }
+)
 
 _TRIES = 5
 _LOCK_TIMEOUT = "5s"
@@ -217,7 +226,7 @@ async def _bring_to_head(owner: Any, connect: Connect, role: str, found: Preflig
         # Alembic is a tenth of the service's memory and of its start, and hardly ever needed.
         await importlib.import_module("app.db.schema.upgrade").upgrade(connect)
     async with _bounded(owner):
-        for statement in await missing_grants(owner, role, wanted_privileges()):
+        for statement in await missing_grants(owner, role, wanted_privileges(), FUNCTIONS):
             await owner.execute(statement)
 
 

@@ -1,0 +1,129 @@
+"""The second wall: what the database lets the service see, whatever its queries say."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+
+from app.db.base import metadata
+from app.db.schema.isolation import WITHOUT_POLICY
+from app.db.schema.migrate import FUNCTIONS, load_models
+from tests.security.conftest import Tenants
+from tests.support.actors import Actor
+from tests.support.databases import fetch
+
+load_models()
+TABLES = sorted(metadata.tables.keys() - WITHOUT_POLICY)
+TENANT = {table: "id" if table == "tenants" else "tenant_id" for table in TABLES}
+
+POLICIES = """
+select c.relname as name, c.relrowsecurity as is_enabled, c.relforcerowsecurity as is_forced,
+       array(select p.polname::text from pg_policy p where p.polrelid = c.oid and p.polpermissive) as permissive
+from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+"""
+DEFINERS = """
+select p.oid::regprocedure::text as name, p.proconfig as settings, p.proowner = t.relowner as is_owners,
+       has_function_privilege($1, p.oid, 'execute') as may_run,
+       exists (select from aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) x where x.grantee = 0) as public
+from pg_proc p, pg_class t
+where p.pronamespace = 'public'::regnamespace and p.prosecdef and t.oid = 'tenants'::regclass
+"""
+
+
+async def count(connection: "asyncpg.Connection[Any]", table: str, tenant_id: Any) -> int:
+    """Count the rows of a tenant that a session sees."""
+    found: int = await connection.fetchval(
+        f'select count(*) from "{table}" where {TENANT[table]} = $1',  # names of the schema
+        tenant_id,
+    )
+    return found
+
+
+async def columns(connection: "asyncpg.Connection[Any]", table: str) -> list[str]:
+    rows = await connection.fetch(
+        "select attname::text as name from pg_attribute "
+        "where attrelid = $1::text::regclass and attnum > 0 and not attisdropped and attgenerated = '' order by attnum",
+        table,
+    )
+    return [row["name"] for row in rows]
+
+
+def test_every_table_of_tenants_has_one_permissive_policy(tenants: Tenants) -> None:
+    found = {row.pop("name"): row for row in fetch(tenants.urls.owner, POLICIES)}
+    assert found.keys() == {*TABLES, *WITHOUT_POLICY}
+    for table, row in found.items():
+        isolated = table not in WITHOUT_POLICY
+        expected = {"is_enabled": isolated, "is_forced": False, "permissive": ["tenant"] if isolated else []}
+        assert row == expected, table
+
+
+def test_no_policy_is_missing_but_on_tables_without_a_tenant() -> None:
+    assert {name for name in WITHOUT_POLICY & metadata.tables.keys() if "tenant_id" in metadata.tables[name].c} == set()
+
+
+def test_what_runs_as_the_owner_is_named_and_pinned(tenants: Tenants) -> None:
+    rows = fetch(tenants.urls.owner, DEFINERS, tenants.urls.role)
+    assert {row["name"] for row in rows} == FUNCTIONS
+    for row in rows:
+        assert row["settings"] == ["search_path=pg_catalog, pg_temp"], row["name"]
+        assert (row["is_owners"], row["may_run"], row["public"]) == (True, True, False), row["name"]
+
+
+@pytest.mark.usefixtures("sandbox_admin")
+@pytest.mark.parametrize("table", TABLES)
+async def test_the_service_sees_the_rows_of_its_tenant_and_no_other(tenants: Tenants, table: str) -> None:
+    sandbox_id = tenants.sandbox.tenant_id
+    owner, own, foreign, nobody = [
+        await tenants.connect_as_owner(),
+        *[await tenants.connect(tenant_id) for tenant_id in (sandbox_id, tenants.other_id, None)],
+    ]
+    try:
+        stored = await count(owner, table, sandbox_id)
+        assert stored > 0
+        assert await count(own, table, sandbox_id) == stored
+        assert await count(foreign, table, sandbox_id) == 0
+        assert await count(nobody, table, sandbox_id) == 0
+    finally:
+        for connection in (owner, own, foreign, nobody):
+            await connection.close()
+
+
+@pytest.mark.usefixtures("sandbox_admin")
+@pytest.mark.parametrize("table", TABLES)
+async def test_the_service_writes_no_row_of_another_tenant(tenants: Tenants, table: str) -> None:
+    owner, foreign = await tenants.connect_as_owner(), await tenants.connect(tenants.other_id)
+    sandbox_id, names = tenants.sandbox.tenant_id, ", ".join(f'"{name}"' for name in await columns(owner, table))
+    try:
+        row = await owner.fetchval(
+            f'select to_jsonb(t)::text from "{table}" t where {TENANT[table]} = $1 limit 1',
+            sandbox_id,
+        )
+        copy = f'insert into "{table}" ({names}) select {names} from jsonb_populate_record(null::"{table}", $1::jsonb)'
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await foreign.execute(copy, row)
+    finally:
+        await owner.close()
+        await foreign.close()
+
+
+@pytest.mark.usefixtures("sandbox_admin")
+@pytest.mark.parametrize("change", ["update votes set comment = 'x'", "delete from votes", "delete from consensus"])
+async def test_the_service_changes_no_row_of_another_tenant(tenants: Tenants, change: str) -> None:
+    foreign = await tenants.connect(tenants.other_id)
+    try:
+        assert (await foreign.execute(change)).endswith(" 0")
+    finally:
+        await foreign.close()
+
+
+async def test_a_tenant_that_is_none_shows_nothing(tenants: Tenants) -> None:
+    connection = await tenants.connect(None)
+    try:
+        await connection.execute("set app.tenant = ''")
+        assert await connection.fetchval("select count(*) from organizations") == 0
+    finally:
+        await connection.close()
+
+
+async def test_the_sandbox_serves_its_own_rows(sandbox_admin: Actor) -> None:
+    assert len(await sandbox_admin.items("/v1/people")) > 10
