@@ -166,7 +166,7 @@ async def test_other_media_types_methods_and_long_names_are_alike_too(
 def test_the_index_finds_what_the_framework_would(app: FastAPI) -> None:
     routes = [route for route in app.routes if isinstance(route, APIRoute)]
     index, found = RouteIndex(routes), set()
-    literal = {re.sub(r"\{[^}]*\}", "0198c6f4", route.path) for route in routes}
+    last = {route.path.rpartition("/")[2] for route in routes}
     for route in routes:
         for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
             path = re.sub(r"\{[^}]*\}", "0198c6f4", route.path)
@@ -183,7 +183,7 @@ def test_the_index_finds_what_the_framework_would(app: FastAPI) -> None:
                 try:
                     target = index.find(scope, asked.split("/"))
                 except AppError:
-                    assert searched is None or method == "HEAD" or asked in literal, (method, asked)
+                    assert searched is None or method == "HEAD" or asked.rpartition("/")[2] in last, (method, asked)
                     continue
                 assert method == "HEAD" or target.route is searched, (method, asked)
                 if target.plan is not None:
