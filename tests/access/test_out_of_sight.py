@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from tests.access.test_access_matrix import CALLS
 from tests.support.actors import Actor, Tenancy
-from tests.support.places import Place, furnish
+from tests.support.places import Place, furnish, place_of
 from tests.support.statements import record_statements
 from tests.support.team import new_team
 
@@ -54,7 +54,7 @@ async def test_out_of_sight_and_missing_take_the_same_statements(
     app: FastAPI, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     different, compared = {}, 0
-    missing = Place(*[str(uuid4())] * 7)
+    missing = place_of(str(uuid4()))
     for operation in OPERATIONS:
         await scene.ask(operation, missing)  # caches the principal, and whatever else the first request looks up
         taken = []

@@ -1,6 +1,7 @@
 """What is cached of credentials: bounded, short-lived, and dropped where a credential changes."""
 
 import asyncio
+import time
 
 import pytest
 from fastapi import FastAPI
@@ -78,7 +79,7 @@ async def test_spellings_of_the_scheme_share_an_entry(app: FastAPI, tenancy: Ten
 
 def test_the_cache_is_bounded_and_drops_what_came_first() -> None:
     cache = _Cache(seconds=1_000.0, most=3)
-    now = authenticate.time.monotonic()
+    now = time.monotonic()
     for number in range(5):
         cache.put(bytes([number]), Unauthorized, now)
     assert len(cache) == 3
@@ -87,11 +88,11 @@ def test_the_cache_is_bounded_and_drops_what_came_first() -> None:
 
 def test_expired_entries_are_dropped_when_another_is_added() -> None:
     cache = _Cache(seconds=1.0, most=1_000)
-    long_ago = authenticate.time.monotonic() - 5.0
+    long_ago = time.monotonic() - 5.0
     for number in range(100):
         cache.put(bytes([number]), Unauthorized, long_ago)
     assert cache.get(bytes([99])) is None
-    cache.put(b"new", Unauthorized, authenticate.time.monotonic())
+    cache.put(b"new", Unauthorized, time.monotonic())
     assert len(cache) == 1
 
 

@@ -147,7 +147,7 @@ async def test_an_owner_who_left_stays_until_another_is_named(tenancy: Tenancy, 
 
 
 async def test_a_patch_changes_what_it_names_and_null_clears(tenancy: Tenancy, admin: Actor) -> None:
-    full = {
+    full: dict[str, Any] = {
         "description": "D",
         "owner_id": await person(tenancy),
         "due_on": "2027-01-29",
@@ -365,9 +365,9 @@ async def test_what_lies_outside_the_grant_does_not_exist(tenancy: Tenancy, othe
     assert (await respondent.get(ITEMS)).status_code == 403
 
 
-HOSTILE_TEXT = ["", " ", "a\x00b", "a\ud800b", "a" * 10_001, 1, True, [], {}]
+HOSTILE_TEXT: list[Any] = ["", " ", "a\x00b", "a\ud800b", "a" * 10_001, 1, True, [], {}]
 TOO_MANY = [*"abcdefghijklmnopqrstu"]
-HOSTILE_FIELDS = {
+HOSTILE_FIELDS: dict[str, list[Any]] = {
     "organization_id": ["", "x", 1, True, [], "0" * 40],
     "assessment_id": ["x", 1, "\x00"],
     "owner_id": ["x", 10**30, "\ud800"],

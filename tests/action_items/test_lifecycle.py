@@ -289,10 +289,10 @@ async def test_every_change_is_recorded_once_in_feed_and_audit(course: Course, t
             rows = await session.scalars(
                 select(table)
                 .where(
-                    col(table.tenant_id) == tenancy.tenant_id,  # type: ignore[attr-defined]
-                    col(table.subject_type) == "action_item",  # type: ignore[attr-defined]
+                    col(table.tenant_id) == tenancy.tenant_id,
+                    col(table.subject_type) == "action_item",
                 )
-                .order_by(col(table.id))  # type: ignore[attr-defined]
+                .order_by(col(table.id))
             )
             told[table] = list(rows)
     expected = [

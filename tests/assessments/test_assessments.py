@@ -194,7 +194,12 @@ async def test_instrument_profile_and_stage_freeze_at_the_opening(tenancy: Tenan
     assert (await admin.patch(team.path, {"stage": None})).json()["stage"] is None
     for state in ("collecting", "consensus"):
         before = await team.move(state)
-        for body in ({"stage": "installation"}, {"stage": None}, *({name: kept[name]} for name in kept)):
+        frozen: list[dict[str, Any]] = [
+            {"stage": "installation"},
+            {"stage": None},
+            *({name: kept[name]} for name in kept),
+        ]
+        for body in frozen:
             refused(await admin.patch(team.path, {"title": "New", **body}), 423, "frozen_at_opening")
         assert (await admin.get(team.path)).json() == before
         assert (await admin.patch(team.path, {"title": state})).json()["title"] == state

@@ -119,9 +119,9 @@ class Course:
             seat.token_hash = seat.claimed_at = None
         self.seats = {copies[seat_id]: seat for seat_id, seat in self.seats.items()}
         self.votes = {
-            (copies[seat_id], *rest): vote._replace(seat=copies[seat_id])
-            for (seat_id, *rest), vote in self.votes.items()
-        }  # type: ignore[misc]
+            (copies[seat_id], practice, round_, claim): vote._replace(seat=copies[seat_id])
+            for (seat_id, practice, round_, claim), vote in self.votes.items()
+        }
         before = Counter((practice, vote.answer) for (_, practice), vote in self.released.items())
         self.released = self.counted()
         assert before == Counter((practice, vote.answer) for (_, practice), vote in self.released.items())

@@ -19,7 +19,7 @@ from tests.support.databases import fetch, fresh_database, run_sql, snapshot
 from tests.support.processes import wait_for
 from tests.support.services import Service, run, serving
 
-Start = Callable[[], dict[str, str]]
+Start = Callable[[], dict[str, Any]]
 
 
 @pytest.fixture(scope="module", params=["two URLs", "one URL"])

@@ -100,7 +100,8 @@ class _Connection(asyncio.Protocol):
     def __init__(self, run: _Run) -> None:
         self._run = run
         self._parser = httptools.HttpResponseParser(self)
-        self.data_received = self._parser.feed_data
+        # The parser takes the bytes as they come, without another call in between.
+        self.data_received = self._parser.feed_data  # type: ignore[method-assign]
         self.done = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -18,7 +18,7 @@ from tests.support.services import command, environment
 
 START_SECONDS = 300.0
 #: Nobody logs a line a request: neither the service nor what it is compared with.
-QUIET = {"FA_LOG_LEVEL": "warning"}
+QUIET: dict[str, Any] = {"FA_LOG_LEVEL": "warning"}
 _TICKS = os.sysconf("SC_CLK_TCK")
 _ADDRESS = re.compile(r"://127\.0\.0\.1:(\d+)")
 
@@ -97,12 +97,12 @@ def end(process: subprocess.Popen[Any]) -> None:
         process.wait()
 
 
-def service(**settings: str | Path) -> Any:
+def service(**settings: Any) -> Any:
     """The service, as `serve` runs it."""
     return started(command("serve", "--port", "0"), **QUIET, **settings)
 
 
-def worker(kind: str, *numbers: int, **settings: str | Path) -> Any:
+def worker(kind: str, *numbers: int, **settings: Any) -> Any:
     """One of the servers of `tests.bench.worker`."""
     return started([sys.executable, "-m", "tests.bench.worker", kind, *map(str, numbers)], **QUIET, **settings)
 

@@ -5,6 +5,7 @@ as the service is. `routes` is the service with so many more routes registered b
 """
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, FastAPI, Response
@@ -76,4 +77,5 @@ def run(app: Any) -> None:
 
 
 if __name__ == "__main__":
-    run({"constants": constants, "routes": with_more_routes}[sys.argv[1]](*map(int, sys.argv[2:])))
+    APPS: dict[str, Callable[..., Any]] = {"constants": constants, "routes": with_more_routes}
+    run(APPS[sys.argv[1]](*map(int, sys.argv[2:])))

@@ -15,8 +15,9 @@ DOCUMENT = ROOT / "openapi" / "openapi.json"
 
 def generate_orval(folder: Path) -> None:
     """Generate `orval.ts`: one file of functions over fetch."""
-    command = [node_modules() / ".bin" / "orval", "--input", DOCUMENT, "--output", folder / "orval.ts"]
-    done = run([*command, "--client", "fetch", "--mode", "single"])
+    orval = node_modules() / ".bin" / "orval"
+    options = ["--client", "fetch", "--mode", "single", "--output", str(folder / "orval.ts")]
+    done = run([orval, "--input", DOCUMENT, *options])
     assert done.returncode == 0, done.stdout
 
 

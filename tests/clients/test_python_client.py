@@ -46,6 +46,6 @@ def test_it_does_the_main_job(client: Path, service: Service) -> None:
 
 def test_its_use_is_well_typed(client: Path) -> None:
     # Silent of the imports: what the generator writes into every client is for its own authors to mend.
-    mypy = [client_python(), "-m", "mypy", "--strict", "--follow-imports", "silent", "--cache-dir", client / "cache"]
-    done = run([*mypy, client / MAIN_JOB.name], MYPYPATH=str(client))
+    options = ["--strict", "--follow-imports", "silent", "--cache-dir", str(client / "cache")]
+    done = run([client_python(), "-m", "mypy", *options, client / MAIN_JOB.name], MYPYPATH=str(client))
     assert done.returncode == 0, done.stdout

@@ -21,7 +21,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("main-job.ts", "tsconfig.json"):
         shutil.copy(SOURCES / name, folder)
     # Without that option a field that may be absent because it has a default would have to be sent.
-    generate = [packages / ".bin" / "openapi-typescript", "--default-non-nullable", "false"]
+    generate: list[str | Path] = [packages / ".bin" / "openapi-typescript", "--default-non-nullable", "false"]
     done = run([*generate, ROOT / "openapi" / "openapi.json", "--output", folder / "schema.d.ts"])
     assert done.returncode == 0, done.stdout
     return folder

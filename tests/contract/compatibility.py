@@ -172,7 +172,8 @@ class _Walk:
         found: list[str] = []
         choices = self.wide.alternatives(wide)
         for value in self.narrow.alternatives(narrow):
-            found += min((self._one(place, value, choice, seen) for choice in choices), key=len)
+            fits = sorted((self._one(place, value, choice, seen) for choice in choices), key=len)
+            found += fits[0]
         return found
 
     def _one(self, place: str, narrow: Schema, wide: Schema, seen: frozenset[tuple[str, str]]) -> list[str]:

@@ -45,7 +45,7 @@ def schema(document: Document, name: str) -> Document:
 
 def operation(document: Document, operation_id: str) -> Document:
     operations = [one for entry in document["paths"].values() for one in entry.values()]
-    [found] = [one for one in operations if one["operationId"] == operation_id]
+    found: Document = next(one for one in operations if one["operationId"] == operation_id)
     return found
 
 

@@ -38,7 +38,7 @@ def spectral(document: Path, folder: Path) -> list[dict[str, Any]]:
     """List what Spectral's rules for OpenAPI find, hints included."""
     rules = folder / "spectral.yaml"
     rules.write_text('extends: ["spectral:oas"]\n')
-    command = [node_modules() / ".bin" / "spectral", "lint", "--ruleset", rules, "--format", "json"]
+    command: list[str | Path] = [node_modules() / ".bin" / "spectral", "lint", "--ruleset", rules, "--format", "json"]
     report = folder / "report.json"
     done = run([*command, "--output", report, "--fail-severity", "hint", document])
     found: list[dict[str, Any]] = json.loads(report.read_text()) if report.exists() else []

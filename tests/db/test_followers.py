@@ -35,7 +35,8 @@ class Follower:
         query: dict[str, Any] = {"limit": 5, "sort": sort}
         if self.mark is not None:
             query["updated_since"] = self.mark
-        marks, cursor = set(), None
+        marks: set[str] = set()
+        cursor: str | None = None
         while not marks or cursor:
             page = await self.chance.choice(self.actors).get(
                 PEOPLE, params={**query, **({"cursor": cursor} if cursor else {})}

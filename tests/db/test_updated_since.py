@@ -51,7 +51,7 @@ async def filled(team: Team) -> Actor:
 
 
 def every_list(app: FastAPI) -> dict[str, str]:
-    routes = [route for route in app.routes if isinstance(route, APIRoute) and "GET" in route.methods]
+    routes = [route for route in app.routes if isinstance(route, APIRoute) and "GET" in (route.methods or ())]
     return {route.name: route.path for route in routes if "cursor" in getattr(route, "query_names", ())}
 
 
@@ -67,7 +67,7 @@ def test_every_list_takes_it_and_says_what_it_means(app: FastAPI) -> None:
 
 
 async def test_it_leaves_out_what_did_not_change_since(furnished: dict[str, tuple[Actor, str]]) -> None:
-    wrong = []
+    wrong: list[tuple[str, object, str]] = []
     for name, (actor, path) in furnished.items():
         whole = await actor.get(path, params={"limit": 200})
         assert whole.status_code == 200, (name, whole.text)

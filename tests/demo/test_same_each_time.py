@@ -21,7 +21,7 @@ from tests.support.services import run, serving
 OTHER_DAY = date(2029, 2, 14)
 
 
-def logins(urls: Urls) -> dict[str, str]:
+def logins(urls: Urls) -> dict[str, Any]:
     return {"FA_DATABASE_URL": urls.service} | ({"FA_OWNER_DATABASE_URL": urls.owner} if urls.separate else {})
 
 

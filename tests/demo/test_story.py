@@ -59,7 +59,7 @@ async def test_what_is_open_shows_as_open(admin: Actor, sandbox: Demo) -> None:
     # The seat that was withdrawn while votes are sealed is counted until the close.
     assert (sealed["voting"]["invited"], sealed["voting"]["voted"]) == (7, 4)
     assert (await readiness(admin, sandbox, "stonebridge-2"))["provisional"]
-    states = Counter()
+    states: Counter[str] = Counter()
     for assessment_id in sandbox.ids["assessments"].values():
         states[(await admin.get(f"/v1/assessments/{assessment_id}")).json()["state"]] += 1
     assert states == {"final": 12, "draft": 1, "collecting": 1, "consensus": 1, "void": 1}

@@ -147,9 +147,9 @@ def _whole_bodies(form: _Form) -> Iterator[Input]:
         yield form.spoilt("body", sent[:40], body=sent.encode(), refused=not valid(body))
     separator = ", " if form.body else ""
     for what, name in form.some(NAMES.items()):
-        sent = form.content[:-1] + f'{separator}{name}: "{MARKER}"}}'.encode()
-        yield form.spoilt("body", f"unknown name {what}", body=sent, refused=True)
-    for what, sent in {
+        named = form.content[:-1] + f'{separator}{name}: "{MARKER}"}}'.encode()
+        yield form.spoilt("body", f"unknown name {what}", body=named, refused=True)
+    for what, raw_body in {
         "cut off": form.content[:-1],
         "twice": form.content * 2,
         "with a byte order mark": b"\xef\xbb\xbf" + form.content,
@@ -158,4 +158,4 @@ def _whole_bodies(form: _Form) -> Iterator[Input]:
         "too large": form.content[:-1] + b" " * 1_100_000 + b"}",
         "absent": b"",
     }.items():
-        yield form.spoilt("body", what, body=sent, refused=True)
+        yield form.spoilt("body", what, body=raw_body, refused=True)

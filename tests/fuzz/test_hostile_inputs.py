@@ -62,7 +62,8 @@ def some(values: Iterable[Any]) -> Iterator[Any]:
 
 async def send(scene: Scene, operation: Operation, one: Input) -> httpx.Response:
     url = httpx.URL("http://test", raw_path=one.path.encode() + (b"?" + one.query.encode() if one.query else b""))
-    headers = {"Authorization": f"Bearer {scene.actor.token}".encode(), **one.headers}
+    headers = {b"Authorization": f"Bearer {scene.actor.token}".encode()}
+    headers |= {name.encode(): value for name, value in one.headers.items()}
     return await scene.http.request(operation.method, url, headers=list(headers.items()), content=one.body)
 
 

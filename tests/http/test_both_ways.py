@@ -17,8 +17,9 @@ from app.errors import AppError
 from app.http.route_index import RouteIndex
 from app.main import create_app
 from app.settings import Settings
-from tests.access.test_access_matrix import CALLS, Place, furnish
+from tests.access.test_access_matrix import CALLS
 from tests.support.actors import Actor, Tenancy
+from tests.support.places import furnish, place_of
 
 READING = sorted(name for name in OPERATIONS if name.startswith(("get", "list")))
 WRITING = sorted(set(OPERATIONS) - set(READING))
@@ -73,8 +74,8 @@ async def test_both_ways_answer_alike(tenancy: Tenancy, admin: Actor, plain: htt
     place = await furnish(tenancy, tenancy.root_id)
     profile = (await admin.get("/v1/scoring-profiles")).json()["items"][0]["id"]
     shared = {"scoring_profile": profile, "root_program": place.program, "spare_participant": place.participant}
-    missing = Place(*[str(uuid4())] * 8)
-    odd = Place(*["not-a-uuid"] * 8)
+    missing = place_of(str(uuid4()))
+    odd = place_of("not-a-uuid")
     empty = Actor(tenancy.http, "")
     compared = 0
     for operation in (name for name in READING if name in CALLS):
@@ -98,7 +99,7 @@ async def test_not_modified_is_alike_too(tenancy: Tenancy, admin: Actor, plain: 
 
 BODIES: tuple[Any, ...] = (b"", {}, [], None, "text", 1, {"colour": "red"}, b"{", b"\xff", b'{"a": 1, "a": 2}')
 #: The framework ignores a body where a route takes none.
-IGNORED = ([], "text", 1, {"colour": "red"}, b"[null]")
+IGNORED: tuple[Any, ...] = ([], "text", 1, {"colour": "red"}, b"[null]")
 QUERIES = ("?dry_run=maybe", "?colour=red", "?dry_run=true&dry_run=true", "/?dry_run=true", "/nothing?dry_run=true")
 _VARIES = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z")
 
@@ -119,8 +120,8 @@ async def test_writes_are_answered_alike_both_ways(tenancy: Tenancy, admin: Acto
     place = await furnish(tenancy, tenancy.root_id)
     profile = (await admin.get("/v1/scoring-profiles")).json()["items"][0]["id"]
     shared = {"scoring_profile": profile, "root_program": place.program, "spare_participant": place.participant}
-    missing = Place(*[str(uuid4())] * 8)
-    odd = Place(*["not-a-uuid"] * 8)
+    missing = place_of(str(uuid4()))
+    odd = place_of("not-a-uuid")
     nobody, viewer = Actor(tenancy.http, ""), await tenancy.key(("viewer", tenancy.root_id))
     computes = {"computeReadiness"}
     compared = set()
@@ -147,7 +148,7 @@ async def test_writes_are_answered_alike_both_ways(tenancy: Tenancy, admin: Acto
 async def test_other_media_types_methods_and_long_names_are_alike_too(
     tenancy: Tenancy, admin: Actor, plain: httpx.AsyncClient
 ) -> None:
-    nowhere = Place(*[str(uuid4())] * 8)
+    nowhere = place_of(str(uuid4()))
     shared = dict.fromkeys(("scoring_profile", "root_program", "spare_participant"), "x")
     for path in sorted({call(nowhere, shared)[1] for call in CALLS.values()}):
         for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"):

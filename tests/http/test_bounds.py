@@ -9,8 +9,10 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic_core import PydanticCustomError
 
 from app import schemas
+from app.errors import MalformedBody, PayloadTooLarge, Unavailable
 from app.http import body, problems
 from tests.support.actors import Actor, Tenancy
 
@@ -80,7 +82,7 @@ def test_nothing_is_built_of_too_many_values(monkeypatch: pytest.MonkeyPatch, na
         raise AssertionError("the body was parsed")
 
     monkeypatch.setattr(body, "json", SimpleNamespace(loads=build))
-    with pytest.raises(body.MalformedBody, match="more than"):
+    with pytest.raises(MalformedBody, match="more than"):
         body.parse_json(HOSTILE[name])
 
 
@@ -124,7 +126,7 @@ def test_a_long_run_is_never_normalized(monkeypatch: pytest.MonkeyPatch, mark: s
 
     known = SimpleNamespace(combining=unicodedata.combining, normalize=normalize)
     monkeypatch.setattr(schemas, "unicodedata", known)
-    with pytest.raises(schemas.PydanticCustomError, match="combining"):
+    with pytest.raises(PydanticCustomError, match="combining"):
         schemas._storable("a" + mark * 5_000)
 
 
@@ -141,7 +143,7 @@ async def test_parameters_are_bounded_in_number(admin: Actor) -> None:
 def test_bodies_that_arrive_at_the_same_time_share_a_budget() -> None:
     budget = body.BodyBudget(100)
     budget.take(90)
-    with pytest.raises(body.Unavailable):
+    with pytest.raises(Unavailable):
         budget.take(20)
     budget.give_back(90)
     budget.take(100)
@@ -170,5 +172,5 @@ async def test_a_body_that_fails_gives_its_share_back() -> None:
         return {"type": "http.request", "body": b"x" * 600, "more_body": True}
 
     for _ in range(3):
-        with pytest.raises(body.PayloadTooLarge):
+        with pytest.raises(PayloadTooLarge):
             await body.read(receive, 700, budget)

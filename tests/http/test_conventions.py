@@ -1,5 +1,6 @@
 """What holds for every resource: problems, request ids, limits, cursors, hostile input."""
 
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -133,7 +134,7 @@ async def test_large_bodies_are_refused(admin: Actor, settings: Settings) -> Non
     body = b'{"name": "' + b"x" * settings.max_body_bytes + b'"}'
     problem(await send(admin, body), 413, "payload_too_large")
 
-    async def chunks():  # type: ignore[no-untyped-def]
+    async def chunks() -> AsyncIterator[bytes]:
         for _ in range(20):
             yield b" " * 100_000
 

@@ -8,13 +8,14 @@ from uuid import uuid4
 import httpx
 
 from app.access.operations import OPERATIONS
-from tests.access.test_access_matrix import CALLS, Place, furnish
+from tests.access.test_access_matrix import CALLS
 from tests.support.actors import Actor, Tenancy
+from tests.support.places import Place, furnish, place_of
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi" / "openapi.json").read_text(encoding="utf-8"))
 DECLARED = {operation["operationId"]: operation for entry in DOCUMENT["paths"].values() for operation in entry.values()}
 WORKING = ("ETag", "Link", "Location", "Dry-Run", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate")
-MISSING = Place(*[str(uuid4())] * 8)
+MISSING = place_of(str(uuid4()))
 
 
 def declared(operation: str, status: int) -> dict[str, Any]:

@@ -44,7 +44,7 @@ async def test_the_dependencies_of_a_router_run(serve: Serve, admin: Actor) -> N
 
 
 async def test_authentication_stands_before_what_the_framework_serves(serve: Serve) -> None:
-    ran = []
+    ran: list[bool] = []
     router = APIRouter(dependencies=[Depends(lambda: ran.append(True))])
 
     @router.post("/v1/odd")
@@ -79,7 +79,7 @@ async def test_a_streaming_response_is_delivered(serve: Serve, admin: Actor, ann
 
 
 async def test_a_background_task_of_a_response_runs(serve: Serve, admin: Actor) -> None:
-    ran = []
+    ran: list[bool] = []
     router = APIRouter()
 
     @router.get("/v1/odd")

@@ -19,8 +19,8 @@ SELECTED = f"PYTEST_ARGS={ONE_FILE} -k created_read_and_listed"
 
 def targets() -> list[str]:
     """What the Makefile declares."""
-    [phony] = re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)
-    return phony.split()
+    [phony] = re.finditer(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)
+    return phony[1].split()
 
 
 def pins(checkout: Checkout) -> dict[str, list[str]]:

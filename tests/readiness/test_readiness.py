@@ -220,6 +220,7 @@ async def test_computing_needs_no_more_than_a_credential(tenancy: Tenancy, other
 
 async def test_what_scoring_would_refuse_is_told_by_its_place(tenancy: Tenancy, admin: Actor) -> None:
     two = [{"id": "a"}, {"id": "b"}]
+    body: dict[str, Any]
     for body, pointer, code in (
         ({"votes": {"P10": {"a": 1}}, "respondents": two}, "/body/votes", "unknown_practice"),
         ({"votes": {"P1": {"c": 1}}, "respondents": two}, "/body/votes", "unknown_respondent"),

@@ -2,6 +2,7 @@
 
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 from fractions import Fraction
+from typing import Any
 
 import pytest
 import rfc8785
@@ -21,23 +22,23 @@ DOCUMENTS = st.recursive(
 
 
 @given(DOCUMENTS)
-def test_canonical_json_is_that_of_rfc_8785(document):
+def test_canonical_json_is_that_of_rfc_8785(document: Any) -> None:
     assert canonical_json(document) == rfc8785.dumps(document)
 
 
-def test_keys_are_sorted_by_utf_16_code_units():
+def test_keys_are_sorted_by_utf_16_code_units() -> None:
     document = {"\ufb33": 1, "\U0001f600": 2, "\u20ac": 3, "\r": 4, "1": 5, "\x80": 6, "\xf6": 7}
     assert canonical_json(document) == rfc8785.dumps(document)
     keys = list(document)
     assert canonical_json(document).index(keys[1].encode()) < canonical_json(document).index(keys[0].encode())
 
 
-def test_control_characters_are_escaped_as_the_rfc_does():
+def test_control_characters_are_escaped_as_the_rfc_does() -> None:
     text = "".join(map(chr, range(0x80))) + '"\\/\u2028'
     assert canonical_json(text) == rfc8785.dumps(text)
 
 
-def test_tuples_are_lists():
+def test_tuples_are_lists() -> None:
     assert canonical_json((1, ("a",))) == b'[1,["a"]]'
 
 
@@ -59,19 +60,19 @@ def test_tuples_are_lists():
         (Fraction(1, 2), "Fraction"),
     ],
 )
-def test_what_has_no_canonical_form_here_is_refused(document, message):
+def test_what_has_no_canonical_form_here_is_refused(document: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         canonical_json(document)
 
 
-def test_the_content_hash_does_not_depend_on_the_order_of_keys():
+def test_the_content_hash_does_not_depend_on_the_order_of_keys() -> None:
     assert content_hash({"a": 1, "b": [True]}) == content_hash({"b": [True], "a": 1})
     assert content_hash({"a": 1}) != content_hash({"a": True})
     assert content_hash({}) == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
 
 @given(st.integers(-(10**12), 10**12), st.integers(1, 10**9))
-def test_rounding_is_half_even_to_six_decimals(numerator, denominator):
+def test_rounding_is_half_even_to_six_decimals(numerator: int, denominator: int) -> None:
     with localcontext(prec=60):
         # Sixty digits decide every tie: a tie at the seventh decimal has a denominator that ends.
         expected = (Decimal(numerator) / Decimal(denominator)).quantize(Decimal("1e-6"), ROUND_HALF_EVEN)
@@ -92,10 +93,10 @@ def test_rounding_is_half_even_to_six_decimals(numerator, denominator):
         (2_000_003, 2_000_000, "1.000002"),
     ],
 )
-def test_ties_go_to_the_even_digit_and_zero_has_no_sign(numerator, denominator, wire):
+def test_ties_go_to_the_even_digit_and_zero_has_no_sign(numerator: int, denominator: int, wire: str) -> None:
     assert repr(to_wire(numerator, denominator)) == wire
 
 
-def test_no_fraction_stays_none():
+def test_no_fraction_stays_none() -> None:
     assert fraction_to_wire(None) is None
     assert fraction_to_wire(Fraction(1, 3)) == 0.333333

@@ -3,24 +3,26 @@
 from copy import deepcopy
 from dataclasses import FrozenInstanceError
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
 from app.instruments.shipped import shipped_profiles
 from app.scoring import ScoringProfile, content_hash
+from tests.scoring import make
 
 DEFAULT_PROFILE_DOCUMENT = shipped_profiles()[0].document
 
 
-def test_the_shipped_profile_holds_the_defaults_of_the_specification(make):
-    profile = make.default
+def test_the_shipped_profile_holds_the_defaults_of_the_specification() -> None:
+    profile = make.DEFAULT_PROFILE
     assert profile.coverage_minimum == Fraction(4, 5)
     assert profile.max_not_applicable == 2
     assert [(band.key, band.lower) for band in profile.bands] == [
-        ("emerging", 0),
-        ("developing", 40),
-        ("advancing", 60),
-        ("established", 80),
+        ("emerging", Fraction(0)),
+        ("developing", Fraction(40)),
+        ("advancing", Fraction(60)),
+        ("established", Fraction(80)),
     ]
     assert (profile.gated_band, profile.capped_band) == ("established", "advancing")
     assert profile.gates == ("practice_at_zero", "unscored", "provisional")
@@ -28,10 +30,10 @@ def test_the_shipped_profile_holds_the_defaults_of_the_specification(make):
     labels = [(label.key, label.lower) for label in profile.agreement_labels]
     assert labels == [("low", 0), ("moderate", Fraction(3, 5)), ("acceptable", Fraction(7, 10))]
     assert (profile.importance, profile.feasibility, profile.importance_expected_two) == (3, 3, 5)
-    assert (profile.ready_from, profile.established_from) == (80, 80)
+    assert (profile.ready_from, profile.established_from) == (Fraction(80), Fraction(80))
     assert (profile.fresh_days, profile.ageing_days) == (180, 365)
     assert (profile.small_cell_k, profile.comments_k) == (5, 10)
-    assert {code: profile.weight(code) for code in make.codes} == dict.fromkeys(make.codes, 1)
+    assert {code: profile.weight(code) for code in make.CODES} == dict.fromkeys(make.CODES, 1)
 
 
 @pytest.mark.parametrize(
@@ -43,24 +45,24 @@ def test_the_shipped_profile_holds_the_defaults_of_the_specification(make):
         ("full_implementation", "222222222"),
     ],
 )
-def test_stages_expect_the_levels_of_the_specification(make, stage, levels):
-    assert make.default.expected_levels_of(stage, make.codes) == [int(level) for level in levels]
-    assert make.default.expected_levels_of(stage, ["P10"]) == [None]
-    assert make.default.expected_levels_of(None, ["P1"]) == [None]
+def test_stages_expect_the_levels_of_the_specification(stage: str, levels: str) -> None:
+    assert make.DEFAULT_PROFILE.expected_levels_of(stage, make.CODES) == [int(level) for level in levels]
+    assert make.DEFAULT_PROFILE.expected_levels_of(stage, ["P10"]) == [None]
+    assert make.DEFAULT_PROFILE.expected_levels_of(None, ["P1"]) == [None]
 
 
-def test_the_hash_is_that_of_the_document(make):
-    assert make.default.content_hash == content_hash(DEFAULT_PROFILE_DOCUMENT)
-    assert make.weighted({"P1": 2}).content_hash != make.default.content_hash
+def test_the_hash_is_that_of_the_document() -> None:
+    assert make.DEFAULT_PROFILE.content_hash == content_hash(DEFAULT_PROFILE_DOCUMENT)
+    assert make.weighted({"P1": 2}).content_hash != make.DEFAULT_PROFILE.content_hash
 
 
-def test_a_profile_cannot_be_changed(make):
+def test_a_profile_cannot_be_changed() -> None:
     with pytest.raises(FrozenInstanceError):
-        make.default.max_not_applicable = 9
+        make.DEFAULT_PROFILE.max_not_applicable = 9  # type: ignore[misc]
 
 
 @pytest.mark.parametrize("k", [None, 0, 2, -5, "5", True, 4.0])
-def test_an_unset_or_invalid_k_is_the_default(make, k):
+def test_an_unset_or_invalid_k_is_the_default(k: object) -> None:
     document = deepcopy(DEFAULT_PROFILE_DOCUMENT)
     # A float has no canonical form here, so it never reaches a hashed document.
     if isinstance(k, float):
@@ -72,7 +74,7 @@ def test_an_unset_or_invalid_k_is_the_default(make, k):
     assert make.profile(privacy={"small_cell_k": k, "comments_k": k}).comments_k == 10
 
 
-def test_a_k_may_be_raised_or_lowered_to_three(make):
+def test_a_k_may_be_raised_or_lowered_to_three() -> None:
     profile = make.profile(privacy={"small_cell_k": 3, "comments_k": 12})
     assert (profile.small_cell_k, profile.comments_k) == (3, 12)
     del (document := deepcopy(DEFAULT_PROFILE_DOCUMENT))["privacy"]
@@ -80,7 +82,7 @@ def test_a_k_may_be_raised_or_lowered_to_three(make):
 
 
 @pytest.mark.parametrize("exact", ["4/5", "0.8", "0.800"])
-def test_exact_numbers_may_be_written_in_two_ways(make, exact):
+def test_exact_numbers_may_be_written_in_two_ways(exact: str) -> None:
     assert make.profile(coverage_minimum=exact).coverage_minimum == Fraction(4, 5)
 
 
@@ -139,13 +141,13 @@ STAGES = DEFAULT_PROFILE_DOCUMENT["stages"]
         ({"evidence": {"fresh_days": 365, "ageing_days": 180}}, "evidence.ageing_days must be an integer from 365"),
     ],
 )
-def test_a_wrong_document_is_refused_by_the_place_that_is_wrong(make, changes, message):
+def test_a_wrong_document_is_refused_by_the_place_that_is_wrong(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make.profile(**changes)
 
 
-def test_a_profile_must_be_an_object_with_every_section():
+def test_a_profile_must_be_an_object_with_every_section() -> None:
     with pytest.raises(ValueError, match="profile must be an object"):
-        ScoringProfile.from_document([])
+        ScoringProfile.from_document([])  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="profile lacks key"):
         ScoringProfile.from_document({})

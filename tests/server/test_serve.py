@@ -6,6 +6,7 @@ import socket
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -134,7 +135,7 @@ def finish_request(begun: tuple[socket.socket, bytes]) -> bytes:
 
 def test_a_given_database_gets_its_first_tenant_too(server: Urls, folder: Path) -> None:
     with fresh_database(server) as urls:
-        given = {"FA_DATABASE_URL": urls.service, "FA_LOG_FORMAT": "json"}
+        given: dict[str, Any] = {"FA_DATABASE_URL": urls.service, "FA_LOG_FORMAT": "json"}
         if urls.separate:
             given["FA_OWNER_DATABASE_URL"] = urls.owner
         with serving(folder / "data", **given) as service, client(service) as http:
@@ -145,7 +146,7 @@ def test_a_given_database_gets_its_first_tenant_too(server: Urls, folder: Path) 
 
 def test_two_may_migrate_at_once(server: Urls) -> None:
     with fresh_database(server) as urls:
-        given = {"FA_DATABASE_URL": urls.service}
+        given: dict[str, Any] = {"FA_DATABASE_URL": urls.service}
         if urls.separate:
             given["FA_OWNER_DATABASE_URL"] = urls.owner
         begun = [begin("migrate", **given) for _ in range(2)]

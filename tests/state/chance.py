@@ -1,10 +1,12 @@
 """What chance decides in one step."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 Choice = TypeVar("Choice")
+#: What some fields may hold.
+Fields: TypeAlias = Mapping[str, Sequence[Any]]
 #: The id of nothing.
 UNKNOWN = "01990000-0000-7000-8000-000000000000"
 
@@ -24,7 +26,7 @@ class Chance:
     def rarely(self, once_in: int) -> bool:
         return self.below(once_in) == once_in - 1
 
-    def some(self, fields: dict[str, Sequence[Any]]) -> dict[str, Any]:
+    def some(self, fields: Fields) -> dict[str, Any]:
         """Some of these fields, each with one of its values; never none."""
         names = list(fields)
         chosen = {names[self.below(len(names))]} | {name for name in names if self.rarely(4)}

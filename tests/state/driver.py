@@ -3,10 +3,10 @@
 import copy
 import json
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import anyio.from_thread
@@ -64,7 +64,7 @@ class Request:
     body: Any
     rule: Callable[..., Rule]
     arguments: tuple[Any, ...]
-    if_match: int | str | None = None
+    if_match: int | Literal["*"] | None = None
     must_not_exist: bool = False
 
     @property
@@ -117,7 +117,7 @@ class Driver:
         )
 
     @staticmethod
-    def run(function: Callable[..., Awaitable[Any]], *arguments: Any) -> Any:
+    def run(function: Callable[..., Coroutine[Any, Any, Any]], *arguments: Any) -> Any:
         """Call into the event loop from the thread the machine runs in."""
         return anyio.from_thread.run(function, *arguments)
 

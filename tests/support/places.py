@@ -1,6 +1,7 @@
 """One of each thing at an organization."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 from uuid import uuid4
 
 from tests.support.actors import Actor, Tenancy
@@ -23,6 +24,12 @@ class Place:
     paper_participant: str = MISSING
     action_item: str = MISSING
     seat: Actor | None = None
+
+
+def place_of(id_: str) -> Place:
+    """Make a place where everything has this id."""
+    ids: dict[str, Any] = {field.name: id_ for field in fields(Place) if field.name != "seat"}
+    return Place(**ids)
 
 
 async def furnish(tenancy: Tenancy, organization: str) -> Place:

@@ -78,7 +78,7 @@ def client_python() -> Path:
     with _installing(CLIENT_ENVIRONMENT, CLIENT_LOCK) as needed:
         if needed:
             what = "the Python client's environment"
-            pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+            pip: list[str | Path] = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
             _install([sys.executable, "-m", "venv", "--clear", CLIENT_ENVIRONMENT], what)
             _install([*pip, "--require-hashes", "--no-deps", "--requirement", CLIENT_LOCK], what)
     return python

@@ -20,7 +20,7 @@ FIRST = (
 )
 
 
-class ByPlace(LoadScopeScheduling):
+class ByPlace(LoadScopeScheduling):  # type: ignore[misc]
     """Hands out whole files, and some folders as a whole; see --dist=loadfile."""
 
     def _split_scope(self, nodeid: str) -> str:

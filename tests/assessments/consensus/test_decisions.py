@@ -49,7 +49,8 @@ async def test_a_consensus_that_departs_from_the_votes_needs_a_note(tenancy: Ten
             assert (await team.vote(label, practice, value)).status_code == 201
     await team.move("consensus")
     for practice, (_, needed) in NOTE_RULE.items():
-        for value, needs_note in zip((0, 1, 2, "not_applicable"), needed, strict=True):
+        values: list[int | str] = [0, 1, 2, "not_applicable"]
+        for value, needs_note in zip(values, needed, strict=True):
             path, where = f"{team.path}/consensus/{practice}", (practice, value)
             for body in ({"value": value}, {"value": value, "note": None}):
                 answer = await admin.put(path, body)

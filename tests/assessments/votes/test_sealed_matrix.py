@@ -70,8 +70,8 @@ def attempts(team: Team) -> list[tuple[str, str, Any, dict[str, str]]]:
         {"participant_id": paper, "practice": "P2", "value": 1},
         {"participant_id": hidden, "practice": "P1", "value": 1},
     ]
-    conditions = [{}, {"If-Match": "*"}, {"If-Match": '"1.0"'}, {"If-None-Match": "*"}]
-    found = [("PUT", vote, {"value": 1}, headers) for headers in conditions]
+    conditions: list[dict[str, str]] = [{}, {"If-Match": "*"}, {"If-Match": '"1.0"'}, {"If-None-Match": "*"}]
+    found: list[tuple[str, str, Any, dict[str, str]]] = [("PUT", vote, {"value": 1}, headers) for headers in conditions]
     found += [("PATCH", f"{team.path}/votes", {"votes": many}, {})]
     found += [("PATCH", f"{team.path}/votes", {"votes": [{**one, "version": 1} for one in many]}, {})]
     found += [

@@ -280,7 +280,7 @@ async def test_readiness_names_no_respondent(team: Team, admin: Actor) -> None:
 
 
 #: Whoever may not know a value looks at everything there is, with the value cast, and again with another.
-HIDDEN = (2, "not_applicable")
+HIDDEN: tuple[int | str, int | str] = (2, "not_applicable")
 
 
 async def everything(team: Team, actor: Actor) -> dict[str, tuple[int, bytes, str | None]]:

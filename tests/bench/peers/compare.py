@@ -77,7 +77,7 @@ def _ninja(place: Place, programs: Path, key: str) -> Any:
     # A worker with two threads answered twice as many requests as uvicorn did with the same app, its views sync or
     # async, and as many as one with one, four or eight.
     address = place.server.address
-    settings = {
+    settings: dict[str, Any] = {
         "BENCH_KEY": key,
         "BENCH_DATABASE": address.database,
         "BENCH_USER": APP,

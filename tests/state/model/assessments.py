@@ -98,10 +98,12 @@ def create(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
         organization_id=organization.id,
         instrument_version_id=answer["instrument_version_id"],
         scoring_profile_id=answer["scoring_profile_id"],
-        **{
-            name: body.get(name)
-            for name in ("implementation_id", "title", "stage", "opens_at", "closes_at", "administered_on")
-        },
+        implementation_id=body["implementation_id"],
+        title=body["title"],
+        stage=body.get("stage"),
+        opens_at=body.get("opens_at"),
+        closes_at=body.get("closes_at"),
+        administered_on=body.get("administered_on"),
     )
     world.assessments[one.id] = one
     _keep(world, ask, one, None, None)

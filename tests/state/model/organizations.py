@@ -157,7 +157,7 @@ def upsert(world: World, ask: Ask, name: Name, body: dict[str, Any]) -> Rule:
     yield 200
     if day is not None:
         _relocate(world, ask, one, parent, {"day": day, "reason": None})
-    wanted = {field: body[field] for field in ("kind", "name", "staff_count") if field in body}
+    wanted: dict[str, Any] = {field: body[field] for field in ("kind", "name", "staff_count") if field in body}
     if body.get("timezone") is not None:
         wanted["timezone"] = body["timezone"]
     changes = {field: value for field, value in wanted.items() if getattr(one, field) != value}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from tests.state.chance import UNKNOWN
+from tests.state.chance import UNKNOWN, Fields
 from tests.state.model import assessments, programs
 from tests.state.model.scored import missing
 from tests.state.model.world import Assessment, Seat, from_wire, on_wire
@@ -43,8 +43,12 @@ def _create(play: Player) -> None:
 
 def _patch(play: Player) -> None:
     id_ = play.chance.any_of(play.world.assessments)
-    fields = {"title": [play.named("Renamed")], **_windows(play)}
-    fields |= {"stage": [*programs.STAGES, None], "administered_on": ["2026-09-30", None, "2199-01-01"]}
+    fields: Fields = {
+        "title": [play.named("Renamed")],
+        **_windows(play),
+        "stage": [*programs.STAGES, None],
+        "administered_on": ["2026-09-30", None, "2199-01-01"],
+    }
     changes = play.chance.some(fields)
     if play.chance.rarely(12):
         changes["scoring_profile_id"] = UNKNOWN
@@ -97,8 +101,8 @@ def a_seat(play: Player) -> None:
     if what == "add":
         _add_seat(play, one, kind, perspective)
     elif what == "patch":
-        fields = {"label": [play.named("Seat")], "seat": [kind], "perspective": [perspective]}
-        changes = chance.some(fields | ({"channel": ["paper", "token"]} if chance.rarely(4) else {}))
+        fields: Fields = {"label": [play.named("Seat")], "seat": [kind], "perspective": [perspective]}
+        changes = chance.some({**fields, **({"channel": ["paper", "token"]} if chance.rarely(4) else {})})
         if chance.rarely(4):
             changes["person_id"] = chance.any_of(play.world.people) if chance.below(3) else None
         play.do("PATCH", path, changes, assessments.patch_seat, one.id, seat_id, changes, **tag)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from tests.state.chance import Fields
 from tests.state.model import organizations, programs
 from tests.state.player import Player
 
@@ -41,7 +42,11 @@ def _move(play: Player) -> None:
 
 def _patch(play: Player) -> None:
     id_ = play.chance.any_of(play.world.organizations)
-    fields = {"name": [play.named("Renamed")], "kind": ["team", "county"], "staff_count": [7, None, 0]}
+    fields: Fields = {
+        "name": [play.named("Renamed")],
+        "kind": ["team", "county"],
+        "staff_count": [7, None, 0],
+    }
     changes = play.chance.some({**fields, "timezone": [*ZONES, None], "external_ids": [_external_ids(play)]})
     tag = play.tag(play.world.organizations.get(id_))
     play.do("PATCH", f"organizations/{id_}", changes, organizations.patch, id_, changes, **tag)
@@ -148,7 +153,11 @@ def a_person(play: Player) -> None:
         body = {"organization_id": at, "name": play.named("Person"), "active": not play.chance.rarely(6)}
         play.do("POST", "people", body, programs.create_person, body)
     elif what == "patch":
-        fields = {"name": [play.named("Person")], "active": [True, False], "organization_id": [at]}
+        fields: Fields = {
+            "name": [play.named("Person")],
+            "active": [True, False],
+            "organization_id": [at],
+        }
         changes = play.chance.some(fields)
         play.do("PATCH", f"people/{id_}", changes, programs.patch_person, id_, changes, **tag)
     else:

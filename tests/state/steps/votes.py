@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.state.chance import Fields
 from tests.state.model import decisions
 from tests.state.model.scored import checklist
 from tests.state.model.world import Assessment, Vote
@@ -82,7 +83,11 @@ def _agree(play: Player, one: Assessment, practice: str) -> None:
 
 
 def _rate(play: Player, one: Assessment, practice: str) -> None:
-    fields = {"importance": [5, 1, None], "feasibility": [3, 4], "left_unscored": ["Later.", None]}
+    fields: Fields = {
+        "importance": [5, 1, None],
+        "feasibility": [3, 4],
+        "left_unscored": ["Later.", None],
+    }
     body = play.chance.some(fields)
     how = (decisions.rate, one.id, practice, body)
     tag = play.tag_of_put(one.ratings.get(practice))
