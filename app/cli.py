@@ -6,14 +6,13 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
 import asyncpg
 import typer
-from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -23,14 +22,14 @@ from app.access.models import ApiKey
 from app.backup.contents import look
 from app.backup.programs import client_environment, find_clients
 from app.backup.run import BackupReport, backup, restore
+from app.cli_parsers import checked, parse_expiry, parse_grant, parse_network
 from app.db.schema.migrate import migrate as migrate_database
 from app.db.transaction import Tx
 from app.embedded_postgres.attach import check_revision, owner_engine, provided
 from app.embedded_postgres.server import EmbeddedPostgresError
 from app.errors import AppError, OperatorError
-from app.principal import Role
 from app.provisioning import create_tenant, list_tenants, operators_transaction
-from app.schemas import Instant, Name, TimeZone
+from app.schemas import Name, TimeZone
 from app.settings import Settings, load_settings
 from app.tree.models import OrganizationKind
 
@@ -42,7 +41,7 @@ _NOT_RUN, _SIGNALED = 127, 128
 _PLAIN: dict[str, Any] = {"no_args_is_help": True, "pretty_exceptions_enable": False, "add_completion": False}
 commands = typer.Typer(help="Facilitative administration readiness: the service and its operation.", **_PLAIN)
 tenants = typer.Typer(help="Make and list tenants.", **_PLAIN)
-keys = typer.Typer(help="Make, list and revoke API keys.", **_PLAIN)
+keys = typer.Typer(help="Make, list, rotate and revoke API keys.", **_PLAIN)
 commands.add_typer(tenants, name="tenants")
 commands.add_typer(keys, name="keys")
 
@@ -66,34 +65,6 @@ def main() -> None:
         line = f"The database did not do this ({type(refused).__name__})."
     typer.echo(f"fa-readiness: {' '.join(line.split())}", err=True)
     sys.exit(1)
-
-
-def _checked(kind: Any) -> Callable[[str], str]:
-    def check(value: str) -> str:
-        try:
-            return str(TypeAdapter(kind).validate_python(value))
-        except ValidationError as refused:
-            raise typer.BadParameter(refused.errors(include_input=False)[0]["msg"]) from None
-
-    return check
-
-
-def _grant(text: str) -> tuple[Role, UUID | None]:
-    role, at, organization_id = text.partition("@")
-    try:
-        return Role(role), UUID(organization_id) if at else None
-    except ValueError:
-        raise typer.BadParameter(f"say ROLE or ROLE@ORGANIZATION-ID, with ROLE one of {', '.join(Role)}") from None
-
-
-def _expiry(text: str) -> datetime:
-    try:
-        day = date.fromisoformat(text) if len(text) == len("2030-01-31") else None
-        if day is None:
-            return TypeAdapter(Instant).validate_python(text)
-        return datetime.combine(day + timedelta(days=1), time(), UTC)
-    except (ValueError, OverflowError):
-        raise typer.BadParameter("say a day such as 2030-01-31 or an instant such as 2030-01-31T12:00:00Z") from None
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -226,9 +197,9 @@ def demo(as_json: AsJson = False) -> None:
 @tenants.command("create")
 def tenants_create(
     slug: Annotated[str, typer.Option(help="Lower-case letters, digits and inner hyphens; unique.")],
-    name: Annotated[str, typer.Option(help="The tenant's name, and its root's.", callback=_checked(Name))],
+    name: Annotated[str, typer.Option(help="The tenant's name, and its root's.", callback=checked(Name))],
     kind: Annotated[OrganizationKind, typer.Option(help="What its root is.")] = OrganizationKind.AGENCY,
-    timezone: Annotated[str, typer.Option(help="The root's time zone.", callback=_checked(TimeZone))] = "UTC",
+    timezone: Annotated[str, typer.Option(help="The root's time zone.", callback=checked(TimeZone))] = "UTC",
     as_json: AsJson = False,
 ) -> None:
     """Make a tenant: its root organization, its copies of what ships, and its first admin key."""
@@ -255,14 +226,21 @@ def tenants_list(as_json: AsJson = False) -> None:
 
 @keys.command("create")
 def keys_create(
+    *,
     tenant: TenantSlug,
-    name: Annotated[str, typer.Option(help="Who or what will hold it.", callback=_checked(Name))],
+    name: Annotated[str, typer.Option(help="Who or what will hold it.", callback=checked(Name))],
     role: Annotated[
         list[Any],
-        typer.Option(parser=_grant, metavar="ROLE[@ORGANIZATION-ID]", help="Repeatable; without @: on the root."),
+        typer.Option(parser=parse_grant, metavar="ROLE[@ORGANIZATION-ID]", help="Repeatable; without @: on the root."),
     ],
     expires_on: Annotated[
-        Any, typer.Option(parser=_expiry, metavar="DATE", help="The last day it works (UTC), or an instant.")
+        Any, typer.Option(parser=parse_expiry, metavar="DATE", help="The last day it works (UTC), or an instant.")
+    ] = None,
+    network: Annotated[
+        list[Any] | None,
+        typer.Option(
+            parser=parse_network, metavar="NETWORK", help="Repeatable; where it may be used from. None: everywhere."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -270,7 +248,9 @@ def keys_create(
 
     async def work(tx: Tx, root_id: UUID) -> dict[str, Any]:
         grants = list(dict.fromkeys((granted, at or root_id) for granted, at in role))
-        key_id, key = await key_service.create_key(tx, name=name, grants=grants, expires_at=expires_on)
+        key_id, key = await key_service.create_key(
+            tx, name=name, grants=grants, expires_at=expires_on, networks=network or ()
+        )
         return {"id": str(key_id), "key": key}
 
     if expires_on is not None and expires_on <= datetime.now(UTC):
@@ -286,13 +266,31 @@ def keys_list(tenant: TenantSlug, as_json: AsJson = False) -> None:
         return [
             {
                 **_described(key),
-                "name": principal.name,
+                "name": key.name or principal.name,
                 "grants": [f"{grant.role.value}@{grant.organization_id}" for grant in grants],
             }
             for key, principal, grants in await key_service.list_keys(tx)
         ]
 
     _show_all(_in_tenant(tenant, work), as_json)
+
+
+@keys.command("rotate")
+def keys_rotate(
+    tenant: TenantSlug,
+    key_id: UUID,
+    overlap_hours: Annotated[
+        int, typer.Option(min=0, max=720, help="How long the present secret still works; 0 ends it at once.")
+    ] = 24,
+    as_json: AsJson = False,
+) -> None:
+    """Give a key a new secret, which is shown once."""
+
+    async def work(tx: Tx, _root_id: UUID) -> dict[str, Any]:
+        rotated, key = await key_service.rotate_key(tx, key_id, timedelta(hours=overlap_hours))
+        return {"id": str(rotated.id), "key": key}
+
+    _show(_in_tenant(tenant, work), as_json)
 
 
 @keys.command("revoke")
@@ -306,7 +304,12 @@ def keys_revoke(tenant: TenantSlug, key_id: UUID, as_json: AsJson = False) -> No
 
 
 def _described(key: ApiKey) -> dict[str, Any]:
-    moments = {"created_at": key.created_at, "expires_at": key.expires_at, "revoked_at": key.revoked_at}
+    moments = {
+        "created_at": key.created_at,
+        "expires_at": key.expires_at,
+        "revoked_at": key.revoked_at,
+        "last_used_at": key.last_used_at,
+    }
     return {"id": str(key.id), **{name: at.astimezone(UTC).isoformat() if at else None for name, at in moments.items()}}
 
 

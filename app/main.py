@@ -17,6 +17,7 @@ from app import __version__, health, log
 from app.access import router as accounts
 from app.access.authenticate import Authenticator
 from app.access.authenticators import ApiKeys, SeatTokens
+from app.access.key_uses import KeyUses
 from app.access.operations import OPERATIONS
 from app.action_items import router as action_items
 from app.assessments import queries as assessment_reads
@@ -93,22 +94,25 @@ def create_app(
     url = database_url or settings.database_url or ""
     database = open_database(settings, url, role=settings.assumed_role)
 
+    key_uses = KeyUses(database, clock)
     tasks = [PeriodicTask("purge_idempotency_keys", lambda: purge_answers(database, clock()), seconds=3600.0)]
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        work = asyncio.create_task(Scheduler(database, tasks).run())
+        work = [asyncio.create_task(Scheduler(database, tasks).run()), asyncio.create_task(key_uses.run())]
         yield
-        work.cancel()
-        with suppress(asyncio.CancelledError):
-            await work
+        for task in work:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        await key_uses.write()
         await database.close()
 
     authenticate = Authenticator(
         [ApiKeys(database.reads, clock), SeatTokens(database.reads, assessment_reads.SEAT_BY_TOKEN)]
     )
     app = _Application(
-        AppState(settings, database, authenticate, authenticate.invalidate, clock),
+        AppState(settings, database, authenticate, authenticate.invalidate, clock, note_use=key_uses.note),
         title="Facilitative administration readiness",
         version=__version__,
         summary="Assess, see and act.",

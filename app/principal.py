@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
 from uuid import UUID
 
 
@@ -33,11 +35,32 @@ class SeatKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One role on the subtree that begins at ``path``."""
+    """One role on the subtree that begins at ``path``.
+
+    Attributes:
+        id: the stored grant; None where the role comes from another source.
+        ends_at: when it ends, UTC; None: it does not.
+    """
 
     role: Role
     organization_id: UUID
     path: str
+    id: UUID | None = None
+    ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsedKey:
+    """The API key that a caller sent.
+
+    Attributes:
+        expires_at: when the secret that was sent stops working, UTC; None: it does not.
+        networks: where it may be used from; empty: everywhere.
+    """
+
+    id: UUID
+    expires_at: datetime | None = None
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +90,21 @@ class Principal:
     tenant_secret: bytes = field(repr=False)
     grants: tuple[Grant, ...] = ()
     seat: Seat | None = None
+    key: UsedKey | None = None
     visible_paths: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "visible_paths", _outermost(g.path for g in self.grants if g.role in READERS))
+        object.__setattr__(self, "visible_paths", outermost(g.path for g in self.grants if g.role in READERS))
 
     def reads(self, path: str) -> bool:
         """Return whether the organization at ``path`` is visible to the caller."""
         return path.startswith(self.visible_paths)
 
 
-def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
-    outermost: list[str] = []
+def outermost(paths: Iterable[str]) -> tuple[str, ...]:
+    """Return those of these paths that lie below none of the others."""
+    found: list[str] = []
     for path in sorted(set(paths)):
-        if not outermost or not path.startswith(outermost[-1]):
-            outermost.append(path)
-    return tuple(outermost)
+        if not found or not path.startswith(found[-1]):
+            found.append(path)
+    return tuple(found)

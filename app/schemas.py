@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import date, datetime
 from functools import cache
+from ipaddress import ip_network
 from typing import Annotated, Any, Generic, Literal, Self, TypeVar
 from uuid import UUID
 from zoneinfo import available_timezones
@@ -156,6 +157,23 @@ def _known_zone(value: str) -> str:
 
 
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_zone)]
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ip_network(value))
+    except ValueError:
+        raise PydanticCustomError(
+            "network_parsing", "This is not a network such as 192.0.2.0/24, with all bits behind its prefix zero"
+        ) from None
+
+
+#: A network of IPv4 or IPv6 in its usual form; an address alone is a network of one.
+Network = Annotated[
+    str,
+    StringConstraints(max_length=43, pattern=r"^[0-9A-Fa-f.:]{2,39}(?:/\d{1,3})?$"),
+    AfterValidator(_network),
+]
 
 
 def _as_written(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import os
 from datetime import date
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import parse_qs, urlsplit
@@ -71,6 +72,11 @@ class Settings(BaseSettings):
         default=False,
         description="States that a proxy ends TLS in front. Required to listen beyond loopback.",
     )
+    trusted_proxies: Annotated[list[str], NoDecode] = Field(
+        default_factory=list,
+        description="Networks of the proxies in front, comma-separated, such as `10.0.0.0/8`. The client is then the "
+        "last address in `X-Forwarded-For` outside of them. Unset: there is one proxy, and its entry is believed.",
+    )
     cors_origins: Annotated[list[str], NoDecode] = Field(
         default_factory=list, description="Origins whose pages may call the API, comma-separated. `*` is refused."
     )
@@ -120,6 +126,12 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
     log_format: Literal["text", "json"] = Field(default="text", description="How it is logged.")
 
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        parts = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+        return [str(ip_network(str(part))) for part in parts] if isinstance(parts, list) else parts
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -159,6 +171,8 @@ class Settings(BaseSettings):
                 "FA_HOST is not a loopback address: keys would travel in the clear. "
                 "Put a proxy that ends TLS in front and set FA_BEHIND_PROXY=true"
             )
+        if self.trusted_proxies and not self.behind_proxy:
+            raise ValueError("FA_TRUSTED_PROXIES needs FA_BEHIND_PROXY=true")
         if self.demo_date is not None:
             if self.looks_public:
                 raise ValueError(

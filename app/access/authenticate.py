@@ -5,7 +5,8 @@ import time
 from collections.abc import Sequence
 
 from app.access import credentials
-from app.access.authenticators import CredentialKind, Found
+from app.access.authenticators import CredentialKind
+from app.access.key_lookup import Found
 from app.errors import Unauthorized
 from app.principal import Principal
 

@@ -1,73 +1,21 @@
 """The kinds of credentials that can be looked up in the database: API keys and seat tokens."""
 
-import json
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, Uuid, bindparam, func, literal_column, select
-from sqlmodel import col
-
 from app.access import credentials
-from app.access.credentials import Credential, KeyExpired, KeyRevoked, TokenRevoked
-from app.access.models import ApiKey, PrincipalRecord, RoleGrant
+from app.access.credentials import Credential, TokenRevoked
+from app.access.key_lookup import BY_SECRET, Found, principal_of_key
 from app.db.pool import Pool
 from app.db.statement import Read, Row
 from app.errors import Unauthorized
-from app.principal import Grant, Principal, Role, Seat, SeatKind
-from app.tree.models import Organization, Tenant
-
-#: A principal, or the error class that refuses the credential.
-Found = Principal | type[Unauthorized]
+from app.principal import Principal, Seat, SeatKind
 
 # The tenant that a credential names is not known to be one yet. All look-ups share a holder, so that made-up
 # credentials of made-up tenants cannot hold every connection.
 HOLDER = "credentials"
-
-_GRANTS = (
-    select(
-        func.coalesce(
-            func.json_agg(
-                func.json_build_array(col(RoleGrant.role), col(RoleGrant.organization_id), col(Organization.path))
-            ),
-            literal_column("'[]'::json"),
-        )
-    )
-    .join(
-        Organization,
-        (col(Organization.tenant_id) == col(RoleGrant.tenant_id))
-        & (col(Organization.id) == col(RoleGrant.organization_id)),
-    )
-    .where(
-        col(RoleGrant.tenant_id) == col(ApiKey.tenant_id),
-        col(RoleGrant.principal_id) == col(ApiKey.principal_id),
-    )
-    .correlate(ApiKey)
-    .scalar_subquery()
-)
-_BY_KEY = Read(
-    select(
-        col(PrincipalRecord.id),
-        col(PrincipalRecord.kind),
-        col(PrincipalRecord.name),
-        col(Tenant.secret),
-        col(ApiKey.expires_at),
-        col(ApiKey.revoked_at),
-        _GRANTS.label("grants"),
-    )
-    .select_from(ApiKey)
-    .join(Tenant, col(Tenant.id) == col(ApiKey.tenant_id))
-    .join(
-        PrincipalRecord,
-        (col(PrincipalRecord.tenant_id) == col(ApiKey.tenant_id))
-        & (col(PrincipalRecord.id) == col(ApiKey.principal_id)),
-    )
-    .where(
-        col(ApiKey.tenant_id) == bindparam("tenant_id", type_=Uuid()),
-        col(ApiKey.secret_hash) == bindparam("secret_hash", type_=LargeBinary()),
-    )
-)
 
 
 class CredentialKind(Protocol):
@@ -93,22 +41,9 @@ class ApiKeys:
         credential = credentials.parse(token)
         if credential is None or credential.kind != credentials.API_KEY:
             return None
-        row = await _fetch(self._reads, _BY_KEY, credential)
-        return Unauthorized if row is None else self._principal_of(credential, row)
-
-    def _principal_of(self, credential: Credential, row: Row) -> Found:
-        if row["revoked_at"] is not None:
-            return KeyRevoked
-        if row["expires_at"] is not None and row["expires_at"] <= self._clock():
-            return KeyExpired
-        return Principal(
-            tenant_id=credential.tenant_id,
-            id=UUID(int=row["id"].int),
-            kind=row["kind"],
-            name=row["name"],
-            tenant_secret=row["secret"],
-            grants=tuple(Grant(Role(role), UUID(at), path) for role, at, path in json.loads(row["grants"])),
-        )
+        now = self._clock()
+        row = await _fetch(self._reads, BY_SECRET, credential, now=now)
+        return Unauthorized if row is None else principal_of_key(credential.tenant_id, row, now)
 
 
 class SeatTokens:
@@ -142,7 +77,7 @@ class SeatTokens:
         )
 
 
-async def _fetch(reads: Pool, read: Read, credential: Credential) -> Row | None:
+async def _fetch(reads: Pool, read: Read, credential: Credential, **values: Any) -> Row | None:
     return await reads.fetch_one(
-        read, holder=HOLDER, tenant_id=credential.tenant_id, secret_hash=credential.secret_hash
+        read, holder=HOLDER, tenant_id=credential.tenant_id, secret_hash=credential.secret_hash, **values
     )

@@ -31,6 +31,11 @@ class KeyExpired(Unauthorized):
     title = "This API key has expired"
 
 
+class PrincipalDeactivated(Unauthorized):
+    code = "principal_deactivated"
+    title = "The holder of this API key was deactivated"
+
+
 class TokenRevoked(Unauthorized):
     code = "token_revoked"
     title = "This seat's token was revoked"

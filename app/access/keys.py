@@ -1,18 +1,28 @@
-"""Create, list and revoke API keys. The command line calls these functions."""
+"""Create, list, rotate and revoke API keys. The command line and the API's services call these functions."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import delete
 from sqlmodel import col, select
 
 from app.access import credentials
-from app.access.models import ApiKey, PrincipalRecord, RoleGrant
+from app.access.models import ApiKey, FormerKeySecret, PrincipalKind, PrincipalRecord, RoleGrant
+from app.db.ids import uuid7
 from app.db.transaction import Tx
-from app.errors import NotFound
+from app.errors import Conflict, NotFound
 from app.events.record import record_event
 from app.principal import Role
 from app.tree.organizations import load_organization
+
+#: Former secrets that work at the same time. A further rotation ends the oldest.
+MOST_FORMER_SECRETS = 5
+
+
+class KeyEnded(Conflict):
+    code = "key_ended"
+    title = "The API key was revoked or has expired"
 
 
 async def create_key(
@@ -21,8 +31,9 @@ async def create_key(
     name: str,
     grants: Sequence[tuple[Role, UUID]],
     expires_at: datetime | None = None,
+    networks: Sequence[str] = (),
 ) -> tuple[UUID, str]:
-    """Make a principal with roles on organizations, and a key for it.
+    """Make a machine with roles on organizations, and a key for it.
 
     Returns:
         The key's id, and the key itself: it is not stored and cannot be shown again.
@@ -30,24 +41,116 @@ async def create_key(
     Raises:
         NotFound: the tenant has no such organization.
     """
-    principal = PrincipalRecord(tenant_id=tx.tenant_id, kind="api_key", name=name)
-    tx.session.add(principal)
+    at = {organization_id for _, organization_id in grants}
+    for organization_id in sorted(at):
+        await load_organization(tx, organization_id)
+    principal = add_principal(tx, name=name, organization_id=at.pop() if len(at) == 1 else None)
     await tx.session.flush()
     for role, organization_id in grants:
-        organization = await load_organization(tx, organization_id)
-        tx.session.add(
-            RoleGrant(tenant_id=tx.tenant_id, principal_id=principal.id, organization_id=organization.id, role=role)
-        )
+        add_grant(tx, principal, role, organization_id)
+    await tx.session.flush()
+    key, shown = add_key(tx, principal, name=name, expires_at=expires_at, networks=networks)
+    return key.id, shown
+
+
+def add_principal(
+    tx: Tx,
+    *,
+    name: str,
+    organization_id: UUID | None,
+    kind: PrincipalKind = PrincipalKind.MACHINE,
+    person_id: UUID | None = None,
+) -> PrincipalRecord:
+    """Add a principal without any role.
+
+    Args:
+        organization_id: who manages it; None: the root.
+    """
+    principal = PrincipalRecord(
+        tenant_id=tx.tenant_id,
+        created_at=tx.now,
+        updated_at=tx.now,
+        kind=kind,
+        name=name,
+        organization_id=organization_id,
+        person_id=person_id,
+    )
+    tx.session.add(principal)
+    record_event(tx, "principal.created", principal.id, organization_id=organization_id, data={"kind": kind.value})
+    return principal
+
+
+def add_grant(
+    tx: Tx,
+    principal: PrincipalRecord,
+    role: Role,
+    organization_id: UUID,
+    *,
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+) -> RoleGrant:
+    """Grant a stored principal a role on an organization and everything below it."""
+    grant = RoleGrant(
+        tenant_id=tx.tenant_id,
+        id=uuid7(),
+        created_at=tx.now,
+        updated_at=tx.now,
+        principal_id=principal.id,
+        organization_id=organization_id,
+        role=role,
+        starts_at=starts_at,
+        ends_at=ends_at,
+    )
+    tx.session.add(grant)
+    record_event(
+        tx,
+        "role_grant.created",
+        grant.id,
+        organization_id=organization_id,
+        data={"principal_id": str(principal.id), "role": role.value, **period_as_json(grant)},
+    )
+    return grant
+
+
+def period_as_json(grant: RoleGrant) -> dict[str, str | None]:
+    """Return the period of a grant as an event shows it."""
+    period = {"starts_at": grant.starts_at, "ends_at": grant.ends_at}
+    return {name: None if at is None else at.isoformat() for name, at in period.items()}
+
+
+def add_key(
+    tx: Tx, principal: PrincipalRecord, *, name: str, expires_at: datetime | None, networks: Sequence[str]
+) -> tuple[ApiKey, str]:
+    """Issue a key for a stored principal.
+
+    Returns:
+        The key's row, and the key itself: it is not stored and cannot be shown again.
+    """
     shown, secret_hash = credentials.issue(credentials.API_KEY, tx.tenant_id)
-    key = ApiKey(tenant_id=tx.tenant_id, principal_id=principal.id, secret_hash=secret_hash, expires_at=expires_at)
+    key = ApiKey(
+        tenant_id=tx.tenant_id,
+        created_at=tx.now,
+        updated_at=tx.now,
+        principal_id=principal.id,
+        name=name,
+        secret_hash=secret_hash,
+        allowed_networks=list(networks),
+        expires_at=expires_at,
+    )
     tx.session.add(key)
     record_event(
         tx,
         "api_key.created",
         key.id,
-        data={"name": name, "grants": [[role.value, str(at)] for role, at in grants]},
+        organization_id=principal.organization_id,
+        data={
+            "name": name,
+            "principal_id": str(principal.id),
+            "expires_at": None if expires_at is None else expires_at.isoformat(),
+            "allowed_networks": list(networks),
+        },
     )
-    return key.id, shown
+    return key, shown
 
 
 async def list_keys(tx: Tx) -> Sequence[tuple[ApiKey, PrincipalRecord, Sequence[RoleGrant]]]:
@@ -72,19 +175,75 @@ async def list_keys(tx: Tx) -> Sequence[tuple[ApiKey, PrincipalRecord, Sequence[
     ]
 
 
+async def lock_key(tx: Tx, key_id: UUID) -> ApiKey:
+    """Load a key of the tenant and lock it.
+
+    Raises:
+        NotFound: the tenant has no such key.
+    """
+    query = select(ApiKey).where(col(ApiKey.tenant_id) == tx.tenant_id, col(ApiKey.id) == key_id)
+    query = query.with_for_update().execution_options(populate_existing=True)
+    key = (await tx.session.execute(query)).scalar_one_or_none()
+    if key is None:
+        raise NotFound
+    return key
+
+
+async def rotate_key(tx: Tx, key_id: UUID, overlap: timedelta) -> tuple[ApiKey, str]:
+    """Give a key a new secret. Each former secret works until its overlap ends.
+
+    A key that was rotated twice within the overlap keeps both former secrets, because nobody can know which of them is
+    in use: the answer with the second one may have been lost.
+
+    Args:
+        overlap: how long the present secret still works; zero ends all former secrets at once.
+
+    Returns:
+        The key's row, and the key itself: it is not stored and cannot be shown again.
+
+    Raises:
+        NotFound: the tenant has no such key.
+        KeyEnded: the key was revoked or has expired.
+    """
+    key = await lock_key(tx, key_id)
+    if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= tx.now):
+        raise KeyEnded
+    await _drop_former_secrets(tx, key, keep=MOST_FORMER_SECRETS - 1 if overlap else 0)
+    if overlap:
+        tx.session.add(
+            FormerKeySecret(
+                tenant_id=tx.tenant_id, secret_hash=key.secret_hash, key_id=key.id, ends_at=tx.now + overlap
+            )
+        )
+    shown, key.secret_hash = credentials.issue(credentials.API_KEY, tx.tenant_id)
+    tx.touch(key)
+    record_event(tx, "api_key.rotated", key.id, data={"overlap_seconds": int(overlap.total_seconds())})
+    return key, shown
+
+
+async def _drop_former_secrets(tx: Tx, key: ApiKey, *, keep: int) -> None:
+    """Delete the former secrets of a key that have ended, and all but those that end last."""
+    former = col(FormerKeySecret.tenant_id) == tx.tenant_id, col(FormerKeySecret.key_id) == key.id
+    kept = (
+        select(FormerKeySecret.secret_hash)
+        .where(*former, col(FormerKeySecret.ends_at) > tx.now)
+        .order_by(col(FormerKeySecret.ends_at).desc())
+        .limit(keep)
+    )
+    await tx.session.execute(
+        delete(FormerKeySecret)
+        .where(*former, col(FormerKeySecret.secret_hash).not_in(kept))
+        .execution_options(synchronize_session=False)
+    )
+
+
 async def revoke_key(tx: Tx, key_id: UUID) -> ApiKey:
     """Revoke a key; it stops working within a second on every process. Revoking twice changes nothing.
 
     Raises:
         NotFound: the tenant has no such key.
     """
-    key = (
-        await tx.session.execute(
-            select(ApiKey).where(col(ApiKey.tenant_id) == tx.tenant_id, col(ApiKey.id) == key_id).with_for_update()
-        )
-    ).scalar_one_or_none()
-    if key is None:
-        raise NotFound
+    key = await lock_key(tx, key_id)
     if key.revoked_at is None:
         key.revoked_at = tx.now
         tx.touch(key)

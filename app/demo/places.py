@@ -90,7 +90,7 @@ async def load_caller(tx: Tx, key_id: UUID) -> Principal:
     return Principal(
         tenant_id=tx.tenant_id,
         id=record.id,
-        kind=record.kind,
+        kind="api_key",
         name=record.name,
         tenant_secret=tx.principal.tenant_secret,
         grants=tuple(

@@ -28,6 +28,7 @@ class AppState:
         invalidate: drops the cached principals.
         running: the idempotent requests that this process is answering.
         claim_attempts: limits how often an address may try codes of invitations.
+        note_use: notes that an API key was used.
     """
 
     settings: Settings
@@ -38,6 +39,7 @@ class AppState:
     running: set[tuple[UUID, UUID, str]] = field(default_factory=set)
     sync_marks: SyncMarks = field(default_factory=SyncMarks)
     claim_attempts: AddressLimit = field(default_factory=lambda: AddressLimit(burst=20, seconds=6))
+    note_use: Callable[[Principal], None] = field(default=lambda _caller: None)
 
     async def take_instant(self, connection: Connection) -> datetime:
         """The instant of a transaction that has begun, on the database's clock unless the app was given another."""

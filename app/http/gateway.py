@@ -17,12 +17,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.db.deadline import Deadlines, RequestDeadline
 from app.errors import AppError, RequestTimeout, Unavailable
 from app.http import body, problems
+from app.http.client_address import check_address, client_address
 from app.http.context import AppState, RequestContext
 from app.http.delivery import CLOSE, complete_headers, deliver, is_whole
 from app.http.head import header, read_head, request_id_of
 from app.http.needs import BodyKind
 from app.http.route_index import RouteIndex, Target
 from app.log import LogRequest
+from app.principal import Principal
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 #: A body of up to this size is discarded after a refusal; the connection is closed before a larger one.
@@ -128,7 +130,7 @@ class Gateway:
         if carries_body:
             body.check_head(head, scope["method"], needs.body, max_bytes)
         if not needs.public:
-            scope["principal"] = await self._app_state.authenticate(header(scope, b"authorization"))
+            scope["principal"] = await self._authenticate(scope)
         if carries_body:
             receive = await self._read_body(exchange, target, max_bytes, receive)
 
@@ -141,6 +143,14 @@ class Gateway:
             await exchange.respond(response)
         else:
             await response(scope, receive, exchange.send_completed)
+
+    async def _authenticate(self, scope: Scope) -> Principal:
+        principal = await self._app_state.authenticate(header(scope, b"authorization"))
+        if principal.key is not None:
+            if principal.key.networks:
+                check_address(principal.key, client_address(scope, self._app_state.settings))
+            self._app_state.note_use(principal)
+        return principal
 
     async def _read_body(self, exchange: _Exchange, target: Target, max_bytes: int, receive: Receive) -> Receive:
         """Read the body, or leave it to the route within its size."""

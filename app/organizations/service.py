@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlalchemy import select as select_exists
 from sqlmodel import col, select
 
-from app.access.models import RoleGrant
+from app.access.models import PrincipalRecord, RoleGrant
 from app.access.policy import load_organization_for
-from app.db.transaction import Tx
+from app.db.transaction import Tx, next_instant
 from app.errors import FieldError, Invalid, InvalidTransition
 from app.events.record import record_event
 from app.organizations import integrators
@@ -200,7 +200,9 @@ async def transition(tx: Tx, organization_id: UUID, body: OrganizationTransition
 
 
 async def remove(tx: Tx, organization_id: UUID) -> None:
-    """Delete an organization that nothing refers to; roles granted on it go with it.
+    """Delete an organization that nothing refers to.
+
+    Roles granted on it go with it. Principals that belong to it belong to its parent from now on.
 
     Raises:
         NotFound, Forbidden: as everywhere.
@@ -221,12 +223,22 @@ async def remove(tx: Tx, organization_id: UUID) -> None:
     if await tx.session.scalar(select_exists(child.exists())):
         raise HasChildren
     await lock_place(tx, organization.id)
+    await tx.session.execute(
+        update(PrincipalRecord)
+        .where(col(PrincipalRecord.tenant_id) == tx.tenant_id, col(PrincipalRecord.organization_id) == organization.id)
+        .values(
+            organization_id=organization.parent_id,
+            version=col(PrincipalRecord.version) + 1,
+            updated_at=next_instant(col(PrincipalRecord.updated_at), tx.now),
+        )
+    )
     for owned in (OrganizationExternalId, RoleGrant):
         table: Any = owned
         await tx.session.execute(
             delete(table).where(table.tenant_id == tx.tenant_id, table.organization_id == organization.id)
         )
     await tx.session.delete(organization)
+    tx.principals_changed = True
     record_event(tx, "organization.deleted", organization.id, organization_id=organization.parent_id)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
@@ -12,12 +13,13 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from app.access.keys import create_key, rotate_key
 from app.db.connection import transaction
 from app.db.schema.migrate import migrate
 from app.demo.make import Demo, make_demo
 from app.demo.sandbox import DEFAULT_DAY, clock_for
 from app.main import create_app
-from app.provisioning import begin_tenant
+from app.provisioning import begin_tenant, operators_transaction
 from app.settings import Settings
 from app.tree.models import OrganizationKind
 from tests.support.actors import Actor
@@ -60,6 +62,10 @@ async def _make(urls: Urls) -> Tenants:
         other, _, _, key = await begin_tenant(
             connection, slug="other", name="Other agency", root_kind=OrganizationKind.AGENCY, timezone="UTC"
         )
+    async with operators_transaction(engine, sandbox.tenant_id) as tx:
+        key_id, _ = await create_key(tx, name="rotated", grants=[])
+        await tx.flush()
+        await rotate_key(tx, key_id, timedelta(days=1))
     await engine.dispose()
     return Tenants(urls, sandbox, other.id, key)
 

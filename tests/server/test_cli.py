@@ -225,3 +225,14 @@ def test_commands_leave_an_audit_row(given: Run, slug: str, urls: Urls) -> None:
         ("api_key.created", "operator"),
         ("api_key.revoked", "operator"),
     ]
+
+
+def test_a_key_is_rotated_and_limited_to_networks(given: Run, slug: str, urls: Urls) -> None:
+    role = ("--role", "viewer", "--network", "192.0.2.0/24", "--network", "2001:DB8::/32")
+    key = made(given("keys", "create", "--tenant", slug, "--name", "Feed", *role, "--json"))
+    rotated = made(given("keys", "rotate", "--tenant", slug, key["id"], "--overlap-hours", "1", "--json"))
+    assert rotated["id"] == key["id"]
+    assert rotated["key"] != key["key"]
+    [row] = fetch(urls.owner, "select allowed_networks from api_keys where id = $1", UUID(key["id"]))
+    assert row["allowed_networks"] == ["192.0.2.0/24", "2001:db8::/32"]
+    assert given("keys", "create", "--tenant", slug, "--name", "Feed", "--role", "viewer", "--network", "x")[0] == 2

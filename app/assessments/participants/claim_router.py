@@ -11,6 +11,7 @@ from app.assessments.participants import claim_service
 from app.assessments.participants.codes import Code
 from app.assessments.participants.invitations import OpenInvitation, spend_attempt
 from app.assessments.participants.schemas import SeatClaim, SeatClaimed
+from app.http.client_address import client_address
 from app.http.context import AppState, RequestContext, check_query
 from app.http.needs import Needs, needs
 from app.http.problems import problems
@@ -46,7 +47,7 @@ async def claim_seat(request: Request, body: SeatClaim) -> Response:
     everything that a former holder of the seat cast.
     """
     app_state: AppState = request.app.state.app_state
-    address = _address(request, behind_proxy=app_state.settings.behind_proxy)
+    address = client_address(request.scope, app_state.settings)
     wait = app_state.claim_attempts.spend(address)
     if wait:
         raise TooManyAttempts("Wait before trying another code.", retry_after=math.ceil(wait))
@@ -59,14 +60,6 @@ async def claim_seat(request: Request, body: SeatClaim) -> Response:
     )
     app_state.claim_attempts.give_back(address)
     return response
-
-
-def _address(request: Request, *, behind_proxy: bool) -> str:
-    """The client's address; behind a proxy, the one that the proxy saw."""
-    # Some proxies add a header of their own below the client's: the last entry of the last header is the proxy's.
-    forwarded = request.headers.getlist("x-forwarded-for") if behind_proxy else []
-    seen = forwarded[-1].rpartition(",")[2].strip() if forwarded else ""
-    return seen or (request.client.host if request.client else "unknown")
 
 
 def _as_the_seat(request: Request, app_state: AppState, found: OpenInvitation) -> RequestContext:

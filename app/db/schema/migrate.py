@@ -44,7 +44,6 @@ APPEND_ONLY = frozenset(
         "instruments",
         "organization_moves",
         "outbox_events",
-        "principals",
         "scoring_profiles",
         "seat_changes",
         "stage_changes",

@@ -12,8 +12,8 @@ from alembic import op
 
 from app.db.schema.isolation import PINNED, isolate, open_up
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
@@ -28,6 +28,7 @@ _TABLES = (
     "audit_events",
     "consensus",
     "drivers",
+    "former_key_secrets",
     "idempotency_keys",
     "implementations",
     "instrument_versions",

@@ -1,0 +1,128 @@
+"""The principal behind an API key: one statement, by the hash of a secret or by the key's id."""
+
+from datetime import datetime
+from ipaddress import ip_network
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, LargeBinary, Uuid, and_, bindparam, func, literal_column, or_, select
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+from sqlmodel import col
+
+from app.access.credentials import KeyExpired, KeyRevoked, PrincipalDeactivated
+from app.access.models import ApiKey, FormerKeySecret, PrincipalRecord, RoleGrant
+from app.db.statement import Read, Row, from_json
+from app.errors import Unauthorized
+from app.principal import Grant, Principal, Role, UsedKey
+from app.tree.models import OrganizationPlace, Tenant
+
+#: A principal, or the error class that refuses the credential.
+Found = Principal | type[Unauthorized]
+
+_TENANT = col(ApiKey.tenant_id) == bindparam("tenant_id", type_=Uuid())
+_NOW = bindparam("now", type_=DateTime(timezone=True))
+_HASH = bindparam("secret_hash", type_=LargeBinary())
+
+
+def in_force(now: Any) -> Any:
+    """Return the condition that a grant holds at an instant."""
+    return and_(
+        or_(col(RoleGrant.starts_at).is_(None), col(RoleGrant.starts_at) <= now),
+        or_(col(RoleGrant.ends_at).is_(None), col(RoleGrant.ends_at) > now),
+    )
+
+
+_GRANT = func.json_build_array(
+    col(RoleGrant.role),
+    col(RoleGrant.organization_id),
+    col(OrganizationPlace.path),
+    col(RoleGrant.id),
+    col(RoleGrant.ends_at),
+)
+_GRANTS = (
+    select(func.coalesce(func.json_agg(aggregate_order_by(_GRANT, col(RoleGrant.id))), literal_column("'[]'::json")))
+    .join(
+        OrganizationPlace,
+        (col(OrganizationPlace.tenant_id) == col(RoleGrant.tenant_id))
+        & (col(OrganizationPlace.organization_id) == col(RoleGrant.organization_id)),
+    )
+    .where(
+        col(RoleGrant.tenant_id) == col(ApiKey.tenant_id),
+        col(RoleGrant.principal_id) == col(ApiKey.principal_id),
+        in_force(_NOW),
+    )
+    .correlate(ApiKey)
+    .scalar_subquery()
+)
+
+
+def _former(column: Any) -> Any:
+    """Return a column of the former secret with the given hash."""
+    found = select(column).where(
+        col(FormerKeySecret.tenant_id) == bindparam("tenant_id", type_=Uuid()),
+        col(FormerKeySecret.secret_hash) == _HASH,
+    )
+    return found.scalar_subquery()
+
+
+_KEY = (
+    select(
+        col(PrincipalRecord.id),
+        col(PrincipalRecord.name),
+        col(PrincipalRecord.deactivated_at),
+        col(Tenant.secret),
+        col(ApiKey.id).label("key_id"),
+        col(ApiKey.expires_at),
+        col(ApiKey.revoked_at),
+        col(ApiKey.allowed_networks),
+        _GRANTS.label("grants"),
+    )
+    .select_from(ApiKey)
+    .join(Tenant, col(Tenant.id) == col(ApiKey.tenant_id))
+    .join(
+        PrincipalRecord,
+        (col(PrincipalRecord.tenant_id) == col(ApiKey.tenant_id))
+        & (col(PrincipalRecord.id) == col(ApiKey.principal_id)),
+    )
+    .where(_TENANT)
+)
+#: Takes ``tenant_id``, ``secret_hash`` and ``now``. A secret that a rotation replaced finds its key as well.
+BY_SECRET = Read(
+    _KEY.add_columns(_former(col(FormerKeySecret.ends_at)).label("secret_ends_at")).where(
+        or_(col(ApiKey.secret_hash) == _HASH, col(ApiKey.id) == _former(col(FormerKeySecret.key_id)))
+    )
+)
+#: Takes ``tenant_id``, ``key_id`` and ``now``.
+BY_ID = Read(
+    _KEY.add_columns(literal_column("null::timestamptz", DateTime(timezone=True)).label("secret_ends_at")).where(
+        col(ApiKey.id) == bindparam("key_id", type_=Uuid())
+    )
+)
+
+
+def principal_of_key(tenant_id: UUID, row: Row, now: datetime) -> Found:
+    """Return the principal of a key with the roles in force, or the class of its refusal."""
+    if row["revoked_at"] is not None:
+        return KeyRevoked
+    ends = [at for at in (row["expires_at"], row["secret_ends_at"]) if at is not None]
+    expires_at = min(ends, default=None)
+    if expires_at is not None and expires_at <= now:
+        return KeyExpired
+    if row["deactivated_at"] is not None:
+        return PrincipalDeactivated
+    networks = tuple(ip_network(network) for network in row["allowed_networks"])
+    return Principal(
+        tenant_id=tenant_id,
+        id=UUID(int=row["id"].int),
+        kind="api_key",
+        name=row["name"],
+        tenant_secret=row["secret"],
+        grants=tuple(map(_grant, from_json(row["grants"]))),
+        key=UsedKey(UUID(int=row["key_id"].int), expires_at, networks),
+    )
+
+
+def _grant(stored: list[Any]) -> Grant:
+    role, organization_id, path, grant_id, ends_at = stored
+    ends = None if ends_at is None else datetime.fromisoformat(ends_at)
+    return Grant(Role(role), UUID(organization_id), path, UUID(grant_id), ends)
