@@ -99,6 +99,14 @@ def serve(
 
 
 @commands.command()
+def worker() -> None:
+    """Run background work, without serving requests, until SIGINT or SIGTERM."""
+    from app.server.background import run_worker  # noqa: PLC0415  # as above
+
+    run_worker(load_settings())
+
+
+@commands.command()
 def migrate() -> None:
     """Bring the database to this release and print its revision."""
     with provided(load_settings(), attach=True) as settings:

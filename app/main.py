@@ -22,6 +22,7 @@ from app.access.operations import OPERATIONS
 from app.action_items import router as action_items
 from app.assessments import queries as assessment_reads
 from app.assessments import routers as assessments
+from app.background import KINDS, PERIODIC
 from app.db.base import now
 from app.db.engine import open_database
 from app.db.schema.migrate import load_models
@@ -32,9 +33,9 @@ from app.http.gateway import Gateway
 from app.http.needs import needs_of
 from app.http.openapi import build
 from app.http.openapi.parameters import describe_query
-from app.idempotency.answers import purge_answers
 from app.instruments import router as instruments
-from app.jobs.periodic import PeriodicTask, Scheduler
+from app.jobs.context import WorkContext
+from app.jobs.worker import Worker
 from app.organizations import router as organizations
 from app.people import router as people
 from app.programs import router as programs
@@ -95,16 +96,19 @@ def create_app(
     database = open_database(settings, url, role=settings.assumed_role)
 
     key_uses = KeyUses(database, clock)
-    tasks = [PeriodicTask("purge_idempotency_keys", lambda: purge_answers(database, clock()), seconds=3600.0)]
+    worker = Worker(WorkContext(settings, database, clock), KINDS, PERIODIC)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        work = [asyncio.create_task(Scheduler(database, tasks).run()), asyncio.create_task(key_uses.run())]
+        uses = asyncio.create_task(key_uses.run())
+        work = asyncio.create_task(worker.run()) if settings.worker else None
         yield
-        for task in work:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+        if work is not None:
+            worker.begin_stop()
+            await work
+        uses.cancel()
+        with suppress(asyncio.CancelledError):
+            await uses
         await key_uses.write()
         await database.close()
 
@@ -128,6 +132,7 @@ def create_app(
         lifespan=lifespan,
         telemetry={"tracing": False, "metrics": False},
     )
+    app.state.worker = worker
     for router in routers:
         _mount(app, router)
     problems.install(app)

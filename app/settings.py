@@ -114,6 +114,15 @@ class Settings(BaseSettings):
     pool_seconds: float = Field(
         default=2.0, gt=0, le=60, description="How long a request waits for a connection (503 beyond)."
     )
+    worker: bool = Field(
+        default=True,
+        description="Run background work in this process. `false`: `fa-readiness worker` runs it elsewhere.",
+    )
+    job_slots: int = Field(default=10, ge=1, le=100, description="How many jobs a worker runs at once.")
+    job_lease_seconds: float = Field(
+        default=30.0, ge=1, le=3_600, description="How long after a worker was killed its jobs run again."
+    )
+    job_retention_days: int = Field(default=30, ge=1, le=3_650, description="How many days finished jobs are kept.")
     pooler: Literal["none", "transaction"] = Field(
         default="none", description="`transaction`: a PgBouncer in transaction mode stands before the database."
     )

@@ -1,7 +1,11 @@
-"""The connections that a process holds: one pool for transactions, one for reads, and one connection for health."""
+"""The connections that a process holds: pools for transactions, for reads and for the bookkeeping of background work.
+
+One more connection is for health.
+"""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -9,6 +13,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
+from app.db.base import now as real_clock
 from app.db.clock import DatabaseClock
 from app.db.connection import Connection
 from app.db.failures import FailureLog
@@ -17,6 +22,8 @@ from app.db.pool import Pool
 from app.settings import Settings
 
 _TRANSACTION_TIMEOUT_SERVER = (17,)
+#: Claims, beats and ends of jobs are short, and must not wait behind requests.
+_JOBS_POOL_SIZE = 3
 
 #: A server notices within about half a minute that the network no longer reaches this process. Until then a session
 #: that was in a transaction holds its locks, the row of an Idempotency-Key among them.
@@ -46,13 +53,26 @@ class Database:
     engine: AsyncEngine
     reads: Pool
     writes: Pool
+    jobs: Pool
     health: HealthCheck
     clock: DatabaseClock = field(default_factory=DatabaseClock)
+
+    async def take_instant(self, connection: Connection, clock: Callable[[], datetime]) -> datetime:
+        """Return the instant of a transaction that has begun.
+
+        Args:
+            clock: the app's. The database's counts in the place of the real one, which differs between replicas.
+        """
+        if clock is not real_clock:
+            return clock()
+        await self.clock.follow(connection)
+        return self.clock.now(clock())
 
     async def close(self) -> None:
         """Give all connections back."""
         await self.reads.close()
         await self.writes.close()
+        await self.jobs.close()
         await self.health.close()
         await self.engine.dispose()
 
@@ -141,7 +161,7 @@ def open_database(settings: Settings, url: str, *, role: str | None) -> Database
     async def connect_for_writes() -> Connection:
         return await Connection.open(engine)
 
-    async def connect_for_health() -> Connection:
+    async def connect_without_session() -> Connection:
         return Connection(await sessions.open())
 
     failures = FailureLog()
@@ -154,5 +174,6 @@ def open_database(settings: Settings, url: str, *, role: str | None) -> Database
         engine,
         reads=pool(connect_for_reads, settings.pool_size),
         writes=pool(connect_for_writes, settings.pool_size),
-        health=HealthCheck(pool(connect_for_health, 1)),
+        jobs=pool(connect_without_session, _JOBS_POOL_SIZE),
+        health=HealthCheck(pool(connect_without_session, 1)),
     )

@@ -8,7 +8,6 @@ from uuid import UUID
 
 from fastapi import Depends, Request
 
-from app.db.base import now as real_clock
 from app.db.connection import Connection
 from app.db.engine import Database
 from app.db.statement import Read, Row
@@ -42,11 +41,8 @@ class AppState:
     note_use: Callable[[Principal], None] = field(default=lambda _caller: None)
 
     async def take_instant(self, connection: Connection) -> datetime:
-        """The instant of a transaction that has begun, on the database's clock unless the app was given another."""
-        if self.clock is not real_clock:
-            return self.clock()
-        await self.database.clock.follow(connection)
-        return self.database.clock.now(self.clock())
+        """Return the instant of a transaction that has begun, on the database's clock unless the app has another."""
+        return await self.database.take_instant(connection, self.clock)
 
 
 @dataclass(slots=True)

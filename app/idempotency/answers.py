@@ -1,19 +1,17 @@
 """What happens to stored answers after they were given: erased with a person, purged after a day."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import text
 
-from app.db.engine import Database
 from app.db.statement import Read
 from app.db.transaction import Tx
 
 RETENTION: Final = timedelta(hours=24)
 _BATCH = 1_000
 
-_TENANTS = Read(text("select list_tenant_ids() as id"))
 _ERASE = Read(
     text(
         """
@@ -23,6 +21,9 @@ _ERASE = Read(
         returning true
         """
     )
+)
+_HAS_EXPIRED = Read(
+    text("select true from idempotency_keys where tenant_id = :tenant_id and created_at < :expired limit 1")
 )
 # The row of a request that is still running is locked by it, and skipped.
 _PURGE = Read(
@@ -47,20 +48,12 @@ async def erase_answers_about(tx: Tx, subject_id: UUID) -> None:
     await tx.fetch(_ERASE, tenant_id=tx.tenant_id, named=str(subject_id))
 
 
-async def purge_answers(database: Database, now: datetime) -> int:
-    """Delete the answers that are older than a day, tenant by tenant in short transactions.
+async def has_expired_answers(tx: Tx) -> bool:
+    """Return whether the tenant has answers that are older than a day."""
+    return await tx.fetch_one(_HAS_EXPIRED, tenant_id=tx.tenant_id, expired=tx.now - RETENTION) is not None
 
-    Returns:
-        How many were deleted.
-    """
-    purged = 0
-    for tenant in await database.reads.fetch(_TENANTS):
-        while True:
-            async with database.writes.transaction(tenant["id"]) as connection:
-                values = {"tenant_id": tenant["id"], "expired": now - RETENTION, "most": _BATCH}
-                deleted = len(await connection.fetch(_PURGE.sql, _PURGE.arguments(values)))
-                await connection.commit()
-            purged += deleted
-            if deleted < _BATCH:
-                break
-    return purged
+
+async def purge_answers(tx: Tx) -> int:
+    """Delete some of the tenant's answers that are older than a day. Return how many, 0 when none is left."""
+    values = {"tenant_id": tx.tenant_id, "expired": tx.now - RETENTION, "most": _BATCH}
+    return len(await tx.fetch(_PURGE, **values))

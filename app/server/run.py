@@ -35,11 +35,13 @@ def serve(settings: Settings) -> None:
         if prepared.warning:
             _notify(prepared.warning)
         lines = announcement(complete, address_of(listener), prepared.first_key, to_terminal=sys.stderr.isatty())
+        app = create_app(complete, clock=clock_for(complete))
         server = create_server(
-            create_app(complete, clock=clock_for(complete)),
+            app,
             limits=Limits(connections=allow_connections(complete.max_connections)),
             stopping=Stopping(complete.drain_seconds, complete.grace_seconds),
             announce=lambda: show(lines),
+            on_stop=app.state.worker.begin_stop,
         )
         server.run([listener])
 

@@ -44,15 +44,22 @@ class Server(uvicorn.Server):
         registry: the connections, which the protocol fills.
         stopping: how long stopping may take.
         announce: called once, when the port is open.
+        on_stop: called once, when the drain begins.
     """
 
     def __init__(
-        self, config: uvicorn.Config, registry: Connections, stopping: Stopping, announce: Callable[[], None]
+        self,
+        config: uvicorn.Config,
+        registry: Connections,
+        stopping: Stopping,
+        announce: Callable[[], None],
+        on_stop: Callable[[], None],
     ) -> None:
         super().__init__(config)
         self.registry = registry
         self._drain_seconds = stopping.drain_seconds
         self._announce = announce
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the port, as the last step of the start."""
@@ -84,6 +91,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Drain, close the port, let the requests that have begun finish, and end."""
         self.registry.is_draining = True
+        self._on_stop()
         await self._drain()
         for server in self.servers:
             server.close()
@@ -118,6 +126,7 @@ def create_server(
     limits: Limits | None = None,
     stopping: Stopping | None = None,
     announce: Callable[[], None] = lambda: None,
+    on_stop: Callable[[], None] = lambda: None,
 ) -> Server:
     """Make a server for an app, with our protocol and our logs."""
     registry = Connections(limits or Limits())
@@ -137,4 +146,4 @@ def create_server(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(stopping.grace_seconds),
     )
-    return Server(config, registry, stopping, announce)
+    return Server(config, registry, stopping, announce, on_stop)

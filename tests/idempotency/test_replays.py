@@ -1,7 +1,6 @@
 """A replay is authorized like the request itself; stored answers end with a day, or with the person they show."""
 
 import json
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +8,10 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.idempotency.answers import purge_answers
+from app.background import PURGE_EXPIRED, PURGES
+from app.jobs.retention import enqueue_purges
 from tests.support.actors import Actor, Tenancy
+from tests.support.jobs import until_finished, work_of, working
 from tests.support.team import new_team
 
 KEY = {"Idempotency-Key": "k1"}
@@ -104,6 +105,13 @@ async def test_the_name_of_a_deleted_person_does_not_survive(
     assert (await admin.get("/v1/people")).json()["items"] == []
 
 
+async def run_purge(app: FastAPI, owner: AsyncEngine) -> list[Any]:
+    """Purge as the service does every hour. Return the jobs."""
+    await enqueue_purges(PURGE_EXPIRED, PURGES, work_of(app))
+    async with working(app, PURGE_EXPIRED):
+        return await until_finished(owner, PURGE_EXPIRED)
+
+
 async def test_answers_are_purged_after_a_day(
     app: FastAPI, tenancy: Tenancy, other_tenancy: Tenancy, owner: AsyncEngine
 ) -> None:
@@ -113,7 +121,7 @@ async def test_answers_are_purged_after_a_day(
     await run_as_owner(
         owner, tenancy, "update idempotency_keys set created_at = now() - interval '25 hours' where tenant_id = :t"
     )
-    await purge_answers(app.state.app_state.database, datetime.now(UTC))
+    await run_purge(app, owner)
     count = "select count(*) from idempotency_keys where tenant_id = :t"
     left = [(await run_as_owner(owner, one, count)).scalar_one() for one in (tenancy, other_tenancy)]
     assert left == [0, 1]
@@ -126,5 +134,8 @@ async def test_more_answers_than_a_batch_are_purged(
     for number in range(5):
         said = {"organization_id": tenancy.root_id, "name": "Coach"}
         await tenancy.admin.post("/v1/people", said, headers={"Idempotency-Key": f"k{number}"})
-    database = app.state.app_state.database
-    assert await purge_answers(database, datetime.now(UTC) + timedelta(hours=25)) >= 5
+    await run_as_owner(
+        owner, tenancy, "update idempotency_keys set created_at = now() - interval '25 hours' where tenant_id = :t"
+    )
+    [job] = [job for job in await run_purge(app, owner) if job.tenant_id == tenancy.tenant_id]
+    assert job.outcome["counts"]["idempotency_keys"] == 5

@@ -9,18 +9,23 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.jobs.context import WorkContext
 from app.jobs.periodic import PeriodicTask, Scheduler
+from tests.support.jobs import work_of, working
 
 Run = Callable[[], Awaitable[object]]
 
 
-def scheduler(app: FastAPI) -> Scheduler:
+def scheduler(app: FastAPI, *, lease: float = 300.0) -> Scheduler:
     """A process's scheduler."""
-    return Scheduler(app.state.app_state.database, (), poll=0.01)
+    return Scheduler(work_of(app), (), lease=lease, poll=0.01)
 
 
-def task(run: Run, *, seconds: float = 3_600.0, lease: float = 300.0) -> PeriodicTask:
-    return PeriodicTask(f"test-{uuid4().hex}", run, seconds=seconds, lease=lease)
+def task(run: Run, *, seconds: float = 3_600.0, limit: float = 300.0) -> PeriodicTask:
+    async def run_with(_work: WorkContext) -> None:
+        await run()
+
+    return PeriodicTask(f"test-{uuid4().hex}", seconds, run_with, limit=limit)
 
 
 async def change(owner: AsyncEngine, task: PeriodicTask, to: str) -> None:
@@ -94,12 +99,47 @@ async def test_a_task_that_fails_is_tried_again_sooner(app: FastAPI, owner: Asyn
         assert (await connection.execute(query, {"name": due.name})).scalar_one() is True
 
 
-async def test_a_task_that_outlives_its_lease_is_cancelled(app: FastAPI) -> None:
+async def test_a_task_that_takes_too_long_is_cancelled(app: FastAPI) -> None:
     async def run() -> None:
         await asyncio.Event().wait()
 
     with pytest.raises(TimeoutError):
-        await scheduler(app).run_if_due(task(run, lease=0.2))
+        await scheduler(app).run_if_due(task(run, limit=0.2))
+
+
+async def test_a_lease_is_renewed_as_long_as_its_task_runs(app: FastAPI) -> None:
+    async def run() -> None:
+        await asyncio.sleep(2)
+        assert not await scheduler(app).run_if_due(due)
+
+    due = task(run)
+    assert await scheduler(app, lease=0.6).run_if_due(due)
+
+
+async def test_a_task_whose_lease_is_lost_is_cancelled(app: FastAPI, owner: AsyncEngine) -> None:
+    async def run() -> None:
+        await change(owner, due, f"held_by = '{uuid4()}'")
+        await asyncio.Event().wait()
+
+    due = task(run)
+    with pytest.raises(TimeoutError):
+        await scheduler(app, lease=0.6).run_if_due(due)
+
+
+async def test_a_process_that_stops_leaves_its_task_to_another(app: FastAPI) -> None:
+    begun = asyncio.Event()
+
+    async def run() -> None:
+        begun.set()
+        if len(runs) == 1:
+            await asyncio.Event().wait()
+
+    runs = [True]
+    due = task(run)
+    async with working(app, tasks=(due,)):
+        await begun.wait()
+    runs.append(True)
+    assert await scheduler(app).run_if_due(due)
 
 
 async def test_the_scheduler_goes_on_after_a_failure(app: FastAPI) -> None:
@@ -111,7 +151,5 @@ async def test_the_scheduler_goes_on_after_a_failure(app: FastAPI) -> None:
     async def run() -> None:
         ran.set()
 
-    both = Scheduler(app.state.app_state.database, [task(fail), task(run)], poll=0.01)
-    running = asyncio.ensure_future(both.run())
-    await asyncio.wait_for(ran.wait(), 120)
-    running.cancel()
+    async with working(app, tasks=(task(fail), task(run))):
+        await asyncio.wait_for(ran.wait(), 120)

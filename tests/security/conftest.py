@@ -18,6 +18,7 @@ from app.db.connection import transaction
 from app.db.schema.migrate import migrate
 from app.demo.make import Demo, make_demo
 from app.demo.sandbox import DEFAULT_DAY, clock_for
+from app.jobs.enqueue import enqueue
 from app.main import create_app
 from app.provisioning import begin_tenant, operators_transaction
 from app.settings import Settings
@@ -25,6 +26,7 @@ from app.tree.models import OrganizationKind
 from tests.support.actors import Actor
 from tests.support.database import Urls
 from tests.support.databases import fresh_database
+from tests.support.jobs import new_kind, work_of
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ async def sandbox_admin(tenants: Tenants, sandbox_app: FastAPI) -> AsyncIterator
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         admin = Actor(client, tenants.sandbox.keys["admin"])
         await _add_rows(admin, tenants)
+        async with work_of(sandbox_app).transaction(tenants.sandbox.tenant_id, "test") as tx:
+            await enqueue(tx, new_kind())
         yield admin
 
 

@@ -54,6 +54,7 @@ READ_ONLY = frozenset({"tenants", "alembic_version"})
 #: What the service does beyond one tenant's rows, each by a function that runs as the owner and does only this.
 FUNCTIONS = frozenset(
     {
+        "job_tenants(text[])",
         "list_tenant_ids()",
         "remove_expired_invitations(text[],timestamp with time zone)",
         "spend_invitation_attempt(text,bytea,timestamp with time zone)",

@@ -1,0 +1,32 @@
+"""All background work of the service, in one place: the kinds of jobs, the periodic tasks, and what is purged."""
+
+from functools import partial
+from typing import Final
+
+from app.db.transaction import Tx
+from app.idempotency.answers import has_expired_answers, purge_answers
+from app.jobs.kinds import Kind
+from app.jobs.periodic import PeriodicTask
+from app.jobs.retention import Purge, delete_jobs, enqueue_purges, has_expired_jobs, run_purges
+from app.settings import Settings
+
+
+async def _has_expired_answers(tx: Tx, _settings: Settings) -> bool:
+    return await has_expired_answers(tx)
+
+
+async def _purge_answers(tx: Tx, _settings: Settings) -> int:
+    return await purge_answers(tx)
+
+
+#: Rows that are deleted when they are old enough, by one job for each tenant.
+PURGES: Final = (
+    Purge("idempotency_keys", _has_expired_answers, _purge_answers),
+    Purge("jobs", has_expired_jobs, delete_jobs),
+)
+PURGE_EXPIRED: Final = Kind("purge_expired", partial(run_purges, PURGES))
+
+#: Every kind of job that a worker of this release runs.
+KINDS: Final = (PURGE_EXPIRED,)
+#: Every task that one process of the service runs again and again.
+PERIODIC: Final = (PeriodicTask("enqueue_purges", 3_600.0, partial(enqueue_purges, PURGE_EXPIRED, PURGES)),)

@@ -1,0 +1,49 @@
+"""Run background work in a process of its own."""
+
+import asyncio
+import signal
+
+import uvloop
+
+from app import log
+from app.background import KINDS, PERIODIC
+from app.db.engine import open_database
+from app.db.schema.migrate import load_models
+from app.demo.sandbox import clock_for
+from app.embedded_postgres.attach import check_revision, owner_engine, provided
+from app.jobs.context import WorkContext
+from app.jobs.worker import Worker
+from app.server.announcement import show
+from app.settings import Settings
+
+
+def run_worker(settings: Settings) -> None:
+    """Run jobs and periodic tasks until SIGINT or SIGTERM. A second signal ends the process at once.
+
+    Raises:
+        OperatorError, EmbeddedPostgresError: it cannot run; one line that says why.
+    """
+    with provided(settings, attach=True) as complete, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        log.configure(complete)
+        runner.run(_work(complete))
+
+
+async def _work(settings: Settings) -> None:
+    async with owner_engine(settings) as engine:
+        await check_revision(engine)
+    load_models()
+    database = open_database(settings, settings.database_url or "", role=settings.assumed_role)
+    worker = Worker(WorkContext(settings, database, clock_for(settings)), KINDS, PERIODIC)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _stop, worker)
+    show(["fa-readiness: background work runs here"])
+    await worker.run()
+    await database.close()
+
+
+def _stop(worker: Worker) -> None:
+    worker.begin_stop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
