@@ -24,25 +24,33 @@ def request_logger(settings: Settings) -> LogRequest | None:
     """
     if settings.log_level in {"warning", "error"}:
         return None
-    as_json = settings.log_format == "json"
-    form = (
-        '{{"method": "{}", "route": {}, "status": {}, "ms": {:.1f}, "request_id": "{}", '
-        '"event": "request", "level": "info", "timestamp": "{}.{:06d}Z"}}\n'
-        if as_json
-        else "timestamp={5}.{6:06d}Z level=info event=request "
-        "method={0} route={1} status={2} ms={3:.1f} request_id={4}\n"
-    )
     lines = _Lines()
     atexit.register(lines.write)
 
-    def log_request(method: str, route: str | None, status: int, milliseconds: float, request_id: str) -> None:
-        named = (f'"{route}"' if route else "null") if as_json else route or ""
-        # The caller chooses the method freely; the route and the request id have been checked.
-        known = method if method.isalpha() else "?"
-        second, rest = divmod(time.time_ns() // 1000, 1_000_000)
-        lines.add(form.format(known, named, status, milliseconds, request_id, _second(second), rest))
+    def log_as_json(method: str, route: str | None, status: int, milliseconds: float, request_id: str) -> None:
+        named = f'"{route}"' if route else "null"
+        lines.add(
+            f'{{"method": "{_known(method)}", "route": {named}, "status": {status}, "ms": {milliseconds:.1f}, '
+            f'"request_id": "{request_id}", "event": "request", "level": "info", "timestamp": "{_timestamp()}"}}\n'
+        )
 
-    return log_request
+    def log_as_text(method: str, route: str | None, status: int, milliseconds: float, request_id: str) -> None:
+        lines.add(
+            f"timestamp={_timestamp()} level=info event=request method={_known(method)} route={route or ''} "
+            f"status={status} ms={milliseconds:.1f} request_id={request_id}\n"
+        )
+
+    return log_as_json if settings.log_format == "json" else log_as_text
+
+
+def _known(method: str) -> str:
+    # The caller chooses the method freely; the route and the request id have been checked.
+    return method if method.isalpha() else "?"
+
+
+def _timestamp() -> str:
+    second, microseconds = divmod(time.time_ns() // 1000, 1_000_000)
+    return f"{_second(second)}.{microseconds:06d}Z"
 
 
 @lru_cache(maxsize=4)

@@ -62,10 +62,10 @@ class Connection:
         rows: Awaitable[Sequence[Any]] = self.raw.fetch(sql, *arguments)
         return rows
 
-    def fetch_one(self, sql: str, arguments: Sequence[Any]) -> Awaitable[Any]:
+    async def fetch_one(self, sql: str, arguments: Sequence[Any]) -> Any:
         """Run a statement and return its first row, or None."""
-        row: Awaitable[Any] = self.raw.fetchrow(sql, *arguments)
-        return row
+        rows = await self.fetch(sql, arguments)
+        return rows[0] if rows else None
 
     @property
     def session(self) -> AsyncSession:

@@ -70,10 +70,11 @@ class RequestDeadline:
         self._has_expired = False
 
     def __enter__(self) -> Self:
-        now = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
         self._token = _deadline.set(now + self._seconds * _SHARE)
         if self._deadlines is not None:
-            self._task = asyncio.current_task()
+            self._task = asyncio.current_task(loop)
             self._deadlines.set(self._expire, now + self._seconds)
         return self
 

@@ -7,7 +7,7 @@ transaction has only begun. What is lost later in a transaction is reported, nev
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 from uuid import UUID
@@ -66,16 +66,13 @@ class Pool:
         #: How many reads were run.
         self.statements = 0
 
-    def fetch(self, read: Read, **values: Any) -> Coroutine[Any, Any, Sequence[Row]]:
+    async def fetch_one(self, read: Read, *, holder: Hashable = None, **values: Any) -> Row | None:
+        """Run a read and return its first row, or None, as `fetch` does."""
+        rows = await self.fetch(read, holder=holder, **values)
+        return rows[0] if rows else None
+
+    async def fetch(self, read: Read, *, holder: Hashable = None, **values: Any) -> Sequence[Row]:
         """Run a read and return its rows.
-
-        Raises:
-            Unavailable: the database does not serve, or not in time.
-        """
-        return self._read(Connection.fetch, read, values)
-
-    def fetch_one(self, read: Read, *, holder: Hashable = None, **values: Any) -> Coroutine[Any, Any, Row | None]:
-        """Run a read and return its first row, or None.
 
         Args:
             holder: in whose name the connection is held; absent, the tenant's.
@@ -83,35 +80,29 @@ class Pool:
         Raises:
             Unavailable: the database does not serve, or not in time.
         """
-        return self._read(Connection.fetch_one, read, values, holder)
-
-    def give_up(self, error: BaseException) -> Unavailable:
-        """Log that a transaction lost to others each time it was tried, and return what its caller gets."""
-        self._failures.record(error, Reason.BUSY)
-        return unavailable(Reason.BUSY)
-
-    async def _read(
-        self,
-        method: Callable[[Connection, str, Sequence[Any]], Awaitable[Result]],
-        read: Read,
-        values: Mapping[str, Any],
-        holder: Hashable = None,
-    ) -> Result:
         self.statements += 1
-        holder, arguments = holder or values.get("tenant_id"), read.arguments(values)
+        holder = holder or values.get("tenant_id")
         deadline = self._get_deadline()
         if not self._permits.try_acquire(holder):
             await self._wait_for_permit(holder, deadline)
         try:
-            connection, result = await self._first_use(deadline, method, read.pooled_sql, arguments)
-            await self._put_back(connection)
+            connection, rows = await self._first_use(deadline, Connection.fetch, read.pooled_sql, read.arguments(values))
+            if connection.overdue or self._closed:
+                await self._put_back(connection)
+            else:
+                self._keep(connection)
         except DATABASE_ERRORS as error:
             if (known := self._translate(error)) is None:
                 raise
             raise known from error
         finally:
             self._permits.release(holder)
-        return result
+        return rows
+
+    def give_up(self, error: BaseException) -> Unavailable:
+        """Log that a transaction lost to others each time it was tried, and return what its caller gets."""
+        self._failures.record(error, Reason.BUSY)
+        return unavailable(Reason.BUSY)
 
     @asynccontextmanager
     async def transaction(self, tenant_id: UUID, *settings: str) -> AsyncIterator[Connection]:
@@ -213,7 +204,11 @@ class Pool:
         if self._closed and not connection.is_dropped:
             await connection.drop()
         if not (connection.is_dropped or connection.overdue):
-            self._idle.append(connection)
+            self._keep(connection)
+
+    def _keep(self, connection: Connection) -> None:
+        self._deadlines.clear(connection.expire)
+        self._idle.append(connection)
 
     def _translate(self, error: BaseException, *, overdue: bool = False, committing: bool = False) -> AppError | None:
         """Log a database failure and return what it means to the caller; None where it is a fault of the service."""

@@ -18,23 +18,23 @@ class FairSemaphore:
     """
 
     def __init__(self, size: int) -> None:
-        self._free = size
-        self._held: dict[Hashable, int] = {}
+        self._size = size
+        #: The holder of each permit that is taken. There are few, so that a search costs less than a count of each.
+        self._holders: list[Hashable] = []
         self._waiting: dict[Hashable, deque[asyncio.Future[None]]] = {}
         self._deadlines = Deadlines()
 
     @property
     def free(self) -> int:
         """Return the permits that nobody holds."""
-        return self._free
+        return self._size - len(self._holders)
 
     def try_acquire(self, holder: Hashable) -> bool:
         """Take a permit if one is free for this holder. Return whether it was."""
-        held = self._held.get(holder, 0)
-        if self._free <= (1 if held else 0):
+        free = self._size - len(self._holders)
+        if free < 1 or (free == 1 and holder in self._holders):
             return False
-        self._free -= 1
-        self._held[holder] = held + 1
+        self._holders.append(holder)
         return True
 
     async def acquire(self, holder: Hashable, deadline: float) -> None:
@@ -68,17 +68,14 @@ class FairSemaphore:
 
     def release(self, holder: Hashable) -> None:
         """Return a permit and pass it on."""
-        left = self._held.pop(holder) - 1
-        if left:
-            self._held[holder] = left
-        self._free += 1
+        self._holders.remove(holder)
         if self._waiting:
             self._pass_on()
 
     def _pass_on(self) -> None:
         while self._waiting:
             is_alone = len(self._waiting) == 1
-            holder = next(iter(self._waiting)) if is_alone else min(self._waiting, key=self._count_held)
+            holder = next(iter(self._waiting)) if is_alone else min(self._waiting, key=self._holders.count)
             queue = self._waiting[holder]
             if queue[0].done():
                 queue.popleft()
@@ -91,6 +88,3 @@ class FairSemaphore:
                 return
             if not queue:
                 del self._waiting[holder]
-
-    def _count_held(self, holder: Hashable) -> int:
-        return self._held.get(holder, 0)

@@ -47,8 +47,7 @@ class Read:
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """The positional arguments for these named ones; a missing name keeps its constant, or null."""
-        constants = self._constants
-        return [values[name] if name in values else constants.get(name) for name in self._order]
+        return list(map({**self._constants, **values}.get, self._order))
 
 
 def _in_tenant(query: str, position: int) -> str:

@@ -185,6 +185,5 @@ class Tx:
 
     async def fetch_one(self, read: Read, **values: Any) -> Row | None:
         """Run a compiled read inside this transaction and take the first row."""
-        await self.connection.flush()
-        row: Row | None = await self.connection.fetch_one(read.sql, read.arguments(values))
-        return row
+        rows = await self.fetch(read, **values)
+        return rows[0] if rows else None

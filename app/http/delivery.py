@@ -52,8 +52,9 @@ def is_whole(response: Response) -> bool:
 
 def complete_headers(headers: RawHeaders, request_id: str) -> RawHeaders:
     """Return these headers with those that every response has."""
-    names = {name for name, _ in headers}
-    return [*headers, (b"x-request-id", request_id.encode("ascii")), *(one for one in SECURITY if one[0] not in names)]
+    names = [name for name, _ in headers]
+    missing = [header for header in SECURITY if header[0] not in names]
+    return [*headers, (b"x-request-id", request_id.encode("ascii")), *missing]
 
 
 async def deliver(response: Response, request_id: str, send: Send) -> None:

@@ -7,7 +7,8 @@ authentication and the same limits. `docs/request-path.md` follows a request thr
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
+from contextlib import nullcontext
 
 from fastapi import Response
 from starlette.requests import ClientDisconnect
@@ -56,10 +57,10 @@ class _Exchange:
             message["headers"] = complete_headers(list(message["headers"]), self.request_id)
         await self.send(message)
 
-    async def respond(self, response: Response) -> None:
+    def respond(self, response: Response) -> Awaitable[None]:
         """Send a response that is whole."""
         self.status = response.status_code
-        await deliver(response, self.request_id, self.send)
+        return deliver(response, self.request_id, self.send)
 
 
 class Gateway:
@@ -111,38 +112,28 @@ class Gateway:
     async def _serve(self, exchange: _Exchange, receive: Receive) -> None:
         scope = exchange.scope
         head = scope["head"] = read_head(scope)
-        exchange.has_unread_body = scope["method"] not in _WITHOUT_BODY and body.has_body(head)
-
+        carries_body = exchange.has_unread_body = scope["method"] not in _WITHOUT_BODY and body.has_body(head)
         steps = scope["path"].split("/")
         target = self._index.find(scope, steps)
         exchange.route = scope["route"] = target.route
-        seconds = target.needs.seconds or self._seconds
-        if target.needs.streams:
-            await self._serve_target(exchange, target, steps, receive)
-        else:
-            with RequestDeadline(seconds, self._deadlines):
-                await self._serve_target(exchange, target, steps, receive)
-
-    async def _serve_target(self, exchange: _Exchange, target: Target, steps: list[str], receive: Receive) -> None:
-        scope, needs = exchange.scope, target.needs
-        head, carries_body = scope["head"], exchange.has_unread_body
-        max_bytes = needs.max_bytes or self._max_bytes
-        if carries_body:
-            body.check_head(head, scope["method"], needs.body, max_bytes)
-        if not needs.public:
-            scope["principal"] = await self._authenticate(scope)
-        if carries_body:
-            receive = await self._read_body(exchange, target, max_bytes, receive)
-
-        if target.plan is None:
-            await self._serve_by_framework(exchange, receive)
-            return
-        context = RequestContext(scope, scope["principal"], self._app_state)
-        response = await target.plan.run(context, steps)
-        if is_whole(response):
-            await exchange.respond(response)
-        else:
-            await response(scope, receive, exchange.send_completed)
+        needs = target.needs
+        with nullcontext() if needs.streams else RequestDeadline(needs.seconds or self._seconds, self._deadlines):
+            max_bytes = needs.max_bytes or self._max_bytes
+            if carries_body:
+                body.check_head(head, scope["method"], needs.body, max_bytes)
+            if not needs.public:
+                scope["principal"] = await self._authenticate(scope)
+            if carries_body:
+                receive = await self._read_body(exchange, target, max_bytes, receive)
+            if target.plan is None:
+                await self._serve_by_framework(exchange, receive)
+                return
+            context = RequestContext(scope, scope["principal"], self._app_state)
+            response = await target.plan.function(context, **target.plan.bind(context, steps))
+            if is_whole(response):
+                await exchange.respond(response)
+            else:
+                await response(scope, receive, exchange.send_completed)
 
     async def _authenticate(self, scope: Scope) -> Principal:
         principal = await self._app_state.authenticate(header(scope, b"authorization"))

@@ -51,7 +51,7 @@ class Plan:
         self.takes_rest = route.path.endswith(":path}")
         self._literal = [(at, step) for at, step in enumerate(self.steps) if not step.startswith("{")]
         self._named = {step[1:-1]: at for at, step in enumerate(self.steps) if step.startswith("{")}
-        self._function: Callable[..., Awaitable[Response]] = route.endpoint
+        self.function: Callable[..., Awaitable[Response]] = route.endpoint
         self._path: list[tuple[str, int, Any]] = []
         self._query: list[tuple[str, Any, Any]] = []
         self._query_model: tuple[str, Any] | None = None
@@ -77,11 +77,11 @@ class Plan:
                 return False
         return all(map(steps.__getitem__, self._named.values()))
 
-    async def run(self, context: RequestContext, steps: Sequence[str]) -> Response:
-        """Bind the parameters and run the function.
+    def bind(self, context: RequestContext, steps: Sequence[str]) -> dict[str, Any]:
+        """Return the arguments of the function, without the context.
 
         Raises:
-            AppError: a parameter is not valid, or what the function raises.
+            AppError: a parameter is not valid.
         """
         arguments: dict[str, Any] = {}
         faults: Faults = []
@@ -90,18 +90,20 @@ class Plan:
                 arguments[name] = validator.validate_python(steps[at])
             except ValidationError as refused:
                 faults += faults_of(refused, "path", name)
-        if context.scope["query_string"] or self._query or self._query_model:
+        if self._query or self._query_model or context.scope["query_string"]:
             self._bind_query(context, arguments, faults)
-        self._bind_body(context, arguments, faults)
+        if self._body or "json" in context.scope:
+            self._bind_body(context, arguments, faults)
         if faults:
             raise of_faults(faults)
-        return await self._function(context, **arguments)
+        return arguments
 
     def _bind_query(self, context: RequestContext, arguments: dict[str, Any], faults: Faults) -> None:
-        pairs = parse_query(context.scope["query_string"])
-        check_names(pairs, self.route)
-        context.dry_run = read_dry_run(pairs)
         sent: dict[str, Any] = {}
+        pairs = parse_query(context.scope["query_string"])
+        if pairs:
+            check_names(pairs, self.route)
+            context.dry_run = read_dry_run(pairs)
         for name, value in pairs:
             if name in self.route.repeatable_names:  # type: ignore[attr-defined]
                 sent.setdefault(name, []).append(value)
@@ -122,7 +124,7 @@ class Plan:
 
     def _bind_body(self, context: RequestContext, arguments: dict[str, Any], faults: Faults) -> None:
         if self._body is None:
-            sent = context.scope.get("json")
+            sent = context.scope["json"]
             places = [("body", name) for name in sent] if isinstance(sent, dict) else [("body",)] * (sent is not None)
             faults += [{"type": "extra_forbidden", "loc": place, "msg": "No such field is taken"} for place in places]
         elif "json" not in context.scope:
