@@ -86,7 +86,9 @@ class Pool:
         if not self._permits.try_acquire(holder):
             await self._wait_for_permit(holder, deadline)
         try:
-            connection, rows = await self._first_use(deadline, Connection.fetch, read.pooled_sql, read.arguments(values))
+            connection, rows = await self._first_use(
+                deadline, Connection.fetch, read.pooled_sql, read.arguments(values)
+            )
             if connection.overdue or self._closed:
                 await self._put_back(connection)
             else:
