@@ -21,7 +21,7 @@ DEV := $(if $(OWN),$(VENV)/.dev)
 .PHONY: help run demo test quick test-postgres-15 test-serializable test-pgbouncer check fix migrate openapi docs released lock migration bench bench-peers bench-growth clean
 
 help:
-	@echo 'make run         start the service, with a PostgreSQL of its own unless FA_DATABASE_URL names another'
+	@echo 'make run         start the service, with an embedded PostgreSQL unless FA_DATABASE_URL names another'
 	@echo 'make demo        start the sandbox: made-up data, the same each time (FA_DEMO_DATE moves its today)'
 	@echo 'make test        run every test over all cores (PYTEST_ARGS="-k votes": some, in one process)'
 	@echo 'make quick       the everyday loop: all but what drives outside programs or starts servers again and again'
@@ -71,7 +71,7 @@ NOT_QUICK := backup bench clients demo docs embedded_postgres faults fuzz make s
 quick: $(DEV)
 	$(PY) -m pytest $(SPREAD) $(addprefix --ignore=tests/,$(NOT_QUICK)) $(PYTEST_ARGS)
 
-# What works on the run's database: the rest starts servers of its own, or needs none.
+# What works on the run's database: the rest starts other servers, or needs none.
 ON_DATABASE := $(addprefix --ignore=tests/,$(NOT_QUICK) contract scoring)
 
 test-postgres-15: export FA_TEST_POSTGRES := 15
@@ -121,7 +121,7 @@ bench-growth: $(RUNTIME)
 bench-peers: $(RUNTIME) .fa-bench/peers/.made
 	@$(PY) -m tests.bench --peers .fa-bench/peers/bin $(BENCH_ARGS)
 
-# What the service is compared with, in an environment of its own.
+# What the service is compared with, in a separate environment.
 .fa-bench/peers/.made: $(PEERS).lock | $(VENV)/.made
 	@echo 'Installing what the service is compared with …'
 	@$(PY) -m venv --clear $(@D)

@@ -179,7 +179,7 @@ class _Application(FastAPI):
 
 
 def _mount(app: FastAPI, router: APIRouter) -> None:
-    """Add the routes of a router flat: an included router costs every request a search of its own.
+    """Add the routes of a router flat: an included router costs every request another search.
 
     Raises:
         LookupError: an operation is not in the table of operations, so that nobody has decided who may perform it.

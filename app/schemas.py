@@ -196,7 +196,7 @@ class Patch(Body):
     """A JSON Merge Patch (RFC 7396): an absent field stays, a null clears."""
 
     def changes(self) -> dict[str, Any]:
-        """The fields the caller sent, by name."""
+        """Return the fields that the caller sent, by name."""
         return self.model_dump(exclude_unset=True)
 
 
@@ -227,7 +227,7 @@ class WithSecret(Read):
     """An answer that shows a secret once."""
 
     def redacted(self, reason: RedactionReason) -> Self:
-        """The same without the secret."""
+        """Return a copy without the secret."""
         raise NotImplementedError
 
 
@@ -241,7 +241,7 @@ class WithToken(WithSecret):
     )
 
     def redacted(self, reason: RedactionReason) -> Self:
-        """The same without the secret."""
+        """Return a copy without the secret."""
         return self.model_copy(update={"token": None, "token_reason": reason})
 
 

@@ -155,7 +155,7 @@ class Settings(BaseSettings):
         url = urlsplit(value)
         if url.scheme not in {"postgresql", "postgres"}:
             raise ValueError("must begin with postgresql://")
-        # What a URL leaves out, each driver and program takes from an environment of its own.
+        # What a URL leaves out, each driver and program takes from its environment variables.
         query = parse_qs(url.query)
         user, host = url.username or query.get("user"), url.hostname or query.get("host")
         if not (user and host and (url.path.strip("/") or query.get("dbname"))):

@@ -71,7 +71,7 @@ _SAMPLE: Final = ("readiness", "band", "coverage", "bounds", "provisional", "pat
 
 
 def errors_page() -> str:
-    """Every error by status and code."""
+    """List every error by status and code."""
     kinds = sorted({(kind.status, kind.code, kind.title) for kind in catalogue()})
     rows = "\n".join(f"| {status} | `{code}` | {title} |" for status, code, title in kinds)
     error = Invalid(errors=[FieldError("/body/name", "missing", "Field required")])
@@ -80,7 +80,7 @@ def errors_page() -> str:
 
 
 def settings_page() -> str:
-    """Every setting in the order of `Settings`."""
+    """List every setting in the order of `Settings`."""
     rows = "\n".join(
         f"| `FA_{name.upper()}` | {_default(field)} | {_values(field)} | {field.description} |"
         for name, field in Settings.model_fields.items()
@@ -96,7 +96,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _values(field: FieldInfo) -> str:
-    """The bounds or the choices of a setting, where it has any."""
+    """Return the bounds or the choices of a setting, where it has any."""
     choices = [choice for choice in getattr(field.annotation, "__args__", ()) if isinstance(choice, str)]
     if choices:
         return ", ".join(f"`{choice}`" for choice in choices)
@@ -108,7 +108,7 @@ def _values(field: FieldInfo) -> str:
 
 
 def decisions_index() -> str:
-    """One line for each decision, by number.
+    """List the decisions by number, one a line.
 
     Raises:
         ValueError: two decisions have one number, or a decision has no title.
@@ -127,7 +127,7 @@ def decisions_index() -> str:
 
 
 def state_diagram(transitions: Mapping[Any, Sequence[Any]], needs_reason: Callable[[Any, Any], bool]) -> str:
-    """A Mermaid diagram. The first state is where everything begins; a move that needs a reason says so."""
+    """Draw a Mermaid diagram. The first state is where everything begins; a move that needs a reason says so."""
     states: list[StrEnum] = list(transitions)
     lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {states[0]}"]
     for state in states:
@@ -139,7 +139,7 @@ def state_diagram(transitions: Mapping[Any, Sequence[Any]], needs_reason: Callab
 
 
 def sample_answer() -> str:
-    """Some figures of the readiness that the OpenAPI document shows as an example."""
+    """Return some figures of the readiness that the OpenAPI document shows as an example."""
     result = examples.readiness()
     lines = [f"  {json.dumps(name)}: {json.dumps(result[name])}" for name in _SAMPLE]
     return "```json\n{\n" + ",\n".join(lines) + "\n}\n```"
@@ -160,7 +160,7 @@ PARTS: Final[Mapping[tuple[str, str], Callable[[], str]]] = {
 
 
 def generate() -> dict[Path, str]:
-    """The text that every document with a generated part should have.
+    """Return the text that every document with a generated part should have.
 
     Raises:
         ValueError: a document lacks the place of a generated part.
@@ -177,7 +177,7 @@ def generate() -> dict[Path, str]:
 
 
 def stale() -> list[str]:
-    """The documents that differ from the code."""
+    """List the documents that differ from the code."""
     return [
         str(path.relative_to(ROOT))
         for path, text in generate().items()

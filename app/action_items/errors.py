@@ -59,5 +59,5 @@ class VerifierIsOwner(Conflict):
 
 
 def at(kind: type[AppError], field: str) -> AppError:
-    """A failure of this kind that points at a field of the body."""
+    """Make a failure of this kind that points at a field of the body."""
     return kind(errors=[FieldError(f"/body/{field}", kind.code, kind.title)])

@@ -12,7 +12,7 @@ from app.db.transaction import Tx
 
 
 def compare(item: ActionItem, changes: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """The item's values before and after these changes, by field, before they are made."""
+    """Return the item's values before and after these changes, by field. Call it before the changes are made."""
     return {name: (getattr(item, name), value) for name, value in changes.items()}
 
 

@@ -26,5 +26,5 @@ _NEED_REASON: Final = frozenset({_BLOCKED, _DISMISSED})
 
 
 def needs_reason(before: ActionStatus, to: ActionStatus) -> bool:
-    """Whether this move must say why: blocking, dismissing and reopening."""
+    """Return whether the move must have a reason: blocking, dismissing and reopening do."""
     return to in _NEED_REASON or before in CLOSED

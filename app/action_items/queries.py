@@ -89,7 +89,7 @@ _INACTIVE_PEOPLE = func.array(
 
 
 def _rendered(movable: Any) -> Any:
-    """A statement for items as a caller gets them.
+    """Make a statement for items as a caller gets them.
 
     Args:
         movable: the condition that the caller may move the item.
@@ -182,7 +182,7 @@ HISTORY = Listing(
 
 
 async def require_action_item(reader: Reader, principal: Principal, action_item_id: UUID, operation: str) -> UUID:
-    """The id of an action item below which this caller may do this.
+    """Return the id of an action item on which the caller may do this.
 
     Raises:
         NotFound: no such item is visible to the caller.
@@ -196,12 +196,12 @@ async def require_action_item(reader: Reader, principal: Principal, action_item_
 
 
 def list_for(principal: Principal) -> Listing:
-    """The list of action items as this caller sees them."""
+    """Return the list of action items as this caller sees them."""
     return _LISTS[allowed_throughout(principal, _MOVE)]
 
 
-def caller(principal: Principal, now: datetime, as_of: date | None = None) -> dict[str, Any]:
-    """What rendered items depend on besides their rows: who reads them, and when.
+def caller_arguments(principal: Principal, now: datetime, as_of: date | None = None) -> dict[str, Any]:
+    """Return the parameters of rendered items that depend on the caller and on the time.
 
     Args:
         as_of: the day for which ``overdue`` is decided; None: today, where each item's organization is.
@@ -215,7 +215,7 @@ def caller(principal: Principal, now: datetime, as_of: date | None = None) -> di
 
 
 async def get_action_item(reader: CallerReader, action_item_id: UUID, as_of: date | None = None) -> Rendered:
-    """One action item, as its caller sees it.
+    """Return one action item, as its caller sees it.
 
     Args:
         as_of: the day for which ``overdue`` is decided; None: today, where the item's organization is.
@@ -228,7 +228,7 @@ async def get_action_item(reader: CallerReader, action_item_id: UUID, as_of: dat
         _BY_ID[allowed_throughout(principal, _MOVE)],
         tenant_id=principal.tenant_id,
         id=action_item_id,
-        **caller(principal, reader.now, as_of),
+        **caller_arguments(principal, reader.now, as_of),
     )
     if row is None:
         raise NotFound
@@ -237,20 +237,20 @@ async def get_action_item(reader: CallerReader, action_item_id: UUID, as_of: dat
 
 
 async def get_action_items(reader: CallerReader, ids: Sequence[UUID]) -> Rendered:
-    """Many action items in the order of their ids, all of which the caller has just written."""
+    """Return action items that the caller has just written, in the order of these ids."""
     principal = reader.principal
     rows = await reader.fetch(
         _BY_IDS[allowed_throughout(principal, _MOVE)],
         tenant_id=principal.tenant_id,
         ids=ids,
-        **caller(principal, reader.now),
+        **caller_arguments(principal, reader.now),
     )
     bodies = {row["id"]: row["rendered"] for row in rows}
     return Rendered(b'{"items":[%b]}' % b",".join(bodies[id_] for id_ in ids))
 
 
 async def get_note(reader: CallerReader, note_id: UUID) -> Rendered:
-    """One note, which the caller has just written."""
+    """Return one note that the caller has just written."""
     row = await reader.fetch_one(_NOTE_BY_ID, tenant_id=reader.principal.tenant_id, id=note_id)
     if row is None:
         raise NotFound

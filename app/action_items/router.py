@@ -97,7 +97,7 @@ async def list_action_items(context: ContextDep, query: Annotated[ActionItemQuer
     Combine filters to narrow the list: `owner_id=none` and `owner_inactive=true` find items without an active owner.
     """
     within = await visible_paths(context, context.principal, query.subtree)
-    caller = queries.caller(context.principal, context.now, query.as_of)
+    caller = queries.caller_arguments(context.principal, context.now, query.as_of)
     return await page(
         context, queries.list_for(context.principal), query, visible=within, caller=caller, as_of=query.as_of
     )

@@ -338,7 +338,7 @@ class ActionItemQuery(ListQuery):
     )
 
     def filters(self) -> dict[str, Any]:
-        """The filters in use, by the name of their condition."""
+        """Return the filters in use, by the name of their condition."""
         found = super().filters()
         found.pop("as_of", None)
         overdue = found.pop("overdue", None)

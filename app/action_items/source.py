@@ -67,12 +67,12 @@ async def check_gap(tx: Tx, assessment_id: UUID, practices: Sequence[str], organ
 
 
 def lowest_score(gaps: Sequence[Gap]) -> int | None:
-    """The lowest score among the gaps; None where none is scored."""
+    """Return the lowest score among the gaps, or None where none is scored."""
     return min((gap.score for gap in gaps if gap.score is not None), default=None)
 
 
 def next_level(score: int | None) -> int:
-    """The level expected of closing a gap: one above the score, at most 2; 1 where nothing is scored yet."""
+    """Return the level that closing a gap should reach: one above the score and at most 2; 1 without a score."""
     return 1 if score is None else min(score + 1, _HIGHEST_LEVEL)
 
 

@@ -66,7 +66,7 @@ async def transition(tx: Tx, action_item_id: UUID, body: ActionItemTransition) -
 
 
 def _effects(tx: Tx, item: ActionItem, body: ActionItemTransition) -> dict[str, Any]:
-    """The fields that the move sets."""
+    """Return the fields that the move sets."""
     if body.to is ActionStatus.DONE:
         return {"done_at": tx.now, "done_owner_id": item.owner_id}
     if body.to is ActionStatus.VERIFIED:

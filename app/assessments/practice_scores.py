@@ -15,7 +15,7 @@ from app.assessments.errors import (
 )
 from app.assessments.models import AssessmentState
 from app.assessments.queries import is_superseded
-from app.assessments.reference_data import FrozenInstrument, instrument_of
+from app.assessments.reference_data import FrozenInstrument, load_instrument
 from app.assessments.scoring_input import build_input, is_sealed, load_scoring_row
 from app.db.statement import Row
 from app.db.transaction import Tx
@@ -79,7 +79,7 @@ async def _scoring_row(tx: Tx, assessment_id: UUID) -> Row:
 
 
 async def _instrument_with(tx: Tx, row: Row, practices: Sequence[str]) -> FrozenInstrument:
-    instrument = await instrument_of(tx, tx.tenant_id, row["instrument_version_id"])
+    instrument = await load_instrument(tx, tx.tenant_id, row["instrument_version_id"])
     if instrument is None or not all(map(instrument.has, practices)):
         error = FieldError("/body/practices", UnknownPractice.code, UnknownPractice.title)
         raise UnknownPractice(errors=[error])

@@ -159,12 +159,14 @@ HISTORY = Listing(
 )
 
 
-def caller(principal: Principal) -> dict[str, Any]:
+def caller_arguments(principal: Principal) -> dict[str, Any]:
     """Return the parameters of a rendered assessment that depend on the caller."""
     return {"movable": allowed_below(principal, "transitionAssessment")}
 
 
-async def row_of(reader: Reader, principal: Principal, assessment_id: UUID, operation: str = "getAssessment") -> Row:
+async def require_assessment_row(
+    reader: Reader, principal: Principal, assessment_id: UUID, operation: str = "getAssessment"
+) -> Row:
     """Return the row of an assessment that the caller may read. It guards all parts of the assessment.
 
     Raises:
@@ -185,7 +187,9 @@ async def get_assessment(reader: CallerReader, assessment_id: UUID) -> Rendered:
         NotFound: It does not exist, or the caller cannot see it.
     """
     principal = reader.principal
-    row = await reader.fetch_one(_RENDERED_BY_ID, tenant_id=principal.tenant_id, id=assessment_id, **caller(principal))
+    row = await reader.fetch_one(
+        _RENDERED_BY_ID, tenant_id=principal.tenant_id, id=assessment_id, **caller_arguments(principal)
+    )
     if row is None:
         raise NotFound
     require_for_assessment(principal, "getAssessment", row["path"], assessment_id)

@@ -84,7 +84,7 @@ _instruments: _Cache[FrozenInstrument] = _Cache()
 _profiles: _Cache[Profile] = _Cache()
 
 
-async def instrument_of(reader: Reader, tenant_id: UUID, version_id: UUID) -> FrozenInstrument | None:
+async def load_instrument(reader: Reader, tenant_id: UUID, version_id: UUID) -> FrozenInstrument | None:
     """Return the instrument version with this id, or None."""
     known = _instruments.get((tenant_id, version_id))
     if known is not None:
@@ -106,7 +106,7 @@ async def instrument_of(reader: Reader, tenant_id: UUID, version_id: UUID) -> Fr
     return _instruments.put((tenant_id, version_id), made)
 
 
-async def profile_of(reader: Reader, tenant_id: UUID, profile_id: UUID) -> Profile | None:
+async def load_profile(reader: Reader, tenant_id: UUID, profile_id: UUID) -> Profile | None:
     """Return the scoring profile with this id, or None."""
     known = _profiles.get((tenant_id, profile_id))
     if known is not None:

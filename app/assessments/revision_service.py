@@ -40,7 +40,8 @@ async def revise(tx: Tx, assessment_id: UUID, body: RevisionCreate) -> UUID:
     tokens. Invite again the respondents who are to vote again. A new claim never sees the copied votes.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: The assessment does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         NotFinal: the assessment is not final.
         OrganizationArchived, ImplementationEnded: nothing new is taken there.
         RevisionExists: it has a revision that is not void.

@@ -58,7 +58,7 @@ async def list_assessments(context: ContextDep, query: Annotated[AssessmentQuery
     follows changes of the assessment itself, not renames of its organization or program.
     """
     within = await visible_paths(context, context.principal, query.subtree)
-    return await page(context, queries.LIST, query, visible=within, caller=queries.caller(context.principal))
+    return await page(context, queries.LIST, query, visible=within, caller=queries.caller_arguments(context.principal))
 
 
 @router.post(
@@ -153,7 +153,7 @@ async def list_assessment_history(
     Use it to see who made each transition, when and why. The first entry is the creation. Readers of its organization
     and the holders of its seats may read it; the answer is 404 to everyone else.
     """
-    await queries.row_of(context, context.principal, assessment_id, "listAssessmentHistory")
+    await queries.require_assessment_row(context, context.principal, assessment_id, "listAssessmentHistory")
     return await page(context, queries.HISTORY, query, assessment_id=assessment_id)
 
 

@@ -33,7 +33,7 @@ from app.assessments.models import (
     PracticeRating,
     Vote,
 )
-from app.assessments.reference_data import instrument_of, profile_of
+from app.assessments.reference_data import load_instrument, load_profile
 from app.assessments.seat_rules import CastVote, SeatFacts, counted_votes, sealed_votes
 from app.assessments.votes.schemas import on_wire
 from app.db.statement import Read, Reader, Row, from_json
@@ -227,8 +227,8 @@ async def build_input(
         profile: a profile to use instead of the frozen one, for comparison.
         digest_key: the tenant's secret, if others than the team see the result.
     """
-    instrument = await instrument_of(reader, tenant_id, row["instrument_version_id"])
-    frozen = profile or await profile_of(reader, tenant_id, row["scoring_profile_id"])
+    instrument = await load_instrument(reader, tenant_id, row["instrument_version_id"])
+    frozen = profile or await load_profile(reader, tenant_id, row["scoring_profile_id"])
     if instrument is None or frozen is None:
         raise LookupError("an assessment's instrument and profile cannot be gone: foreign keys hold them")
     sealed = is_sealed(row)

@@ -20,7 +20,7 @@ from app.assessments.history import record_change
 from app.assessments.locking import LockedAssessment, ensure_open, lock_assessment
 from app.assessments.models import Assessment, AssessmentState, PracticeRating
 from app.assessments.participants.copies import copy_seats
-from app.assessments.reference_data import find_instrument, find_profile, instrument_of, profile_of
+from app.assessments.reference_data import find_instrument, find_profile, load_instrument, load_profile
 from app.assessments.schemas import AskedMode, AssessmentCreate, AssessmentPatch
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
@@ -146,7 +146,8 @@ async def remove(tx: Tx, assessment_id: UUID) -> None:
     """Delete a draft or a void assessment with all its parts.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: It does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         Frozen: it is final.
         VoidFirst: it is under way.
@@ -164,7 +165,7 @@ async def remove(tx: Tx, assessment_id: UUID) -> None:
 
 async def _delete_ratings_without_practice(tx: Tx, assessment: Assessment, version_id: UUID) -> None:
     """Delete a draft's ratings of practices that its new instrument does not have: they could never be scored."""
-    instrument = await instrument_of(tx, tx.tenant_id, version_id)
+    instrument = await load_instrument(tx, tx.tenant_id, version_id)
     known = list(instrument.titles) if instrument else []
     await tx.session.execute(
         delete(PracticeRating).where(
@@ -219,7 +220,7 @@ async def _instrument(tx: Tx, asked: UUID | None, source: Assessment | None = No
         return source.instrument_version_id
     if asked is None:
         asked = await find_instrument(tx, tx.tenant_id)
-    if asked is None or await instrument_of(tx, tx.tenant_id, asked) is None:
+    if asked is None or await load_instrument(tx, tx.tenant_id, asked) is None:
         raise _unknown("instrument_version_id")
     return asked
 
@@ -229,6 +230,6 @@ async def _profile(tx: Tx, asked: UUID | None, source: Assessment | None = None)
         return source.scoring_profile_id
     if asked is None:
         asked = await find_profile(tx, tx.tenant_id)
-    if asked is None or await profile_of(tx, tx.tenant_id, asked) is None:
+    if asked is None or await load_profile(tx, tx.tenant_id, asked) is None:
         raise _unknown("scoring_profile_id")
     return asked

@@ -39,7 +39,7 @@ _PARAMETERS = {
 
 
 def client_environment(url: str, programs: Path | None) -> dict[str, str]:
-    """This process's environment for a program that works on the database of a URL.
+    """Return this process's environment with the variables that lead a client program to a database.
 
     The URL stays out of the command line, where every account of the machine could read its password.
 
@@ -73,7 +73,7 @@ def _from_url(url: str) -> dict[str, str]:
 
 
 def find_clients(bin_dir: Path | None, server_major: int) -> Path:
-    """The folder with the client programs that suit a server best: those of its version, else of the next newer one.
+    """Return the folder with the client programs that suit a server best: of its version, or of the next newer one.
 
     Args:
         bin_dir: FA_POSTGRES_BIN.
@@ -92,7 +92,7 @@ def find_clients(bin_dir: Path | None, server_major: int) -> Path:
 
 
 def _folders(bin_dir: Path | None) -> Iterator[Path]:
-    """Where client programs may lie, the preferred folder first."""
+    """List the folders that may hold client programs, the preferred one first."""
     if bin_dir is not None:
         yield bin_dir.absolute()
     with suppress(EmbeddedPostgresError):
@@ -104,7 +104,7 @@ def _folders(bin_dir: Path | None) -> Iterator[Path]:
 
 
 def _version(folder: Path) -> int:
-    """The major version of a folder's client programs; 0 if some are missing."""
+    """Return the major version of a folder's client programs, or 0 if some are missing."""
     if not all(os.access(folder / name, os.X_OK) for name in _NEEDED):
         return 0
     command = [str(folder / "pg_dump"), "--version"]

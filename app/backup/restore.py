@@ -180,7 +180,7 @@ def _send(before: str, script: list[str], psql: IO[bytes], server_major: int) ->
 
 
 def _understood(head: bytes, server_major: int) -> bytes:
-    """The beginning of a script without the one setting that older servers do not know."""
+    """Remove from the beginning of a script the one setting that older servers do not know."""
     return head if server_major >= 17 else head.replace(b"SET transaction_timeout = 0;\n", b"", 1)
 
 

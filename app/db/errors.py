@@ -47,7 +47,7 @@ _DETAILS = {
     Reason.READ_ONLY: "The database takes no changes at present. Nothing was changed; try again later.",
     Reason.SCHEMA: "The database's schema is not this release's. Nothing was changed; try again later.",
     Reason.BUSY: "The database is busy. Nothing was changed; try again.",
-    Reason.FAILING: "The database has a problem of its own. Nothing was changed; try again later.",
+    Reason.FAILING: "The database server has a problem. Nothing was changed; try again later.",
 }
 _OUTCOME_UNKNOWN = (
     "The database was lost during the commit, so the change may or may not have been made. "

@@ -36,7 +36,7 @@ class Rendered:
     Args:
         body: UTF-8 JSON.
         version: of the row behind it, the first part of the ETag; None where it has no ETag.
-        id: of the row behind it, the last part of its address; None where it has no address of its own.
+        id: of the row behind it, the last part of its address; None where it has no address.
     """
 
     body: bytes

@@ -80,7 +80,7 @@ async def make_demo(engine: AsyncEngine, day: date | None) -> Demo:
     tenants = [tenant for tenant, _ in await list_tenants(engine)]
     if any(tenant.slug != DEMO_SLUG for tenant in tenants):
         raise OperatorError(
-            "This database has tenants of its own, and the sandbox's keys are public: give the sandbox another "
+            "This database has other tenants, and the sandbox's keys are public: give the sandbox another "
             "database, such as an embedded one with FA_DATA_DIR=.fa-demo."
         )
     if tenants:

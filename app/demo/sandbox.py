@@ -27,7 +27,7 @@ def refuse_in_public(settings: Settings) -> None:
     if settings.looks_public:
         raise OperatorError(
             "The sandbox's keys are public: it runs on a loopback address only, without FA_BEHIND_PROXY and "
-            "FA_REQUIRE_DATABASE_URL, on a database of its own."
+            "FA_REQUIRE_DATABASE_URL, on a separate database."
         )
 
 

@@ -44,7 +44,7 @@ class Asset:
         return hashlib.sha256(self._body).hexdigest()[:32]
 
     async def answer(self, request: Request) -> Response:
-        """The file, or 304 where the caller has it already."""
+        """Answer with the file, or with 304 where the caller has it already."""
         compress = _takes_gzip(request.headers.get("accept-encoding", ""))
         # Two representations, so two tags: a strong one promises the same bytes.
         tag = f'"{self._digest}{"-gzip" if compress else ""}"'

@@ -1,4 +1,4 @@
-"""`/docs` and `/openapi.json`: public, and served to the page under a policy of its own."""
+"""`/docs` and `/openapi.json`: public, and served with a separate content security policy."""
 
 import hashlib
 import json

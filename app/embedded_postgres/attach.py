@@ -1,4 +1,4 @@
-"""Which database a command works on: the given one, that of the service running here, or an embedded one of its own."""
+"""Which database a command works on: the given one, that of the service running here, or a new embedded one."""
 
 import fcntl
 import os

@@ -51,7 +51,7 @@ class Account:
         return self.uid == os.geteuid()
 
     def process_user(self) -> _ProcessUser:
-        """Arguments of `subprocess` that start a child as this account."""
+        """Return the arguments of `subprocess` that start a child as this account."""
         if self.is_ours:
             return {"user": None, "group": None, "extra_groups": None}
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
@@ -68,7 +68,7 @@ class Account:
 
 
 def service_name() -> str:
-    """Name of the account this process runs as: the only one PostgreSQL will let in."""
+    """Return the name of the account that this process runs as. PostgreSQL lets in no other."""
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
@@ -79,7 +79,7 @@ def service_name() -> str:
 
 
 def choose_account() -> Account:
-    """This process's own account, or for root the first unprivileged one there is."""
+    """Return this process's account, or for root the first unprivileged account of the machine."""
     names = [service_name()] if os.geteuid() else UNPRIVILEGED
     for name in names:
         try:
@@ -93,7 +93,7 @@ def choose_account() -> Account:
 
 
 def environment() -> dict[str, str]:
-    """Our environment without what would steer PostgreSQL's programs (PGDATA, PGHOST, the language of messages)."""
+    """Return this process's environment without variables that PostgreSQL's programs read (PGDATA, PGHOST, LANG)."""
     retained = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
     return retained | {"LC_ALL": "C"}
 
@@ -139,7 +139,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def find_programs(bin_dir: Path | None) -> Path:
-    """Folder of PostgreSQL's programs: the given one, or that of the installed wheel.
+    """Return the folder of PostgreSQL's programs: the given one, or that of the installed wheel.
 
     The wheel's code is never imported: its helper creates a user and opens up every parent folder.
     """

@@ -22,7 +22,7 @@ _SOCKET = f".s.PGSQL.{PORT}"
 
 # The shell leaves a watchdog and becomes PostgreSQL. The watchdog waits for the end of its input, a pipe only this
 # service can write to, and asks for a fast shutdown. It stays in the process group it signals the leader of, so the
-# number $$ cannot come to mean another process; a session of its own keeps it from the terminal's Ctrl-C.
+# number $$ cannot come to mean another process; a separate session keeps it from the terminal's Ctrl-C.
 _WATCHED = """
 exec 3<&0 </dev/null
 ( { read -r _ <&3; kill -INT $$; } 2>/dev/null & )

@@ -42,7 +42,7 @@ class EmbeddedAddress:
     database: str
 
     def url(self, role: str) -> str:
-        """Address for one role, as asyncpg, libpq and SQLAlchemy read it."""
+        """Return the URL for one role, as asyncpg, libpq and SQLAlchemy read it."""
         return f"postgresql://{role}@/{self.database}?host={quote(str(self.socket_dir), safe='')}&port={self.port}"
 
 

@@ -26,7 +26,7 @@ def show(context: RequestContext, value: BaseModel) -> Response:
 
 
 def tagged(context: RequestContext, body: bytes, tag: str) -> Response:
-    """Answer a read with a tag of its own making, or 304 where the caller has it already."""
+    """Answer a read with this tag, or with 304 where the caller has it already."""
     headers = ((b"etag", tag.encode("ascii")), REVALIDATED)
     known = context.header(b"if-none-match")
     if known is not None and matches(known, tag):

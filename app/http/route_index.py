@@ -142,7 +142,7 @@ class RouteIndex:
 
     Args:
         routes: the app's, in the order the framework searches them.
-        everything_by_framework: the app has layers of its own, which only the framework runs.
+        everything_by_framework: the app has middleware, which only the framework runs.
     """
 
     def __init__(self, routes: Iterable[BaseRoute], *, everything_by_framework: bool = False) -> None:

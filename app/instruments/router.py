@@ -22,10 +22,10 @@ from app.instruments.schemas import (
     InstrumentVersionItem,
     InstrumentVersionQuery,
     InstrumentVersionRead,
-    Kept,
     ScoringProfileItem,
     ScoringProfileQuery,
     ScoringProfileRead,
+    StoredDocument,
 )
 from app.instruments.service import ProfileExists, ProfileRefused, ReservedKey
 from app.schemas import Key, Page
@@ -139,6 +139,6 @@ async def get_scoring_profile(context: ContextDep, profile_id: UUID) -> Response
     return tagged(context, *await queries.profile(context, context.tenant_id, profile_id))
 
 
-def _show(context: RequestContext, value: Kept) -> Response:
+def _show(context: RequestContext, value: StoredDocument) -> Response:
     body = to_bytes(value)
     return tagged(context, body, etag(1, body))

@@ -19,13 +19,13 @@ _DOCUMENT = _SHIPPED.document
 _PROFILE = shipped_profiles()[0]
 
 
-def _kept(place: int, **fields: Any) -> dict[str, Any]:
-    """One example: what ships, as a tenant holds it."""
+def _example(place: int, **fields: Any) -> dict[str, Any]:
+    """Make an example: a shipped document, as a tenant has it."""
     return {"id": f"0198c6ef-1111-7222-8333-44445555666{place}", "created_at": "2026-09-01T08:00:00Z", **fields}
 
 
-_VERSION = _kept(3, key=_DOCUMENT["key"], version=_DOCUMENT["version"], content_hash=_SHIPPED.content_hash)
-_ITEM = _kept(
+_VERSION = _example(3, key=_DOCUMENT["key"], version=_DOCUMENT["version"], content_hash=_SHIPPED.content_hash)
+_ITEM = _example(
     4,
     key=_PROFILE.document["key"],
     version=_PROFILE.document["version"],
@@ -33,16 +33,16 @@ _ITEM = _kept(
 )
 
 
-class Kept(Addressable):
+class StoredDocument(Addressable):
     """A stored thing that never changes."""
 
     created_at: datetime = Field(description="When it became available in the tenant, in UTC.")
 
 
-class DriverRead(Kept):
+class DriverRead(StoredDocument):
     """An implementation driver."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [_kept(1, **_DRIVER)]})
+    model_config = ConfigDict(json_schema_extra={"examples": [_example(1, **_DRIVER)]})
 
     key: str
     """Stable key of the driver."""
@@ -54,13 +54,13 @@ class DriverRead(Kept):
     instruments: list[str] = Field(description="Keys of the instruments attached to it.")
 
 
-class InstrumentRead(Kept):
+class InstrumentRead(StoredDocument):
     """An instrument, whatever its version."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "examples": [
-                _kept(2, key=_DOCUMENT["key"], driver_key=_DOCUMENT["driver"], title=_DOCUMENT["title"]),
+                _example(2, key=_DOCUMENT["key"], driver_key=_DOCUMENT["driver"], title=_DOCUMENT["title"]),
             ]
         }
     )
@@ -71,7 +71,7 @@ class InstrumentRead(Kept):
     title: dict[str, str] = Field(description="Text by language tag; English is always present.")
 
 
-class InstrumentVersionItem(Kept):
+class InstrumentVersionItem(StoredDocument):
     """A published version of an instrument, without its texts."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_VERSION]})
@@ -95,7 +95,7 @@ class InstrumentVersionRead(InstrumentVersionItem):
     """The whole document."""
 
 
-class ScoringProfileItem(Kept):
+class ScoringProfileItem(StoredDocument):
     """A scoring profile, without its rules."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_ITEM]})

@@ -38,7 +38,8 @@ async def move(tx: Tx, organization_id: UUID, body: OrganizationMoveCreate, *, i
         invalidate: drops the cached principals; called after the commit.
 
     Raises:
-        NotFound, Forbidden: as everywhere; the caller must be allowed at the new parent too.
+        NotFound: It does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this here or at the new parent.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         UnknownOrganization: The parent does not exist, or the caller cannot see it.
         TreeBusy: another large change of the tree is under way.

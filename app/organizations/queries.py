@@ -150,12 +150,12 @@ TRANSITIONS = Listing(
 )
 
 
-def caller(principal: Principal) -> dict[str, Any]:
+def caller_arguments(principal: Principal) -> dict[str, Any]:
     """Return the parameters of a rendered organization that depend on the caller."""
     return {"movable": allowed_below(principal, "transitionOrganization")}
 
 
-async def row_of(reader: Reader, principal: Principal, organization_id: UUID) -> Row:
+async def require_organization_row(reader: Reader, principal: Principal, organization_id: UUID) -> Row:
     """Return the id, path and depth of an organization that is visible to the caller.
 
     Raises:
@@ -178,7 +178,7 @@ async def visible_paths(reader: Reader, principal: Principal, subtree: UUID | No
     seen = visible_ranges(principal)
     if subtree is None:
         return seen
-    path: str = (await row_of(reader, principal, subtree))["path"]
+    path: str = (await require_organization_row(reader, principal, subtree))["path"]
     return {} if is_root(path) else ranges([path])
 
 
@@ -190,7 +190,7 @@ async def get_organization(reader: CallerReader, organization_id: UUID) -> Rende
     """
     principal = reader.principal
     row = await reader.fetch_one(
-        _RENDERED_BY_ID, tenant_id=principal.tenant_id, id=organization_id, **caller(principal)
+        _RENDERED_BY_ID, tenant_id=principal.tenant_id, id=organization_id, **caller_arguments(principal)
     )
     if row is None:
         raise NotFound

@@ -80,7 +80,7 @@ async def list_organizations(context: ContextDep, query: Annotated[OrganizationQ
     `status`.
     """
     within = await queries.visible_paths(context, context.principal, query.subtree)
-    return await page(context, queries.LIST, query, visible=within, caller=queries.caller(context.principal))
+    return await page(context, queries.LIST, query, visible=within, caller=queries.caller_arguments(context.principal))
 
 
 @router.post(
@@ -165,7 +165,7 @@ async def update_organization(context: ContextDep, organization_id: UUID, body: 
     Send only the fields to change, with the `ETag` you read in `If-Match`. `external_ids` replaces the whole list.
     The first external id of a source links the organization to that source, which only an admin may do. An integrator
     changes linked organizations only, and keeps the sources they are linked to. A new time zone applies to every
-    organization below that has none of its own. The answer is 409 if another organization has one of the external
+    organization below that has none. The answer is 409 if another organization has one of the external
     ids, or if a new time zone meets another large change of the tree.
     """
     return await write_and_read(context, queries.get_organization, service.patch, organization_id, body)
@@ -216,12 +216,12 @@ async def list_organization_descendants(
     Use it to copy or draw a subtree: every row's parent comes before it. `max_depth=1` lists the children only. The
     organization itself is not included. The answer is 404 if it does not exist or is not visible to you.
     """
-    top = await queries.row_of(context, context.principal, organization_id)
+    top = await queries.require_organization_row(context, context.principal, organization_id)
     return await page(
         context,
         queries.DESCENDANTS,
         query,
-        caller=queries.caller(context.principal),
+        caller=queries.caller_arguments(context.principal),
         below=top["path"],
         behind=after(top["path"]),
         depth=top["depth"],
@@ -276,5 +276,5 @@ async def list_organization_moves(
     organization itself; when an organization above it moved, that move is in the list of that organization. The
     answer is 404 if the organization does not exist or is not visible to you.
     """
-    found = await queries.row_of(context, context.principal, organization_id)
+    found = await queries.require_organization_row(context, context.principal, organization_id)
     return await page(context, queries.TRANSITIONS, query, organization_id=found["id"])

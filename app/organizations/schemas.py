@@ -139,7 +139,7 @@ class OrganizationMoveCreate(Body):
 
 
 class OrganizationUpsert(Body):
-    """An organization as another system knows it; the parent is named by its id or by an external id of its own."""
+    """An organization as another system knows it; the parent is named by its id or by one of its external ids."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -269,7 +269,7 @@ class OrganizationQuery(ListQuery):
     kind: OrganizationKind | None = None
     """Only organizations of this kind."""
     status: OrganizationStatus | None = None
-    """Only organizations with this status of their own."""
+    """Only organizations whose own status is this."""
     q: Search | None = Field(default=None, description="Part of the name; case is ignored.")
     external_source: Key | None = Field(default=None, description="The source of `external_id`. Send both or neither.")
     external_id: Name | None = None
@@ -291,7 +291,7 @@ class DescendantQuery(ListQuery):
     kind: OrganizationKind | None = None
     """Only organizations of this kind."""
     status: OrganizationStatus | None = None
-    """Only organizations with this status of their own."""
+    """Only organizations whose own status is this."""
     max_depth: int | None = Field(default=None, ge=1, le=64, description="Levels below the organization.")
     updated_since: Instant | None = Field(default=None, description=_SINCE)
     sort: Literal["path"] = "path"

@@ -164,7 +164,8 @@ async def transition(tx: Tx, organization_id: UUID, body: OrganizationTransition
     """Archive an organization or restore it.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: It does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         InvalidTransition: it is in that state already.
         RootOrganization: the root stays active.
@@ -205,7 +206,8 @@ async def remove(tx: Tx, organization_id: UUID) -> None:
     Roles granted on it go with it. Principals that belong to it belong to its parent from now on.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: It does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         RootOrganization: the root stays.
         HasChildren: there are organizations below it.

@@ -74,7 +74,8 @@ async def remove(tx: Tx, person_id: UUID) -> None:
     """Delete a person whom no record names.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: It does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         InUse: action items or seats name them (set `active` to false instead).
     """

@@ -25,7 +25,7 @@ _UPDATED_SINCE = bindparam("updated_since", type_=DateTime(timezone=True))
 
 
 def _offered(count: int) -> ColumnElement[bool]:
-    """Programs of one of ``count`` subtrees, or of an organization above one (``:ancestors``)."""
+    """Make a condition for programs of one of ``count`` subtrees, or of an organization above one (``:ancestors``)."""
     path = col(OrganizationPlace.path)
     return or_(in_ranges(path, count), path == any_(bindparam("ancestors", type_=ARRAY(Text()))))
 
@@ -142,7 +142,7 @@ async def get_program(reader: CallerReader, program_id: UUID) -> Rendered:
     return Rendered(row["rendered"], version=row["version"], id=row["id"])
 
 
-def caller(principal: Principal) -> dict[str, Any]:
+def caller_arguments(principal: Principal) -> dict[str, Any]:
     """Return the parameters of a rendered implementation that depend on the caller."""
     return {"movable": allowed_below(principal, "transitionImplementation")}
 
@@ -155,7 +155,7 @@ async def get_implementation(reader: CallerReader, implementation_id: UUID) -> R
     """
     principal = reader.principal
     row = await reader.fetch_one(
-        _IMPLEMENTATION, tenant_id=principal.tenant_id, id=implementation_id, **caller(principal)
+        _IMPLEMENTATION, tenant_id=principal.tenant_id, id=implementation_id, **caller_arguments(principal)
     )
     if row is None:
         raise NotFound

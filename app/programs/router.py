@@ -123,7 +123,9 @@ async def list_implementations(context: ContextDep, query: Annotated[Implementat
     to you.
     """
     within = await visible_paths(context, context.principal, query.subtree)
-    return await page(context, queries.IMPLEMENTATIONS, query, visible=within, caller=queries.caller(context.principal))
+    return await page(
+        context, queries.IMPLEMENTATIONS, query, visible=within, caller=queries.caller_arguments(context.principal)
+    )
 
 
 @implementations.post(

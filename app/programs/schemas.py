@@ -55,7 +55,7 @@ class ImplementationMove(StrEnum):
 
 
 def moves_from(stage: Stage, *, has_ended: bool) -> list[ImplementationMove]:
-    """The transitions that an implementation at this stage allows."""
+    """Return the transitions that an implementation at this stage allows."""
     if has_ended:
         return [ImplementationMove.RESUMED]
     others = [ImplementationMove(other) for other in Stage if other is not stage]

@@ -129,7 +129,8 @@ async def remove_program(tx: Tx, program_id: UUID) -> None:
     """Delete a program that no implementation refers to.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: It does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         InUse: an organization uses it.
     """
@@ -186,7 +187,8 @@ async def transition_implementation(tx: Tx, implementation_id: UUID, body: Imple
     """Move an implementation to another stage, forth or back; end it; or resume it at the stage where it ended.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: It does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         InvalidTransition: It is in that stage already, or it was to be resumed but has not ended.
         OrganizationArchived: the organization, or one above it, is archived; ending is possible.
@@ -225,7 +227,8 @@ async def remove_implementation(tx: Tx, implementation_id: UUID) -> None:
     """Delete an implementation that was never assessed; the history of its stages goes with it.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: It does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         InUse: assessments refer to it.
     """

@@ -2,7 +2,13 @@
 
 from uuid import UUID
 
-from app.assessments.reference_data import DEFAULT_INSTRUMENT, find_instrument, find_profile, instrument_of, profile_of
+from app.assessments.reference_data import (
+    DEFAULT_INSTRUMENT,
+    find_instrument,
+    find_profile,
+    load_instrument,
+    load_profile,
+)
 from app.errors import FieldError, Invalid
 from app.http.context import RequestContext
 from app.readiness.errors import UnknownInstrument, UnknownProfile
@@ -20,17 +26,17 @@ async def compute(context: RequestContext, body: ReadinessCompute) -> bytes:
     """
     key = body.instrument_key or DEFAULT_INSTRUMENT
     version_id = await find_instrument(context, context.tenant_id, key, body.instrument_version)
-    instrument = version_id and await instrument_of(context, context.tenant_id, version_id)
+    instrument = version_id and await load_instrument(context, context.tenant_id, version_id)
     if not instrument:
         error = FieldError("/body/instrument_key", "unknown_instrument", "There is no such instrument version")
         raise UnknownInstrument(errors=[error])
     profile_id: UUID | None = body.scoring_profile_id or await find_profile(context, context.tenant_id)
-    profile = profile_id and await profile_of(context, context.tenant_id, profile_id)
+    profile = profile_id and await load_profile(context, context.tenant_id, profile_id)
     if not profile:
         error = FieldError("/body/scoring_profile_id", "unknown_profile", "There is no such scoring profile")
         raise UnknownProfile(errors=[error])
     _check(body, set(instrument.titles))
-    given = read_input(
+    assessment = read_input(
         instrument=instrument.scored,
         profile=profile,
         seats=[Seat(one.id, one.perspective) for one in body.respondents],
@@ -43,7 +49,7 @@ async def compute(context: RequestContext, body: ReadinessCompute) -> bytes:
         as_of=body.as_of,
         has_administration_record=body.has_administration_record,
     )
-    return encode_result(assess(given))
+    return encode_result(assess(assessment))
 
 
 def _check(body: ReadinessCompute, practices: set[str]) -> None:

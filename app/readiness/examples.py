@@ -17,7 +17,7 @@ _VOTES: dict[str, list[int | str]] = {
 
 @cache
 def compute_request() -> dict[str, Any]:
-    """Three respondents' votes, as `POST /v1/readiness/compute` takes them."""
+    """Return three respondents' votes, as `POST /v1/readiness/compute` takes them."""
     return {
         "stage": "initial_implementation",
         "as_of": "2026-10-05",

@@ -45,7 +45,7 @@ async def get_readiness(
     another, for comparison; an unknown one is 422. Nothing is stored. The holder of a seat may read the readiness of
     its own assessment.
     """
-    body, tag = await service.readiness_of(context, assessment_id, as_of=as_of, profile_id=profile, view=view)
+    body, tag = await service.get_readiness(context, assessment_id, as_of=as_of, profile_id=profile, view=view)
     return tagged(context, body, tag)
 
 

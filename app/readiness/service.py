@@ -4,7 +4,7 @@ from datetime import date
 from uuid import UUID
 
 from app.access.policy import require_for_assessment
-from app.assessments.reference_data import profile_of
+from app.assessments.reference_data import load_profile
 from app.assessments.scoring_input import build_input, load_scoring_row
 from app.errors import FieldError, NotFound
 from app.http.context import RequestContext
@@ -15,7 +15,7 @@ from app.scoring import assess, encode_result, encode_without_voting, summarize
 from app.tree.clock import day_in
 
 
-async def readiness_of(
+async def get_readiness(
     context: RequestContext, assessment_id: UUID, *, as_of: date | None, profile_id: UUID | None, view: ReadinessView
 ) -> tuple[bytes, str]:
     """Return the readiness object of an assessment, and its ETag.
@@ -35,14 +35,14 @@ async def readiness_of(
     require_for_assessment(context.principal, "getReadiness", row["path"], assessment_id)
     profile = None
     if profile_id is not None:
-        profile = await profile_of(context, context.tenant_id, profile_id)
+        profile = await load_profile(context, context.tenant_id, profile_id)
         if profile is None:
             error = FieldError("/query/profile", "unknown_profile", "There is no such scoring profile")
             raise UnknownProfile(errors=[error])
     today = as_of or day_in(row["timezone"], context.now)
     secret = context.principal.tenant_secret
-    given = await build_input(context, context.tenant_id, row, as_of=today, profile=profile, digest_key=secret)
-    result = assess(given)
+    assessment = await build_input(context, context.tenant_id, row, as_of=today, profile=profile, digest_key=secret)
+    result = assess(assessment)
     if view is ReadinessView.SUMMARY:
         result = summarize(result)
     body = encode_result(result)

@@ -31,7 +31,7 @@ class Agreement(Struct, frozen=True, gc=False):
 
 
 def within_group_agreement(counts: VoteCounts) -> Agreement:
-    """Agreement on one practice, r_wg with a uniform null: 1 - S^2 / (2/3), not below 0.
+    """Compute the agreement on one practice, r_wg with a uniform null: 1 - S^2 / (2/3), not below 0.
 
     Returns:
         The exact figure in [0, 1]; `too_few_votes` for fewer than three numeric votes.
@@ -45,7 +45,7 @@ def within_group_agreement(counts: VoteCounts) -> Agreement:
 
 
 def agreement_label(agreement: Agreement, profile: ScoringProfile) -> str | None:
-    """Key of the profile's label for an agreement; None where the agreement is undefined."""
+    """Return the key of the profile's label for an agreement, or None where the agreement is undefined."""
     if agreement.numerator is None:
         return None
     label = profile.agreement_labels[0].key
@@ -57,7 +57,7 @@ def agreement_label(agreement: Agreement, profile: ScoringProfile) -> str | None
 
 
 def r_star_wg_j(practices: Sequence[VoteCounts]) -> Agreement:
-    """Agreement across practices, r*_wg(J): 1 - mean(S^2) / (2/3), negative where votes differ more than by chance.
+    """Compute agreement across practices, r*_wg(J): 1 - mean(S^2) / (2/3); negative below chance.
 
     Args:
         practices: counted votes of the applicable practices, shape (practices,).
@@ -81,7 +81,7 @@ def r_star_wg_j(practices: Sequence[VoteCounts]) -> Agreement:
 
 
 def ordinal_alpha(practices: Sequence[VoteCounts]) -> Agreement:
-    """Krippendorff's alpha with the ordinal metric, units being the practices with two numeric votes or more.
+    """Compute Krippendorff's alpha with the ordinal metric. The units are the practices with two numeric votes or more.
 
     Args:
         practices: counted votes of the applicable practices, shape (practices,).
@@ -119,7 +119,7 @@ def ordinal_alpha(practices: Sequence[VoteCounts]) -> Agreement:
 
 
 def pairwise_exact(practices: Sequence[VoteCounts]) -> Agreement:
-    """Pairs of respondents who gave a practice the same level, out of all pairs, over practices with two votes.
+    """Compute the share of pairs of respondents who gave a practice the same level, over practices with two votes.
 
     Args:
         practices: counted votes of the applicable practices, shape (practices,).

@@ -51,11 +51,11 @@ from app.scoring.types import NO_VOTE, NOT_APPLICABLE, WIRE_VOTES, Instrument
 from app.scoring.votes import Outcome, VoteCounts, in_vote_range
 
 
-def assess(given: AssessmentInput) -> Result:
+def assess(assessment: AssessmentInput) -> Result:
     """Score an assessment.
 
     Args:
-        given: the checked input.
+        assessment: the checked input.
     Returns:
         The readiness object. Numbers are rounded half-even to six decimals; an undefined figure is None beside a
         machine-readable reason. It holds no seat id and no respondent's own readiness. While votes are sealed every
@@ -63,22 +63,22 @@ def assess(given: AssessmentInput) -> Result:
     Source:
         scoring spec 1 to 5, 7 and 8.
     """
-    context = make_context(given)
-    figures = _compute_figures(given, context)
+    context = make_context(assessment)
+    figures = _compute_figures(assessment, context)
     return Result(
-        **given.subject._asdict(),
-        instrument=_identify(given.instrument),
-        profile=_identify(given.profile),
-        input_hash=hash_input(given),
-        stage=given.stage,
-        as_of=given.as_of,
-        sealed=given.sealed,
-        voting=_count_voting(given, context),
+        **assessment.subject._asdict(),
+        instrument=_identify(assessment.instrument),
+        profile=_identify(assessment.profile),
+        input_hash=hash_input(assessment),
+        stage=assessment.stage,
+        as_of=assessment.as_of,
+        sealed=assessment.sealed,
+        voting=_count_voting(assessment, context),
         **figures,
     )
 
 
-def respondent_readiness(given: AssessmentInput) -> dict[str, Fraction | None]:
+def respondent_readiness(assessment: AssessmentInput) -> dict[str, Fraction | None]:
     """Compute each respondent's own readiness, for that respondent alone.
 
     Returns:
@@ -86,30 +86,30 @@ def respondent_readiness(given: AssessmentInput) -> dict[str, Fraction | None]:
     Source:
         scoring spec 5.
     """
-    own = _own_readiness(given, make_context(given), score_practices(given))
-    return {seat.id: one.value for seat, one in zip(given.seats, own, strict=True)}
+    own = _own_readiness(assessment, make_context(assessment), score_practices(assessment))
+    return {seat.id: one.value for seat, one in zip(assessment.seats, own, strict=True)}
 
 
-def _compute_figures(given: AssessmentInput, context: ScoringContext) -> dict[str, Any]:
+def _compute_figures(assessment: AssessmentInput, context: ScoringContext) -> dict[str, Any]:
     """Compute what a sealed result leaves empty."""
-    if given.sealed:
+    if assessment.sealed:
         return {
             **SEALED_FIGURES,
             "counts": Counts(len(context.codes), None, None, None, None),
             "practices": list_sealed_practices(context),
         }
     codes, profile = context.codes, context.profile
-    outcomes = score_practices(given)
+    outcomes = score_practices(assessment)
     groups = group_practices(codes, outcomes)
     levels = [outcome.score for outcome in outcomes]
     readiness = compute_readiness(codes, context.weights, levels, profile, groups)
     priorities = _compute_priorities(context, outcomes)
     agreements = [within_group_agreement(outcome.counts) for outcome in outcomes]
-    own = _own_readiness(given, context, outcomes)
+    own = _own_readiness(assessment, context, outcomes)
     excluded = count_excluded(own)
-    stage = stage_attainment(codes, levels, context.expected, groups.unscored, profile, stage=given.stage)
+    stage = stage_attainment(codes, levels, context.expected, groups.unscored, profile, stage=assessment.stage)
     blockers = find_blockers(
-        codes, outcomes, groups, profile, has_administration_record=given.has_administration_record
+        codes, outcomes, groups, profile, has_administration_record=assessment.has_administration_record
     )
     return {
         **_round_readiness(readiness),
@@ -125,9 +125,11 @@ def _compute_figures(given: AssessmentInput, context: ScoringContext) -> dict[st
     }
 
 
-def _own_readiness(given: AssessmentInput, context: ScoringContext, outcomes: Sequence[Outcome]) -> list[OwnReadiness]:
+def _own_readiness(
+    assessment: AssessmentInput, context: ScoringContext, outcomes: Sequence[Outcome]
+) -> list[OwnReadiness]:
     rows, weights = [], []
-    for row, weight, outcome in zip(given.votes, context.weights, outcomes, strict=True):
+    for row, weight, outcome in zip(assessment.votes, context.weights, outcomes, strict=True):
         if outcome.status != "not_applicable":
             rows.append(row)
             weights.append(weight)
@@ -159,10 +161,10 @@ def _identify(item: Instrument | ScoringProfile) -> VersionedItem:
     return VersionedItem(item.key, item.version, item.content_hash)
 
 
-def _count_voting(given: AssessmentInput, context: ScoringContext) -> Voting:
-    voted = [len(row) - row.count(NO_VOTE) for row in given.votes]
+def _count_voting(assessment: AssessmentInput, context: ScoringContext) -> Voting:
+    voted = [len(row) - row.count(NO_VOTE) for row in assessment.votes]
     practices = [PracticeVoting(code, count) for code, count in zip(context.codes, voted, strict=True)]
-    return Voting(context.seats, count_voters(given.votes), context.quorum, practices)
+    return Voting(context.seats, count_voters(assessment.votes), context.quorum, practices)
 
 
 def _round_readiness(exact: Readiness) -> dict[str, Any]:

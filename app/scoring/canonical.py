@@ -31,12 +31,12 @@ def canonical_json(value: Any) -> bytes:
 
 
 def content_hash(document: Any) -> str:
-    """SHA-256 of a document's canonical form, 64 hexadecimal digits. Raises ValueError as `canonical_json` does."""
+    """Return the SHA-256 of a document's canonical form, 64 hexadecimal digits. Raises as `canonical_json` does."""
     return hashlib.sha256(canonical_json(document)).hexdigest()
 
 
 def _ordered(value: Any) -> Any:
-    """The same document with sorted keys; refuses what canonical JSON here does not carry."""
+    """Sort the keys of a document, and refuse values that have no canonical form here."""
     if value is None or isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):

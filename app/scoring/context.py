@@ -28,27 +28,27 @@ class ScoringContext(NamedTuple):
     feasibility: list[Rating]
 
 
-def make_context(given: AssessmentInput) -> ScoringContext:
+def make_context(assessment: AssessmentInput) -> ScoringContext:
     """Collect what instrument, profile, stage and team say of the practices; votes are not looked at."""
-    profile, codes, seats = given.profile, given.instrument.codes, len(given.seats)
-    expected = profile.expected_levels_of(given.stage, codes)
+    profile, codes, seats = assessment.profile, assessment.instrument.codes, len(assessment.seats)
+    expected = profile.expected_levels_of(assessment.stage, codes)
     feasible = Rating(profile.feasibility, "default")
     return ScoringContext(
-        given.instrument.practices,
+        assessment.instrument.practices,
         profile,
         seats,
         profile.quorum(seats),
         codes,
         [profile.weight(code) for code in codes],
         expected,
-        rate_importance(given.importance, expected, profile),
-        [feasible if own is None else Rating(own, "given") for own in given.feasibility],
+        rate_importance(assessment.importance, expected, profile),
+        [feasible if own is None else Rating(own, "given") for own in assessment.feasibility],
     )
 
 
-def score_practices(given: AssessmentInput) -> list[Outcome]:
+def score_practices(assessment: AssessmentInput) -> list[Outcome]:
     """Score every practice of an assessment, in order of number (scoring spec 2)."""
-    rows = zip(given.votes, given.consensus, given.left_unscored, strict=True)
+    rows = zip(assessment.votes, assessment.consensus, assessment.left_unscored, strict=True)
     return [score_practice(count_votes(row), consensus=agreed, left_unscored=left) for row, agreed, left in rows]
 
 

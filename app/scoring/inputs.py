@@ -182,7 +182,7 @@ class CanonicalInput(Struct, frozen=True):
     votes: list[list[int | str | None]] | None
 
 
-def canonical_input(given: AssessmentInput) -> bytes:
+def canonical_input(assessment: AssessmentInput) -> bytes:
     """Encode the canonical form of an input.
 
     Returns:
@@ -192,37 +192,39 @@ def canonical_input(given: AssessmentInput) -> bytes:
     Source:
         scoring spec 1.3 and 10.
     """
-    instrument, profile = given.instrument, given.profile
+    instrument, profile = assessment.instrument, assessment.profile
     consensus = left_unscored = votes = None
-    if not given.sealed:
-        consensus = [None if one is None else (WIRE_VOTES[one.value], one.has_note) for one in given.consensus]
-        left_unscored = given.left_unscored
-        votes = [[WIRE_VOTES[vote] for vote in row] for row in given.votes]
+    if not assessment.sealed:
+        consensus = [None if one is None else (WIRE_VOTES[one.value], one.has_note) for one in assessment.consensus]
+        left_unscored = assessment.left_unscored
+        votes = [[WIRE_VOTES[vote] for vote in row] for row in assessment.votes]
     return _encode(
         CanonicalInput(
-            given.as_of,
+            assessment.as_of,
             consensus,
-            given.feasibility,
-            given.has_administration_record,
-            given.importance,
+            assessment.feasibility,
+            assessment.has_administration_record,
+            assessment.importance,
             (instrument.key, instrument.version, instrument.content_hash),
             left_unscored,
             [(practice.code, practice.number) for practice in instrument.practices],
             (profile.key, profile.version, profile.content_hash),
-            given.sealed,
-            [(seat.id, seat.perspective) for seat in given.seats],
+            assessment.sealed,
+            [(seat.id, seat.perspective) for seat in assessment.seats],
             SPEC,
-            given.stage,
+            assessment.stage,
             votes,
         )
     )
 
 
-def hash_input(given: AssessmentInput) -> str:
-    """Digest of the canonical input, 64 hexadecimal digits: SHA-256, or with a key BLAKE2b."""
-    if given.digest_key is None:
-        return sha256(canonical_input(given)).hexdigest()
-    return blake2b(canonical_input(given), key=given.digest_key[:64], digest_size=32, person=b"input").hexdigest()
+def hash_input(assessment: AssessmentInput) -> str:
+    """Compute the digest of the canonical input, 64 hexadecimal digits: SHA-256, or BLAKE2b with a key."""
+    if assessment.digest_key is None:
+        return sha256(canonical_input(assessment)).hexdigest()
+    return blake2b(
+        canonical_input(assessment), key=assessment.digest_key[:64], digest_size=32, person=b"input"
+    ).hexdigest()
 
 
 def count_voters(votes: Sequence[bytes]) -> int:

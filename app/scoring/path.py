@@ -24,7 +24,7 @@ _FEASIBILITY = itemgetter(2)
 
 
 def cheapest_path(steps: Sequence[Step], target: Fraction) -> tuple[str, ...] | None:
-    """Fewest one-level moves that bring readiness to a target with no practice left at 0.
+    """Find the fewest one-level moves that bring readiness to a target with no practice left at 0.
 
     Every practice at 0 must be lifted once, whatever the gates of the profile, so those moves are given. Each
     practice then has at most one further move. What remains is to choose the fewest moves whose weights add up to the
@@ -60,7 +60,7 @@ def cheapest_path(steps: Sequence[Step], target: Fraction) -> tuple[str, ...] | 
 
 
 def _choose(moves: Sequence[_Move], missing: int) -> list[int]:
-    """Indexes of the fewest moves whose weights sum to what is missing; most feasible first, then earliest."""
+    """Return indexes of the fewest moves whose weights sum to what is missing; most feasible first, then earliest."""
     if missing <= 0:
         return []
     size = _fewest(moves, missing)
@@ -76,7 +76,7 @@ def _fewest(moves: Sequence[_Move], missing: int) -> int:
 
 
 def _choose_by_weight(moves: Sequence[_Move], size: int, missing: int) -> list[int]:
-    """The choice where feasibility alone would fall short, by dynamic programming.
+    """Choose by dynamic programming, where the most feasible moves alone would fall short.
 
     `heaviest[i][(c, f)]` is the largest sum of weights that c of the moves from i on reach with feasibilities summing
     to f: a few thousand entries for 20 practices, where the choices themselves run into the hundred thousands.

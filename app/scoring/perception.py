@@ -93,7 +93,7 @@ def count_excluded(own: Sequence[OwnReadiness]) -> list[tuple[str, int]]:
 
 
 def mean_and_interval(values: Sequence[tuple[int, int]]) -> Interval | None:
-    """Mean of readiness values and their two-sided 95 per cent Student t interval, clipped to [0, 100].
+    """Compute the mean of readiness values and its two-sided 95 per cent Student t interval, clipped to [0, 100].
 
     Args:
         values: quotients (numerator, denominator > 0), each 0 to 100, shape (k,), in any order.

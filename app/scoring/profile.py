@@ -130,16 +130,16 @@ class ScoringProfile:
         )
 
     def weight(self, code: str) -> int:
-        """Weight of a practice, 0 to 100: its own, or else the profile's default weight."""
+        """Return the weight of a practice, 0 to 100: its own, or else the profile's default weight."""
         return self.weights.get(code, self.default_weight)
 
     def expected_levels_of(self, stage: str | None, codes: Sequence[str]) -> list[int | None]:
-        """Least levels that a stage expects of practices; None without a stage or where the profile names none."""
+        """Return the levels that a stage expects of practices; None without a stage or where the profile names none."""
         levels = {} if stage is None else self.expected_levels[stage]
         return [levels.get(code) for code in codes]
 
     def quorum(self, seats: int) -> int:
-        """Least number of voters on a practice that is not a low response, given the number of respondent seats."""
+        """Return the number of voters below which a practice has a low response, for a number of respondent seats."""
         return max(self.quorum_minimum, -(-seats * self.quorum_share.numerator // self.quorum_share.denominator))
 
     @property

@@ -24,7 +24,7 @@ class Cut(NamedTuple):
 
 
 def read_object(value: Any, where: str, required: tuple[str, ...], optional: tuple[str, ...] = ()) -> Mapping[str, Any]:
-    """An object with exactly the required keys and any of the optional ones."""
+    """Read an object with exactly the required keys and any of the optional ones."""
     if not isinstance(value, Mapping):
         raise ValueError(f"{where} must be an object")
     missing = [key for key in required if key not in value]
@@ -37,21 +37,21 @@ def read_object(value: Any, where: str, required: tuple[str, ...], optional: tup
 
 
 def read_text(value: Any, where: str) -> str:
-    """Text that is not empty."""
+    """Read text that is not empty."""
     if not isinstance(value, str) or not value:
         raise ValueError(f"{where} must be text")
     return value
 
 
 def read_integer(value: Any, where: str, low: int, high: int) -> int:
-    """An integer from low to high; a boolean is none."""
+    """Read an integer from low to high. A boolean is not an integer."""
     if type(value) is not int or not low <= value <= high:
         raise ValueError(f"{where} must be an integer from {low} to {high}")
     return value
 
 
 def read_exact(value: Any, where: str, high: int) -> Fraction:
-    """An exact number from 0 to high: an integer, or text such as "4/5" or "0.8"."""
+    """Read an exact number from 0 to high: an integer, or text such as "4/5" or "0.8"."""
     if (type(value) is int and value >= 0) or (isinstance(value, str) and _EXACT.fullmatch(value)):
         number = Fraction(value)
         if number <= high:
@@ -60,14 +60,14 @@ def read_exact(value: Any, where: str, high: int) -> Fraction:
 
 
 def read_levels(value: Any, where: str, high: int) -> dict[str, int]:
-    """A mapping from practice codes to integers from 0 to high."""
+    """Read a mapping from practice codes to integers from 0 to high."""
     if not isinstance(value, Mapping):
         raise ValueError(f"{where} must be an object")
     return {read_text(code, where): read_integer(level, f"{where}.{code}", 0, high) for code, level in value.items()}
 
 
 def read_cuts(value: Any, where: str, high: int, least: int) -> tuple[Cut, ...]:
-    """At least `least` named classes whose lower cuts begin at 0 and ascend."""
+    """Read at least `least` named classes whose lower cuts begin at 0 and ascend."""
     if not isinstance(value, list) or len(value) < least:
         raise ValueError(f"{where} must be a list of at least {least}")
     cuts = tuple(_read_cut(item, f"{where}[{index}]", high) for index, item in enumerate(value))

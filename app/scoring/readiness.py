@@ -112,7 +112,7 @@ def compute_readiness(
     profile: ScoringProfile,
     groups: PracticeGroups,
 ) -> Readiness:
-    """`readiness_of_scores` of practices in rows of shape (practices,); a level is None where there is no score."""
+    """Compute the figures of practices in rows of shape (practices,). A level is None where there is no score."""
     applicable = len(codes) - len(groups.not_applicable)
     scored = applicable - len(groups.unscored)
     weighted_sum = weight_scored = 0
@@ -128,7 +128,7 @@ def compute_readiness(
     if reason is None and not is_covered(scored, applicable, profile):
         band_reason = "insufficient_coverage"
     elif reason is None:
-        band = band_of(50 * weighted_sum, weight_scored, profile)
+        band = find_band(50 * weighted_sum, weight_scored, profile)
         if band == profile.gated_band:
             zeros = [code for code, level in zip(codes, levels, strict=True) if level == 0]
             caps = _close_gates(zeros, groups, profile)
@@ -152,13 +152,13 @@ def compute_readiness(
 
 
 def is_covered(part: int, whole: int, profile: ScoringProfile) -> bool:
-    """Whether a part reaches the profile's least coverage of a whole; nothing out of nothing does not."""
+    """Return whether a part reaches the profile's least coverage of a whole. Nothing out of nothing does not."""
     least = profile.coverage_minimum
     return whole > 0 and part * least.denominator >= whole * least.numerator
 
 
-def band_of(numerator: int, denominator: int, profile: ScoringProfile) -> str:
-    """Key of the band of a readiness of numerator / denominator (0 to 100), before any gate."""
+def find_band(numerator: int, denominator: int, profile: ScoringProfile) -> str:
+    """Return the key of the band of a readiness of numerator / denominator (0 to 100), before any gate."""
     key = profile.bands[0].key
     for band in profile.bands[1:]:
         if numerator * band.denominator < band.numerator * denominator:

@@ -13,7 +13,7 @@ _HALVINGS: Final = 60
 
 @lru_cache(maxsize=1024)
 def two_sided_quantile(df: int, percent: int = 95) -> float:
-    """The t within which a share of Student's distribution lies on both sides of 0.
+    """Compute the t within which a share of Student's distribution lies on both sides of 0.
 
     Args:
         df: degrees of freedom, at least 1.
@@ -38,7 +38,7 @@ def two_sided_quantile(df: int, percent: int = 95) -> float:
 
 
 def _share_within(theta: float, df: int) -> float:
-    """Share of the distribution between -t and t, for t = sqrt(df) tan(theta)."""
+    """Compute the share of the distribution between -t and t, for t = sqrt(df) tan(theta)."""
     cosine, square = cos(theta), cos(theta) ** 2
     odd = df % 2
     term = cosine if odd else 1.0

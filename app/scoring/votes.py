@@ -91,7 +91,7 @@ def count_votes(votes: Sequence[int]) -> VoteCounts:
 
 
 def lower_median(counts: VoteCounts) -> int | None:
-    """Lower median of the numeric votes, 0 to 2; None where there are none (scoring spec 2.5)."""
+    """Compute the lower median of the numeric votes, 0 to 2; None where there are none (scoring spec 2.5)."""
     if not counts.numeric:
         return None
     middle = (counts.numeric - 1) // 2
@@ -101,12 +101,12 @@ def lower_median(counts: VoteCounts) -> int | None:
 
 
 def in_vote_range(level: int, counts: VoteCounts) -> bool:
-    """Whether a level lies between the lowest and the highest numeric vote; False where there is no numeric vote."""
+    """Return whether a level lies between the lowest and the highest numeric vote; False without numeric votes."""
     return counts.numeric > 0 and counts.low <= level <= counts.high
 
 
 def consensus_needs_note(value: int, counts: VoteCounts) -> bool:
-    """Whether a consensus departs so far from the votes that it needs a note.
+    """Return whether a consensus departs so far from the votes that it needs a note.
 
     Args:
         value: the consensus, a level or `NOT_APPLICABLE`.

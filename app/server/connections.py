@@ -132,7 +132,7 @@ class Connections:
         return len(old) < len(waiting)
 
     def set_received(self, connection: Connection, size: int) -> None:
-        """Note how many bytes of requests a connection holds, and shed those that hold most beyond the bound."""
+        """Record the bytes of requests that a connection holds. Beyond the bound, shed those that hold most."""
         self._received_total += size - self._received.pop(connection, 0)
         if size:
             self._received[connection] = size

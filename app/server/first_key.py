@@ -1,7 +1,7 @@
 """The file of the first admin key, which is written before the tenant commits and named only while the key works.
 
-The key waits in a file of its own tenant until the tenant is committed, and is then renamed. After a crash in between
-the next start finds it there. A key of another database is neither named nor overwritten.
+The key waits in a file named for its tenant until the tenant is committed. The file is then renamed. After a crash in
+between the next start finds it there. A key of another database is neither named nor overwritten.
 """
 
 import os

@@ -80,7 +80,7 @@ async def _login_warning(owner: Any, settings: Settings) -> str | None:
     kind = await owner.fetchval("select rolsuper from pg_roles where rolname = current_user")
     return (
         f"FA_DATABASE_URL logs in as {'a superuser' if kind else 'the owner of the tables'}: a fault in the service "
-        "could change or remove whatever that login can. Give the service a login of its own: run "
+        "could change or remove whatever that login can. Give the service a separate login: run "
         f"ALTER ROLE \"{settings.app_role}\" LOGIN PASSWORD '...'; set FA_DATABASE_URL to that login and "
         "FA_OWNER_DATABASE_URL to the present URL."
     )

@@ -139,7 +139,7 @@ def check_archived(organization: Organization, operation: str) -> None:
 
 
 def check_archived_by(archived_by_id: object | None, operation: str) -> None:
-    """`check_archived` for a statement that read only ``archived_by_id``.
+    """Do what `check_archived` does, for a statement that read only ``archived_by_id``.
 
     Raises:
         OrganizationArchived: as there.

@@ -1,6 +1,6 @@
 """The day it is in a time zone, for Python and for PostgreSQL.
 
-Both know time zones by name, from databases of their own. `check_zone` takes only names that both know, so a stored
+Both know time zones by name, each from its database. `check_zone` takes only names that both know, so a stored
 name is known unless a server was replaced by one with an older database. The day then counts in UTC: a row with such a
 name must not fail the list it is on.
 """

@@ -2,7 +2,7 @@
 
 On a day an organization was below the parent of its last move up to that day. Before its first move it was where that
 move took it from; one that never moved is where it always was. A day counts at its end. The days of all organizations
-follow one clock, the root's: by clocks of their own, two nodes could not be swapped while their days differ.
+follow one clock, the root's. With a clock each, two nodes could not be swapped while their days differ.
 """
 
 from collections.abc import Sequence

@@ -38,7 +38,7 @@ def after(path: str) -> str:
 
 
 def ancestors(paths: Iterable[str]) -> list[str]:
-    """The paths of every organization above these, each once, in order."""
+    """Return the paths of every organization above these, each once, in order."""
     return sorted({path[: end + 1] for path in paths for end, step in enumerate(path[:-1]) if step == "."})
 
 

@@ -1,6 +1,6 @@
 """Maintenance of the stored places, which hold what an organization inherits (`OrganizationPlace`).
 
-A large subtree takes seconds to rewrite. Nobody waits for that: places are in a table of their own, which other writes
+A large subtree takes seconds to rewrite. Nobody waits for that: places are in a separate table, which other writes
 only read, and a reader sees all of a change or nothing of it, since one transaction makes it. The order is:
 
 1. `lock_places` lets one such change of the tenant run at a time.

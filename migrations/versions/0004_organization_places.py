@@ -1,6 +1,6 @@
 """organization places
 
-Where each organization is in the tree moves to a table of its own, so that moving a large subtree locks no row that
+Where each organization is in the tree moves to a separate table, so that moving a large subtree locks no row that
 another write needs. A time zone may be absent: the parent's counts. Implementations can end and be resumed.
 
 The places are built from the parents; no existing table is written anew. Every revision goes up, down and up again

@@ -309,7 +309,7 @@ async def test_a_role_counts_where_it_was_granted_and_below(scene: Scene, role: 
 
 @pytest.mark.parametrize("granted", list(TREE))
 @pytest.mark.parametrize("role", list(Role))
-async def test_lists_hold_what_is_in_sight_and_nothing_else(scene: Scene, role: Role, granted: str) -> None:
+async def test_lists_hold_what_the_caller_can_see_and_nothing_else(scene: Scene, role: Role, granted: str) -> None:
     actor = await scene.tenancy.key((role, scene.places[granted].organization))
     for operation, kind in COLLECTIONS.items():
         answer = await actor.get(CALLS[operation](scene.places["own"], scene.shared)[1] + "?limit=200")

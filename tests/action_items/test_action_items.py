@@ -114,7 +114,7 @@ async def test_a_free_item_needs_an_organization_and_a_title(tenancy: Tenancy, a
         assert answer.json()["errors"][0]["pointer"] == pointer
 
 
-async def test_only_a_known_active_person_in_sight_can_own(tenancy: Tenancy, other_tenancy: Tenancy) -> None:
+async def test_only_an_active_person_the_caller_can_see_can_own(tenancy: Tenancy, other_tenancy: Tenancy) -> None:
     mine, beside = await tenancy.organization(), await tenancy.organization()
     manager = await tenancy.key(("manager", mine["id"]))
     made = await item(tenancy, mine["id"])

@@ -178,7 +178,7 @@ async def test_organization_and_assessment_must_agree(assessed: Assessed, tenanc
     assert answer.json()["errors"][0]["pointer"] == "/body/organization_id"
 
 
-async def test_an_assessment_out_of_sight_is_unknown(
+async def test_an_assessment_the_caller_cannot_see_is_unknown(
     assessed: Assessed, app: FastAPI, tenancy: Tenancy, other_tenancy: Tenancy
 ) -> None:
     mine = await tenancy.organization()

@@ -329,7 +329,7 @@ async def test_a_window_closes_after_it_opens(tenancy: Tenancy, admin: Actor) ->
     assert (await admin.patch(path, {"opens_at": None, "closes_at": early})).status_code == 200
 
 
-async def test_what_an_assessment_refers_to_must_be_in_sight(
+async def test_what_an_assessment_refers_to_must_be_visible(
     tenancy: Tenancy, other_tenancy: Tenancy, admin: Actor
 ) -> None:
     mine, beside = await tenancy.organization(), await tenancy.organization()
@@ -414,7 +414,7 @@ async def test_another_instrument_takes_its_ratings_only(tenancy: Tenancy, admin
     refused(await admin.put(f"{team.path}/practices/P9", {"importance": 4}), 404, "not_found")
 
 
-async def test_the_list_is_filtered_ordered_and_within_sight(tenancy: Tenancy, admin: Actor) -> None:
+async def test_the_list_is_filtered_ordered_and_holds_what_is_visible(tenancy: Tenancy, admin: Actor) -> None:
     top = await tenancy.organization()
     leaf = await tenancy.organization(top["id"])
     first = await new_team(tenancy, top["id"], administered_on="2020-05-05")

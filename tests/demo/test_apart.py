@@ -52,7 +52,7 @@ def make_tenant(urls: Urls, slug: str) -> None:
 
 def test_it_is_not_made_beside_another_tenant(empty: Urls) -> None:
     make_tenant(empty, "real")
-    with pytest.raises(OperatorError, match="tenants of its own"):
+    with pytest.raises(OperatorError, match="other tenants"):
         built(empty)
 
 

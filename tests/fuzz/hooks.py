@@ -65,7 +65,7 @@ def before_load_schema(context: Any, raw_schema: dict[str, Any]) -> None:
 
 
 @schemathesis.check
-def others_stay_out_of_sight(ctx: Any, response: Any, case: Any) -> None:
+def other_tenants_stay_hidden(ctx: Any, response: Any, case: Any) -> None:
     """What is another tenant's, or a sibling branch's, is never shown, and answers as if it did not exist."""
     if response.status_code < 400:
         shown = [one for one in OTHERS if one in response.text]

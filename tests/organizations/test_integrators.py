@@ -145,7 +145,7 @@ async def test_an_unlinked_organization_is_the_admins_again(tenancy: Tenancy, fe
     assert outcome(await create(feed, linked["id"], hr("county"))) == REFUSED
 
 
-async def test_the_rule_tells_nothing_about_what_is_out_of_sight(tenancy: Tenancy) -> None:
+async def test_the_rule_shows_nothing_about_what_the_caller_cannot_see(tenancy: Tenancy) -> None:
     seen, unseen = [await tenancy.organization(external_ids=hr(name)) for name in ("seen", "unseen")]
     feed = await tenancy.key(("integrator", seen["id"]))
     assert outcome(await create(feed, unseen["id"], hr("county"))) == (404, "not_found")

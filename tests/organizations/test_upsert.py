@@ -135,7 +135,7 @@ async def test_the_conditional_headers(tenancy: Tenancy, feed: Actor) -> None:
     assert told(await put(feed, "1", {"If-None-Match": '"2.0"'}, **body)) == (422, "invalid")
 
 
-async def test_what_lies_out_of_sight_is_neither_touched_nor_told(
+async def test_what_the_caller_cannot_see_is_neither_changed_nor_shown(
     tenancy: Tenancy, other_tenancy: Tenancy, admin: Actor
 ) -> None:
     mine = await tenancy.organization(external_ids=[{"source": "hr", "external_id": "mine"}])

@@ -94,7 +94,7 @@ async def test_a_viewer_changes_nothing(tenancy: Tenancy) -> None:
         assert [answer.status_code for answer in answers] == [403, 403, 403]
 
 
-async def test_what_is_out_of_sight_does_not_exist(tenancy: Tenancy, other_tenancy: Tenancy) -> None:
+async def test_what_the_caller_cannot_see_does_not_exist(tenancy: Tenancy, other_tenancy: Tenancy) -> None:
     mine, beside = await tenancy.organization(), await tenancy.organization()
     own = await person(tenancy, mine["id"])
     integrator = await tenancy.key(("integrator", mine["id"]))

@@ -77,7 +77,7 @@ async def test_a_program_of_one_above_can_be_read_and_not_changed(tenancy: Tenan
     assert above.status_code == 404
 
 
-async def test_what_is_out_of_sight_does_not_exist(tenancy: Tenancy, other_tenancy: Tenancy) -> None:
+async def test_what_the_caller_cannot_see_does_not_exist(tenancy: Tenancy, other_tenancy: Tenancy) -> None:
     mine, beside = await tenancy.organization(), await tenancy.organization()
     theirs = [await program(tenancy, beside["id"]), await program(other_tenancy)]
     manager = await tenancy.key(("manager", mine["id"]))

@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from app.scoring import NOT_APPLICABLE, assess
-from app.scoring.readiness import band_of, readiness_of_scores
+from app.scoring.readiness import find_band, readiness_of_scores
 from app.scoring.types import Finding
 from tests.scoring import make
 from tests.scoring.make import NA, Row
@@ -94,7 +94,7 @@ def test_coverage_of_exactly_four_fifths_keeps_the_band() -> None:
     ],
 )
 def test_bands_include_their_lower_cut_and_compare_exactly(numerator: int, denominator: int, band: str) -> None:
-    assert band_of(numerator, denominator, make.DEFAULT_PROFILE) == band
+    assert find_band(numerator, denominator, make.DEFAULT_PROFILE) == band
 
 
 def test_established_is_withheld_with_every_reason_named() -> None:

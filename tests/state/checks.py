@@ -115,7 +115,7 @@ def check_assessment(driver: Driver, caller: Caller, one: Assessment) -> None:
     votes = driver.read(caller, f"{path}/votes")
     if own:
         assert caller.seat is not None
-        _alike(driver, caller, f"{path}/votes", decisions.votes_in_sight(one, caller.seat[1]))
+        _alike(driver, caller, f"{path}/votes", decisions.visible_votes(one, caller.seat[1]))
     else:
         assert votes.status_code == 403
     check_readiness(driver, caller, one)

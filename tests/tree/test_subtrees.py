@@ -40,7 +40,7 @@ async def test_every_list_has_an_organization_and_what_is_below_it(
         assert len(await listed(admin, path, tenancy.root_id)) >= 3, path
 
 
-async def test_a_subtree_out_of_sight_is_not_found(tenancy: Tenancy, places: list[Place]) -> None:
+async def test_a_subtree_the_caller_cannot_see_is_not_found(tenancy: Tenancy, places: list[Place]) -> None:
     region, county, other = places
     viewer = await tenancy.key(("viewer", region.organization))
     for path, kind in LISTS.items():

@@ -3,7 +3,7 @@
 from sqlmodel import col, select
 
 from app.assessments.models import Assessment, PracticeRating
-from app.assessments.reference_data import instrument_of
+from app.assessments.reference_data import load_instrument
 from app.db.transaction import Tx
 
 
@@ -13,7 +13,7 @@ async def copy_ratings(tx: Tx, source: Assessment, target: Assessment) -> None:
     Practices that the draft's instrument does not have are left out. The reasons for unscored
     practices are not copied, because they belong to that session.
     """
-    instrument = await instrument_of(tx, tx.tenant_id, target.instrument_version_id)
+    instrument = await load_instrument(tx, tx.tenant_id, target.instrument_version_id)
     ratings = await tx.session.scalars(
         select(PracticeRating)
         .where(col(PracticeRating.tenant_id) == tx.tenant_id, col(PracticeRating.assessment_id) == source.id)

@@ -18,7 +18,7 @@ from app.assessments.consensus.schemas import (
     PracticeRatingRead,
 )
 from app.assessments.errors import ConsensusNoteRequired, NotInConsensus, UnknownPractice
-from app.assessments.queries import row_of
+from app.assessments.queries import require_assessment_row
 from app.db.errors import AlreadyExists
 from app.errors import Frozen, PreconditionFailed, PreconditionRequired
 from app.http.context import ContextDep
@@ -46,7 +46,7 @@ async def list_consensus(
     order in which they were first recorded. Readers of the organization and the holders of the assessment's seats may
     read it.
     """
-    await row_of(context, context.principal, assessment_id, "listConsensus")
+    await require_assessment_row(context, context.principal, assessment_id, "listConsensus")
     return await page(context, queries.CONSENSUS, query, assessment_id=assessment_id)
 
 
@@ -142,7 +142,7 @@ async def list_practice_ratings(
     that was rated, or that the team left unscored on purpose. Readers of the organization and the holders of the
     assessment's seats may read it.
     """
-    await row_of(context, context.principal, assessment_id, "listPracticeRatings")
+    await require_assessment_row(context, context.principal, assessment_id, "listPracticeRatings")
     return await page(context, queries.RATINGS, query, assessment_id=assessment_id)
 
 

@@ -49,7 +49,7 @@ class ConsensusEntry(ConsensusPut):
     )
 
     def preconditions(self) -> Preconditions:
-        """What an If-Match header would say of this practice."""
+        """Return the preconditions that an If-Match header would state for this practice."""
         return Preconditions(
             if_match=None if self.version is None else frozenset({self.version}),
             has_if_match=self.version is not None,

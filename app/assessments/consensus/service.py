@@ -16,7 +16,7 @@ from app.assessments.models import (
     Consensus,
     PracticeRating,
 )
-from app.assessments.reference_data import FrozenInstrument, instrument_of
+from app.assessments.reference_data import FrozenInstrument, load_instrument
 from app.assessments.scoring_input import build_input, load_scoring_row
 from app.assessments.votes.schemas import stored
 from app.db.base import Versioned
@@ -55,7 +55,7 @@ async def record_all_consensus(tx: Tx, assessment_id: UUID, body: ConsensusesPut
         UnknownPractice: the instrument lacks one of the practices.
     """
     assessment = await _lock_for_consensus(tx, assessment_id, "recordAllConsensus")
-    instrument = await instrument_of(tx, tx.tenant_id, assessment.instrument_version_id)
+    instrument = await load_instrument(tx, tx.tenant_id, assessment.instrument_version_id)
     counts, known = await _count_votes(tx, assessment_id), await _lock_all_consensus(tx, assessment_id)
     # In the order of the practices, so that two batches wait for each other instead of deadlocking.
     for at, entry in sorted(enumerate(body.items), key=lambda pair: pair[1].practice):
@@ -104,7 +104,8 @@ async def rate_practice(tx: Tx, assessment_id: UUID, practice: str, body: Practi
 
     Raises:
         NotFound: No such assessment is visible to the caller, or no such practice in its instrument.
-        Forbidden, Frozen: as everywhere.
+        Forbidden: The caller may see it, but may not do this.
+        Frozen: The assessment has ended.
         PreconditionRequired, PreconditionFailed: it would replace one, and If-Match is missing or stale.
     """
     assessment = (await lock_assessment(tx, assessment_id, "ratePractice")).assessment
@@ -126,13 +127,15 @@ async def record_administration(tx: Tx, assessment_id: UUID, body: Administratio
     """Record how the session was run.
 
     Raises:
-        NotFound, Forbidden, Frozen: as everywhere.
+        NotFound: The assessment does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
+        Frozen: The assessment has ended.
         Invalid: a seat or a checklist item twice, or an item the instrument does not have.
         PreconditionRequired, PreconditionFailed: it would replace one, and If-Match is missing or stale.
     """
     assessment = (await lock_assessment(tx, assessment_id, "recordAdministration")).assessment
     ensure_open(assessment)
-    instrument = await instrument_of(tx, tx.tenant_id, assessment.instrument_version_id)
+    instrument = await load_instrument(tx, tx.tenant_id, assessment.instrument_version_id)
     _check_administration(body, instrument)
     fields: dict[str, Any] = body.model_dump(mode="json")
     fields["recorded_by"] = tx.principal.id
@@ -157,8 +160,8 @@ async def _count_votes(tx: Tx, assessment_id: UUID) -> Mapping[str, VoteCounts]:
     row = await load_scoring_row(tx, tx.tenant_id, assessment_id)
     if row is None:
         raise NotFound
-    given = await build_input(tx, tx.tenant_id, row, as_of=None)
-    return dict(zip(given.instrument.codes, map(count_votes, given.votes), strict=True))
+    assessment = await build_input(tx, tx.tenant_id, row, as_of=None)
+    return dict(zip(assessment.instrument.codes, map(count_votes, assessment.votes), strict=True))
 
 
 def _check_note(counts: Mapping[str, VoteCounts], practice: str, body: ConsensusPut) -> None:
@@ -206,7 +209,7 @@ def _check_administration(body: AdministrationPut, instrument: FrozenInstrument 
 
 
 async def _instrument_with(tx: Tx, assessment: Assessment, practice: str) -> None:
-    instrument = await instrument_of(tx, tx.tenant_id, assessment.instrument_version_id)
+    instrument = await load_instrument(tx, tx.tenant_id, assessment.instrument_version_id)
     if instrument is None or not instrument.has(practice):
         raise NotFound
 

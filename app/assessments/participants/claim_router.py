@@ -79,7 +79,7 @@ def _as_the_seat(request: Request, app_state: AppState, found: OpenInvitation) -
 
 
 async def _spend_attempt(app_state: AppState, code: Code) -> OpenInvitation | None:
-    """Count the attempt in a transaction of its own, which stays whatever comes of the claim."""
+    """Count the attempt in a separate transaction, so that it counts even if the claim fails."""
     async with app_state.database.writes.transaction(_NO_TENANT, _WITHOUT_WAITING) as connection:
         found = await spend_attempt(connection, code, app_state.clock())
         await connection.commit()

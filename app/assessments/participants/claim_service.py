@@ -33,7 +33,8 @@ async def invite_again(
         invalidate: drops the cached principals.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: The assessment or the seat does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         Frozen: the assessment is void.
         SeatWithdrawn: the seat was withdrawn.
         PaperSeat: its ballot is entered from paper.
@@ -68,7 +69,8 @@ async def revoke_token(
         invalidate: drops the cached principals.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: The assessment or the seat does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
     """
     locked = await lock_assessment(tx, assessment_id, "revokeSeatToken")
     participant = await lock_seat(tx, assessment_id, participant_id)

@@ -31,7 +31,7 @@ from app.assessments.participants.schemas import (
     SeatChangeRead,
     SeatInvitation,
 )
-from app.assessments.queries import row_of
+from app.assessments.queries import require_assessment_row
 from app.errors import AppError, Frozen
 from app.http.context import ContextDep, RequestContext
 from app.http.openapi.build import IF_MATCH
@@ -71,7 +71,7 @@ async def list_participants(
     the assessment's seats may read it. Nothing in it depends on who has voted. Withdrawn seats are included; filter
     with `withdrawn`.
     """
-    await row_of(context, context.principal, assessment_id, "listParticipants")
+    await require_assessment_row(context, context.principal, assessment_id, "listParticipants")
     return await page(
         context,
         queries.LIST,

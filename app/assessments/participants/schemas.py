@@ -107,7 +107,7 @@ class Invitation(WithSecret):
     join_url: str | None = Field(description="A link that carries the code; null unless the service has a public URL.")
 
     def redacted(self, reason: RedactionReason) -> Self:
-        """The same without the code."""
+        """Return a copy without the code."""
         return self.model_copy(update={"code": None, "code_reason": reason, "join_url": None})
 
 
@@ -115,7 +115,7 @@ class _Invited(WithSecret):
     invitation: Invitation | None = Field(description="How to claim it; null for a paper seat.")
 
     def redacted(self, reason: RedactionReason) -> Self:
-        """The same without the invitation's code."""
+        """Return a copy without the invitation's code."""
         shown = None if self.invitation is None else self.invitation.redacted(reason)
         return self.model_copy(update={"invitation": shown})
 
@@ -138,7 +138,7 @@ class ParticipantsCreated(WithSecret):
     items: list[ParticipantCreated] = Field(description="One for each seat sent, in the same order.")
 
     def redacted(self, reason: RedactionReason) -> Self:
-        """The same without the codes."""
+        """Return a copy without the codes."""
         return self.model_copy(update={"items": [item.redacted(reason) for item in self.items]})
 
 

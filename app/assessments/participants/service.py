@@ -41,7 +41,8 @@ async def add(tx: Tx, assessment_id: UUID, body: ParticipantCreate, terms: Invit
     """Add a seat and invite to it.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: The assessment or the seat does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         Frozen: the assessment has ended.
         OrganizationArchived, ImplementationEnded: nothing new is taken there.
         VotingClosed: a respondent's seat between a close and a reopening.
@@ -121,7 +122,8 @@ async def patch(
         invalidate: drops the cached principals.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: The assessment or the seat does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         Frozen: the assessment has ended.
         SeatWithdrawn: it was withdrawn.
@@ -188,7 +190,8 @@ async def withdraw_seat(
         invalidate: drops the cached principals.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: The assessment or the seat does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         Frozen: the assessment has ended.
         SeatWithdrawn: it was withdrawn before.

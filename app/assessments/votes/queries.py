@@ -16,7 +16,7 @@ _UPDATED_SINCE = bindparam("updated_since", type_=DateTime(timezone=True))
 _OF_OWN_SEAT = col(Vote.participant_id) == bindparam("own_seat", type_=Uuid())
 _OWN = and_(_OF_OWN_SEAT, col(Vote.claim) == bindparam("own_claim", type_=Integer()))
 # The votes counted by reveals after the caller's claim: see `seat_rules.counted_votes`. A claim never sees the votes
-# of a former claim of its own seat.
+# of a former claim of the same seat.
 _REVEALED = and_(
     not_(_OF_OWN_SEAT),
     col(Vote.round) >= bindparam("sees_from", type_=Integer()),

@@ -14,7 +14,7 @@ from app.assessments.errors import (
     VotingClosed,
     VotingNotOpen,
 )
-from app.assessments.queries import row_of
+from app.assessments.queries import require_assessment_row
 from app.assessments.votes import queries, service
 from app.assessments.votes.schemas import Ballot, VoteCast, VoteQuery, VoteRead, VotesCast
 from app.errors import AppError, Forbidden, Frozen, PreconditionFailed
@@ -47,7 +47,7 @@ async def list_votes(context: ContextDep, assessment_id: UUID, query: Annotated[
     Votes of earlier reveals, and votes that a former holder of the same seat cast, never appear. A close reveals
     others' votes: from then on `updated_since` lists them as changed at that close.
     """
-    await row_of(context, context.principal, assessment_id)
+    await require_assessment_row(context, context.principal, assessment_id)
     if context.principal.seat is None:
         raise Forbidden("Votes are seen by the seats of the assessment only.")
     return await page(

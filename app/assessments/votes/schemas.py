@@ -32,12 +32,12 @@ Decision = Level | Literal["not_applicable"]
 
 
 def stored(value: int | str) -> VoteValue:
-    """An answer as it is stored."""
+    """Convert an answer to its stored form."""
     return VoteValue(str(value))
 
 
 def on_wire(value: str) -> int | str:
-    """A stored answer as callers see it: levels are numbers."""
+    """Convert a stored answer to its wire form, in which levels are numbers."""
     return int(value) if value in {"0", "1", "2"} else value
 
 

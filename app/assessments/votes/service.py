@@ -20,7 +20,7 @@ from app.assessments.errors import (
 )
 from app.assessments.locking import ensure_open, lock_assessment
 from app.assessments.models import Assessment, AssessmentState, Channel, Participant, Vote
-from app.assessments.reference_data import FrozenInstrument, instrument_of
+from app.assessments.reference_data import FrozenInstrument, load_instrument
 from app.assessments.seat_rules import is_deferred
 from app.assessments.votes.queries import present_stored
 from app.assessments.votes.schemas import Ballot, BallotVote, VoteCast, VoteRead, VotesCast, stored
@@ -61,7 +61,8 @@ async def cast_many(tx: Tx, assessment_id: UUID, body: VotesCast) -> Ballot:
     """Cast or replace many votes, all or none: a whole ballot, or a stack of paper ones.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: The assessment or a seat does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         AppError: what `cast` raises; ``errors`` names the vote.
         Invalid: a vote is named twice.
     """
@@ -221,21 +222,21 @@ class _Round:
 async def _begin(tx: Tx, assessment_id: UUID, participants: Iterable[UUID], practices: Iterable[str]) -> _Round:
     # FOR SHARE: the close waits for these votes, or they meet the close.
     assessment = (await lock_assessment(tx, assessment_id, "castVote")).assessment
-    instrument = await instrument_of(tx, tx.tenant_id, assessment.instrument_version_id)
+    instrument = await load_instrument(tx, tx.tenant_id, assessment.instrument_version_id)
     if instrument is None:
         raise NotFound
     wanted = sorted(participants)
     seats = await _seats(tx, assessment_id, wanted)
     # A key neither waits for nor locks the votes of token seats: how long it waits would show that there is one.
-    own = [seat.id for seat in seats if _votes_for(tx, seat)]
+    own = [seat.id for seat in seats if _may_cast_for(tx, seat)]
     known = sorted(practices)
     votes = await _votes(tx, assessment, own, known)
     entered_before = await _find_entered(tx, assessment, own, known) if tx.principal.seat is None else {}
     return _Round(tx, assessment, instrument, seats, votes=votes, entered_before=entered_before)
 
 
-def _votes_for(tx: Tx, seat: Participant) -> bool:
-    """Whether the caller may cast the seat's votes at all."""
+def _may_cast_for(tx: Tx, seat: Participant) -> bool:
+    """Return whether the caller may cast votes of the seat."""
     if tx.principal.seat is None:
         return seat.channel is Channel.PAPER
     return tx.principal.seat.participant_id == seat.id

@@ -133,7 +133,7 @@ async def migrate(
     Args:
         url: the owner's login.
         role: the role that serves requests.
-        login_is_separate: the role has a login of its own, so the owner need not be its member.
+        login_is_separate: the role has a separate login, so the owner need not be its member.
         service_url: that login, to be checked as well.
         also_check: further checks on the owner's connection, before anything is changed.
         notify: takes a line that says what a lock is waited for.
@@ -183,7 +183,7 @@ async def ensure_role(url: str, role: str, *, login_is_separate: bool, service_u
     Args:
         url: the owner's login.
         role: the role that serves requests.
-        login_is_separate: the role has a login of its own.
+        login_is_separate: the role has a separate login.
         service_url: that login.
 
     Raises:

@@ -250,7 +250,7 @@ def _used(schemas: Mapping[str, Any], parts: list[Any]) -> set[str]:
 
 
 def _illustrate(operation: dict[str, Any], examples: Mapping[str, Any]) -> None:
-    """Give the operation's body and its answers an example of their own."""
+    """Give the operation's body and its answers their examples."""
     spoken = [operation.get("requestBody", {})]
     spoken += [answer for status, answer in operation["responses"].items() if status.startswith("2")]
     for content in (part.get("content", {}) for part in spoken):

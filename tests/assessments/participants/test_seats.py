@@ -198,7 +198,7 @@ async def test_a_seat_of_another_assessment_is_none_of_this(tenancy: Tenancy, te
     assert (await other.vote("A", "P1", 1)).status_code == 201
 
 
-async def test_whose_seat_it_is_must_be_in_sight(tenancy: Tenancy, other_tenancy: Tenancy, admin: Actor) -> None:
+async def test_the_person_of_a_seat_must_be_visible(tenancy: Tenancy, other_tenancy: Tenancy, admin: Actor) -> None:
     mine, beside = await tenancy.organization(), await tenancy.organization()
     team = await new_team(tenancy, mine["id"])
     facilitator = await tenancy.key(("facilitator", mine["id"]))

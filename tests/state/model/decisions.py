@@ -35,7 +35,7 @@ def show_vote(place: Place, vote: Vote) -> dict[str, Any]:
     }
 
 
-def votes_in_sight(one: Assessment, own: str) -> list[dict[str, Any]]:
+def visible_votes(one: Assessment, own: str) -> list[dict[str, Any]]:
     """A claim's own votes, and what the reveals since the claim have counted."""
     shown, viewer = [], one.seats[own]
     for place, vote in one.votes.items():

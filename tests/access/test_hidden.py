@@ -50,7 +50,7 @@ async def scene(tenancy: Tenancy, admin: Actor) -> Scene:
     return Scene(actor, here["id"], place, shared)
 
 
-async def test_out_of_sight_and_missing_take_the_same_statements(
+async def test_hidden_and_missing_take_the_same_statements(
     app: FastAPI, scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     different, compared = {}, 0
@@ -82,7 +82,7 @@ async def locked(there: Place, owner: AsyncEngine) -> AsyncIterator[None]:
         yield
 
 
-async def test_nobody_waits_for_the_lock_of_what_is_out_of_sight(scene: Scene, owner: AsyncEngine) -> None:
+async def test_nobody_waits_for_the_lock_of_what_is_hidden(scene: Scene, owner: AsyncEngine) -> None:
     waited = {}
     async with locked(scene.there, owner):
         for operation in [*OPERATIONS, "updateProgram", "handOverProgram", "deleteProgram"]:
@@ -92,7 +92,7 @@ async def test_nobody_waits_for_the_lock_of_what_is_out_of_sight(scene: Scene, o
     assert waited == {}
 
 
-async def test_nobody_waits_for_the_lock_of_what_a_body_names_out_of_sight(
+async def test_nobody_waits_for_the_lock_of_something_hidden_that_a_body_names(
     scene: Scene, tenancy: Tenancy, owner: AsyncEngine
 ) -> None:
     team = await new_team(tenancy, scene.here)
