@@ -1,0 +1,149 @@
+"""The one HTTP client for requests that the service sends.
+
+A host is resolved once, every address it has must be allowed, and the first of them is dialled: a second lookup could
+answer differently. Redirects are not followed, the environment's proxies are not used, and the time and the size of an
+answer are bounded.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+
+import httpx
+
+from app.outgoing.addresses import Network, is_allowed
+
+_PORTS = {"https": 443, "http": 80}
+_LAST_PORT = 65_535
+# A lookup cannot be cancelled, so lookups have threads of their own.
+_LOOKUPS = 4
+
+#: Returns the addresses of a host.
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+
+
+class OutgoingError(Exception):
+    """A request was refused or failed. The message never repeats an address or what was answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a request: its status and its whole body."""
+
+    status: int
+    body: bytes
+
+
+class OutgoingClient:
+    """Sends requests to hosts whose addresses are allowed.
+
+    Args:
+        networks: networks allowed in addition to public addresses. Plain HTTP is allowed within these only.
+        resolve: returns the addresses of a host; absent, the system's lookup.
+        transport: sends the requests; absent, the network.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[Network] = (),
+        *,
+        resolve: Resolve | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._networks = tuple(networks)
+        self._threads = ThreadPoolExecutor(_LOOKUPS, thread_name_prefix="fa-lookup")
+        self._resolve = resolve or self._look_up
+        self._client = httpx.AsyncClient(
+            transport=transport,
+            trust_env=False,
+            follow_redirects=False,
+            # A kept connection is found by address alone and was verified for the host that first used it.
+            limits=httpx.Limits(max_connections=20, max_keepalive_connections=0),
+        )
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        seconds: float,
+        max_bytes: int,
+        content: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send one request.
+
+        Args:
+            seconds: how long all of it may take.
+            max_bytes: the size of the largest answer.
+
+        Raises:
+            OutgoingError: the URL or an address of its host is not allowed, or no whole answer came.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._send(method, url, max_bytes, content, headers or {})
+        except TimeoutError:
+            raise OutgoingError("no answer in time") from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError, ValueError) as error:
+            raise OutgoingError(f"no answer ({type(error).__name__})") from None
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.aclose()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _send(
+        self, method: str, url: str, max_bytes: int, content: bytes | None, headers: Mapping[str, str]
+    ) -> Answer:
+        target = httpx.URL(url)
+        host = target.raw_host.decode("ascii")
+        if target.scheme not in _PORTS or not host or target.userinfo:
+            raise OutgoingError("not an http or https URL without credentials")
+        port = _PORTS[target.scheme] if target.port is None else target.port
+        if not 0 < port <= _LAST_PORT:
+            raise OutgoingError("no such port")
+        address = await self._choose_address(host, port, target.scheme)
+        request = self._client.build_request(
+            method,
+            target.copy_with(host=address, fragment=None),
+            content=content,
+            headers={"Accept-Encoding": "identity", **headers, "Host": target.netloc.decode("ascii")},
+            extensions={"sni_hostname": host},
+        )
+        answer = await self._client.send(request, stream=True)
+        try:
+            if answer.headers.get("content-encoding", "identity").lower() != "identity":
+                raise OutgoingError("the answer is compressed")
+            return Answer(answer.status_code, await _read(answer, max_bytes))
+        finally:
+            await answer.aclose()
+
+    async def _choose_address(self, host: str, port: int, scheme: str) -> str:
+        addresses = await self._resolve(host.strip("[]"), port)
+        if not addresses:
+            raise OutgoingError("the host has no address")
+        if not all(is_allowed(address, self._networks) for address in addresses):
+            raise OutgoingError("an address of the host is not allowed")
+        address = addresses[0]
+        if scheme == "http" and not any(ip_address(address) in network for network in self._networks):
+            raise OutgoingError("plain HTTP is not allowed")
+        return f"[{address}]" if isinstance(ip_address(address), IPv6Address) else address
+
+    async def _look_up(self, host: str, port: int) -> Sequence[str]:
+        found = await asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        )
+        return [str(address[0]) for *_, address in found]
+
+
+async def _read(answer: httpx.Response, max_bytes: int) -> bytes:
+    body = bytearray()
+    async for part in answer.aiter_raw():
+        body += part
+        if len(body) > max_bytes:
+            raise OutgoingError("the answer is too large")
+    return bytes(body)
