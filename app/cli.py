@@ -4,11 +4,10 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 from uuid import UUID
 
 import asyncpg
@@ -23,27 +22,27 @@ from app.backup.contents import look
 from app.backup.programs import client_environment, find_clients
 from app.backup.run import BackupReport, backup, restore
 from app.cli_parsers import checked, parse_expiry, parse_grant, parse_network
-from app.db.schema.migrate import migrate as migrate_database
+from app.cli_sign_in import identities, providers
+from app.cli_support import PLAIN, AsJson, TenantSlug, as_owner, in_tenant, migrate, notify, show, show_all
 from app.db.transaction import Tx
-from app.embedded_postgres.attach import check_revision, owner_engine, provided
+from app.embedded_postgres.attach import provided
 from app.embedded_postgres.server import EmbeddedPostgresError
 from app.errors import AppError, OperatorError
-from app.provisioning import create_tenant, list_tenants, operators_transaction
+from app.provisioning import create_tenant, list_tenants
 from app.schemas import Name, TimeZone
 from app.settings import Settings, load_settings
 from app.tree.models import OrganizationKind
 
-Result = TypeVar("Result")
 # As a shell's: a program that cannot be run, and one ended by a signal.
 _NOT_RUN, _SIGNALED = 127, 128
 
-# Tracebacks with local variables would print secrets.
-_PLAIN: dict[str, Any] = {"no_args_is_help": True, "pretty_exceptions_enable": False, "add_completion": False}
-commands = typer.Typer(help="Facilitative administration readiness: the service and its operation.", **_PLAIN)
-tenants = typer.Typer(help="Make and list tenants.", **_PLAIN)
-keys = typer.Typer(help="Make, list, rotate and revoke API keys.", **_PLAIN)
+commands = typer.Typer(help="Facilitative administration readiness: the service and its operation.", **PLAIN)
+tenants = typer.Typer(help="Make and list tenants.", **PLAIN)
+keys = typer.Typer(help="Make, list, rotate and revoke API keys.", **PLAIN)
 commands.add_typer(tenants, name="tenants")
 commands.add_typer(keys, name="keys")
+commands.add_typer(providers, name="identity-providers")
+commands.add_typer(identities, name="identities")
 
 
 def main() -> None:
@@ -65,10 +64,6 @@ def main() -> None:
         line = f"The database did not do this ({type(refused).__name__})."
     typer.echo(f"fa-readiness: {' '.join(line.split())}", err=True)
     sys.exit(1)
-
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-TenantSlug = Annotated[str, typer.Option("--tenant", help="The tenant's slug.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -106,11 +101,11 @@ def worker() -> None:
     run_worker(load_settings())
 
 
-@commands.command()
-def migrate() -> None:
+@commands.command("migrate")
+def migrate_command() -> None:
     """Bring the database to this release and print its revision."""
     with provided(load_settings(), attach=True) as settings:
-        typer.echo(asyncio.run(_migrate(settings)))
+        typer.echo(asyncio.run(migrate(settings)))
 
 
 @commands.command()
@@ -161,7 +156,7 @@ def make_backup(
 ) -> None:
     """Write a backup of the database: a custom-format archive of pg_dump. The service may go on running."""
     with provided(load_settings(), attach=True) as settings:
-        _show(_reported(backup(settings, file.absolute())), as_json)
+        show(_reported(backup(settings, file.absolute())), as_json)
 
 
 @commands.command("restore")
@@ -172,7 +167,7 @@ def restore_backup(
 ) -> None:
     """Fill the database from a backup, all or nothing, and bring it to this release."""
     with provided(load_settings(), attach=True) as settings:
-        _show(_reported(restore(settings, file.absolute(), replace=replace, notify=_notify)), as_json)
+        show(_reported(restore(settings, file.absolute(), replace=replace, notify=notify)), as_json)
 
 
 def _reported(report: BackupReport) -> dict[str, Any]:
@@ -184,10 +179,6 @@ def _reported(report: BackupReport) -> dict[str, Any]:
     }
 
 
-def _notify(line: str) -> None:
-    typer.echo(f"fa-readiness: {line}", err=True)
-
-
 @commands.command()
 def demo(as_json: AsJson = False) -> None:
     """Create the sandbox, unless it exists: a tenant of sample data with public keys."""
@@ -195,7 +186,7 @@ def demo(as_json: AsJson = False) -> None:
 
     settings = load_settings()
     sandbox.refuse_in_public(settings)
-    made = _as_owner(lambda engine: make.make_demo(engine, settings.demo_date))
+    made = as_owner(lambda engine: make.make_demo(engine, settings.demo_date))
     if as_json:
         typer.echo(json.dumps(made.as_json_object()))
     else:
@@ -216,7 +207,7 @@ def tenants_create(
         tenant, root, key = await create_tenant(engine, slug=slug, name=name, root_kind=kind, timezone=timezone)
         return {"id": str(tenant.id), "slug": tenant.slug, "root_id": str(root.id), "key": key}
 
-    _show(_as_owner(work), as_json)
+    show(as_owner(work), as_json)
 
 
 @tenants.command("list")
@@ -229,7 +220,7 @@ def tenants_list(as_json: AsJson = False) -> None:
             for tenant, root_id in await list_tenants(engine)
         ]
 
-    _show_all(_as_owner(work), as_json)
+    show_all(as_owner(work), as_json)
 
 
 @keys.command("create")
@@ -263,7 +254,7 @@ def keys_create(
 
     if expires_on is not None and expires_on <= datetime.now(UTC):
         raise typer.BadParameter("this has passed already", param_hint="--expires-on")
-    _show(_in_tenant(tenant, work), as_json)
+    show(in_tenant(tenant, work), as_json)
 
 
 @keys.command("list")
@@ -280,7 +271,7 @@ def keys_list(tenant: TenantSlug, as_json: AsJson = False) -> None:
             for key, principal, grants in await key_service.list_keys(tx)
         ]
 
-    _show_all(_in_tenant(tenant, work), as_json)
+    show_all(in_tenant(tenant, work), as_json)
 
 
 @keys.command("rotate")
@@ -298,7 +289,7 @@ def keys_rotate(
         rotated, key = await key_service.rotate_key(tx, key_id, timedelta(hours=overlap_hours))
         return {"id": str(rotated.id), "key": key}
 
-    _show(_in_tenant(tenant, work), as_json)
+    show(in_tenant(tenant, work), as_json)
 
 
 @keys.command("revoke")
@@ -308,7 +299,7 @@ def keys_revoke(tenant: TenantSlug, key_id: UUID, as_json: AsJson = False) -> No
     async def work(tx: Tx, _root_id: UUID) -> dict[str, Any]:
         return _described(await key_service.revoke_key(tx, key_id))
 
-    _show(_in_tenant(tenant, work), as_json)
+    show(in_tenant(tenant, work), as_json)
 
 
 def _described(key: ApiKey) -> dict[str, Any]:
@@ -319,76 +310,3 @@ def _described(key: ApiKey) -> dict[str, Any]:
         "last_used_at": key.last_used_at,
     }
     return {"id": str(key.id), **{name: at.astimezone(UTC).isoformat() if at else None for name, at in moments.items()}}
-
-
-async def _migrate(settings: Settings) -> str:
-    assert settings.owner_url is not None  # noqa: S101  # the provided settings name it
-    return await migrate_database(
-        settings.owner_url,
-        settings.app_role,
-        login_is_separate=settings.login_is_separate,
-        service_url=settings.database_url if settings.login_is_separate else None,
-        notify=_notify,
-    )
-
-
-def _as_owner(work: Callable[[AsyncEngine], Awaitable[Result]]) -> Result:
-    """Run some work as the owner of the database: the embedded one is ours to migrate, a given one is not."""
-    asked = load_settings()
-
-    async def run(settings: Settings) -> Result:
-        if asked.database_url is None:
-            await _migrate(settings)
-        async with owner_engine(settings) as engine:
-            await check_revision(engine)
-            return await work(engine)
-
-    with provided(asked, attach=True) as settings:
-        return asyncio.run(run(settings))
-
-
-def _in_tenant(slug: str, work: Callable[[Tx, UUID], Awaitable[Result]]) -> Result:
-    """Run work in one transaction of a tenant. It gets the transaction and the id of the tenant's root."""
-
-    async def run(engine: AsyncEngine) -> Result:
-        found = [(tenant.id, root_id) for tenant, root_id in await list_tenants(engine) if tenant.slug == slug]
-        if not found:
-            raise OperatorError("There is no tenant with this slug.")
-        [(tenant_id, root_id)] = found
-        async with operators_transaction(engine, tenant_id) as tx:
-            return await work(tx, root_id)
-
-    return _as_owner(run)
-
-
-def _show(one: dict[str, Any], as_json: bool) -> None:
-    # Never through a table: it would break a key in two on a narrow terminal.
-    if as_json:
-        typer.echo(json.dumps(one))
-        return
-    for name, value in one.items():
-        if value is not None:
-            typer.echo(f"{name.replace('_', ' '):<10} {value}")
-    if "key" in one and sys.stdout.isatty():
-        typer.echo("The key is not stored and cannot be shown again.")
-
-
-def _show_all(rows: Sequence[dict[str, Any]], as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps(rows))
-        return
-    cells = [[_cell(value) for value in row.values()] for row in rows]
-    if not sys.stdout.isatty():
-        for line in cells:
-            typer.echo("\t".join(line))
-        return
-    lines = [[name.replace("_", " ") for name in rows[0]], *cells] if rows else []
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    for line in lines:
-        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    return ", ".join(value) if isinstance(value, list) else str(value)

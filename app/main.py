@@ -18,6 +18,7 @@ from app.access import router as accounts
 from app.access.authenticate import Authenticator
 from app.access.authenticators import ApiKeys, SeatTokens
 from app.access.key_uses import KeyUses
+from app.access.oidc.sign_ins import SignIns
 from app.access.operations import OPERATIONS
 from app.action_items import router as action_items
 from app.assessments import queries as assessment_reads
@@ -38,6 +39,7 @@ from app.jobs.context import WorkContext
 from app.jobs.worker import Worker
 from app.organizations import router as organizations
 from app.people import router as people
+from app.people.sign_ins import SIGNED_IN
 from app.programs import router as programs
 from app.readiness import router as readiness
 from app.settings import Settings, load_settings
@@ -110,10 +112,12 @@ def create_app(
         with suppress(asyncio.CancelledError):
             await uses
         await key_uses.write()
+        await sign_ins.close()
         await database.close()
 
+    sign_ins = SignIns(database.reads, SIGNED_IN, clock=clock, networks=settings.outgoing_networks)
     authenticate = Authenticator(
-        [ApiKeys(database.reads, clock), SeatTokens(database.reads, assessment_reads.SEAT_BY_TOKEN)]
+        [ApiKeys(database.reads, clock), SeatTokens(database.reads, assessment_reads.SEAT_BY_TOKEN), sign_ins]
     )
     app = _Application(
         AppState(settings, database, authenticate, authenticate.invalidate, clock, note_use=key_uses.note),

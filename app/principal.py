@@ -80,8 +80,20 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedIn:
+    """The person who signed in.
+
+    Attributes:
+        identity_id: the link between the person and the issuer's subject. It is never changed to another person.
+    """
+
+    person_id: UUID
+    identity_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller of one tenant: an API key with grants, or the holder of one seat."""
+    """A caller of one tenant: an API key with grants, a person who signed in, or the holder of one seat."""
 
     tenant_id: UUID
     id: UUID
@@ -91,6 +103,7 @@ class Principal:
     grants: tuple[Grant, ...] = ()
     seat: Seat | None = None
     key: UsedKey | None = None
+    signed_in: SignedIn | None = None
     visible_paths: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

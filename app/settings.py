@@ -2,7 +2,7 @@
 
 import os
 from datetime import date
-from ipaddress import ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +16,9 @@ from app.schemas import Day
 _PREFIX = "FA_"
 _DEMO_DATES = (date(2000, 1, 1), date(2150, 12, 31))
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_LOCAL_NETWORKS = tuple(
+    map(ip_network, ("127.0.0.0/8", "0.0.0.0/8", "169.254.0.0/16", "::/128", "::1/128", "fe80::/10"))
+)
 
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -39,6 +42,11 @@ def _origin(text: str) -> str:
         raise refused
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}" + ("" if port in {None, _DEFAULT_PORTS[parts.scheme]} else f":{port}")
+
+
+def _is_local(network: IPv4Network | IPv6Network) -> bool:
+    """Return whether a network holds addresses of this machine or this link."""
+    return any(network.version == local.version and network.overlaps(local) for local in _LOCAL_NETWORKS)
 
 
 class Settings(BaseSettings):
@@ -79,6 +87,11 @@ class Settings(BaseSettings):
     )
     cors_origins: Annotated[list[str], NoDecode] = Field(
         default_factory=list, description="Origins whose pages may call the API, comma-separated. `*` is refused."
+    )
+    outgoing_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        default_factory=tuple,
+        description="Networks that the service may send requests to in addition to public addresses, comma-separated, "
+        "such as `10.1.2.0/24` for an issuer of sign-ins inside. Loopback is for tests and the sandbox.",
     )
     public_url: str | None = Field(
         default=None,
@@ -147,6 +160,11 @@ class Settings(BaseSettings):
         parts = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         return [_origin(part) for part in parts] if isinstance(parts, list) else parts
 
+    @field_validator("outgoing_networks", mode="before")
+    @classmethod
+    def _outgoing(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
     @field_validator("database_url", "owner_database_url")
     @classmethod
     def _postgresql(cls, value: str | None) -> str | None:
@@ -182,6 +200,8 @@ class Settings(BaseSettings):
             )
         if self.trusted_proxies and not self.behind_proxy:
             raise ValueError("FA_TRUSTED_PROXIES needs FA_BEHIND_PROXY=true")
+        if self.looks_public and any(map(_is_local, self.outgoing_networks)):
+            raise ValueError("FA_OUTGOING_NETWORKS must not name loopback or link-local networks where others may call")
         if self.demo_date is not None:
             if self.looks_public:
                 raise ValueError(

@@ -66,6 +66,7 @@ def settings(urls: Urls) -> Settings:
         database_url=urls.service,
         owner_database_url=urls.owner if urls.separate else None,
         log_level="error",
+        outgoing_networks=["127.0.0.0/8"],
         pooler="transaction" if os.environ.get("FA_TEST_POOLER") else "none",
     )
 

@@ -161,3 +161,17 @@ def refusal() -> str:
     line = str(refused.value)
     assert "\n" not in line
     return line
+
+
+@pytest.mark.parametrize("networks", ["127.0.0.0/8", "0.0.0.0/0", "::/0", "169.254.169.254/32", "fe80::/10"])
+def test_requests_never_go_to_this_machine_where_others_may_call(networks: str) -> None:
+    assert Settings(outgoing_networks=networks).outgoing_networks
+    with pytest.raises(ValueError, match="FA_OUTGOING_NETWORKS"):
+        Settings(outgoing_networks=networks, behind_proxy=True)
+    assert Settings(outgoing_networks="10.1.0.0/16, fd00::/8", behind_proxy=True).outgoing_networks
+
+
+@pytest.mark.parametrize("networks", ["10.0.0.1/8", "example.org", "10.0.0.0/33"])
+def test_a_network_has_no_bits_beyond_its_prefix(networks: str) -> None:
+    with pytest.raises(ValueError, match="outgoing_networks"):
+        Settings(outgoing_networks=networks)

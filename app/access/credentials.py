@@ -41,6 +41,16 @@ class TokenRevoked(Unauthorized):
     title = "This seat's token was revoked"
 
 
+class SignInExpired(Unauthorized):
+    code = "sign_in_expired"
+    title = "The access token has expired"
+
+
+class SignInEnded(Unauthorized):
+    code = "sign_in_ended"
+    title = "The person does not work here any more"
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
     """A parsed credential: its kind, its tenant and the hash it is looked up by."""

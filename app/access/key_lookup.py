@@ -11,6 +11,7 @@ from sqlmodel import col
 
 from app.access.credentials import KeyExpired, KeyRevoked, PrincipalDeactivated
 from app.access.models import ApiKey, FormerKeySecret, PrincipalRecord, RoleGrant
+from app.access.oidc.models import Identity
 from app.db.statement import Read, Row, from_json
 from app.errors import Unauthorized
 from app.principal import Grant, Principal, Role, UsedKey
@@ -39,21 +40,26 @@ _GRANT = func.json_build_array(
     col(RoleGrant.id),
     col(RoleGrant.ends_at),
 )
-_GRANTS = (
-    select(func.coalesce(func.json_agg(aggregate_order_by(_GRANT, col(RoleGrant.id))), literal_column("'[]'::json")))
-    .join(
-        OrganizationPlace,
-        (col(OrganizationPlace.tenant_id) == col(RoleGrant.tenant_id))
-        & (col(OrganizationPlace.organization_id) == col(RoleGrant.organization_id)),
+
+
+def grants_of(holder: type[ApiKey] | type[Identity]) -> Any:
+    """Return a subquery of the grants in force of the principal that a row names; takes ``now``."""
+    listed = func.json_agg(aggregate_order_by(_GRANT, col(RoleGrant.id)))
+    return (
+        select(func.coalesce(listed, literal_column("'[]'::json")))
+        .join(
+            OrganizationPlace,
+            (col(OrganizationPlace.tenant_id) == col(RoleGrant.tenant_id))
+            & (col(OrganizationPlace.organization_id) == col(RoleGrant.organization_id)),
+        )
+        .where(
+            col(RoleGrant.tenant_id) == col(holder.tenant_id),
+            col(RoleGrant.principal_id) == col(holder.principal_id),
+            in_force(_NOW),
+        )
+        .correlate(holder)
+        .scalar_subquery()
     )
-    .where(
-        col(RoleGrant.tenant_id) == col(ApiKey.tenant_id),
-        col(RoleGrant.principal_id) == col(ApiKey.principal_id),
-        in_force(_NOW),
-    )
-    .correlate(ApiKey)
-    .scalar_subquery()
-)
 
 
 def _former(column: Any) -> Any:
@@ -75,7 +81,7 @@ _KEY = (
         col(ApiKey.expires_at),
         col(ApiKey.revoked_at),
         col(ApiKey.allowed_networks),
-        _GRANTS.label("grants"),
+        grants_of(ApiKey).label("grants"),
     )
     .select_from(ApiKey)
     .join(Tenant, col(Tenant.id) == col(ApiKey.tenant_id))
@@ -117,12 +123,13 @@ def principal_of_key(tenant_id: UUID, row: Row, now: datetime) -> Found:
         kind="api_key",
         name=row["name"],
         tenant_secret=row["secret"],
-        grants=tuple(map(_grant, from_json(row["grants"]))),
+        grants=tuple(map(grant_of, from_json(row["grants"]))),
         key=UsedKey(UUID(int=row["key_id"].int), expires_at, networks),
     )
 
 
-def _grant(stored: list[Any]) -> Grant:
+def grant_of(stored: list[Any]) -> Grant:
+    """Return a grant as `grants_of` lists it."""
     role, organization_id, path, grant_id, ends_at = stored
     ends = None if ends_at is None else datetime.fromisoformat(ends_at)
     return Grant(Role(role), UUID(organization_id), path, UUID(grant_id), ends)

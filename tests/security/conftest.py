@@ -12,17 +12,23 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
+from sqlmodel import col, select
 
 from app.access.keys import create_key, rotate_key
+from app.access.oidc.providers import add_provider
 from app.db.connection import transaction
 from app.db.schema.migrate import migrate
+from app.db.transaction import Tx
 from app.demo.make import Demo, make_demo
 from app.demo.sandbox import DEFAULT_DAY, clock_for
 from app.jobs.enqueue import enqueue
 from app.main import create_app
+from app.people.models import Person
+from app.people.sign_ins import link
+from app.principal import Role
 from app.provisioning import begin_tenant, operators_transaction
 from app.settings import Settings
-from app.tree.models import OrganizationKind
+from app.tree.models import Organization, OrganizationKind
 from tests.support.actors import Actor
 from tests.support.database import Urls
 from tests.support.databases import fresh_database
@@ -68,8 +74,22 @@ async def _make(urls: Urls) -> Tenants:
         key_id, _ = await create_key(tx, name="rotated", grants=[])
         await tx.flush()
         await rotate_key(tx, key_id, timedelta(days=1))
+        await _let_sign_in(tx)
     await engine.dispose()
     return Tenants(urls, sandbox, other.id, key)
+
+
+async def _let_sign_in(tx: Tx) -> None:
+    root_id = await tx.session.scalar(
+        select(col(Organization.id)).where(col(Organization.tenant_id) == tx.tenant_id).limit(1)
+    )
+    person_id = await tx.session.scalar(select(col(Person.id)).where(col(Person.tenant_id) == tx.tenant_id).limit(1))
+    assert root_id is not None
+    assert person_id is not None
+    provider = await add_provider(
+        tx, issuer="https://issuer.example", audiences=["fa-readiness"], roles=[(None, Role.VIEWER, root_id)]
+    )
+    await link(tx, provider.id, person_id, "subject")
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ from tests.support.database import Urls
 from tests.support.databases import fetch, fresh_database, run_sql
 from tests.support.services import Service
 
+BIND = ("identity-providers", "add", "--tenant", "x", "--issuer", "https://id.example")
+
 
 @pytest.fixture
 def slug(given: Run) -> str:
@@ -73,6 +75,27 @@ def test_keys_are_made_listed_and_revoked(given: Run, slug: str) -> None:
     assert told["key"] not in out
 
 
+def test_issuers_are_bound_listed_and_removed(given: Run, slug: str) -> None:
+    issuer = f"https://{slug}.example"
+    options = ["--issuer", issuer, "--audience", "api", "--roles-claim", "groups", "--role", "a=b=manager"]
+    bound = made(given("identity-providers", "add", "--tenant", slug, *options, "--default-role", "viewer", "--json"))
+    [row] = made(given("identity-providers", "list", "--tenant", slug, "--json"))
+    assert (row["id"], row["issuer"], row["audiences"], row["person_claim"]) == (bound["id"], issuer, ["api"], "sub")
+    assert [role.partition("@")[0] for role in row["roles"]] == ["a=b=manager", "(default)=viewer"]
+    status, _, err = given("identity-providers", "add", "--tenant", slug, *options)
+    assert (status, err) == (1, "fa-readiness: The issuer is bound to a tenant already.\n")
+    made(given("identity-providers", "remove", "--tenant", slug, bound["id"], "--json"))
+    assert made(given("identity-providers", "list", "--tenant", slug, "--json")) == []
+
+
+def test_nobody_is_linked_to_what_does_not_exist(given: Run, slug: str) -> None:
+    options = ["--provider", str(uuid4()), "--person", str(uuid4()), "--subject", "x"]
+    status, _, err = given("identities", "link", "--tenant", slug, *options)
+    assert (status, err) == (1, "fa-readiness: The tenant has no such identity provider or person.\n")
+    assert made(given("identities", "list", "--tenant", slug, "--json")) == []
+    assert given("identities", "unlink", "--tenant", slug, str(uuid4()))[0] == 1
+
+
 def test_an_instant_can_end_a_key(given: Run, slug: str) -> None:
     options = ["--name", "CI", "--role", "viewer", "--expires-on", "2100-01-31T12:00:00+02:00"]
     made(given("keys", "create", "--tenant", slug, *options, "--json"))
@@ -90,6 +113,12 @@ def test_an_instant_can_end_a_key(given: Run, slug: str) -> None:
         ("keys", "create", "--tenant", "x", "--name", "x", "--role", "viewer", "--expires-on", "2100-01-01T00:00"),
         ("keys", "create", "--tenant", "x", "--name", " ", "--role", "viewer"),
         ("keys", "revoke", "--tenant", "x", "1"),
+        ("identity-providers", "add", "--tenant", "x", "--issuer", "id.example", "--audience", "x"),
+        ("identity-providers", "add", "--tenant", "x", "--issuer", "https://u:p@id.example", "--audience", "x"),
+        BIND,
+        (*BIND, "--audience", "x", "--roles-claim", "groups"),
+        (*BIND, "--audience", "x", "--roles-claim", "groups", "--role", "viewer"),
+        ("identities", "link", "--tenant", "x", "--provider", "1", "--person", "1", "--subject", "x"),
         ("tenants", "create", "--slug", "x", "--name", "x" * 201),
         ("tenants", "create", "--slug", "x", "--name", "x", "--timezone", "Mars/Olympus"),
         ("tenants", "create", "--slug", "x", "--name", "x", "--kind", "kingdom"),

@@ -26,6 +26,7 @@ _MODELS = (
     "app.jobs.models",
     "app.access.models",
     "app.programs.models",
+    "app.access.oidc.models",
     "app.people.models",
     "app.instruments.models",
     "app.assessments.models",
@@ -49,11 +50,12 @@ APPEND_ONLY = frozenset(
         "stage_changes",
     }
 )
-#: Tables the service only reads: tenants are made on the command line, by the owner.
-READ_ONLY = frozenset({"tenants", "alembic_version"})
+#: Tables the service only reads: tenants, and who may sign in, are set up on the command line, by the owner.
+READ_ONLY = frozenset({"tenants", "alembic_version", "identity_providers", "claimed_roles", "identities"})
 #: What the service does beyond one tenant's rows, each by a function that runs as the owner and does only this.
 FUNCTIONS = frozenset(
     {
+        "find_identity_provider(text)",
         "job_tenants(text[])",
         "list_tenant_ids()",
         "remove_expired_invitations(text[],timestamp with time zone)",
