@@ -4,7 +4,10 @@ from functools import partial
 from typing import Final
 
 from app.db.transaction import Tx
+from app.events.retention import has_expired_events, purge_events
+from app.events.sealer import Sealer
 from app.idempotency.answers import has_expired_answers, purge_answers
+from app.jobs.context import WorkContext
 from app.jobs.kinds import Kind
 from app.jobs.periodic import PeriodicTask
 from app.jobs.retention import Purge, delete_jobs, enqueue_purges, has_expired_jobs, run_purges
@@ -19,14 +22,22 @@ async def _purge_answers(tx: Tx, _settings: Settings) -> int:
     return await purge_answers(tx)
 
 
+async def _seal(work: WorkContext) -> None:
+    await Sealer(work.database).seal_all()
+
+
 #: Rows that are deleted when they are old enough, by one job for each tenant.
 PURGES: Final = (
     Purge("idempotency_keys", _has_expired_answers, _purge_answers),
     Purge("jobs", has_expired_jobs, delete_jobs),
+    Purge("events", has_expired_events, purge_events),
 )
 PURGE_EXPIRED: Final = Kind("purge_expired", partial(run_purges, PURGES))
 
 #: Every kind of job that a worker of this release runs.
 KINDS: Final = (PURGE_EXPIRED,)
 #: Every task that one process of the service runs again and again.
-PERIODIC: Final = (PeriodicTask("enqueue_purges", 3_600.0, partial(enqueue_purges, PURGE_EXPIRED, PURGES)),)
+PERIODIC: Final = (
+    PeriodicTask("enqueue_purges", 3_600.0, partial(enqueue_purges, PURGE_EXPIRED, PURGES)),
+    PeriodicTask("seal_events", 1.0, _seal),
+)

@@ -28,6 +28,10 @@ from app.db.base import now
 from app.db.engine import open_database
 from app.db.schema.migrate import load_models
 from app.docs import routes as docs
+from app.events.sealer import Sealer
+from app.events.types import EVENT_TYPES
+from app.events.watch import FeedWatch
+from app.feed import router as feed
 from app.http import problems
 from app.http.context import AppState
 from app.http.gateway import Gateway
@@ -58,6 +62,7 @@ TAGS = [
     {"name": "assessments", "description": "A team's rating of one implementation, from draft to final."},
     {"name": "readiness", "description": "The score, computed per request and explained."},
     {"name": "action items", "description": "What is done about the gaps."},
+    {"name": "events", "description": "What happened, in order, for systems that follow."},
     {"name": "accounts", "description": "Who is calling."},
     {"name": "health", "description": "Liveness and readiness of the process, for those who operate it."},
 ]
@@ -72,6 +77,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     programs.implementations,
     people.router,
     *instruments.ROUTERS,
+    feed.router,
     accounts.router,
     health.router,
 )
@@ -97,6 +103,8 @@ def create_app(
     url = database_url or settings.database_url or ""
     database = open_database(settings, url, role=settings.assumed_role)
 
+    feeds = FeedWatch(database.reads)
+    sealer = Sealer(database, feeds.notify)
     key_uses = KeyUses(database, clock)
     worker = Worker(WorkContext(settings, database, clock), KINDS, PERIODIC)
 
@@ -113,6 +121,7 @@ def create_app(
             await uses
         await key_uses.write()
         await sign_ins.close()
+        await sealer.close()
         await database.close()
 
     sign_ins = SignIns(database.reads, SIGNED_IN, clock=clock, networks=settings.outgoing_networks)
@@ -120,7 +129,16 @@ def create_app(
         [ApiKeys(database.reads, clock), SeatTokens(database.reads, assessment_reads.SEAT_BY_TOKEN), sign_ins]
     )
     app = _Application(
-        AppState(settings, database, authenticate, authenticate.invalidate, clock, note_use=key_uses.note),
+        AppState(
+            settings,
+            database,
+            authenticate,
+            authenticate.invalidate,
+            clock,
+            feeds,
+            sealer,
+            note_use=key_uses.note,
+        ),
         title="Facilitative administration readiness",
         version=__version__,
         summary="Assess, see and act.",
@@ -140,7 +158,7 @@ def create_app(
     for router in routers:
         _mount(app, router)
     problems.install(app)
-    build.install(app, OPERATIONS)
+    build.install(app, OPERATIONS, EVENT_TYPES)
     if settings.docs:
         docs.install(app)
     return app

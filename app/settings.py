@@ -99,6 +99,12 @@ class Settings(BaseSettings):
         "a join link.",
     )
     invitation_days: int = Field(default=7, ge=1, le=90, description="How many days an invitation to a seat is open.")
+    event_days: int = Field(
+        default=90,
+        ge=1,
+        le=3_650,
+        description="How many days events stay in the feed (410 for later followers).",
+    )
     max_body_bytes: int = Field(
         default=1_048_576, ge=1_024, le=104_857_600, description="The largest body taken (413 beyond)."
     )

@@ -146,4 +146,5 @@ OPERATIONS: Final[dict[str, Access]] = {
     "listActionItemNotes": _READ,
     "addActionItemNote": Access(_PLAN),
     "listActionItemHistory": _READ,
+    "listEvents": _READ,
 }

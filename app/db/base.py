@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Enum, Text
+from sqlalchemy import DateTime, Enum, Text, text
 from sqlmodel import Field, SQLModel
 
 from app.db.ids import followed_script, uuid7
@@ -42,6 +42,16 @@ def choice(values: type[StrEnum], name: str) -> Any:
 def folded() -> Any:
     """Return a name folded for search and order: stored and compared byte by byte, so that an index can serve both."""
     return Field(sa_type=Text(collation="C"))
+
+
+#: Marks a column that no INSERT of ours names: the database sets it.
+SET_BY_DATABASE = "set by database"
+
+
+def set_by_database(expression: str, description: str) -> Any:
+    """Return an instant that the database sets when a row is inserted."""
+    column = {"server_default": text(expression), "info": {SET_BY_DATABASE: True}}
+    return Field(default=None, sa_type=DateTime(timezone=True), sa_column_kwargs=column, description=description)
 
 
 class Record(SQLModel):

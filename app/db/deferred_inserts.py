@@ -13,6 +13,7 @@ from sqlalchemy import bindparam, insert, inspect
 from sqlalchemy.sql.dml import UpdateBase
 from sqlmodel import SQLModel
 
+from app.db.base import SET_BY_DATABASE
 from app.db.connection import Connection
 from app.db.statement import DIALECT
 
@@ -32,10 +33,14 @@ class Change:
 
 
 class Insertion(Change):
-    """The INSERT of a row into a table: all columns that are not computed."""
+    """The INSERT of a row into a table: all columns but those that the database sets."""
 
     def __init__(self, table: type[SQLModel]) -> None:
-        columns = [column for column in inspect(table).local_table.columns if column.computed is None]
+        columns = [
+            column
+            for column in inspect(table).local_table.columns
+            if column.computed is None and SET_BY_DATABASE not in column.info
+        ]
         super().__init__(lambda bind: insert(table).values({one.name: bind(one.name, one.type) for one in columns}))
         self.columns = frozenset(column.name for column in columns)
         fields = {name: field for name, field in table.model_fields.items() if name in self.columns}

@@ -82,6 +82,7 @@ class Tx:
     dry_run: bool = False
     after_commit: list[Callable[[], None]] = field(default_factory=list)
     principals_changed: bool = False
+    events_recorded: bool = False
     _changes: list[tuple[Change, Values]] = field(default_factory=list)
 
     @property

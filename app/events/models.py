@@ -6,9 +6,9 @@ from uuid import UUID
 
 from sqlalchemy import BigInteger, DateTime, Index, LargeBinary
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlmodel import Field
+from sqlmodel import Field, SQLModel
 
-from app.db.base import Record
+from app.db.base import Record, set_by_database
 
 
 class OutboxEvent(Record, table=True):
@@ -27,6 +27,21 @@ class OutboxEvent(Record, table=True):
     request_id: str = Field(max_length=100)
     data: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
     position: int | None = Field(default=None, sa_type=BigInteger)
+    recorded_at: datetime | None = set_by_database(
+        "clock_timestamp()",
+        "When the row was inserted. Of two changes of one object the later row is inserted later, whatever the clocks "
+        "of the processes that made them.",
+    )
+
+
+class EventFeed(SQLModel, table=True):
+    """The feed of a tenant. The lock of its row decides which process gives positions to events."""
+
+    __tablename__ = "event_feeds"
+
+    tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
+    position: int = Field(default=0, sa_type=BigInteger, description="The position of the last event.")
+    purged: int = Field(default=0, sa_type=BigInteger, description="The position of the last event that was removed.")
 
 
 class AuditEvent(Record, table=True):

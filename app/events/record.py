@@ -5,6 +5,7 @@ from uuid import UUID
 
 from app.db.transaction import Tx
 from app.events.models import AuditEvent, OutboxEvent
+from app.events.types import EVENT_TYPES
 
 #: Subjects whose changes decide who may call: cached principals are dropped after the commit.
 _CREDENTIALS = frozenset({"api_key", "participant", "principal", "role_grant", "seat"})
@@ -21,6 +22,8 @@ def record_event(
 ) -> None:
     """Record an event and an audit row in the transaction of the change.
 
+    Followers get the event if its type is registered (`app.events.types`); the audit row is written in any case.
+
     Args:
         event: ``<subject type>.<what happened>``, such as ``assessment.opened``.
         data: JSON values that help a follower; never a vote's value, a comment or a secret.
@@ -29,6 +32,7 @@ def record_event(
     subject_type = event.partition(".")[0]
     if subject_type in _CREDENTIALS:
         tx.principals_changed = True
+    tx.events_recorded = True
     common: dict[str, Any] = {
         "subject_type": subject_type,
         "subject_id": subject_id,
@@ -36,7 +40,8 @@ def record_event(
         "request_id": tx.request_id,
         "data": data or {},
     }
-    tx.insert(OutboxEvent, type=event, **common)
+    if event in EVENT_TYPES:
+        tx.insert(OutboxEvent, type=event, **common)
     tx.insert(
         AuditEvent,
         actor_id=None if anonymous else tx.principal.id,

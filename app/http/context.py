@@ -12,6 +12,8 @@ from app.db.connection import Connection
 from app.db.engine import Database
 from app.db.statement import Read, Row
 from app.db.sync_marks import SyncMarks
+from app.events.sealer import Sealer
+from app.events.watch import FeedWatch
 from app.http.address_limits import AddressLimit
 from app.http.head import Scope, header
 from app.http.query import check_names, parse_query, read_dry_run
@@ -25,6 +27,8 @@ class AppState:
 
     Args:
         invalidate: drops the cached principals.
+        sealer: gives positions to the events of what was committed.
+        feeds: lets requests wait for events.
         running: the idempotent requests that this process is answering.
         claim_attempts: limits how often an address may try codes of invitations.
         note_use: notes that an API key was used.
@@ -35,6 +39,8 @@ class AppState:
     authenticate: Callable[[str | None], Awaitable[Principal]]
     invalidate: Callable[[], None]
     clock: Callable[[], datetime]
+    feeds: FeedWatch
+    sealer: Sealer
     running: set[tuple[UUID, UUID, str]] = field(default_factory=set)
     sync_marks: SyncMarks = field(default_factory=SyncMarks)
     claim_attempts: AddressLimit = field(default_factory=lambda: AddressLimit(burst=20, seconds=6))

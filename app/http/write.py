@@ -139,6 +139,8 @@ async def _attempt(context: RequestContext, asked: IdempotentRequest | None, do:
         await connection.commit()
     if tx.principals_changed:
         context.app_state.invalidate()
+    if tx.events_recorded:
+        context.app_state.sealer.wake(tx.tenant_id)
     for hook in tx.after_commit:
         hook()
     return Response(body, status_code=status, headers=made)

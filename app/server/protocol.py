@@ -140,6 +140,8 @@ class Protocol(HttpToolsProtocol):
         """Let the answer to the last request that has arrived be the last one on this connection."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False
+            # A request that waits for events waits no longer.
+            self.cycle.scope["state"]["draining"] = True
 
     def received_bytes(self) -> int:
         """Count the bytes of requests that the application has not read."""

@@ -13,6 +13,9 @@ from tests.support.database import Urls
 
 Rows = dict[str, list[dict[str, Any]]]
 
+#: Columns that the database sets by its clock.
+OF_THE_DATABASE = {"recorded_at"}
+
 PRIMARY_KEYS = """
 select c.relname as table_name, array_agg(a.attname::text order by k.place) as columns
 from pg_index x
@@ -25,7 +28,7 @@ where x.indisprimary group by c.relname order by c.relname
 
 
 def all_rows(urls: Urls) -> Rows:
-    """Every row of every table, in the order of the primary keys."""
+    """Every row of every table, in the order of the primary keys, without what the database's own clock says."""
 
     async def read() -> Rows:
         connection = await asyncpg.connect(urls.owner)
@@ -33,7 +36,7 @@ def all_rows(urls: Urls) -> Rows:
             keys = {row["table_name"]: row["columns"] for row in await connection.fetch(PRIMARY_KEYS)}
             return {
                 table: [
-                    dict(row)
+                    {name: value for name, value in row.items() if name not in OF_THE_DATABASE}
                     for row in await connection.fetch(f'select * from "{table}" order by {", ".join(columns)}')
                 ]
                 for table, columns in keys.items()

@@ -50,16 +50,23 @@ APPEND_ONLY = frozenset(
         "stage_changes",
     }
 )
-#: Tables the service only reads: tenants, and who may sign in, are set up on the command line, by the owner.
-READ_ONLY = frozenset({"tenants", "alembic_version", "identity_providers", "claimed_roles", "identities"})
-#: What the service does beyond one tenant's rows, each by a function that runs as the owner and does only this.
+#: Tables the service only reads. Tenants, and who may sign in, are set up on the command line, by the owner; feeds are
+#: changed by functions of the owner.
+READ_ONLY = frozenset(
+    {"alembic_version", "claimed_roles", "event_feeds", "identities", "identity_providers", "tenants"}
+)
+#: What the service does beyond one tenant's rows or its own rights, each by a function that runs as the owner and does
+#: only this.
 FUNCTIONS = frozenset(
     {
         "find_identity_provider(text)",
         "job_tenants(text[])",
         "list_tenant_ids()",
+        "purge_events(uuid,timestamp with time zone,integer)",
         "remove_expired_invitations(text[],timestamp with time zone)",
+        "seal_events(uuid,integer)",
         "spend_invitation_attempt(text,bytea,timestamp with time zone)",
+        "tenants_to_seal()",
     }
 )
 

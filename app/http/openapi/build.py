@@ -31,6 +31,7 @@ from app.errors import (
 from app.http.idempotency import AnswerErased, IdempotencyKeyReused, IdempotencyRunning
 from app.http.openapi.describe import describe_parameters, describe_tuples
 from app.http.openapi.headers import HEADERS, refer
+from app.http.openapi.webhooks import EventType, describe_webhooks
 from app.http.problems import MEDIA_TYPE, Problem, example, problems
 
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -107,22 +108,23 @@ class Rule(Protocol):
         ...
 
 
-def install(app: FastAPI, rules: Mapping[str, Rule]) -> None:
+def install(app: FastAPI, rules: Mapping[str, Rule], events: Mapping[str, EventType]) -> None:
     """Make ``app.openapi`` produce the finished document.
 
     Args:
         rules: who may perform an operation, by its operationId.
+        events: the types of events.
     """
 
     def build() -> dict[str, Any]:
         if not app.openapi_schema:
-            app.openapi_schema = _document(app, rules)
+            app.openapi_schema = _document(app, rules, events)
         return app.openapi_schema
 
     app.openapi = build  # type: ignore[method-assign]
 
 
-def _document(app: FastAPI, rules: Mapping[str, Rule]) -> dict[str, Any]:
+def _document(app: FastAPI, rules: Mapping[str, Rule], events: Mapping[str, EventType]) -> dict[str, Any]:
     made: dict[str, Any] = get_openapi(
         title=app.title,
         version=app.version,
@@ -160,6 +162,8 @@ def _document(app: FastAPI, rules: Mapping[str, Rule]) -> dict[str, Any]:
                 _finish(method, operations[method], rules[operations[method]["operationId"]], schemas)
                 _illustrate(operations[method], examples)
                 describe_parameters(operations[method], schemas)
+    if "EventRead" in schemas:
+        made["webhooks"] = describe_webhooks(events, schemas)
     made["components"]["headers"] = HEADERS
     _locate(made["paths"])
     _share_responses(made)

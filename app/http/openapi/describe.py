@@ -27,6 +27,7 @@ PATH_DESCRIPTIONS: Final[Mapping[str, str]] = {
 _EXAMPLES: Final[Mapping[str, Any]] = {
     "administered_after": "2026-01-01",
     "administered_before": "2026-12-31",
+    "after": "latest",
     "as_of": _DAY,
     "cursor": "q1Yq2kPz0b7Hn3vXw8sTRA",
     "driver_key": "facilitative_administration",

@@ -540,7 +540,7 @@ async def test_whether_a_withdrawal_or_the_close_came_first_is_decided_by_which_
 
 
 async def told(tenancy: Tenancy, database: asyncpg.Connection) -> list[str]:
-    """The types of the tenant's new events; insists on one equal audit row for each."""
+    """The actions of the tenant's new audit rows; insists on one equal event for each that is no vote."""
     rows = {}
     for table, name in (("outbox_events", "type"), ("audit_events", "action")):
         rows[table] = await database.fetch(
@@ -548,10 +548,11 @@ async def told(tenancy: Tenancy, database: asyncpg.Connection) -> list[str]:
             " where tenant_id = $1 order by id",
             tenancy.tenant_id,
         )
-    assert [tuple(row) for row in rows["outbox_events"]] == [tuple(row) for row in rows["audit_events"]]
+    open_rows = [tuple(row) for row in rows["audit_events"] if "vote_" not in row["name"]]
+    assert [tuple(row) for row in rows["outbox_events"]] == open_rows
     seen = getattr(tenancy, "told", 0)
-    tenancy.told = len(rows["outbox_events"])  # type: ignore[attr-defined]
-    return [row["name"] for row in rows["outbox_events"]][seen:]
+    tenancy.told = len(rows["audit_events"])  # type: ignore[attr-defined]
+    return [row["name"] for row in rows["audit_events"]][seen:]
 
 
 async def test_each_write_is_told_once_and_no_refused_one(
@@ -614,13 +615,13 @@ async def test_each_write_is_told_once_and_no_refused_one(
 
 
 async def told_of_votes(team: Team, admin: Actor, database: asyncpg.Connection) -> None:
-    """Neither the events nor the audit trail tell who voted what."""
+    """The events do not say that anybody voted, and the audit trail does not say who did or what."""
     tenant = team.tenancy.tenant_id
     for table in ("outbox_events", "audit_events"):
         every = f"select row_to_json(t)::text from {table} t where tenant_id = $1"
         texts = [row[0] for row in await database.fetch(every, tenant)]
         votes = [text for text in texts if "vote_" in text]
-        assert len(votes) == 3
+        assert len(votes) == (3 if table == "audit_events" else 0)
         assert not any(COMMENT in text for text in texts)
         for text in votes:
             assert team.ids["A"] not in text
