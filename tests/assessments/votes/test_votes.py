@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.actors import Actor, Tenancy
 from tests.support.database import Urls
+from tests.support.feed import seal
 from tests.support.team import Team, new_team
 
 COMMENT = "Coaching was cut in spring."
@@ -293,11 +294,14 @@ async def everything(team: Team, actor: Actor) -> dict[str, tuple[int, bytes, st
         "practice": "P1",
     }
     found = {}
+    await seal(team.tenancy)
     for template, operations in team.tenancy.app.openapi()["paths"].items():
         if "get" in operations and template.startswith("/v1/"):
             path = re.sub(r"{(\w+)}", lambda name: known.get(name[1], str(team.tenancy.tenant_id)), template)
             answer = await actor.get(path, headers={"X-Request-Id": "look"})
-            found[template] = (answer.status_code, answer.content, answer.headers.get("etag"))
+            # A place in the feed is encrypted anew each time.
+            body = re.sub(rb'"next_after":"[^"]+"', b"", answer.content)
+            found[template] = (answer.status_code, body, answer.headers.get("etag"))
     assert found["/v1/assessments/{assessment_id}/readiness"][0] == 200
     return found
 
@@ -318,11 +322,7 @@ async def test_replacing_a_sealed_vote_changes_not_one_byte_for_anyone_else(
     before = {who: await everything(team, actor) for who, actor in others.items()}
     assert (await team.vote("A", "P1", HIDDEN[1], **if_match("*"))).status_code == 200
     for who, actor in others.items():
-        now = await everything(team, actor)
-        # Feeds of events may tell that somebody replaced a vote; nothing else may.
-        assert {path: answer for path, answer in now.items() if "events" not in path} == {
-            path: answer for path, answer in before[who].items() if "events" not in path
-        }
+        assert await everything(team, actor) == before[who]
 
 
 def told_apart(found: dict[str, tuple[int, bytes, str | None]]) -> dict[str, tuple[int, str, str | None]]:
