@@ -163,13 +163,53 @@ class NoteAdded(EventData):
     """Id of the note."""
 
 
+class PrincipalCreated(EventData):
+    """What a principal is."""
+
+    kind: str = Field(examples=["api_key"])
+    """The kind of the principal."""
+
+
+class GrantEnded(EventData):
+    """Who had which role."""
+
+    principal_id: UUID
+    """Id of the principal."""
+    role: str = Field(examples=["viewer"])
+    """The role."""
+
+
+class GrantPeriod(EventData):
+    """When a grant counts."""
+
+    starts_at: str | None = Field(examples=[None])
+    """From when it counts; null: from its creation."""
+    ends_at: str | None = Field(examples=["2027-06-30T22:00:00+00:00"])
+    """Until when it counts; null: until it is revoked."""
+
+
+class GrantGiven(GrantPeriod, GrantEnded):
+    """Who got which role, and when it counts."""
+
+
 class KeyCreated(EventData):
-    """The name and the rights of a key. The key itself is in no event."""
+    """The name and the limits of a key. The key itself is in no event."""
 
     name: str = Field(examples=["HR import"])
     """The name of the key."""
-    grants: list[tuple[str, UUID]] = Field(examples=[[["viewer", "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f"]]])
-    """Pairs of a role and the id of the organization that it was granted on."""
+    principal_id: UUID
+    """Id of the principal that it belongs to."""
+    expires_at: str | None = Field(examples=["2027-06-30T22:00:00+00:00"])
+    """When it expires; null: never."""
+    allowed_networks: list[str] = Field(examples=[["192.0.2.0/24"]])
+    """The networks that it may be used from; empty: any."""
+
+
+class KeyRotated(EventData):
+    """How long the former secret works on."""
+
+    overlap_seconds: int = Field(examples=[3600])
+    """Seconds for which the former secret works as well as the new one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +291,14 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = _by_name(
         EventType("action_item.verified", "An action item was verified", _STATUS),
         EventType("action_item.dismissed", "An action item was dismissed", _STATUS),
         EventType("api_key.created", "An API key was made", KeyCreated, Audience.ADMINS),
+        EventType("api_key.rotated", "An API key got a new secret", KeyRotated, Audience.ADMINS),
         EventType("api_key.revoked", "An API key was revoked", audience=Audience.ADMINS),
+        EventType("principal.created", "A principal was added", PrincipalCreated, Audience.ADMINS),
+        EventType("principal.updated", "Fields of a principal changed", FieldsChanged, Audience.ADMINS),
+        EventType("principal.deactivated", "A principal was deactivated", Explained, Audience.ADMINS),
+        EventType("principal.reactivated", "A principal was activated again", Explained, Audience.ADMINS),
+        EventType("role_grant.created", "A role was granted", GrantGiven, Audience.ADMINS),
+        EventType("role_grant.updated", "A grant got another period", GrantPeriod, Audience.ADMINS),
+        EventType("role_grant.deleted", "A grant was taken back", GrantEnded, Audience.ADMINS),
     ]
 )

@@ -214,7 +214,7 @@ async def test_a_key_that_is_revoked_while_it_waits_gets_nothing(tenancy: Tenanc
     viewer = await tenancy.key((Role.VIEWER, tenancy.root_id))
     waiting = asyncio.ensure_future(ask(viewer, await end_of(tenancy), wait=30))
     await asyncio.sleep(0.1)
-    async with operators_transaction(app.state.app_state.database.engine, tenancy.tenant_id) as tx:
+    async with operators_transaction(tenancy.owner, tenancy.tenant_id) as tx:
         await revoke_key(tx, tenancy.keys[-1])
     app.state.app_state.invalidate()
     await admin.made("/v1/people", {"organization_id": tenancy.root_id, "name": "A"})
