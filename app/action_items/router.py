@@ -44,7 +44,7 @@ from app.http.context import ContextDep
 from app.http.openapi.build import IF_MATCH
 from app.http.pagination import page
 from app.http.problems import problems
-from app.http.responses import show_rendered
+from app.http.responses import show
 from app.http.write import write, write_and_read
 from app.organizations.queries import visible_paths
 from app.schemas import Day, Page
@@ -164,7 +164,7 @@ async def get_action_item(context: ContextDep, action_item_id: UUID, as_of: AsOf
     depends on the day, so the `ETag` changes when an item falls due. The answer is 404 if the item does not exist or
     is not visible to you.
     """
-    return show_rendered(context, await queries.get_action_item(context, action_item_id, as_of))
+    return show(context, await queries.get_action_item(context, action_item_id, as_of))
 
 
 @router.patch(

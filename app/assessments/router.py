@@ -39,7 +39,7 @@ from app.http.context import ContextDep
 from app.http.openapi.build import IF_MATCH
 from app.http.pagination import page
 from app.http.problems import problems
-from app.http.responses import show_rendered
+from app.http.responses import show
 from app.http.write import write, write_and_read
 from app.organizations.queries import visible_paths
 from app.schemas import Page
@@ -93,7 +93,7 @@ async def get_assessment(context: ContextDep, assessment_id: UUID) -> Response:
     Use it to show its state and the transitions you may make, or to get the `ETag` that a change needs. Readers of
     its organization and the holders of its seats may read it. The answer is 404 to everyone else.
     """
-    return show_rendered(context, await queries.get_assessment(context, assessment_id))
+    return show(context, await queries.get_assessment(context, assessment_id))
 
 
 @router.patch(

@@ -3,7 +3,7 @@
 A page of fifty rows of twenty fields costs Python a thousand conversions; the server makes the same on the way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -37,11 +37,15 @@ class Rendered:
         body: UTF-8 JSON.
         version: of the row behind it, the first part of the ETag; None where it has no ETag.
         id: of the row behind it, the last part of its address; None where it has no address.
+        redact: makes the same representation without its secrets, for a reason; None where it has none.
+        created: a PUT has created the resource.
     """
 
     body: bytes
     version: int | None = None
     id: UUID | None = None
+    redact: Callable[[Any], "Rendered"] | None = None
+    created: bool = False
 
 
 def render(statement: Any, table: Any, model: type[BaseModel], *columns: Any, **computed: Any) -> Any:

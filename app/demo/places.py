@@ -139,7 +139,7 @@ def _implementation(spec: ImplementationSpec) -> Iterator[Step]:
 def _person(spec: PersonSpec, label: str, number: int) -> Iterator[Step]:
     async def create(tx: Tx, state: DemoState) -> UUID:
         body = PersonCreate(organization_id=state.the("organizations", spec.at), name=label)
-        return (await people.create(tx, body)).id
+        return await people.create(tx, body)
 
     made = ("people", spec.key)
     yield Step(f"person/{spec.key}", ago(597, "15:00", number), Role.INTEGRATOR, create, made)

@@ -123,18 +123,18 @@ def _invite(spec: SessionSpec, seat: SeatSpec, places: PlacesSpec, number: int) 
             person_id=state.id_of("people", seat.who),
         )
         assessment_id = state.the("assessments", spec.key)
-        made = await seat_service.add(tx, assessment_id, body, _TERMS)
-        if made.invitation is not None:
-            state.codes[name] = made.invitation.code or ""
+        [(seat_id, invitation)] = (await seat_service.add(tx, assessment_id, body, _TERMS)).items()
+        if invitation is not None:
+            state.codes[name] = invitation.code or ""
         state.callers[name] = Principal(
             tenant_id=tx.tenant_id,
-            id=made.id,
+            id=seat_id,
             kind="seat",
             name=label,
             tenant_secret=tx.principal.tenant_secret,
-            seat=Seat(assessment_id, made.id, seat.seat, claim=1, sees_from=1),
+            seat=Seat(assessment_id, seat_id, seat.seat, claim=1, sees_from=1),
         )
-        return made.id
+        return seat_id
 
     at = ago(spec.day + _DRAFTED, "15:10", number)
     yield Step(f"seat/{name}", at, Role.FACILITATOR, invite, ("seats", name))

@@ -17,12 +17,12 @@ def to_bytes(value: BaseModel) -> bytes:
     return value.__pydantic_serializer__.to_json(value)
 
 
-def show(context: RequestContext, value: BaseModel) -> Response:
+def show(context: RequestContext, value: BaseModel | Rendered) -> Response:
     """Answer a read: 200 with an ETag where the value has a version, or 304."""
-    body = to_bytes(value)
-    if not isinstance(value, Resource):
-        return JSONBytes(body)
-    return tagged(context, body, etag(value.version, body))
+    shown = to_rendered(value)
+    if shown.version is None:
+        return JSONBytes(shown.body)
+    return tagged(context, shown.body, etag(shown.version, shown.body))
 
 
 def tagged(context: RequestContext, body: bytes, tag: str) -> Response:
@@ -34,31 +34,15 @@ def tagged(context: RequestContext, body: bytes, tag: str) -> Response:
     return JSONBytes(body, headers)
 
 
-def show_rendered(context: RequestContext, found: Rendered) -> Response:
-    """Answer a read that PostgreSQL rendered: 200 with an ETag where it has a version, or 304."""
-    if found.version is None:
-        return JSONBytes(found.body)
-    return tagged(context, found.body, etag(found.version, found.body))
-
-
-def stored(
-    value: BaseModel | Rendered | None, *, status: int, location: str | None = None
-) -> tuple[int, bytes, dict[str, str]]:
-    """Return the response of a write: status, body and headers."""
-    if value is None:
-        return 204, b"", {}
-    shown = value if isinstance(value, Rendered) else _to_rendered(value)
-    headers: dict[str, str] = {"Content-Type": JSON}
-    if shown.version is not None:
-        headers["ETag"] = etag(shown.version, shown.body)
-    if location and shown.id is not None:
-        headers["Location"] = f"{location}/{shown.id}"
-    return status, shown.body, headers
-
-
-def _to_rendered(value: BaseModel) -> Rendered:
+def to_rendered(value: BaseModel | Rendered) -> Rendered:
+    """Return a model with its version and its id, as PostgreSQL would render it."""
+    if isinstance(value, Rendered):
+        return value
     return Rendered(
         to_bytes(value),
         version=value.version if isinstance(value, Resource) else None,
         id=value.id if isinstance(value, Addressable) else None,
     )
+
+
+show_rendered = show

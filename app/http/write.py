@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from fastapi import Response
@@ -14,9 +14,9 @@ from app.db.sql_json import Rendered
 from app.db.transaction import Stored, Tx
 from app.errors import AppError, Forbidden, NotFound, Unauthorized, Unavailable
 from app.http.context import RequestContext
-from app.http.etags import preconditions
+from app.http.etags import etag, preconditions
 from app.http.idempotency import LOCK_TIMEOUT, IdempotencyRunning, IdempotentRequest, idempotent_request
-from app.http.responses import JSON, stored, to_bytes
+from app.http.responses import JSON, to_rendered
 from app.schemas import RedactionReason, WithSecret
 
 Args = ParamSpec("Args")
@@ -24,21 +24,13 @@ Key = TypeVar("Key")
 _ATTEMPTS = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
-    """The result of a PUT that created its resource, which is answered with 201 instead of 200."""
-
-    value: BaseModel | Rendered
-
-
 Answer = BaseModel | Rendered | None
-Result = Answer | Created
-Do = Callable[[Tx], Awaitable[Result]]
+Do = Callable[[Tx], Awaitable[Answer]]
 
 
 async def write(
     context: RequestContext,
-    do: Callable[Concatenate[Tx, Args], Awaitable[Result]],
+    do: Callable[Concatenate[Tx, Args], Awaitable[Answer]],
     *args: Args.args,
     **kwargs: Args.kwargs,
 ) -> Response:
@@ -94,11 +86,10 @@ async def put_and_read(
 ) -> Response:
     """Do as `write_and_read` does for a PUT that may create or replace: 201 where it created."""
 
-    async def do_and_read(tx: Tx) -> Rendered | Created:
+    async def do_and_read(tx: Tx) -> Rendered:
         result = await do(tx, *args, **kwargs)
         await tx.flush()
-        shown = await read(tx, result.key)
-        return Created(shown) if result.created else shown
+        return replace(await read(tx, result.key), created=result.created)
 
     return await write(context, do_and_read)
 
@@ -133,7 +124,7 @@ async def _attempt(context: RequestContext, asked: IdempotentRequest | None, do:
             return _dry_run_response(value)
         status, body, made = _render(context, value)
         if asked is not None:
-            stored_value = redacted(value, "secret_not_replayable")
+            stored_value = _redact(value, "secret_not_replayable")
             asked.finish(tx, *((status, body, made) if stored_value is value else _render(context, stored_value)))
         await tx.flush()
         await connection.commit()
@@ -166,27 +157,33 @@ async def _authorize_replay(tx: Tx, do: Do) -> None:
             raise
 
 
-def redacted(value: Result, reason: RedactionReason) -> Result:
+def _redact(value: Answer, reason: RedactionReason) -> Answer:
     """Return the same answer without the secret in it."""
-    return value.redacted(reason) if isinstance(value, WithSecret) else value
+    if isinstance(value, WithSecret):
+        return value.redacted(reason)
+    return value.redact(reason) if isinstance(value, Rendered) and value.redact is not None else value
 
 
-def _dry_run_response(value: Result) -> Response:
-    answer = value.value if isinstance(value, Created) else value
-    if isinstance(answer, WithSecret):
-        answer = answer.redacted("dry_run")
+def _dry_run_response(value: Answer) -> Response:
+    answer = _redact(value, "dry_run")
     headers = {"Dry-Run": "true"}
     if answer is None:
         return Response(status_code=200, headers=headers)
-    body = answer.body if isinstance(answer, Rendered) else to_bytes(answer)
-    return Response(body, media_type=JSON, headers=headers)
+    return Response(to_rendered(answer).body, media_type=JSON, headers=headers)
 
 
-def _render(context: RequestContext, value: Result) -> tuple[int, bytes, dict[str, str]]:
-    if isinstance(value, Created):
-        return stored(value.value, status=201)
+def _render(context: RequestContext, value: Answer) -> tuple[int, bytes, dict[str, str]]:
+    """Return the response of a write: status, body and headers."""
+    if value is None:
+        return 204, b"", {}
+    shown = to_rendered(value)
     status = context.scope["route"].status_code or 200
-    return stored(value, status=status, location=_collection(context.scope) if status == 201 else None)
+    headers = {"Content-Type": JSON}
+    if shown.version is not None:
+        headers["ETag"] = etag(shown.version, shown.body)
+    if status == 201 and shown.id is not None:
+        headers["Location"] = f"{_collection(context.scope)}/{shown.id}"
+    return 201 if shown.created else status, shown.body, headers
 
 
 def _collection(scope: Mapping[str, Any]) -> str:

@@ -1,24 +1,46 @@
-"""Reads of a tenant's drivers, instruments and scoring profiles, which all its callers see."""
+"""Reads of a tenant's drivers, instruments and scoring profiles, which all its callers see, rendered by PostgreSQL."""
 
 from typing import Any
 from uuid import UUID
 
-from pydantic import BaseModel
-from sqlalchemy import DateTime, Select, Text, Uuid, bindparam, select
+from sqlalchemy import DateTime, Text, Uuid, bindparam, func, literal_column, select
 from sqlmodel import col
 
 from app.db.keyset import Listing
-from app.db.statement import Read, Reader, Row, from_json
+from app.db.sql_json import Rendered, render
+from app.db.statement import Read, Reader, Row
+from app.db.transaction import CallerReader
 from app.errors import NotFound
-from app.http.responses import to_bytes
 from app.instruments.models import Driver, Instrument, InstrumentVersion, ScoringProfile
-from app.instruments.schemas import DriverRead, InstrumentRead, InstrumentVersionItem, ScoringProfileItem
+from app.instruments.schemas import (
+    DriverRead,
+    InstrumentRead,
+    InstrumentVersionItem,
+    InstrumentVersionRead,
+    ScoringProfileItem,
+    ScoringProfileRead,
+)
 
 _TENANT = bindparam("tenant_id", type_=Uuid())
 _KEY = bindparam("key", type_=Text())
 _UPDATED_SINCE = bindparam("updated_since", type_=DateTime(timezone=True))
 
-_DRIVERS = select(col(Driver.id), col(Driver.created_at), col(Driver.document)).where(col(Driver.tenant_id) == _TENANT)
+
+def _rows(table: Any, model: Any, *conditions: Any, **computed: Any) -> Any:
+    statement = select(table.id).where(table.tenant_id == _TENANT, *conditions)
+    return render(statement, table, model, table.id, **computed)
+
+
+def _part(name: str) -> Any:
+    """Return a part of a driver's document."""
+    return func.jsonb_extract_path(col(Driver.document), literal_column(f"'{name}'", Text))
+
+
+_DRIVERS = _rows(
+    Driver,
+    DriverRead,
+    **{name: _part(name) for name in DriverRead.model_fields if name not in {"id", "created_at"}},
+)
 _DRIVER = Read(_DRIVERS.where(col(Driver.key) == _KEY))
 DRIVERS = Listing(
     "drivers",
@@ -31,13 +53,7 @@ DRIVERS = Listing(
     },
 )
 
-_INSTRUMENTS = select(
-    col(Instrument.id),
-    col(Instrument.created_at),
-    col(Instrument.key),
-    col(Instrument.driver_key),
-    col(Instrument.title),
-).where(col(Instrument.tenant_id) == _TENANT)
+_INSTRUMENTS = _rows(Instrument, InstrumentRead)
 _INSTRUMENT = Read(_INSTRUMENTS.where(col(Instrument.key) == _KEY))
 INSTRUMENTS = Listing(
     "instruments",
@@ -50,36 +66,25 @@ INSTRUMENTS = Listing(
     },
 )
 
-_VERSIONS: Select[*tuple[Any, ...]] = select(
-    col(InstrumentVersion.id),
-    col(InstrumentVersion.created_at),
-    col(InstrumentVersion.instrument_key).label("key"),
-    col(InstrumentVersion.version),
-    col(InstrumentVersion.content_hash),
-).where(col(InstrumentVersion.tenant_id) == _TENANT, col(InstrumentVersion.instrument_key) == _KEY)
+_OF_KEY = col(InstrumentVersion.instrument_key) == _KEY
+_NAMED_AFTER = {"key": col(InstrumentVersion.instrument_key)}
 _VERSION = Read(
-    _VERSIONS.add_columns(col(InstrumentVersion.document)).where(
-        col(InstrumentVersion.version) == bindparam("version", type_=Text())
-    )
+    _rows(InstrumentVersion, InstrumentVersionRead, _OF_KEY, **_NAMED_AFTER)
+    .add_columns(col(InstrumentVersion.content_hash))
+    .where(col(InstrumentVersion.version) == bindparam("version", type_=Text()))
 )
 VERSIONS = Listing(
     "instrument-versions",
-    _VERSIONS,
+    _rows(InstrumentVersion, InstrumentVersionItem, _OF_KEY, **_NAMED_AFTER),
     key=col(InstrumentVersion.id),
     orders={"id": col(InstrumentVersion.id)},
     filters={"updated_since": col(InstrumentVersion.created_at) >= _UPDATED_SINCE},
 )
 
-_PROFILES = select(
-    col(ScoringProfile.id),
-    col(ScoringProfile.created_at),
-    col(ScoringProfile.key),
-    col(ScoringProfile.version),
-    col(ScoringProfile.content_hash),
-).where(col(ScoringProfile.tenant_id) == _TENANT)
-_PROFILE = Read(
-    _PROFILES.add_columns(col(ScoringProfile.document)).where(col(ScoringProfile.id) == bindparam("id", type_=Uuid()))
-)
+_PROFILES = _rows(ScoringProfile, ScoringProfileItem)
+_OF_ID = col(ScoringProfile.id) == bindparam("id", type_=Uuid())
+_PROFILE_ITEM = Read(_PROFILES.where(_OF_ID))
+_PROFILE = Read(_rows(ScoringProfile, ScoringProfileRead, _OF_ID).add_columns(col(ScoringProfile.content_hash)))
 PROFILES = Listing(
     "scoring-profiles",
     _PROFILES,
@@ -92,64 +97,46 @@ PROFILES = Listing(
 )
 
 
-def present_driver(row: Row) -> DriverRead:
-    """Return a row as every caller gets it."""
-    return DriverRead.model_validate({**from_json(row["document"]), "id": row["id"], "created_at": row["created_at"]})
-
-
-def present_instrument(row: Row) -> InstrumentRead:
-    """Return a row as every caller gets it."""
-    fields: dict[str, Any] = dict(row)
-    fields["title"] = from_json(row["title"])
-    return InstrumentRead.model_validate(fields)
-
-
-def present_version(row: Row) -> InstrumentVersionItem:
-    """Return a row as every caller gets it, without the document."""
-    return InstrumentVersionItem.model_validate(dict(row))
-
-
-def present_profile(row: Row) -> ScoringProfileItem:
-    """Return a row as every caller gets it, without the document."""
-    return ScoringProfileItem.model_validate(dict(row))
-
-
-async def driver(reader: Reader, tenant_id: UUID, key: str) -> DriverRead:
+async def get_driver(reader: Reader, tenant_id: UUID, key: str) -> Rendered:
     """Return one driver.
 
     Raises:
         NotFound: the tenant has none such.
     """
-    return present_driver(await _found(reader, _DRIVER, tenant_id=tenant_id, key=key))
+    return _unchanging(await _found(reader, _DRIVER, tenant_id=tenant_id, key=key))
 
 
-async def instrument(reader: Reader, tenant_id: UUID, key: str) -> InstrumentRead:
+async def get_instrument(reader: Reader, tenant_id: UUID, key: str) -> Rendered:
     """Return one instrument.
 
     Raises:
         NotFound: the tenant has none such.
     """
-    return present_instrument(await _found(reader, _INSTRUMENT, tenant_id=tenant_id, key=key))
+    return _unchanging(await _found(reader, _INSTRUMENT, tenant_id=tenant_id, key=key))
 
 
-async def version(reader: Reader, tenant_id: UUID, key: str, version: str) -> tuple[bytes, str]:
+async def get_version(reader: Reader, tenant_id: UUID, key: str, version: str) -> tuple[bytes, str]:
     """Return one version of an instrument with its document, as JSON, and its tag.
 
     Raises:
         NotFound: the tenant has none such.
     """
-    row = await _found(reader, _VERSION, tenant_id=tenant_id, key=key, version=version)
-    return _whole(present_version(row), row)
+    return _tagged(await _found(reader, _VERSION, tenant_id=tenant_id, key=key, version=version))
 
 
-async def profile(reader: Reader, tenant_id: UUID, profile_id: UUID) -> tuple[bytes, str]:
+async def get_profile(reader: Reader, tenant_id: UUID, profile_id: UUID) -> tuple[bytes, str]:
     """Return one scoring profile with its document, as JSON, and its tag.
 
     Raises:
         NotFound: the tenant has none such.
     """
-    row = await _found(reader, _PROFILE, tenant_id=tenant_id, id=profile_id)
-    return _whole(present_profile(row), row)
+    return _tagged(await _found(reader, _PROFILE, tenant_id=tenant_id, id=profile_id))
+
+
+async def get_profile_item(reader: CallerReader, profile_id: UUID) -> Rendered:
+    """Return a scoring profile that the caller has just published, as it is listed."""
+    row = await _found(reader, _PROFILE_ITEM, tenant_id=reader.principal.tenant_id, id=profile_id)
+    return Rendered(row["rendered"], id=row["id"])
 
 
 async def _found(reader: Reader, read: Read, **values: Any) -> Row:
@@ -159,7 +146,9 @@ async def _found(reader: Reader, read: Read, **values: Any) -> Row:
     return row
 
 
-def _whole(item: BaseModel, row: Row) -> tuple[bytes, str]:
-    # The stored document goes out as it lies there: it was checked when it came in, and it never changes.
-    body = to_bytes(item)[:-1] + b',"document":' + row["document"].encode() + b"}"
-    return body, f'"1.{row["content_hash"][:32]}"'
+def _unchanging(row: Row) -> Rendered:
+    return Rendered(row["rendered"], version=1, id=row["id"])
+
+
+def _tagged(row: Row) -> tuple[bytes, str]:
+    return row["rendered"], f'"1.{row["content_hash"][:32]}"'

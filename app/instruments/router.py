@@ -5,13 +5,12 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.http.context import ContextDep, RequestContext
-from app.http.etags import etag
+from app.http.context import ContextDep
 from app.http.openapi.build import TAGGED
 from app.http.pagination import page
 from app.http.problems import problems
-from app.http.responses import tagged, to_bytes
-from app.http.write import write
+from app.http.responses import show, tagged
+from app.http.write import write_and_read
 from app.instruments import queries, service
 from app.instruments.profile_document import ProfileDocument
 from app.instruments.schemas import (
@@ -25,7 +24,6 @@ from app.instruments.schemas import (
     ScoringProfileItem,
     ScoringProfileQuery,
     ScoringProfileRead,
-    StoredDocument,
 )
 from app.instruments.service import ProfileExists, ProfileRefused, ReservedKey
 from app.schemas import Key, Page
@@ -44,7 +42,7 @@ async def list_drivers(context: ContextDep, query: Annotated[DriverQuery, Query(
     `instruments` of a driver names those there are. Every caller of the tenant may read it. The catalogue comes with
     the release and never changes through the API.
     """
-    return await page(context, queries.DRIVERS, query, queries.present_driver)
+    return await page(context, queries.DRIVERS, query)
 
 
 @drivers.get("/{key}", response_model=DriverRead, responses=TAGGED)
@@ -54,7 +52,7 @@ async def get_driver(context: ContextDep, key: Key) -> Response:
     Use it to show the definition of a driver and the instruments attached to it. Every caller of the tenant may read
     it. The answer is 404 if the catalogue has no driver with this key.
     """
-    return _show(context, await queries.driver(context, context.tenant_id, key))
+    return show(context, await queries.get_driver(context, context.tenant_id, key))
 
 
 @instruments.get("", response_model=Page[InstrumentRead])
@@ -64,7 +62,7 @@ async def list_instruments(context: ContextDep, query: Annotated[InstrumentQuery
     Use it to find the instrument for a driver; the texts and practices are in the instrument's versions. Every caller
     of the tenant may read it. Instruments come with the release and are not changed through the API.
     """
-    return await page(context, queries.INSTRUMENTS, query, queries.present_instrument)
+    return await page(context, queries.INSTRUMENTS, query)
 
 
 @instruments.get("/{key}", response_model=InstrumentRead, responses=TAGGED)
@@ -74,7 +72,7 @@ async def get_instrument(context: ContextDep, key: Key) -> Response:
     Use it to show the title of an instrument and the driver it assesses; its practices are in its versions. Every
     caller of the tenant may read it. The answer is 404 if there is no instrument with this key.
     """
-    return _show(context, await queries.instrument(context, context.tenant_id, key))
+    return show(context, await queries.get_instrument(context, context.tenant_id, key))
 
 
 @instruments.get("/{key}/versions", response_model=Page[InstrumentVersionItem])
@@ -87,8 +85,8 @@ async def list_instrument_versions(
     read it. A version never changes; `content_hash` proves that. The answer is 404 if there is no instrument with
     this key.
     """
-    found = await queries.instrument(context, context.tenant_id, key)
-    return await page(context, queries.VERSIONS, query, queries.present_version, key=found.key)
+    await queries.get_instrument(context, context.tenant_id, key)
+    return await page(context, queries.VERSIONS, query, key=key)
 
 
 @instruments.get("/{key}/versions/{version}", response_model=InstrumentVersionRead, responses=TAGGED)
@@ -98,7 +96,7 @@ async def get_instrument_version(context: ContextDep, key: Key, version: Key) ->
     Use it to show the practices, questions and levels to a team. Every caller of the tenant may read it. A version
     never changes, so cache it by its `ETag`. The answer is 404 if the instrument or the version does not exist.
     """
-    return tagged(context, *await queries.version(context, context.tenant_id, key, version))
+    return tagged(context, *await queries.get_version(context, context.tenant_id, key, version))
 
 
 @profiles.get("", response_model=Page[ScoringProfileItem])
@@ -109,7 +107,7 @@ async def list_scoring_profiles(context: ContextDep, query: Annotated[ScoringPro
     The list contains the profiles of the release and those that the tenant published. Every caller of the tenant may
     read it.
     """
-    return await page(context, queries.PROFILES, query, queries.present_profile)
+    return await page(context, queries.PROFILES, query)
 
 
 @profiles.post(
@@ -126,7 +124,7 @@ async def create_scoring_profile(context: ContextDep, body: ProfileDocument) -> 
     answer is 422 if the parts do not fit together, or if the key begins with `fa9-`, which is reserved for shipped
     profiles. Existing assessments keep their profile.
     """
-    return await write(context, service.create_profile, body)
+    return await write_and_read(context, queries.get_profile_item, service.create_profile, body)
 
 
 @profiles.get("/{profile_id}", response_model=ScoringProfileRead, responses=TAGGED)
@@ -136,9 +134,4 @@ async def get_scoring_profile(context: ContextDep, profile_id: UUID) -> Response
     Use it to explain how an assessment is scored. Every caller of the tenant may read it. A profile never changes, so
     cache it by its `ETag`. The answer is 404 if the tenant has no profile with this id.
     """
-    return tagged(context, *await queries.profile(context, context.tenant_id, profile_id))
-
-
-def _show(context: RequestContext, value: StoredDocument) -> Response:
-    body = to_bytes(value)
-    return tagged(context, body, etag(1, body))
+    return tagged(context, *await queries.get_profile(context, context.tenant_id, profile_id))

@@ -1,5 +1,7 @@
 """Publishing scoring profiles of a tenant."""
 
+from uuid import UUID
+
 from sqlalchemy.exc import IntegrityError
 
 from app.access.policy import require_everywhere
@@ -8,7 +10,6 @@ from app.errors import Conflict, Invalid
 from app.events.record import record_event
 from app.instruments.models import ScoringProfile
 from app.instruments.profile_document import ProfileDocument
-from app.instruments.schemas import ScoringProfileItem
 from app.scoring import ScoringProfile as Profile
 from app.scoring import content_hash
 
@@ -31,8 +32,8 @@ class ProfileRefused(Invalid):
     title = "Scoring cannot work with this profile"
 
 
-async def create_profile(tx: Tx, body: ProfileDocument) -> ScoringProfileItem:
-    """Publish a profile for the whole tenant: hashed, and never changed afterwards.
+async def create_profile(tx: Tx, body: ProfileDocument) -> UUID:
+    """Publish a profile for the whole tenant: hashed, and never changed afterwards. Return its id.
 
     Raises:
         Forbidden: the caller is not an admin of the tenant's root.
@@ -62,10 +63,4 @@ async def create_profile(tx: Tx, body: ProfileDocument) -> ScoringProfileItem:
     except IntegrityError as error:
         raise ProfileExists from error
     record_event(tx, "scoring_profile.published", made.id, data={"key": made.key, "version": made.version})
-    return ScoringProfileItem(
-        id=made.id,
-        created_at=made.created_at,
-        key=made.key,
-        version=made.version,
-        content_hash=made.content_hash,
-    )
+    return made.id

@@ -12,7 +12,7 @@ from app.http.needs import Needs, needs
 from app.http.openapi.build import IF_MATCH
 from app.http.pagination import page
 from app.http.problems import problems
-from app.http.responses import show_rendered
+from app.http.responses import show
 from app.http.write import put_and_read, write, write_and_read
 from app.organizations import move_service, queries, service, upsert_service
 from app.organizations.errors import (
@@ -149,7 +149,7 @@ async def get_organization(context: ContextDep, organization_id: UUID) -> Respon
     `archived_by_id` show what the organization inherits from those above it. The answer is 404 if it does not exist
     or is not visible to you.
     """
-    return show_rendered(context, await queries.get_organization(context, organization_id))
+    return show(context, await queries.get_organization(context, organization_id))
 
 
 @router.patch(

@@ -1,4 +1,4 @@
-"""Reads of people: the statements, and the representation of their rows."""
+"""Reads of people, rendered by PostgreSQL."""
 
 from uuid import UUID
 
@@ -7,27 +7,31 @@ from sqlmodel import col
 
 from app.access.policy import require
 from app.db.keyset import Listing
-from app.db.sql_json import render
-from app.db.statement import Read, Reader, Row
+from app.db.sql_json import Rendered, render
+from app.db.statement import Read
+from app.db.transaction import CallerReader
 from app.errors import NotFound
 from app.people.models import Person
 from app.people.schemas import PersonRead
-from app.principal import Principal
 from app.tree.models import Organization
 from app.tree.paths import organization_scope, within
 
-_ROWS = (
-    select(*(getattr(Person, name) for name in PersonRead.model_fields), col(Organization.path))
+_PEOPLE = (
+    select(col(Person.id))
     .join(
         Organization,
         and_(col(Organization.tenant_id) == col(Person.tenant_id), col(Organization.id) == col(Person.organization_id)),
     )
     .where(col(Person.tenant_id) == bindparam("tenant_id", type_=Uuid()))
 )
-_BY_ID = Read(_ROWS.where(col(Person.id) == bindparam("id", type_=Uuid())))
+_PERSON = Read(
+    render(_PEOPLE, Person, PersonRead, col(Person.id), col(Person.version), col(Organization.path)).where(
+        col(Person.id) == bindparam("id", type_=Uuid())
+    )
+)
 LIST = Listing(
     "people",
-    render(_ROWS, Person, PersonRead, col(Person.id)),
+    render(_PEOPLE, Person, PersonRead, col(Person.id)),
     key=col(Person.id),
     orders={"id": col(Person.id), "name": col(Person.name_key), "updated_at": col(Person.updated_at)},
     filters={
@@ -42,19 +46,14 @@ LIST = Listing(
 )
 
 
-def present(row: Row) -> PersonRead:
-    """Return a row as every caller who sees it gets it."""
-    return PersonRead.model_validate(dict(row))
-
-
-async def get(reader: Reader, principal: Principal, person_id: UUID) -> PersonRead:
+async def get_person(reader: CallerReader, person_id: UUID) -> Rendered:
     """Return one person.
 
     Raises:
         NotFound: It does not exist, or the caller cannot see it.
     """
-    row = await reader.fetch_one(_BY_ID, tenant_id=principal.tenant_id, id=person_id)
+    row = await reader.fetch_one(_PERSON, tenant_id=reader.principal.tenant_id, id=person_id)
     if row is None:
         raise NotFound
-    require(principal, "getPerson", row["path"])
-    return present(row)
+    require(reader.principal, "getPerson", row["path"])
+    return Rendered(row["rendered"], version=row["version"], id=row["id"])

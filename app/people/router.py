@@ -12,7 +12,7 @@ from app.http.openapi.build import IF_MATCH
 from app.http.pagination import page
 from app.http.problems import problems
 from app.http.responses import show
-from app.http.write import write
+from app.http.write import write, write_and_read
 from app.organizations.errors import UnknownOrganization
 from app.organizations.queries import visible_paths
 from app.people import queries, service
@@ -43,7 +43,7 @@ async def create_person(context: ContextDep, body: PersonCreate) -> Response:
     personal data than that needs. The answer is 404 if the organization is not visible to you, and 409 if it or an
     organization above it is archived. Two people may have the same name.
     """
-    return await write(context, service.create, body)
+    return await write_and_read(context, queries.get_person, service.create, body)
 
 
 @router.get("/{person_id}", response_model=PersonRead)
@@ -53,7 +53,7 @@ async def get_person(context: ContextDep, person_id: UUID) -> Response:
     Use it to show a person, or to get the `ETag` that a change needs. The answer is 404 if the person does not exist
     or their organization is not visible to you.
     """
-    return show(context, await queries.get(context, context.principal, person_id))
+    return show(context, await queries.get_person(context, person_id))
 
 
 @router.patch(
@@ -70,7 +70,7 @@ async def update_person(context: ContextDep, person_id: UUID, body: PersonPatch)
     person; you need the role at both organizations, and the new one must be visible to you (422) and not archived
     (409).
     """
-    return await write(context, service.patch, person_id, body)
+    return await write_and_read(context, queries.get_person, service.patch, person_id, body)
 
 
 @router.delete(

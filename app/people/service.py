@@ -10,15 +10,14 @@ from app.errors import FieldError, NotFound
 from app.events.record import record_event
 from app.idempotency.answers import erase_answers_about
 from app.organizations.errors import UnknownOrganization
-from app.people import queries
 from app.people.models import Person
-from app.people.schemas import PersonCreate, PersonPatch, PersonRead
+from app.people.schemas import PersonCreate, PersonPatch
 from app.text import search_key
 from app.tree.archived import check_archived
 
 
-async def create(tx: Tx, body: PersonCreate) -> PersonRead:
-    """Add a person to an organization.
+async def create(tx: Tx, body: PersonCreate) -> UUID:
+    """Add a person to an organization. Return its id.
 
     Raises:
         NotFound: The organization does not exist, or the caller cannot see it.
@@ -38,11 +37,11 @@ async def create(tx: Tx, body: PersonCreate) -> PersonRead:
     )
     tx.session.add(made)
     record_event(tx, "person.created", made.id, organization_id=organization.id)
-    return await queries.get(tx, tx.principal, made.id)
+    return made.id
 
 
-async def patch(tx: Tx, person_id: UUID, body: PersonPatch) -> PersonRead:
-    """Change a person's fields, or the organization they work in.
+async def patch(tx: Tx, person_id: UUID, body: PersonPatch) -> UUID:
+    """Change a person's fields, or the organization they work in. Return its id.
 
     Raises:
         NotFound: It does not exist, or the caller cannot see it.
@@ -67,7 +66,7 @@ async def patch(tx: Tx, person_id: UUID, body: PersonPatch) -> PersonRead:
             organization_id=person.organization_id,
             data={"fields": sorted(body.model_fields_set)},
         )
-    return await queries.get(tx, tx.principal, person.id)
+    return person.id
 
 
 async def remove(tx: Tx, person_id: UUID) -> None:

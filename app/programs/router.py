@@ -11,7 +11,7 @@ from app.http.context import ContextDep
 from app.http.openapi.build import IF_MATCH
 from app.http.pagination import page
 from app.http.problems import problems
-from app.http.responses import show_rendered
+from app.http.responses import show
 from app.http.write import write, write_and_read
 from app.organizations.errors import UnknownOrganization
 from app.organizations.queries import visible_paths
@@ -70,7 +70,7 @@ async def get_program(context: ContextDep, program_id: UUID) -> Response:
     Use it to show a program, or to get the `ETag` that a change needs. A program is visible if
     you can read its owner or an organization below the owner; otherwise the answer is 404.
     """
-    return show_rendered(context, await queries.get_program(context, program_id))
+    return show(context, await queries.get_program(context, program_id))
 
 
 @router.patch("/{program_id}", response_model=ProgramRead, openapi_extra=IF_MATCH)
@@ -152,7 +152,7 @@ async def get_implementation(context: ContextDep, implementation_id: UUID) -> Re
     Use it to show the present stage and the transitions you may make, or to get the `ETag` that a change needs. The
     answer is 404 if it does not exist or its organization is not visible to you.
     """
-    return show_rendered(context, await queries.get_implementation(context, implementation_id))
+    return show(context, await queries.get_implementation(context, implementation_id))
 
 
 @implementations.delete(

@@ -248,7 +248,7 @@ async def test_what_nobody_foresaw_is_told_as_a_problem_and_no_more(
         raise RuntimeError("a secret of the inside")
 
     monkeypatch.setattr("app.people.service.create", fail)
-    monkeypatch.setattr("app.people.queries.get", fail)
+    monkeypatch.setattr("app.people.queries.get_person", fail)
     path = "/v1/people"
     for answer in (
         await admin.post(path, {"organization_id": tenancy.root_id, "name": "Coach"}),

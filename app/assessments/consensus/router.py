@@ -25,7 +25,7 @@ from app.http.context import ContextDep
 from app.http.openapi.build import IF_MATCH, IF_MATCH_TO_REPLACE
 from app.http.pagination import page
 from app.http.problems import problems
-from app.http.responses import show_rendered
+from app.http.responses import show
 from app.http.write import put_and_read, write, write_and_read
 from app.schemas import Key, Page
 
@@ -86,7 +86,7 @@ async def get_consensus(context: ContextDep, assessment_id: UUID, practice: Key)
     Use it to show one entry, or to get the `ETag` that replacing it needs. The answer is 404 if no consensus on the
     practice is recorded, or if the assessment is not visible to you.
     """
-    return show_rendered(context, await queries.get_consensus(context, assessment_id, practice))
+    return show(context, await queries.get_consensus(context, assessment_id, practice))
 
 
 @router.put(
@@ -153,7 +153,7 @@ async def get_practice_rating(context: ContextDep, assessment_id: UUID, practice
     Use it to show one rating, or to get the `ETag` that replacing it needs. The answer is 404 if the practice has not
     been rated, or if the assessment is not visible to you.
     """
-    return show_rendered(context, await queries.get_rating(context, assessment_id, practice))
+    return show(context, await queries.get_rating(context, assessment_id, practice))
 
 
 @router.put(
@@ -186,7 +186,7 @@ async def get_administration(context: ContextDep, assessment_id: UUID) -> Respon
     Use it to show who took part and what deviated from the instrument, or to get the `ETag` that replacing it needs.
     The answer is 404 if nothing is recorded yet, or if the assessment is not visible to you.
     """
-    return show_rendered(context, await queries.get_administration(context, assessment_id))
+    return show(context, await queries.get_administration(context, assessment_id))
 
 
 @router.put(

@@ -38,7 +38,7 @@ from app.http.openapi.build import IF_MATCH
 from app.http.pagination import page
 from app.http.problems import problems
 from app.http.responses import show
-from app.http.write import write
+from app.http.write import write, write_and_read
 from app.schemas import Page
 from app.tree.archived import ImplementationEnded, OrganizationArchived
 
@@ -72,13 +72,7 @@ async def list_participants(
     with `withdrawn`.
     """
     await require_assessment_row(context, context.principal, assessment_id, "listParticipants")
-    return await page(
-        context,
-        queries.LIST,
-        query,
-        lambda row: ParticipantRead.model_validate(dict(row)),
-        assessment_id=assessment_id,
-    )
+    return await page(context, queries.LIST, query, assessment_id=assessment_id)
 
 
 @router.post("", status_code=201, response_model=ParticipantCreated, responses=problems(*_REFUSALS, *_NOTHING_NEW))
@@ -90,7 +84,7 @@ async def add_participant(context: ContextDep, assessment_id: UUID, body: Partic
     claims the seat with `POST /v1/seats/claim`. A paper seat gets no invitation. One person holds one respondent's
     seat, and an inactive person gets none.
     """
-    return await write(context, service.add, assessment_id, body, _terms(context))
+    return await write_and_read(context, queries.get_new_seat, service.add, assessment_id, body, _terms(context))
 
 
 @router.post(
@@ -106,7 +100,7 @@ async def add_participants(context: ContextDep, assessment_id: UUID, body: Parti
     none is added and `errors` points at it. The answer lists the seats in the order sent, each with its invitation;
     the codes are shown only in this answer.
     """
-    return await write(context, service.add_many, assessment_id, body, _terms(context))
+    return await write_and_read(context, queries.get_new_seats, service.add_many, assessment_id, body, _terms(context))
 
 
 @router.get("/{participant_id}", response_model=ParticipantRead)
@@ -117,7 +111,7 @@ async def get_participant(context: ContextDep, assessment_id: UUID, participant_
     and the holders of the assessment's seats may read it; the answer is 404 to everyone else. Nothing in it depends
     on whether the seat has voted.
     """
-    return show(context, await queries.get(context, context.principal, assessment_id, participant_id))
+    return show(context, await queries.get_participant(context, (assessment_id, participant_id)))
 
 
 @router.patch(
@@ -136,7 +130,15 @@ async def update_participant(
     `seat_fixed`), whether or not it has voted. The label can change until the end. Changing the channel to `paper`
     ends the seat's invitation and token.
     """
-    return await write(context, service.patch, assessment_id, participant_id, body, context.app_state.invalidate)
+    return await write_and_read(
+        context,
+        queries.get_participant,
+        service.patch,
+        assessment_id,
+        participant_id,
+        body,
+        context.app_state.invalidate,
+    )
 
 
 @router.delete(
@@ -165,12 +167,11 @@ async def list_participant_history(
     Use it to see when the seat was invited, claimed, invited again, revoked or withdrawn, and who did it. Readers of
     the organization and the holders of the assessment's seats may read it. Votes leave no entry.
     """
-    await queries.get(context, context.principal, assessment_id, participant_id, "listParticipantHistory")
+    await queries.require_participant(context, (assessment_id, participant_id), "listParticipantHistory")
     return await page(
         context,
         queries.HISTORY,
         query,
-        lambda row: SeatChangeRead.model_validate(dict(row)),
         assessment_id=assessment_id,
         seat_id=participant_id,
     )

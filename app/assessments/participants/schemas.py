@@ -128,7 +128,7 @@ class ParticipantCreated(ParticipantRead, _Invited):
     )
 
 
-class ParticipantsCreated(WithSecret):
+class ParticipantsCreated(Read):
     """The new seats, in the order sent."""
 
     model_config = ConfigDict(
@@ -136,10 +136,6 @@ class ParticipantsCreated(WithSecret):
     )
 
     items: list[ParticipantCreated] = Field(description="One for each seat sent, in the same order.")
-
-    def redacted(self, reason: RedactionReason) -> Self:
-        """Return a copy without the codes."""
-        return self.model_copy(update={"items": [item.redacted(reason) for item in self.items]})
 
 
 class SeatInvitation(_Invited):

@@ -1,6 +1,6 @@
 """Add, change and withdraw seats."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,28 +16,22 @@ from app.assessments.errors import (
 )
 from app.assessments.locking import LockedAssessment, check_takes, ensure_open, lock_assessment
 from app.assessments.models import Assessment, AssessmentState, Channel, Participant, SeatEvent
-from app.assessments.participants import queries
 from app.assessments.participants.codes import InvitationTerms
 from app.assessments.participants.invitations import invite, record_change, remove_invitation
 from app.assessments.participants.people import check_people
-from app.assessments.participants.schemas import (
-    ParticipantCreate,
-    ParticipantCreated,
-    ParticipantPatch,
-    ParticipantRead,
-    ParticipantsCreate,
-    ParticipantsCreated,
-)
+from app.assessments.participants.schemas import Invitation, ParticipantCreate, ParticipantPatch, ParticipantsCreate
 from app.assessments.seat_rules import end_claim, next_round_to_reveal, was_revealed, withdraw
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
 from app.events.record import record_event
 from app.principal import SeatKind
 
+#: New seats in the order sent, each with its invitation; None for a paper seat.
+NewSeats = Mapping[UUID, Invitation | None]
 _FIXED_BY_A_REVEAL = ("seat", "perspective", "person_id")
 
 
-async def add(tx: Tx, assessment_id: UUID, body: ParticipantCreate, terms: InvitationTerms) -> ParticipantCreated:
+async def add(tx: Tx, assessment_id: UUID, body: ParticipantCreate, terms: InvitationTerms) -> NewSeats:
     """Add a seat and invite to it.
 
     Raises:
@@ -52,13 +46,10 @@ async def add(tx: Tx, assessment_id: UUID, body: ParticipantCreate, terms: Invit
         UnknownReference, InactivePerson, PersonSeated: the person can have no such seat.
     """
     locked = await lock_assessment(tx, assessment_id, "addParticipant", lock="update")
-    [made] = await _add(tx, locked, [body], [""], terms)
-    return made
+    return await _add(tx, locked, [body], [""], terms)
 
 
-async def add_many(
-    tx: Tx, assessment_id: UUID, body: ParticipantsCreate, terms: InvitationTerms
-) -> ParticipantsCreated:
+async def add_many(tx: Tx, assessment_id: UUID, body: ParticipantsCreate, terms: InvitationTerms) -> NewSeats:
     """Add many seats, all or none.
 
     Raises:
@@ -66,12 +57,12 @@ async def add_many(
     """
     locked = await lock_assessment(tx, assessment_id, "addParticipants", lock="update")
     places = [f"/seats/{at}" for at in range(len(body.seats))]
-    return ParticipantsCreated(items=await _add(tx, locked, body.seats, places, terms))
+    return await _add(tx, locked, body.seats, places, terms)
 
 
 async def _add(
     tx: Tx, locked: LockedAssessment, wanted: Sequence[ParticipantCreate], places: Sequence[str], terms: InvitationTerms
-) -> list[ParticipantCreated]:
+) -> NewSeats:
     ensure_open(locked.assessment)
     await check_takes(tx, locked, "addParticipant")
     for body, place in zip(wanted, places, strict=True):
@@ -103,10 +94,7 @@ async def _add(
         record_seat_event(tx, "participant.added", seat, locked.organization.id)
     for seat in invited:
         record_change(tx, seat, SeatEvent.INVITED)
-    return [
-        ParticipantCreated(**queries.present_stored(seat).model_dump(), invitation=invitations.get(seat.id))
-        for seat in seats
-    ]
+    return {seat.id: invitations.get(seat.id) for seat in seats}
 
 
 async def patch(
@@ -115,8 +103,8 @@ async def patch(
     participant_id: UUID,
     body: ParticipantPatch,
     invalidate: Callable[[], None] | None = None,
-) -> ParticipantRead:
-    """Change a seat.
+) -> tuple[UUID, UUID]:
+    """Change a seat. Return the ids of the assessment and the seat.
 
     Args:
         invalidate: drops the cached principals.
@@ -152,7 +140,7 @@ async def patch(
         setattr(participant, name, value)
     if tx.touch(participant):
         record_seat_event(tx, "participant.updated", participant, locked.organization.id)
-    return await queries.get(tx, tx.principal, assessment_id, participant.id)
+    return assessment_id, participant.id
 
 
 async def _check_changes(tx: Tx, assessment: Assessment, participant: Participant, changes: dict[str, Any]) -> None:

@@ -1,15 +1,20 @@
-"""Reads of votes, for seats of the same assessment only."""
+"""Reads of votes, rendered by PostgreSQL, for seats of the same assessment only."""
 
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import DateTime, Integer, Text, Uuid, and_, bindparam, exists, not_, or_, select
+from sqlalchemy import DateTime, Integer, Text, Uuid, and_, any_, bindparam, exists, not_, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from app.assessments.models import Assessment, Participant, Vote
+from app.assessments.models import Assessment, Participant, Vote, VoteValue
 from app.assessments.votes.schemas import VoteRead, on_wire
 from app.db.keyset import Listing
-from app.db.statement import Row
+from app.db.sql_json import Rendered, json_choice, render
+from app.db.statement import Read
+from app.db.transaction import CallerReader
 
 _Former = aliased(Vote)
 _UPDATED_SINCE = bindparam("updated_since", type_=DateTime(timezone=True))
@@ -33,33 +38,29 @@ _REVEALED = and_(
         )
     ),
 )
+
+
+def _render(statement: Any, *columns: Any) -> Any:
+    value = json_choice(col(Vote.value), {value: on_wire(value) for value in VoteValue})
+    on_paper = col(Vote.entered_by).is_not(None)
+    return render(statement, Vote, VoteRead, col(Vote.id), *columns, value=value, on_paper=on_paper)
+
+
+_VOTES = select(col(Vote.id)).where(col(Vote.tenant_id) == bindparam("tenant_id", type_=Uuid()))
+_WRITTEN = Read(_render(_VOTES, col(Vote.version)).where(col(Vote.id) == any_(bindparam("ids", type_=ARRAY(Uuid())))))
 LIST = Listing(
     "votes",
-    select(
-        col(Vote.id),
-        col(Vote.version),
-        col(Vote.created_at),
-        col(Vote.updated_at),
-        col(Vote.participant_id),
-        col(Vote.practice),
-        col(Vote.round),
-        col(Vote.value),
-        col(Vote.comment),
-        col(Vote.entered_by).is_not(None).label("on_paper"),
-    )
-    .join(
-        Participant,
-        and_(col(Participant.tenant_id) == col(Vote.tenant_id), col(Participant.id) == col(Vote.participant_id)),
-    )
-    # In the same statement: a close between two statements would be in neither this page nor the next pass.
-    .join(
-        Assessment,
-        and_(col(Assessment.tenant_id) == col(Vote.tenant_id), col(Assessment.id) == col(Vote.assessment_id)),
-    )
-    .where(
-        col(Vote.tenant_id) == bindparam("tenant_id", type_=Uuid()),
-        col(Vote.assessment_id) == bindparam("assessment_id", type_=Uuid()),
-        or_(_OWN, _REVEALED),
+    _render(
+        _VOTES.join(
+            Participant,
+            and_(col(Participant.tenant_id) == col(Vote.tenant_id), col(Participant.id) == col(Vote.participant_id)),
+        )
+        # In the same statement: a close between two statements would be in neither this page nor the next pass.
+        .join(
+            Assessment,
+            and_(col(Assessment.tenant_id) == col(Vote.tenant_id), col(Assessment.id) == col(Vote.assessment_id)),
+        )
+        .where(col(Vote.assessment_id) == bindparam("assessment_id", type_=Uuid()), or_(_OWN, _REVEALED))
     ),
     key=col(Vote.id),
     orders={"id": col(Vote.id)},
@@ -76,24 +77,14 @@ LIST = Listing(
 )
 
 
-def present(row: Row) -> VoteRead:
-    """Return the representation of a row."""
-    fields: dict[str, Any] = dict(row)
-    fields["value"] = on_wire(row["value"])
-    return VoteRead.model_validate(fields)
+async def get_vote(reader: CallerReader, vote_id: UUID) -> Rendered:
+    """Return a vote that the caller has just cast."""
+    [row] = await reader.fetch(_WRITTEN, tenant_id=reader.principal.tenant_id, ids=[vote_id])
+    return Rendered(row["rendered"], version=row["version"], id=row["id"])
 
 
-def present_stored(vote: Vote) -> VoteRead:
-    """Return the representation of a vote that was just written."""
-    return VoteRead(
-        id=vote.id,
-        version=vote.version,
-        created_at=vote.created_at,
-        updated_at=vote.updated_at,
-        participant_id=vote.participant_id,
-        practice=vote.practice,
-        round=vote.round,
-        value=on_wire(vote.value),
-        comment=vote.comment,
-        on_paper=vote.entered_by is not None,
-    )
+async def get_votes(reader: CallerReader, vote_ids: Sequence[UUID]) -> Rendered:
+    """Return votes that the caller has just cast, in the order of their ids."""
+    rows = await reader.fetch(_WRITTEN, tenant_id=reader.principal.tenant_id, ids=vote_ids)
+    bodies = {row["id"]: row["rendered"] for row in rows}
+    return Rendered(b'{"items":[%b]}' % b",".join(bodies[id_] for id_ in vote_ids))

@@ -22,7 +22,7 @@ from app.http.context import ContextDep
 from app.http.openapi.build import IF_MATCH_TO_REPLACE
 from app.http.pagination import page
 from app.http.problems import problems
-from app.http.write import write
+from app.http.write import put_and_read, write_and_read
 from app.schemas import Key, Page
 
 router = APIRouter(prefix="/v1/assessments/{assessment_id}/votes", tags=["assessments"])
@@ -54,7 +54,6 @@ async def list_votes(context: ContextDep, assessment_id: UUID, query: Annotated[
         context,
         queries.LIST,
         query,
-        queries.present,
         assessment_id=assessment_id,
         own_seat=context.principal.seat.participant_id,
         own_claim=context.principal.seat.claim,
@@ -74,7 +73,7 @@ async def cast_votes(context: ContextDep, assessment_id: UUID, body: VotesCast) 
     rules of casting a single one, and `version` takes the place of If-Match. If one vote is refused, none is stored
     and `errors` names it. The answer lists the votes in the order sent.
     """
-    return await write(context, service.cast_many, assessment_id, body)
+    return await write_and_read(context, queries.get_votes, service.cast_many, assessment_id, body)
 
 
 @router.put(
@@ -101,4 +100,4 @@ async def cast_vote(
     practices on which the former holder has no counted vote. A paper ballot that a close has counted stands: in a later
     round a key adds votes on further practices. Correct a wrong one by the consensus on its practice.
     """
-    return await write(context, service.cast, assessment_id, participant_id, practice, body)
+    return await put_and_read(context, queries.get_vote, service.cast, assessment_id, participant_id, practice, body)

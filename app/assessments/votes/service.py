@@ -22,17 +22,15 @@ from app.assessments.locking import ensure_open, lock_assessment
 from app.assessments.models import Assessment, AssessmentState, Channel, Participant, Vote
 from app.assessments.reference_data import FrozenInstrument, load_instrument
 from app.assessments.seat_rules import is_deferred
-from app.assessments.votes.queries import present_stored
-from app.assessments.votes.schemas import Ballot, BallotVote, VoteCast, VoteRead, VotesCast, stored
-from app.db.transaction import Outcome, Preconditions, Tx
+from app.assessments.votes.schemas import BallotVote, VoteCast, VotesCast, stored
+from app.db.transaction import Outcome, Preconditions, Stored, Tx
 from app.errors import AppError, FieldError, Invalid, NotFound, PreconditionFailed
 from app.events.record import record_event
-from app.http.write import Created
 from app.principal import SeatKind
 
 
-async def cast(tx: Tx, assessment_id: UUID, participant_id: UUID, practice: str, body: VoteCast) -> Created | VoteRead:
-    """Cast or replace the vote of a seat on a practice in the present round.
+async def cast(tx: Tx, assessment_id: UUID, participant_id: UUID, practice: str, body: VoteCast) -> Stored[UUID]:
+    """Cast or replace the vote of a seat on a practice in the present round. Return the vote's id.
 
     A seat votes for itself. A caller who runs the assessment enters and corrects the ballots of paper seats.
 
@@ -53,12 +51,11 @@ async def cast(tx: Tx, assessment_id: UUID, participant_id: UUID, practice: str,
     await _flush(tx)
     if outcome is not Outcome.UNCHANGED:
         _record_event(tx, round_.assessment, 1, replaced=outcome is Outcome.REPLACED)
-    shown = present_stored(vote)
-    return Created(value=shown) if outcome is Outcome.CREATED else shown
+    return Stored(vote.id, outcome is Outcome.CREATED)
 
 
-async def cast_many(tx: Tx, assessment_id: UUID, body: VotesCast) -> Ballot:
-    """Cast or replace many votes, all or none: a whole ballot, or a stack of paper ones.
+async def cast_many(tx: Tx, assessment_id: UUID, body: VotesCast) -> list[UUID]:
+    """Cast or replace many votes, all or none: a whole ballot, or a stack of paper ones. Return their ids.
 
     Raises:
         NotFound: The assessment or a seat does not exist, or the caller cannot see it.
@@ -78,7 +75,7 @@ async def cast_many(tx: Tx, assessment_id: UUID, body: VotesCast) -> Ballot:
     changed = sum(outcome is not Outcome.UNCHANGED for _, outcome in votes)
     if changed:
         _record_event(tx, round_.assessment, changed, replaced=False)
-    return Ballot(items=[present_stored(vote) for vote, _ in votes])
+    return [vote.id for vote, _ in votes]
 
 
 @contextmanager

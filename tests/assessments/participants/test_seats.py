@@ -379,3 +379,11 @@ async def test_what_figures_depend_on_is_fixed_by_the_first_close(
     refused(await admin.patch(f"{team.path}/participants/{team.ids['Voter']}", change), 409, "seat_fixed")
     if "person_id" not in change:
         refused(await admin.patch(f"{team.path}/participants/{team.ids['Silent']}", change), 409, "seat_fixed")
+
+
+async def test_a_new_seat_is_answered_as_it_is_read_with_its_invitation(team: Team, admin: Actor) -> None:
+    body = {"seat": "respondent", "perspective": "hr", "label": "Night shift"}
+    made = (await admin.post(f"{team.path}/participants", body)).json()
+    invitation = made.pop("invitation")
+    assert invitation["code"]
+    assert (await admin.get(f"{team.path}/participants/{made['id']}")).json() == made

@@ -639,3 +639,11 @@ async def told_of_votes(team: Team, admin: Actor, database: asyncpg.Connection) 
         (None, "seat", "done", own),
         (me, "api_key", "done", paper),
     ]
+
+
+@pytest.mark.parametrize("value", [0, 2, "dont_know", "not_applicable"])
+async def test_a_vote_is_answered_as_it_is_listed(team: Team, value: int | str) -> None:
+    cast = await team.vote("A", "P1", value)
+    assert cast.status_code == 201, cast.text
+    assert cast.json()["value"] == value
+    assert await team.seats["A"].items(f"{team.path}/votes") == [cast.json()]
