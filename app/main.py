@@ -40,6 +40,7 @@ from app.http.openapi import build
 from app.http.openapi.parameters import describe_query
 from app.instruments import router as instruments
 from app.jobs.context import WorkContext
+from app.jobs.gauges import GAUGES
 from app.jobs.worker import Worker
 from app.organizations import router as organizations
 from app.people import router as people
@@ -47,6 +48,7 @@ from app.people.sign_ins import SIGNED_IN
 from app.programs import router as programs
 from app.readiness import router as readiness
 from app.settings import Settings, load_settings
+from app.telemetry.metrics import Metrics
 
 DESCRIPTION = """\
 Assess the nine practices of facilitative administration as a team, see your agency's readiness with honest
@@ -102,6 +104,7 @@ def create_app(
     settings = settings or load_settings()
     url = database_url or settings.database_url or ""
     database = open_database(settings, url, role=settings.assumed_role)
+    metrics = None if settings.metrics_port is None else Metrics(__version__, database, GAUGES)
 
     feeds = FeedWatch(database.reads)
     sealer = Sealer(database, feeds.notify)
@@ -138,6 +141,7 @@ def create_app(
             feeds,
             sealer,
             note_use=key_uses.note,
+            metrics=metrics,
         ),
         title="Facilitative administration readiness",
         version=__version__,

@@ -151,6 +151,18 @@ class Settings(BaseSettings):
     docs: bool = Field(
         default=True, description="Serve the OpenAPI document at `/openapi.json` and a page that shows it at `/docs`."
     )
+    metrics_port: int | None = Field(
+        default=None,
+        ge=0,
+        le=65_535,
+        description="The port of the operations listener: metrics for Prometheus, and why the service is not ready. "
+        "0 takes a free one. Unset: there is none.",
+    )
+    metrics_host: str = Field(
+        default="127.0.0.1",
+        description="The address of the operations listener. It asks for no credential: keep it on a network of "
+        "operators.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
     log_format: Literal["text", "json"] = Field(default="text", description="How it is logged.")
 

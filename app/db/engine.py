@@ -48,13 +48,18 @@ _READS = {
 
 @dataclass(slots=True)
 class Database:
-    """The engine and the pools of the app. The engine keeps no connection."""
+    """The engine and the pools of the app. The engine keeps no connection.
+
+    Attributes:
+        failures: the failures of the database that its users met.
+    """
 
     engine: AsyncEngine
     reads: Pool
     writes: Pool
     jobs: Pool
     health: HealthCheck
+    failures: FailureLog
     clock: DatabaseClock = field(default_factory=DatabaseClock)
 
     async def take_instant(self, connection: Connection, clock: Callable[[], datetime]) -> datetime:
@@ -176,4 +181,5 @@ def open_database(settings: Settings, url: str, *, role: str | None) -> Database
         writes=pool(connect_for_writes, settings.pool_size),
         jobs=pool(connect_without_session, _JOBS_POOL_SIZE),
         health=HealthCheck(pool(connect_without_session, 1)),
+        failures=failures,
     )

@@ -16,14 +16,19 @@ class FailureLog:
 
     Args:
         clock: a monotonic clock in seconds.
+
+    Attributes:
+        counts: how many failures there were, by reason.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.counts: dict[Reason, int] = {}
         self._clock = clock
         self._last: dict[tuple[str, str], tuple[float, int]] = {}
 
     def record(self, error: BaseException, reason: Reason) -> None:
         """Log a failure, or count it where its cause was logged within the minute."""
+        self.counts[reason] = self.counts.get(reason, 0) + 1
         cause = get_cause(error)
         key = (type(cause).__name__, get_sqlstate(cause))
         now = self._clock()

@@ -9,6 +9,7 @@ transaction has only begun. What is lost later in a transaction is reported, nev
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -34,6 +35,15 @@ from app.errors import AppError, Unavailable
 Result = TypeVar("Result")
 
 
+@dataclass(slots=True)
+class Waits:
+    """The uses of a pool that had to wait for a connection: their number, their time, and those that got none."""
+
+    count: int = 0
+    seconds: float = 0.0
+    timeouts: int = 0
+
+
 class Pool:
     """A few connections, the last used first, shared fairly between tenants.
 
@@ -43,6 +53,11 @@ class Pool:
         wait: seconds to wait for a free connection, then 503.
         seconds: how long a use may take where no request's deadline holds, opening the connection included; then 503.
         failures: where causes are logged.
+
+    Attributes:
+        size: the most connections held.
+        waits: the uses that had to wait for a connection.
+        statements: how many reads were run.
     """
 
     def __init__(
@@ -55,7 +70,9 @@ class Pool:
         failures: FailureLog | None = None,
     ) -> None:
         self._connect = connect
-        self._size = size
+        self.size = size
+        self.waits = Waits()
+        self.statements = 0
         self._wait = wait
         self._seconds = seconds
         self._failures = failures or FailureLog()
@@ -63,8 +80,11 @@ class Pool:
         self._idle: list[Connection] = []
         self._deadlines = Deadlines()
         self._closed = False
-        #: How many reads were run.
-        self.statements = 0
+
+    @property
+    def in_use(self) -> int:
+        """Return how many connections are in use, those that are being opened included."""
+        return self.size - self._permits.free
 
     async def fetch_one(self, read: Read, *, holder: Hashable = None, **values: Any) -> Row | None:
         """Run a read and return its first row, or None, as `fetch` does."""
@@ -120,7 +140,8 @@ class Pool:
         """
         local = (f"app.tenant = '{tenant_id}'", *settings)
         deadline = self._get_deadline()
-        await self._wait_for_permit(tenant_id, deadline)
+        if not self._permits.try_acquire(tenant_id):
+            await self._wait_for_permit(tenant_id, deadline)
         try:
             connection, _ = await self._first_use(deadline, Connection.begin, *local)
             try:
@@ -147,18 +168,22 @@ class Pool:
         return get_deadline() or asyncio.get_running_loop().time() + self._seconds
 
     async def _wait_for_permit(self, holder: Hashable, deadline: float) -> None:
-        latest = asyncio.get_running_loop().time() + self._wait
+        began = asyncio.get_running_loop().time()
+        self.waits.count += 1
         try:
-            await self._permits.acquire(holder, min(deadline, latest))
+            await self._permits.acquire(holder, min(deadline, began + self._wait))
         except TimeoutError as error:
+            self.waits.timeouts += 1
             self._failures.record(error, Reason.BUSY)
             raise Unavailable("No database connection became free in time.", reason=Reason.BUSY) from None
+        finally:
+            self.waits.seconds += asyncio.get_running_loop().time() - began
 
     async def _first_use(
         self, deadline: float, method: Callable[..., Awaitable[Result]], *arguments: Any
     ) -> tuple[Connection, Result]:
         """Use an idle connection, or the next one where the connection was lost meanwhile; at last a new one."""
-        for left in range(self._size, -1, -1):
+        for left in range(self.size, -1, -1):
             if not left:
                 await self._drop_idle()
             is_new = not self._idle

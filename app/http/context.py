@@ -19,6 +19,7 @@ from app.http.head import Scope, header
 from app.http.query import check_names, parse_query, read_dry_run
 from app.principal import Principal
 from app.settings import Settings
+from app.telemetry.metrics import Metrics
 
 
 @dataclass(slots=True)
@@ -32,6 +33,7 @@ class AppState:
         running: the idempotent requests that this process is answering.
         claim_attempts: limits how often an address may try codes of invitations.
         note_use: notes that an API key was used.
+        metrics: counts requests; None: nobody asks for metrics.
     """
 
     settings: Settings
@@ -45,6 +47,7 @@ class AppState:
     sync_marks: SyncMarks = field(default_factory=SyncMarks)
     claim_attempts: AddressLimit = field(default_factory=lambda: AddressLimit(burst=20, seconds=6))
     note_use: Callable[[Principal], None] = field(default=lambda _caller: None)
+    metrics: Metrics | None = None
 
     async def take_instant(self, connection: Connection) -> datetime:
         """Return the instant of a transaction that has begun, on the database's clock unless the app has another."""

@@ -87,6 +87,7 @@ class Gateway:
         self._app_state = app_state
         self._index = RouteIndex(routes, everything_by_framework=everything_by_framework)
         self._log_request = log_request
+        self._counts = app_state.metrics.requests if app_state.metrics else None
         self._seconds = app_state.settings.request_seconds
         self._max_bytes = app_state.settings.max_body_bytes
         self._deadlines = Deadlines()
@@ -99,15 +100,29 @@ class Gateway:
             await self._framework(scope, receive, send)
             return
         exchange = _Exchange(scope, send)
+        if self._counts is not None:
+            self._counts.in_flight += 1
         try:
             await self._serve(exchange, receive)
         except Exception as error:
             await self._refuse(exchange, error)
         finally:
-            if self._log_request is not None:
-                path = getattr(exchange.route, "path", None)
-                milliseconds = (time.perf_counter() - exchange.started) * 1000
-                self._log_request(scope["method"], path, exchange.status, milliseconds, exchange.request_id)
+            self._report(exchange)
+
+    def _report(self, exchange: _Exchange) -> None:
+        """Count and log a request that has ended."""
+        if self._log_request is None and self._counts is None:
+            return
+        scope, status = exchange.scope, exchange.status
+        path = getattr(exchange.route, "path", None)
+        seconds = time.perf_counter() - exchange.started
+        if self._counts is not None:
+            self._counts.in_flight -= 1
+            self._counts.add(scope["method"], path, status, seconds)
+            if "problem" in scope:
+                self._counts.add_problem(scope["problem"])
+        if self._log_request is not None:
+            self._log_request(scope["method"], path, status, seconds * 1000, exchange.request_id)
 
     async def _serve(self, exchange: _Exchange, receive: Receive) -> None:
         scope = exchange.scope

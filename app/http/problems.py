@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -129,8 +129,9 @@ def render(error: AppError, *, instance: str, request_id: str) -> Response:
     return Response(body, status_code=error.status, media_type=MEDIA_TYPE, headers=error.headers)
 
 
-def answer(scope: Mapping[str, Any], error: AppError) -> Response:
-    """Return an error as the response to a request."""
+def answer(scope: MutableMapping[str, Any], error: AppError) -> Response:
+    """Return an error as the response to a request, and note its code in the scope."""
+    scope["problem"] = error.code
     return render(error, instance=scope["path"], request_id=scope["request_id"])
 
 

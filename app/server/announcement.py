@@ -9,17 +9,22 @@ from app.server.preparation import FIRST_SLUG
 from app.settings import Settings
 
 
-def announcement(settings: Settings, address: str, first_key: FirstKey | None, *, to_terminal: bool) -> list[str]:
+def announcement(
+    settings: Settings, address: str, first_key: FirstKey | None, *, to_terminal: bool, operations: str | None = None
+) -> list[str]:
     """Compose the lines.
 
     Args:
         first_key: the first admin key's file, where there is one that works.
+        operations: the address of the operations listener, where there is one.
         to_terminal: only people see the lines, so a new key is shown. A log would keep it.
     """
     lines = [f"fa-readiness {__version__} takes requests at {address}"]
     if settings.docs:
         lines.append(f"  documentation    {address}/docs (the document: {address}/openapi.json)")
     lines.append(f"  health           {address}/healthz/ready")
+    if operations is not None:
+        lines.append(f"  metrics          {operations}/metrics")
     if first_key is not None:
         path = first_key.path
         if first_key.shown is not None:

@@ -78,6 +78,8 @@ class Connections:
         self._received_total = 0
         self._unsent: dict[Connection, _Backlog] = {}
         self._last_closed: float | None = None
+        #: How many connections lost out to a bound, by the bound.
+        self.refusals: dict[str, int] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -85,6 +87,7 @@ class Connections:
     def add(self, connection: Connection) -> bool:
         """Admit a new connection, if need be in place of one that waits; return False where none waits."""
         if len(self._open) >= self.limits.connections and not self._evict():
+            self._count_refusal("connections")
             return False
         self._open[connection] = None
         self._receiving[connection] = time.monotonic()
@@ -156,12 +159,16 @@ class Connections:
             if waited >= self.limits.stalled_seconds or total > self.limits.unsent_bytes:
                 total -= connection.transport.get_write_buffer_size()
                 del self._unsent[connection]
+                self._count_refusal("unsent_bytes" if waited < self.limits.stalled_seconds else "stalled")
                 self._abort(connection)
 
     def abort_all(self) -> None:
         """Cut off every client."""
         for connection in list(self._open):
             self._abort(connection)
+
+    def _count_refusal(self, bound: str) -> None:
+        self.refusals[bound] = self.refusals.get(bound, 0) + 1
 
     def _evict(self) -> bool:
         slow, idle = next(iter(self._receiving), None), next(iter(self._idle), None)
@@ -171,6 +178,7 @@ class Connections:
         chosen = slow or idle
         if chosen is None:
             return False
+        self._count_refusal("evicted")
         self._abort(chosen)
         return True
 
@@ -181,6 +189,7 @@ class Connections:
         while self._received_total > self.limits.received_bytes:
             largest = max(self._received, key=self._received.__getitem__)
             self._received_total -= self._received.pop(largest)
+            self._count_refusal("received_bytes")
             largest.shed()
 
     def _abort(self, connection: Connection) -> None:

@@ -10,8 +10,11 @@ _OTHER_FILES = 256
 _WAITING_TO_BE_SENT = 131_072
 
 
-def bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int, *, settings: str = "FA_HOST and FA_PORT") -> socket.socket:
     """Take the port without listening yet, so that nobody connects before the service is ready.
+
+    Args:
+        settings: names the settings that an operator can change if the port cannot be had.
 
     Raises:
         OperatorError: it is taken, or the host is no address of this machine.
@@ -32,14 +35,14 @@ def bind(host: str, port: int) -> socket.socket:
             made.close()
             raise
     except OSError as refused:
-        raise cannot_listen(host, port, refused) from None
+        raise cannot_listen(host, port, refused, settings=settings) from None
     return made
 
 
-def cannot_listen(host: str, port: int, refused: OSError) -> OperatorError:
+def cannot_listen(host: str, port: int, refused: OSError, *, settings: str = "FA_HOST and FA_PORT") -> OperatorError:
     """Make the error for a port that cannot be had."""
     reason = (refused.strerror or str(refused)).partition(" (while")[0]
-    return OperatorError(f"Cannot listen on {host} port {port}: {reason}. See FA_HOST and FA_PORT.")
+    return OperatorError(f"Cannot listen on {host} port {port}: {reason}. See {settings}.")
 
 
 def address_of(listener: socket.socket) -> str:

@@ -45,6 +45,7 @@ class Server(uvicorn.Server):
         stopping: how long stopping may take.
         announce: called once, when the port is open.
         on_stop: called once, when the drain begins.
+        companion: a server in the same event loop that starts before and ends after this one.
     """
 
     def __init__(
@@ -52,17 +53,22 @@ class Server(uvicorn.Server):
         config: uvicorn.Config,
         registry: Connections,
         stopping: Stopping,
+        *,
         announce: Callable[[], None],
         on_stop: Callable[[], None],
+        companion: "Companion | None" = None,
     ) -> None:
         super().__init__(config)
         self.registry = registry
         self._drain_seconds = stopping.drain_seconds
         self._announce = announce
         self._on_stop = on_stop
+        self._companion = companion
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the port, as the last step of the start."""
+        if self._companion is not None:
+            await self._companion.begin()
         for made in sockets or ():
             try:
                 # uvloop listens too, but does not say when that fails.
@@ -99,6 +105,8 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
         # The grace time is over. What is left is read by nobody, or served to nobody in time.
         self.registry.abort_all()
+        if self._companion is not None:
+            await self._companion.end()
         await asyncio.sleep(0)
 
     async def _drain(self) -> None:
@@ -120,6 +128,37 @@ class Server(uvicorn.Server):
             await asyncio.sleep(_TICK_SECONDS)
 
 
+class Companion:
+    """A server that runs in the event loop of another one, which handles the signals.
+
+    Args:
+        listener: the socket that is bound already.
+    """
+
+    def __init__(self, server: Server, listener: socket.socket) -> None:
+        self._server = server
+        self._listener = listener
+        self._running: asyncio.Task[None] | None = None
+
+    async def begin(self) -> None:
+        """Open the port.
+
+        Raises:
+            OperatorError: it cannot be had.
+        """
+        self._server.config.load()
+        self._server.lifespan = self._server.config.lifespan_class(self._server.config)
+        await self._server.startup([self._listener])
+        self._running = asyncio.create_task(self._server.main_loop())
+
+    async def end(self) -> None:
+        """Close the port."""
+        if self._running is not None:
+            self._server.should_exit = True
+            await self._running
+            await self._server.shutdown([self._listener])
+
+
 def create_server(
     app: Any,
     *,
@@ -127,6 +166,7 @@ def create_server(
     stopping: Stopping | None = None,
     announce: Callable[[], None] = lambda: None,
     on_stop: Callable[[], None] = lambda: None,
+    companion: Companion | None = None,
 ) -> Server:
     """Make a server for an app, with our protocol and our logs."""
     registry = Connections(limits or Limits())
@@ -146,4 +186,4 @@ def create_server(
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(stopping.grace_seconds),
     )
-    return Server(config, registry, stopping, announce, on_stop)
+    return Server(config, registry, stopping, announce=announce, on_stop=on_stop, companion=companion)

@@ -1,0 +1,52 @@
+"""The operations listener: a port of its own for metrics."""
+
+import socket
+from collections.abc import Iterable
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from app.http.context import AppState
+from app.server.connections import Connections, Limits
+from app.server.listening import bind
+from app.server.web_server import Companion, Stopping, create_server
+from app.settings import Settings
+from app.telemetry.metrics import Source
+from app.telemetry.operations import operations_app
+
+#: A few scrapers, each with a connection that it keeps.
+_LIMITS = Limits(connections=50, received_bytes=1_048_576, unsent_bytes=8_388_608)
+_STOPPING = Stopping(drain_seconds=0.0, grace_seconds=1.0)
+
+
+def bind_operations(settings: Settings) -> socket.socket | None:
+    """Take the port of the operations listener; None where the settings name none.
+
+    Raises:
+        OperatorError: it cannot be had.
+    """
+    if settings.metrics_port is None:
+        return None
+    return bind(settings.metrics_host, settings.metrics_port, settings="FA_METRICS_HOST and FA_METRICS_PORT")
+
+
+def create_companion(app_state: AppState, listener: socket.socket | None) -> Companion | None:
+    """Make the server of the operations listener; None where there is no listener."""
+    if listener is None or app_state.metrics is None:
+        return None
+    app = operations_app(app_state.metrics)
+    return Companion(create_server(app, limits=_LIMITS, stopping=_STOPPING), listener)
+
+
+def connections_source(registry: Connections) -> Source:
+    """Return a source of the metrics of the connections of clients."""
+
+    def collect() -> Iterable[Metric]:
+        yield GaugeMetricFamily("fa_http_connections", "Open connections of clients.", value=len(registry))
+        refused = CounterMetricFamily(
+            "fa_http_connections_refused", "Connections that a bound closed, by the bound.", labels=["bound"]
+        )
+        for bound, count in registry.refusals.copy().items():
+            refused.add_metric([bound], count)
+        yield refused
+
+    return collect

@@ -1,0 +1,1 @@
+"""What a process reports to its operators: metrics for Prometheus."""

@@ -1,0 +1,47 @@
+"""Gauges that are read from the database."""
+
+import pytest
+from sqlalchemy import text
+
+from app.db.errors import Reason
+from app.db.statement import Read
+from app.telemetry.gauges import DatabaseGauge, DatabaseGauges
+from tests.telemetry.conftest import Measured
+
+
+def gauges(measured: Measured, statement: str, *, timeout: float = 60.0) -> DatabaseGauges:
+    gauge = DatabaseGauge("test_lag_seconds", "A lag.", Read(text(statement)), labels=("task",))
+    made = DatabaseGauges(measured.state.database, [gauge], timeout=timeout)
+    measured.metrics.add_source(made.collect)
+    return made
+
+
+async def test_a_gauge_has_the_value_that_was_read_last(measured: Measured) -> None:
+    made = gauges(measured, "select 'sealing' as task, 2.5 as value")
+    assert await measured.value("fa_test_lag_seconds", task="sealing") is None
+    await made.refresh()
+    assert await measured.value("fa_test_lag_seconds", task="sealing") == 2.5
+
+
+@pytest.mark.parametrize(
+    ("statement", "timeout", "reason"),
+    [
+        ("select 'sealing' as task, 1 / 0 as value", 60.0, Reason.FAILING),
+        ("select 'sealing' as task, 1 as value from pg_sleep(60)", 0.5, Reason.UNREACHABLE),
+        ("select 'sealing' as task, 1 as value from no_such_table", 60.0, Reason.SCHEMA),
+    ],
+)
+async def test_a_gauge_that_cannot_be_read_has_no_value_and_is_counted(
+    measured: Measured, statement: str, timeout: float, reason: Reason
+) -> None:
+    made = gauges(measured, statement, timeout=timeout)
+    await made.refresh()
+    assert await measured.value("fa_test_lag_seconds", task="sealing") is None
+    assert sum(measured.state.database.failures.counts.values()) == 1
+    assert await measured.value("fa_database_failures_total", reason=reason.value) == 1
+
+
+async def test_the_lag_of_periodic_tasks_is_a_gauge(measured: Measured) -> None:
+    await measured.metrics.gauges.refresh()
+    assert "# TYPE fa_periodic_task_lag_seconds gauge" in await measured.text()
+    assert measured.state.database.failures.counts == {}
