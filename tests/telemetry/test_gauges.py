@@ -9,9 +9,9 @@ from app.telemetry.gauges import DatabaseGauge, DatabaseGauges
 from tests.telemetry.conftest import Measured
 
 
-def gauges(measured: Measured, statement: str, *, timeout: float = 60.0) -> DatabaseGauges:
+def gauges(measured: Measured, statement: str, *, seconds: float = 60.0) -> DatabaseGauges:
     gauge = DatabaseGauge("test_lag_seconds", "A lag.", Read(text(statement)), labels=("task",))
-    made = DatabaseGauges(measured.state.database, [gauge], timeout=timeout)
+    made = DatabaseGauges(measured.state.database, [gauge], timeout=seconds)
     measured.metrics.add_source(made.collect)
     return made
 
@@ -24,7 +24,7 @@ async def test_a_gauge_has_the_value_that_was_read_last(measured: Measured) -> N
 
 
 @pytest.mark.parametrize(
-    ("statement", "timeout", "reason"),
+    ("statement", "seconds", "reason"),
     [
         ("select 'sealing' as task, 1 / 0 as value", 60.0, Reason.FAILING),
         ("select 'sealing' as task, 1 as value from pg_sleep(60)", 0.5, Reason.UNREACHABLE),
@@ -32,9 +32,9 @@ async def test_a_gauge_has_the_value_that_was_read_last(measured: Measured) -> N
     ],
 )
 async def test_a_gauge_that_cannot_be_read_has_no_value_and_is_counted(
-    measured: Measured, statement: str, timeout: float, reason: Reason
+    measured: Measured, statement: str, seconds: float, reason: Reason
 ) -> None:
-    made = gauges(measured, statement, timeout=timeout)
+    made = gauges(measured, statement, seconds=seconds)
     await made.refresh()
     assert await measured.value("fa_test_lag_seconds", task="sealing") is None
     assert sum(measured.state.database.failures.counts.values()) == 1

@@ -54,7 +54,7 @@ async def test_a_use_that_gets_no_connection_in_time_is_counted(measured: Measur
         assert (await measured.admin.post("/v1/organizations", body)).status_code == 503
     assert await measured.value("fa_database_pool_waits_total", pool="writes") == 1
     assert await measured.value("fa_database_pool_timeouts_total", pool="writes") == 1
-    assert await measured.value("fa_database_pool_wait_seconds_total", pool="writes") or 0 > 0
+    assert (await measured.value("fa_database_pool_wait_seconds_total", pool="writes") or 0) > 0
     assert await measured.value("fa_database_failures_total", reason=Reason.BUSY.value) == 1
     assert await measured.value("fa_database_connections_in_use", pool="writes") == 0
 
