@@ -39,6 +39,7 @@ from app.http.needs import needs_of
 from app.http.openapi import build
 from app.http.openapi.parameters import describe_query
 from app.instruments import router as instruments
+from app.jobs import router as jobs
 from app.jobs.context import WorkContext
 from app.jobs.gauges import GAUGES
 from app.jobs.worker import Worker
@@ -65,6 +66,7 @@ TAGS = [
     {"name": "readiness", "description": "The score, computed per request and explained."},
     {"name": "action items", "description": "What is done about the gaps."},
     {"name": "events", "description": "What happened, in order, for systems that follow."},
+    {"name": "jobs", "description": "Background work: how far it is, what went wrong, and its cancellation."},
     {"name": "accounts", "description": "Who is calling."},
     {"name": "health", "description": "Liveness and readiness of the process, for those who operate it."},
 ]
@@ -80,6 +82,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     people.router,
     *instruments.ROUTERS,
     feed.router,
+    jobs.router,
     accounts.router,
     health.router,
 )

@@ -24,6 +24,7 @@ class Access:
         roles: any one of them on the organization concerned is enough.
         seat: the holder of a seat's token may too, for that seat's assessment only.
         proposer: so may the key that proposed an action item, as long as the item is proposed and the key may propose.
+        creator: so may the credential that created it, as long as it may read it.
         anyone: any valid credential may; nothing of an organization is touched.
         public: no credential is needed.
         linked: an integrator may only within what an admin linked to an external source.
@@ -32,6 +33,7 @@ class Access:
     roles: frozenset[Role] = frozenset()
     seat: bool = False
     proposer: bool = False
+    creator: bool = False
     anyone: bool = False
     public: bool = False
     linked: bool = False
@@ -42,7 +44,7 @@ class Access:
             return ["public"]
         if self.anyone:
             return ["authenticated"]
-        others = [name for name, may in (("seat", self.seat), ("proposer", self.proposer)) if may]
+        others = [name for name in ("seat", "proposer", "creator") if getattr(self, name)]
         return [role.value for role in Role if role in self.roles] + others
 
     def conditions(self) -> dict[str, str]:
@@ -147,4 +149,7 @@ OPERATIONS: Final[dict[str, Access]] = {
     "addActionItemNote": Access(_PLAN),
     "listActionItemHistory": _READ,
     "listEvents": _READ,
+    "listJobs": _READ,
+    "getJob": _READ,
+    "cancelJob": Access(_ADMIN, creator=True),
 }

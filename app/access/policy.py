@@ -40,8 +40,11 @@ def forbidden(operation: str, where: str) -> Forbidden:
     """Return the error that names the roles that may perform the operation, and where they apply."""
     roles = OPERATIONS[operation].published()
     seat = " A seat may too, in its own assessment." if "seat" in roles else ""
-    named = ", ".join(role for role in roles if role != "seat")
-    detail = f"This needs one of these roles on {where}: {named}.{seat}" if named else "Only the holder of a seat may."
+    creator = " So may the key that created it." if "creator" in roles else ""
+    named = ", ".join(role for role in roles if role not in {"seat", "creator"})
+    if not named:
+        return Forbidden("Only the holder of a seat may.", required_roles=roles)
+    detail = f"This needs one of these roles on {where}: {named}.{seat}{creator}"
     return Forbidden(detail, required_roles=roles)
 
 

@@ -118,7 +118,7 @@ def _list(movable: Any) -> Listing:
         },
         filters={
             "organization_id": col(ActionItem.organization_id) == bindparam("organization_id", type_=Uuid()),
-            "subtree": true(),  # by its scope: see `organizations.queries.visible_paths`
+            "subtree": true(),  # by its scope: see `access.subtrees.visible_paths`
             "owner_id": col(ActionItem.owner_id) == bindparam("owner_id", type_=Uuid()),
             "no_owner": col(ActionItem.owner_id).is_(None),
             "owner_active": _OWNER_ACTIVE,

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from app.access.subtrees import visible_paths
 from app.action_items import batch_service, queries, service, transitions
 from app.action_items.batch_schemas import ActionItemBatch, ActionItemsCreate, ActionItemsPatch, ActionItemsTransition
 from app.action_items.errors import (
@@ -46,7 +47,6 @@ from app.http.pagination import page
 from app.http.problems import problems
 from app.http.responses import show
 from app.http.write import write, write_and_read
-from app.organizations.queries import visible_paths
 from app.schemas import Day, Page
 from app.tree.archived import OrganizationArchived
 

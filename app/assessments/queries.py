@@ -126,7 +126,7 @@ LIST = Listing(
     orders={"id": col(Assessment.id), "updated_at": col(Assessment.updated_at)},
     filters={
         "organization_id": col(Assessment.organization_id) == bindparam("organization_id", type_=Uuid()),
-        "subtree": true(),  # by its scope: see `organizations.queries.visible_paths`
+        "subtree": true(),  # by its scope: see `access.subtrees.visible_paths`
         "implementation_id": col(Assessment.implementation_id) == bindparam("implementation_id", type_=Uuid()),
         "program_id": exists().where(
             col(Implementation.tenant_id) == col(Assessment.tenant_id),

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from app.access.subtrees import visible_paths
 from app.assessments import queries, revision_service, service, transitions
 from app.assessments.errors import (
     AdministeredInFuture,
@@ -41,7 +42,6 @@ from app.http.pagination import page
 from app.http.problems import problems
 from app.http.responses import show
 from app.http.write import write, write_and_read
-from app.organizations.queries import visible_paths
 from app.schemas import Page
 from app.tree.archived import ImplementationEnded, OrganizationArchived
 

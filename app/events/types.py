@@ -290,6 +290,7 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = _by_name(
         EventType("action_item.done", "Work on an action item was done", _STATUS),
         EventType("action_item.verified", "An action item was verified", _STATUS),
         EventType("action_item.dismissed", "An action item was dismissed", _STATUS),
+        EventType("job.canceled", "A job was canceled, or is to stop"),
         EventType("api_key.created", "An API key was made", KeyCreated, Audience.ADMINS),
         EventType("api_key.rotated", "An API key got a new secret", KeyRotated, Audience.ADMINS),
         EventType("api_key.revoked", "An API key was revoked", audience=Audience.ADMINS),

@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from app.access.policy import allowed_below, require, visible_ranges
+from app.access.policy import allowed_below, require
 from app.db.keyset import Listing
 from app.db.sql_json import Rendered, json_array, json_constant, json_if, render
 from app.db.statement import Read, Reader, Row
@@ -30,7 +30,7 @@ from app.errors import NotFound
 from app.organizations.schemas import ExternalId, OrganizationMoveRead, OrganizationRead, OrganizationStatus
 from app.principal import Principal
 from app.tree.models import Organization, OrganizationExternalId, OrganizationMove, OrganizationPlace
-from app.tree.paths import below_any, in_ranges, is_root, ranges
+from app.tree.paths import below_any, in_ranges
 
 _EXTERNAL_IDS = json_array(
     OrganizationExternalId,
@@ -110,7 +110,7 @@ LIST = Listing(
     },
     filters={
         **_COMMON_FILTERS,
-        "subtree": true(),  # by its scope: see `visible_paths`
+        "subtree": true(),  # by its scope: see `access.subtrees.visible_paths`
         "parent_id": col(Organization.parent_id) == bindparam("parent_id", type_=Uuid()),
         "q": func.strpos(col(Organization.name_key), bindparam("q", type_=Text())) > 0,
         "external_source": exists().where(
@@ -166,20 +166,6 @@ async def require_organization_row(reader: Reader, principal: Principal, organiz
         raise NotFound
     require(principal, "getOrganization", row["path"])
     return row
-
-
-async def visible_paths(reader: Reader, principal: Principal, subtree: UUID | None) -> dict[str, Any]:
-    """Return the visible subtrees, or the visible subtree asked for, as bound path ranges for a list.
-
-    Raises:
-        Forbidden: The caller sees no organization.
-        NotFound: The organization does not exist, or the caller cannot see it.
-    """
-    seen = visible_ranges(principal)
-    if subtree is None:
-        return seen
-    path: str = (await require_organization_row(reader, principal, subtree))["path"]
-    return {} if is_root(path) else ranges([path])
 
 
 async def get_organization(reader: CallerReader, organization_id: UUID) -> Rendered:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from app.access.subtrees import visible_paths
 from app.db.errors import AlreadyExists, InUse
 from app.errors import InvalidTransition, NotFound
 from app.http.context import ContextDep
@@ -79,7 +80,7 @@ async def list_organizations(context: ContextDep, query: Annotated[OrganizationQ
     it; the answer is 404 if that organization is not visible to you. Archived organizations are included; filter with
     `status`.
     """
-    within = await queries.visible_paths(context, context.principal, query.subtree)
+    within = await visible_paths(context, context.principal, query.subtree)
     return await page(context, queries.LIST, query, visible=within, caller=queries.caller_arguments(context.principal))
 
 

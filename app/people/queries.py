@@ -36,7 +36,7 @@ LIST = Listing(
     orders={"id": col(Person.id), "name": col(Person.name_key), "updated_at": col(Person.updated_at)},
     filters={
         "organization_id": col(Person.organization_id) == bindparam("organization_id", type_=Uuid()),
-        "subtree": true(),  # by its scope: see `organizations.queries.visible_paths`
+        "subtree": true(),  # by its scope: see `access.subtrees.visible_paths`
         "active": col(Person.active) == bindparam("active", type_=Boolean()),
         "q": func.strpos(col(Person.name_key), bindparam("q", type_=Text())) > 0,
         "updated_since": col(Person.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),

@@ -57,7 +57,7 @@ PROGRAMS = Listing(
     orders={"id": col(Program.id), "name": col(Program.name_key), "updated_at": col(Program.updated_at)},
     filters={
         "organization_id": col(Program.organization_id) == bindparam("organization_id", type_=Uuid()),
-        "subtree": true(),  # by its scope: see `organizations.queries.visible_paths`
+        "subtree": true(),  # by its scope: see `access.subtrees.visible_paths`
         "q": func.strpos(col(Program.name_key), bindparam("q", type_=Text())) > 0,
         "updated_since": col(Program.updated_at) >= _UPDATED_SINCE,
     },
@@ -104,7 +104,7 @@ IMPLEMENTATIONS = Listing(
     orders={"id": col(Implementation.id), "updated_at": col(Implementation.updated_at)},
     filters={
         "organization_id": col(Implementation.organization_id) == bindparam("organization_id", type_=Uuid()),
-        "subtree": true(),  # by its scope: see `organizations.queries.visible_paths`
+        "subtree": true(),  # by its scope: see `access.subtrees.visible_paths`
         "program_id": col(Implementation.program_id) == bindparam("program_id", type_=Uuid()),
         "stage": col(Implementation.stage) == bindparam("stage", type_=Text()),
         "ended": bindparam("ended", type_=Boolean()) == _HAS_ENDED,

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from app.access.subtrees import visible_paths
 from app.db.errors import InUse
 from app.errors import InvalidTransition, NotFound, ReasonRequired
 from app.http.context import ContextDep
@@ -14,7 +15,6 @@ from app.http.problems import problems
 from app.http.responses import show
 from app.http.write import write, write_and_read
 from app.organizations.errors import UnknownOrganization
-from app.organizations.queries import visible_paths
 from app.programs import queries, service
 from app.programs.errors import ImplementationExists, NotAboveOwner, ProgramOutOfReach, UnknownProgram
 from app.programs.schemas import (

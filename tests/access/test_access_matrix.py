@@ -184,6 +184,9 @@ CALLS: dict[str, Call] = {
     "addActionItemNote": item("POST", "/v1/action-items/{action_item}/notes", {"text": "T"}),
     "listActionItemHistory": item("GET", "/v1/action-items/{action_item}/history"),
     "listEvents": item("GET", "/v1/events"),
+    "listJobs": item("GET", "/v1/jobs"),
+    "getJob": item("GET", "/v1/jobs/{job}"),
+    "cancelJob": item("POST", "/v1/jobs/{job}/cancellation"),
 }
 COLLECTIONS = {
     "listOrganizations": "organization",
@@ -192,6 +195,7 @@ COLLECTIONS = {
     "listPeople": "person",
     "listAssessments": "assessment",
     "listActionItems": "action_item",
+    "listJobs": "job",
 }
 # Of these the caller gets what is in sight; tests of their own say what that is.
 SCOPED = {"listEvents"}

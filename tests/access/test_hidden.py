@@ -21,7 +21,16 @@ from tests.support.team import new_team
 OPERATIONS = sorted(name for name in CALLS if "Program" not in name and "Scoring" not in name)
 #: Ids and counters that some statements carry in their text.
 _LITERAL = re.compile(r"[0-9A-Za-z-]*\d[0-9A-Za-z-]*")
-LOCKED = ("assessments", "action_items", "people", "implementations", "organizations", "participants", "programs")
+LOCKED = (
+    "assessments",
+    "action_items",
+    "jobs",
+    "people",
+    "implementations",
+    "organizations",
+    "participants",
+    "programs",
+)
 
 
 class Scene:

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from tests.support.actors import Actor, Tenancy
+from tests.support.jobs import PLACED, add_job
 from tests.support.team import Team, new_team
 
 
@@ -21,6 +22,7 @@ async def furnished(tenancy: Tenancy) -> dict[str, tuple[Actor, str]]:
     await admin.made("/v1/people", {"organization_id": site["id"], "name": "Coach"})
     item = await admin.made("/v1/action-items", {"organization_id": site["id"], "title": "T", "practices": []})
     await admin.made(f"/v1/action-items/{item['id']}/notes", {"text": "Begun."})
+    await add_job(tenancy, PLACED)
     move = await admin.post(
         f"/v1/organizations/{site['id']}/move", {"parent_id": aside["id"]}, headers={"If-Match": "*"}
     )

@@ -30,6 +30,10 @@ def new_kind(run: Run = do_nothing, **more: Any) -> Kind:
     return Kind(f"test_{uuid4().hex}", run, **more)
 
 
+#: Jobs of this kind only lie there: no worker knows it.
+PLACED = Kind("test_placed", do_nothing)
+
+
 def work_of(app: FastAPI, **settings: Any) -> WorkContext:
     """What a worker of this app is given."""
     state = app.state.app_state

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, fields
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from tests.support.actors import Actor, Tenancy
+from tests.support.jobs import PLACED, add_job
 from tests.support.team import new_team
 
 #: The id of nothing.
@@ -23,6 +24,7 @@ class Place:
     participant: str = MISSING
     paper_participant: str = MISSING
     action_item: str = MISSING
+    job: str = MISSING
     seat: Actor | None = None
 
 
@@ -33,7 +35,7 @@ def place_of(id_: str) -> Place:
 
 
 async def furnish(tenancy: Tenancy, organization: str) -> Place:
-    """Make one of each: an assessment in consensus with a voted seat and a paper seat, a person, a program, an item."""
+    """Make one of each, among them an assessment in consensus with a voted seat and a paper seat."""
     admin = tenancy.admin
     team = await new_team(tenancy, organization)
     own_program = await admin.made("/v1/programs", {"organization_id": organization, "name": "Local"})
@@ -57,5 +59,6 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
         participant=team.ids["Seat"],
         paper_participant=team.ids["Paper"],
         action_item=action["id"],
+        job=str(await add_job(tenancy, PLACED, organization_id=UUID(organization))),
         seat=seat,
     )

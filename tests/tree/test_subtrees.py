@@ -12,6 +12,7 @@ LISTS = {
     "/v1/people": "person",
     "/v1/assessments": "assessment",
     "/v1/action-items": "action_item",
+    "/v1/jobs": "job",
 }
 
 
