@@ -130,7 +130,9 @@ def create_app(
         await sealer.close()
         await database.close()
 
-    sign_ins = SignIns(database.reads, SIGNED_IN, clock=clock, networks=settings.outgoing_networks)
+    sign_ins = SignIns(
+        database.reads, SIGNED_IN, assessment_reads.HELD_SEATS, clock=clock, networks=settings.outgoing_networks
+    )
     authenticate = Authenticator(
         [ApiKeys(database.reads, clock), SeatTokens(database.reads, assessment_reads.SEAT_BY_TOKEN), sign_ins]
     )

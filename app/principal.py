@@ -1,5 +1,7 @@
 """The caller as plain data, built once from a credential and passed down."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -93,7 +95,11 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller of one tenant: an API key with grants, a person who signed in, or the holder of one seat."""
+    """A caller of one tenant: an API key with grants, a person who signed in, or the holder of one seat.
+
+    Attributes:
+        held: the seats that the person who signed in has claimed, each as the principal that votes with it.
+    """
 
     tenant_id: UUID
     id: UUID
@@ -104,10 +110,15 @@ class Principal:
     seat: Seat | None = None
     key: UsedKey | None = None
     signed_in: SignedIn | None = None
+    held: tuple[Principal, ...] = ()
     visible_paths: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "visible_paths", outermost(g.path for g in self.grants if g.role in READERS))
+
+    def holder_in(self, assessment_id: UUID) -> Principal | None:
+        """Return the seat that the person who signed in holds in an assessment, as the principal to vote with."""
+        return next((held for held in self.held if held.seat and held.seat.assessment_id == assessment_id), None)
 
     def reads(self, path: str) -> bool:
         """Return whether the organization at ``path`` is visible to the caller."""

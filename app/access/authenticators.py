@@ -67,14 +67,19 @@ class SeatTokens:
             return Unauthorized
         if row["revoked"]:
             return TokenRevoked
-        return Principal(
-            tenant_id=credential.tenant_id,
-            id=UUID(int=row["id"].int),
-            kind="seat",
-            name=row["label"] or row["seat"],
-            tenant_secret=row["secret"],
-            seat=Seat(row["assessment_id"], row["id"], SeatKind(row["seat"]), row["claims"], row["sees_from"]),
-        )
+        return principal_of_seat(credential.tenant_id, row, row["secret"])
+
+
+def principal_of_seat(tenant_id: UUID, row: Row, tenant_secret: bytes) -> Principal:
+    """Return the holder of a seat, whether by its token or by signing in."""
+    return Principal(
+        tenant_id=tenant_id,
+        id=UUID(int=row["id"].int),
+        kind="seat",
+        name=row["label"] or row["seat"],
+        tenant_secret=tenant_secret,
+        seat=Seat(row["assessment_id"], row["id"], SeatKind(row["seat"]), row["claims"], row["sees_from"]),
+    )
 
 
 async def _fetch(reads: Pool, read: Read, credential: Credential, **values: Any) -> Row | None:

@@ -120,6 +120,7 @@ OPERATIONS: Final[dict[str, Access]] = {
     "listParticipantHistory": _READ_OR_SEAT,
     "inviteParticipant": Access(_RUN),
     "claimSeat": Access(public=True, seat=True),
+    "claimOwnSeat": Access(seat=True),
     "revokeSeatToken": Access(_RUN),
     "listVotes": Access(seat=True),
     "castVote": Access(_RUN, seat=True),

@@ -64,16 +64,23 @@ def require(principal: Principal, operation: str, path: str) -> None:
 def require_for_assessment(principal: Principal, operation: str, path: str, assessment_id: UUID) -> None:
     """Check as `require` does, and accept the holder of a seat in this assessment where the operation allows seats.
 
+    A person who signed in may do what a role allows, or else read what the seat that the person holds allows.
+
     Raises:
         NotFound: It is not visible to the caller.
         Forbidden: It is visible, but not allowed.
     """
-    if principal.seat is None:
+    access, where = OPERATIONS[operation], "the organization of the assessment, or one above it"
+    if principal.seat is not None:
+        if principal.seat.assessment_id != assessment_id:
+            raise NotFound
+        if not access.seat:
+            raise forbidden(operation, where)
+    elif principal.holder_in(assessment_id) is None or may(principal, operation, path):
         require(principal, operation, path)
-    elif principal.seat.assessment_id != assessment_id:
-        raise NotFound
-    elif not OPERATIONS[operation].seat:
-        raise forbidden(operation, "the organization of the assessment, or one above it")
+    elif not (access.seat and operation.startswith(("get", "list"))):
+        # A person votes as the seat: see `app.assessments.acting`.
+        raise forbidden(operation, where)
 
 
 def require_everywhere(principal: Principal, operation: str) -> None:

@@ -123,6 +123,11 @@ class SeatWithdrawn(Conflict):
     title = "This seat was withdrawn"
 
 
+class SeatTaken(Conflict):
+    code = "seat_taken"
+    title = "Somebody else has claimed this seat"
+
+
 class SeatFixed(Conflict):
     code = "seat_fixed"
     title = "This part of a seat can no longer change; withdraw the seat instead"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, or_, true
 from sqlmodel import col, select
 
 from app.access.policy import is_visible, require_for_assessment
@@ -31,11 +31,14 @@ class LockedAssessment:
         return day_in(self.organization.effective_timezone, instant)
 
 
-async def lock_assessment(tx: Tx, assessment_id: UUID, operation: str, *, lock: str = "share") -> LockedAssessment:
+async def lock_assessment(
+    tx: Tx, assessment_id: UUID, operation: str, *, lock: str = "share", has_seat: bool = False
+) -> LockedAssessment:
     """Load and lock an assessment for an operation.
 
     Args:
         lock: ``share`` keeps its state (votes, consensus), ``update`` is for moving or changing it.
+        has_seat: the caller is known to have a seat in it that allows the operation.
 
     Raises:
         NotFound: The assessment does not exist, or the caller cannot see it.
@@ -52,7 +55,7 @@ async def lock_assessment(tx: Tx, assessment_id: UUID, operation: str, *, lock: 
             .where(
                 col(Assessment.tenant_id) == tx.tenant_id,
                 col(Assessment.id) == assessment_id,
-                _is_visible(tx.principal),
+                true() if has_seat else _is_visible(tx.principal),
             )
             .with_for_update(read=lock == "share", of=Assessment)
         )
@@ -60,7 +63,8 @@ async def lock_assessment(tx: Tx, assessment_id: UUID, operation: str, *, lock: 
     if found is None:
         raise NotFound
     locked = LockedAssessment(*found)
-    require_for_assessment(tx.principal, operation, locked.organization.path, assessment_id)
+    if not has_seat:
+        require_for_assessment(tx.principal, operation, locked.organization.path, assessment_id)
     return locked
 
 
@@ -82,7 +86,8 @@ async def check_takes(tx: Tx, locked: LockedAssessment, operation: str) -> None:
 def _is_visible(principal: Principal) -> ColumnElement[bool]:
     if principal.seat is not None:
         return col(Assessment.id) == principal.seat.assessment_id
-    return is_visible(principal, Assessment.organization_id)
+    held = [col(Assessment.id) == holder.seat.assessment_id for holder in principal.held if holder.seat]
+    return or_(is_visible(principal, Assessment.organization_id), *held)
 
 
 def ensure_open(assessment: Assessment) -> None:

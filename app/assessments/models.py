@@ -165,6 +165,9 @@ def _counter(default: int, description: str) -> Any:
 class Participant(Versioned, table=True):
     """A seat in an assessment and its present claim. Only the SHA-256 of the claim's token is stored.
 
+    A claim is held by a token or by the identity of a person who signs in. `Identity` rows never change, so linking
+    somebody else to the person opens nothing that was claimed before.
+
     A claim is one holder of the seat. Inviting again ends the present claim; the next one gets the next number.
     """
 
@@ -206,6 +209,9 @@ class Participant(Versioned, table=True):
     sees_from: int = _counter(1, "The first round whose votes the present claim sees once they are revealed.")
     former_round: int = _counter(0, "The last round in which a former claim could vote; 0: none could.")
     token_hash: bytes | None = Field(default=None, sa_type=LargeBinary)
+    holder_id: UUID | None = Field(
+        default=None, description="The identity that holds the present claim by signing in; None: a token does."
+    )
     token_revoked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     withdrawn_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     withdrawn_round: int = _counter(0, "The round at the withdrawal; 0: not withdrawn, or withdrawn from a draft.")

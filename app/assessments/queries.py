@@ -55,6 +55,27 @@ SEAT_BY_TOKEN = Read(
         col(Participant.token_hash) == bindparam("secret_hash", type_=LargeBinary()),
     )
 )
+# More than a person ever holds; the oldest are left out.
+_MOST_HELD = 500
+#: The seats that a sign-in holds: those the identity has claimed, as long as they are the same person's.
+HELD_SEATS = Read(
+    select(
+        col(Participant.id),
+        col(Participant.assessment_id),
+        col(Participant.seat),
+        col(Participant.label),
+        col(Participant.claims),
+        col(Participant.sees_from),
+    )
+    .where(
+        col(Participant.tenant_id) == bindparam("tenant_id", type_=Uuid()),
+        col(Participant.person_id) == bindparam("person_id", type_=Uuid()),
+        col(Participant.holder_id) == bindparam("identity_id", type_=Uuid()),
+        col(Participant.withdrawn_at).is_(None),
+    )
+    .order_by(col(Participant.id).desc())
+    .limit(_MOST_HELD)
+)
 
 _Successor = aliased(Assessment)
 _SUCCEEDS = and_(

@@ -28,7 +28,8 @@ from app.events.record import record_event
 Part = TypeVar("Part", bound=Versioned)
 # Columns that are not copied: the row's identity, and the tokens, each of which opens one seat of one assessment.
 _OWN = frozenset(
-    {"id", "created_at", "updated_at", "version", "assessment_id", "token_hash", "token_revoked_at", "claimed_at"}
+    {"id", "created_at", "updated_at", "version", "assessment_id", "claimed_at"}
+    | {"token_hash", "token_revoked_at", "holder_id"}
 )
 _OF_THE_ASSESSMENT = frozenset({"title", "state", "supersedes_id", "finalized_at"}) | _OWN
 

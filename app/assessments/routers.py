@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from app.assessments import router
 from app.assessments.consensus import router as decision_router
-from app.assessments.participants import claim_router
+from app.assessments.participants import claim_router, own_seat_router
 from app.assessments.participants import router as seat_router
 from app.assessments.votes import router as vote_router
 
@@ -14,4 +14,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     decision_router.router,
     seat_router.router,
     claim_router.router,
+    own_seat_router.router,
 )

@@ -10,6 +10,7 @@ Three promises rest on these rules (docs/concepts.md, "Privacy of votes"):
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from app.assessments.models import Assessment, AssessmentState, Participant
 
@@ -44,20 +45,39 @@ def last_voting_round(assessment: Assessment) -> int:
     return 0 if assessment.state is AssessmentState.DRAFT else assessment.round
 
 
-def begin_claim(seat: Participant, assessment: Assessment, token_hash: bytes, now: datetime) -> None:
-    """Give the seat to a new holder, who sees the votes of later reveals only."""
+def begin_claim(
+    seat: Participant,
+    assessment: Assessment,
+    now: datetime,
+    *,
+    token_hash: bytes | None = None,
+    holder_id: UUID | None = None,
+) -> None:
+    """Give the seat to a new holder, who sees the votes of later reveals only.
+
+    Args:
+        token_hash: of the token that holds it.
+        holder_id: the identity that holds it by signing in.
+    """
     seat.claims += 1
+    seat.holder_id = holder_id
     seat.claimed_at = now
     seat.sees_from = next_round_to_reveal(assessment)
     seat.token_hash = token_hash
     seat.token_revoked_at = None
 
 
+def is_claimed(seat: Participant) -> bool:
+    """Return whether somebody holds the seat."""
+    return seat.holder_id is not None or (seat.token_hash is not None and seat.token_revoked_at is None)
+
+
 def end_claim(seat: Participant, assessment: Assessment, now: datetime) -> bool:
     """End the present claim. Return whether there was one."""
-    if seat.token_hash is None or seat.token_revoked_at is not None:
+    if not is_claimed(seat):
         return False
     seat.token_revoked_at = now
+    seat.holder_id = None
     seat.claimed_at = None
     seat.former_round = last_voting_round(assessment)
     return True

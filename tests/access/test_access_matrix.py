@@ -135,6 +135,7 @@ CALLS: dict[str, Call] = {
     "listParticipantHistory": item("GET", A + "/participants/{participant}/history"),
     "inviteParticipant": item("POST", A + "/participants/{spare_participant}/invitation"),
     "claimSeat": item("POST", "/v1/seats/claim", {"code": "ZZZZZZZZZZ"}),
+    "claimOwnSeat": item("POST", A + "/own-seat"),
     "revokeSeatToken": item("DELETE", A + "/participants/{spare_participant}/token"),
     "listVotes": item("GET", A + "/votes"),
     "castVote": item("PUT", A + "/votes/{paper_participant}/P1", {"value": 1}),

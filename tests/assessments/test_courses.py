@@ -61,7 +61,7 @@ class Course:
             first_round=seat_rules.next_round_to_reveal(self.assessment),
         )
         if channel is Channel.TOKEN:
-            seat_rules.begin_claim(seat, self.assessment, b"", NOW)
+            seat_rules.begin_claim(seat, self.assessment, NOW, token_hash=b"")
         self.seats[str(seat.id)] = seat
 
     def vote(self) -> None:
@@ -96,7 +96,7 @@ class Course:
 
         def invite_and_claim() -> None:
             seat_rules.end_claim(seat, self.assessment, NOW)
-            seat_rules.begin_claim(seat, self.assessment, b"", NOW)
+            seat_rules.begin_claim(seat, self.assessment, NOW, token_hash=b"")
 
         self.changes_nothing(invite_and_claim)
 

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import text
 
-from app.access.authenticators import HOLDER
+from app.access.authenticators import HOLDER, principal_of_seat
 from app.access.credentials import PrincipalDeactivated, SignInEnded, SignInExpired
 from app.access.key_lookup import Found, grant_of
 from app.access.oidc import claims
@@ -44,6 +44,7 @@ class SignIns:
 
     Args:
         signed_in: the read of a person by tenant, provider, subject and roles, which the people package provides.
+        held_seats: the read of the seats that an identity holds, which the assessments package provides.
         networks: where issuers may be, in addition to public addresses.
         instant: returns the present instant in seconds since 1970.
     """
@@ -52,6 +53,7 @@ class SignIns:
         self,
         reads: Pool,
         signed_in: Read,
+        held_seats: Read,
         *,
         clock: Callable[[], datetime],
         networks: tuple[Network, ...] = (),
@@ -59,6 +61,7 @@ class SignIns:
     ) -> None:
         self._reads = reads
         self._signed_in = signed_in
+        self._held_seats = held_seats
         self._clock = clock
         self._networks = networks
         self._instant = instant
@@ -142,6 +145,13 @@ class SignIns:
             return PrincipalDeactivated
         if not row["active"]:
             return SignInEnded
+        identity = SignedIn(UUID(int=row["person_id"].int), UUID(int=row["identity_id"].int))
+        seats = await self._reads.fetch(
+            self._held_seats,
+            tenant_id=tenant_id,
+            person_id=identity.person_id,
+            identity_id=identity.identity_id,
+        )
         return Principal(
             tenant_id=tenant_id,
             id=UUID(int=row["principal_id"].int),
@@ -149,7 +159,8 @@ class SignIns:
             name=row["name"],
             tenant_secret=row["secret"],
             grants=(*map(grant_of, from_json(row["grants"])), *_claimed(row["claimed_roles"])),
-            signed_in=SignedIn(UUID(int=row["person_id"].int), UUID(int=row["identity_id"].int)),
+            signed_in=identity,
+            held=tuple(principal_of_seat(tenant_id, seat, row["secret"]) for seat in seats),
         )
 
 

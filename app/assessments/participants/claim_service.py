@@ -100,7 +100,7 @@ async def claim(tx: Tx, assessment_id: UUID, participant_id: UUID, code: Code) -
     if not is_open or not await take_invitation(tx, participant, code):
         raise InvitationNotFound
     token, token_hash = credentials.issue(credentials.SEAT_TOKEN, tx.tenant_id)
-    begin_claim(participant, locked.assessment, token_hash, tx.now)
+    begin_claim(participant, locked.assessment, tx.now, token_hash=token_hash)
     tx.touch(participant)
     name = participant.label or participant.seat.value
     record_change(tx, participant, SeatEvent.CLAIMED, actor_name=name)

@@ -87,7 +87,9 @@ class ParticipantRead(Resource):
     label: str | None = Field(description="What the team calls this seat.")
     person_id: UUID | None = Field(description="Whose seat it is, where that is known.")
     has_token: bool = Field(description="Whether somebody holds a token that opens this seat.")
-    claimed_at: datetime | None = Field(description="When the present holder claimed it; null: nobody holds it.")
+    claimed_at: datetime | None = Field(
+        description="When the present holder claimed it, with a code or by signing in; null: nobody holds it."
+    )
     withdrawn_at: datetime | None = Field(description="When it was withdrawn; null: it was not.")
 
 
@@ -198,6 +200,35 @@ class SeatClaimed(WithToken):
     voting_closes_at: datetime | None = Field(description="Until when this seat may vote; null: until the close.")
 
 
+class OwnSeat(Read):
+    """The seat that the caller holds in an assessment."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "participant_id": "0198c6f1-0c2d-7e4f-9a50-61b2c3d4e5f6",
+                    "seat": "respondent",
+                    "perspective": "practitioner",
+                    "assessment_id": "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
+                    "assessment_title": "Baseline, North County",
+                    "voting_opens_at": None,
+                    "voting_closes_at": "2026-10-12T21:00:00Z",
+                }
+            ]
+        },
+    )
+
+    participant_id: UUID = Field(description="The seat.")
+    seat: SeatKind = Field(description="What its holder does; only respondents vote.")
+    perspective: Perspective | None = Field(description="Where a respondent stands; null for others.")
+    assessment_id: UUID = Field(description="The assessment it belongs to.")
+    assessment_title: str = Field(description="Its title.")
+    voting_opens_at: datetime | None = Field(description="From when this seat may vote; null: from the opening.")
+    voting_closes_at: datetime | None = Field(description="Until when this seat may vote; null: until the close.")
+
+
 class SeatChangeRead(Read):
     """Something that happened to a seat. Votes leave no entry."""
 
@@ -219,10 +250,11 @@ class SeatChangeRead(Read):
     id: UUID = Field(description="Id, a UUIDv7.")
     created_at: datetime = Field(description="When it happened, UTC.")
     event: SeatEvent = Field(
-        description="`invited`, `claimed` (by the invited person), `re_invited`, `token_revoked` or `withdrawn`."
+        description="`invited`, `claimed` (by the invited person, or by the person whose seat it is), `re_invited`, "
+        "`token_revoked` or `withdrawn`."
     )
-    actor_id: UUID = Field(description="Id of the API key, or of the seat itself.")
-    actor_name: str = Field(description="Name of that key or seat at the time.")
+    actor_id: UUID = Field(description="Id of the API key, of the person who signed in, or of the seat itself.")
+    actor_name: str = Field(description="Name of that key, person or seat at the time.")
 
 
 class SeatChangeQuery(ListQuery):

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from app.assessments.acting import act_as_seat
 from app.assessments.errors import (
     NotAPaperSeat,
     NotYourSeat,
@@ -42,11 +43,13 @@ _REFUSALS: tuple[type[AppError], ...] = (
 async def list_votes(context: ContextDep, assessment_id: UUID, query: Annotated[VoteQuery, Query()]) -> Response:
     """List the votes that this seat may see.
 
-    Call it with a seat's token: keys are refused with 403, whatever their role. A seat sees its own votes at any
+    Call it with a seat's token, or with a sign-in that has claimed its seat: keys are refused with 403, whatever
+    their role. A seat sees its own votes at any
     time. After a reveal it also sees the votes which that reveal counted, if the seat was claimed before the reveal.
     Votes of earlier reveals, and votes that a former holder of the same seat cast, never appear. A close reveals
     others' votes: from then on `updated_since` lists them as changed at that close.
     """
+    context = act_as_seat(context, assessment_id)
     await require_assessment_row(context, context.principal, assessment_id)
     if context.principal.seat is None:
         raise Forbidden("Votes are seen by the seats of the assessment only.")
@@ -73,6 +76,7 @@ async def cast_votes(context: ContextDep, assessment_id: UUID, body: VotesCast) 
     rules of casting a single one, and `version` takes the place of If-Match. If one vote is refused, none is stored
     and `errors` names it. The answer lists the votes in the order sent.
     """
+    context = act_as_seat(context, assessment_id, *(vote.participant_id for vote in body.votes))
     return await write_and_read(context, queries.get_votes, service.cast_many, assessment_id, body)
 
 
@@ -100,4 +104,5 @@ async def cast_vote(
     practices on which the former holder has no counted vote. A paper ballot that a close has counted stands: in a later
     round a key adds votes on further practices. Correct a wrong one by the consensus on its practice.
     """
+    context = act_as_seat(context, assessment_id, participant_id)
     return await put_and_read(context, queries.get_vote, service.cast, assessment_id, participant_id, practice, body)
