@@ -18,7 +18,7 @@ RUNTIME := $(if $(OWN),$(VENV)/.runtime)
 DEV := $(if $(OWN),$(VENV)/.dev)
 
 .DELETE_ON_ERROR:
-.PHONY: help run demo test quick test-postgres-15 test-serializable test-pgbouncer check fix migrate openapi docs released lock migration bench bench-peers bench-growth clean
+.PHONY: help run demo test quick test-postgres-15 test-serializable test-pgbouncer check fix migrate openapi docs released lock migration bench bench-peers bench-growth sbom clean
 
 help:
 	@echo 'make run         start the service, with an embedded PostgreSQL unless FA_DATABASE_URL names another'
@@ -39,6 +39,7 @@ help:
 	@echo 'make bench       measure it against its framework and its database (BENCH_ARGS="--json figures.json")'
 	@echo 'make bench-peers   measure it against PocketBase and a django-ninja app with the same rows'
 	@echo 'make bench-growth  measure what ten times the rows cost, and show the plans of the queries'
+	@echo 'make sbom        write build/sbom.cdx.json, the parts of the service with their versions and hashes (CycloneDX)'
 	@echo 'make clean       remove the environment and caches, never the data'
 
 run: $(RUNTIME)
@@ -67,7 +68,7 @@ test: $(DEV)
 SPREAD := --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-reorder
 
 # What drives programs from outside, or starts servers again and again, is left for when a change is done.
-NOT_QUICK := backup bench clients demo docs embedded_postgres faults fuzz make server
+NOT_QUICK := backup bench clients demo deployment docs embedded_postgres faults fuzz make server
 quick: $(DEV)
 	$(PY) -m pytest $(SPREAD) $(addprefix --ignore=tests/,$(NOT_QUICK)) $(PYTEST_ARGS)
 
@@ -128,6 +129,13 @@ bench-peers: $(RUNTIME) .fa-bench/peers/.made
 	@$(@D)/bin/python -m pip --disable-pip-version-check install --quiet --no-warn-script-location \
 		--require-hashes --no-deps --requirement $<
 	@touch $@
+
+# Every package of constraints.lock; the image leaves out the embedded server and what builds the package.
+sbom: $(DEV)
+	@mkdir -p build
+	@$(PY) -W ignore::UserWarning -m cyclonedx_py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \
+		--of JSON --output-file build/sbom.cdx.json constraints.lock
+	@echo 'build/sbom.cdx.json'
 
 clean:
 	rm -rf build dist *.egg-info .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

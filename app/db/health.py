@@ -11,14 +11,13 @@ from app.db.base import metadata
 from app.db.deadline import RequestDeadline
 from app.db.errors import Reason
 from app.db.pool import Pool
-from app.db.schema.migrate import READ_ONLY, head
+from app.db.schema.migrate import READ_ONLY, revisions
 from app.db.statement import Read
 from app.errors import Unavailable
 
 _REMEMBERED_SECONDS = 1.0
 #: A check answers within this time, whatever the database does and however long requests may take.
 _SECONDS = 2.0
-
 _STATE = Read(
     text(
         """
@@ -50,6 +49,8 @@ class HealthCheck:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        # A revision that is unknown here is a newer release's, which keeps what this one uses.
+        self._older = frozenset(revisions()[:-1])
         self._lock = asyncio.Lock()
         self._known: Health | None = None
         self._known_until = 0.0
@@ -71,7 +72,7 @@ class HealthCheck:
         except Unavailable as error:
             return Health(None, Reason(error.reason or Reason.FAILING))
         revision = row["revision"] if row else None
-        if row is None or revision != head():
+        if row is None or revision is None or revision in self._older:
             return Health(revision, Reason.SCHEMA)
         if row["is_read_only"]:
             return Health(revision, Reason.READ_ONLY)

@@ -90,6 +90,27 @@ async def test_a_wrong_environment_is_503_with_a_reason(
     assert "unhandled" not in {record.getMessage() for record in caplog.records}
 
 
+async def test_a_newer_releases_migration_stops_nobody(service: Service) -> None:
+    assert (await service.admin.get(service.path)).status_code == 200
+    for change in (
+        "alter table organizations add column later text not null default 'as before'",
+        "create table later (tenant_id uuid, id uuid, primary key (tenant_id, id))",
+        "create index later_organizations on organizations (tenant_id, later)",
+        "update alembic_version set version_num = '9999'",
+    ):
+        await service.server.run(change)
+    assert (await service.admin.get(service.path)).status_code == 200
+    assert (await service.admin.post("/v1/organizations", service.site())).status_code == 201
+    ready = await service.http.get("/healthz/ready")
+    assert (ready.status_code, ready.json()) == (200, {"status": "ready", "revision": "9999"})
+
+
+async def test_an_older_schema_is_not_ready(service: Service) -> None:
+    await service.server.run("update alembic_version set version_num = '0001'")
+    ready = await service.http.get("/healthz/ready")
+    assert (ready.status_code, ready.json()["reason"]) == (503, "schema_mismatch")
+
+
 async def test_nothing_is_made_in_an_empty_database(service: Service) -> None:
     await empty_the_database(service.server)
     await service.admin.post("/v1/organizations", service.site())

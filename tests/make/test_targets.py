@@ -53,6 +53,13 @@ def test_demo_serves_made_up_data(checkout: Checkout) -> None:
         assert httpx.get(f"{address}/healthz/ready", timeout=300, trust_env=False).status_code == 200
 
 
+def test_sbom_lists_every_locked_package(checkout: Checkout) -> None:
+    checkout.make("sbom")
+    listed = json.loads((checkout.folder / "build" / "sbom.cdx.json").read_text())["components"]
+    locked = re.findall(r"^([a-z0-9-]+)==", (checkout.folder / "constraints.lock").read_text(), re.MULTILINE)
+    assert {component["name"] for component in listed} >= set(locked)
+
+
 def test_migrate_names_the_revision_of_this_release(checkout: Checkout) -> None:
     last = max(path.name for path in (checkout.folder / "migrations" / "versions").glob("*.py"))
     assert checkout.make("migrate").splitlines()[-1] == last.partition("_")[0]
