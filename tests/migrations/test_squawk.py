@@ -37,7 +37,7 @@ def sql_of(revision: str) -> str:
     """Return the SQL of one migration."""
     former = f"{int(revision) - 1:04d}"
     span = revision if revision == REVISIONS[0] else f"{former}:{revision}"
-    command = [Path(sysconfig.get_path("scripts")) / "alembic", "upgrade", span, "--sql"]
+    command: list[str | Path] = [Path(sysconfig.get_path("scripts")) / "alembic", "upgrade", span, "--sql"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=SECONDS).stdout  # noqa: S603
 
 
@@ -45,8 +45,14 @@ def rules_broken_by(sql: str, folder: Path) -> set[str]:
     """Return the names of squawk's rules that some SQL breaks."""
     file = folder / "migration.sql"
     file.write_text(sql, encoding="utf-8")
-    command = [Path(sysconfig.get_path("scripts")) / "squawk", "--pg-version", "15", "--reporter", "json"]
-    options = ["--assume-in-transaction", "--exclude", EVERYWHERE, file]
+    command: list[str | Path] = [
+        Path(sysconfig.get_path("scripts")) / "squawk",
+        "--pg-version",
+        "15",
+        "--reporter",
+        "json",
+    ]
+    options: list[str | Path] = ["--assume-in-transaction", "--exclude", EVERYWHERE, file]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False, timeout=SECONDS)  # noqa: S603
     return {found["rule_name"] for found in json.loads(done.stdout)}
 
