@@ -14,12 +14,13 @@ from pydantic.alias_generators import to_camel
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import __version__, health, log
-from app.access import router as accounts
+from app.access import router as me
 from app.access.authenticate import Authenticator
 from app.access.authenticators import ApiKeys, SeatTokens
 from app.access.key_uses import KeyUses
 from app.access.oidc.sign_ins import SignIns
 from app.access.operations import OPERATIONS
+from app.accounts import routers as accounts
 from app.action_items import router as action_items
 from app.assessments import queries as assessment_reads
 from app.assessments import routers as assessments
@@ -67,7 +68,7 @@ TAGS = [
     {"name": "action items", "description": "What is done about the gaps."},
     {"name": "events", "description": "What happened, in order, for systems that follow."},
     {"name": "jobs", "description": "Background work: how far it is, what went wrong, and its cancellation."},
-    {"name": "accounts", "description": "Who is calling."},
+    {"name": "accounts", "description": "Who is calling, and who may call: principals, their keys and their roles."},
     {"name": "health", "description": "Liveness and readiness of the process, for those who operate it."},
 ]
 _CORS_TAKEN = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id"]
@@ -83,7 +84,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     *instruments.ROUTERS,
     feed.router,
     jobs.router,
-    accounts.router,
+    me.router,
+    *accounts.ROUTERS,
     health.router,
 )
 

@@ -189,7 +189,9 @@ async def lock_key(tx: Tx, key_id: UUID) -> ApiKey:
     return key
 
 
-async def rotate_key(tx: Tx, key_id: UUID, overlap: timedelta) -> tuple[ApiKey, str]:
+async def rotate_key(
+    tx: Tx, key_id: UUID, overlap: timedelta, *, organization_id: UUID | None = None
+) -> tuple[ApiKey, str]:
     """Give a key a new secret. Each former secret works until its overlap ends.
 
     A key that was rotated twice within the overlap keeps both former secrets, because nobody can know which of them is
@@ -197,6 +199,7 @@ async def rotate_key(tx: Tx, key_id: UUID, overlap: timedelta) -> tuple[ApiKey, 
 
     Args:
         overlap: how long the present secret still works; zero ends all former secrets at once.
+        organization_id: the organization to record with the event.
 
     Returns:
         The key's row, and the key itself: it is not stored and cannot be shown again.
@@ -217,7 +220,13 @@ async def rotate_key(tx: Tx, key_id: UUID, overlap: timedelta) -> tuple[ApiKey, 
         )
     shown, key.secret_hash = credentials.issue(credentials.API_KEY, tx.tenant_id)
     tx.touch(key)
-    record_event(tx, "api_key.rotated", key.id, data={"overlap_seconds": int(overlap.total_seconds())})
+    record_event(
+        tx,
+        "api_key.rotated",
+        key.id,
+        organization_id=organization_id,
+        data={"overlap_seconds": int(overlap.total_seconds())},
+    )
     return key, shown
 
 
@@ -237,8 +246,11 @@ async def _drop_former_secrets(tx: Tx, key: ApiKey, *, keep: int) -> None:
     )
 
 
-async def revoke_key(tx: Tx, key_id: UUID) -> ApiKey:
+async def revoke_key(tx: Tx, key_id: UUID, *, organization_id: UUID | None = None) -> ApiKey:
     """Revoke a key; it stops working within a second on every process. Revoking twice changes nothing.
+
+    Args:
+        organization_id: the organization to record with the event.
 
     Raises:
         NotFound: the tenant has no such key.
@@ -247,5 +259,5 @@ async def revoke_key(tx: Tx, key_id: UUID) -> ApiKey:
     if key.revoked_at is None:
         key.revoked_at = tx.now
         tx.touch(key)
-        record_event(tx, "api_key.revoked", key.id)
+        record_event(tx, "api_key.revoked", key.id, organization_id=organization_id)
     return key

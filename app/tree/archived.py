@@ -25,6 +25,17 @@ class ImplementationEnded(Conflict):
 
 #: Each changing operation, and for some of its forms after a colon, whether an archived organization allows it.
 RULES: Final[dict[str, bool]] = {
+    # Access to what is archived can still be given and must be taken away.
+    "createApiKey": ALLOWED,
+    "rotateApiKey": ALLOWED,
+    "revokeApiKey": ALLOWED,
+    "createRoleGrant": ALLOWED,
+    "updateRoleGrant": ALLOWED,
+    "deleteRoleGrant": ALLOWED,
+    "createPrincipal": ALLOWED,
+    "updatePrincipal": ALLOWED,
+    "transitionPrincipal": ALLOWED,
+    "createPrincipalKey": ALLOWED,
     "createOrganization": REFUSED,
     "updateOrganization": ALLOWED,
     "transitionOrganization": ALLOWED,

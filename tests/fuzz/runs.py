@@ -18,7 +18,10 @@ from tests.support.services import CHECKOUT, Service
 
 HERE = Path(__file__).parent
 SECONDS = 1_200
-KINDS = ("organization", "program", "implementation", "person", "assessment", "participant", "action_item", "job")
+KINDS = (
+    *("organization", "program", "implementation", "person", "assessment", "participant", "action_item"),
+    *("job", "principal", "role_grant", "api_key"),
+)
 
 #: `FUZZ_SEED=7 FUZZ_EXAMPLES=30 CI=true` is a longer run of another seed.
 SEED = int(os.environ.get("FUZZ_SEED", "20261005"))

@@ -72,7 +72,26 @@ def calls(scene: Scene) -> dict[str, Call]:
     seat = f"{running}/participants/{scene.collecting.ids['Seat 0']}"
     fields = {"kind": "team", "name": "New"}
     new_item = {"organization_id": county, "title": "T", "practices": []}
+    principal, key, grant = place.principal, place.api_key, place.role_grant
     return {
+        "createApiKey": ("POST", "/v1/api-keys", {"organization_id": county, "role": "viewer", "name": "New"}),
+        "rotateApiKey": ("POST", f"/v1/api-keys/{key}/rotation", {}),
+        "revokeApiKey": ("DELETE", f"/v1/api-keys/{key}", None),
+        "createRoleGrant": (
+            "POST",
+            "/v1/role-grants",
+            {"principal_id": principal, "role": "viewer", "organization_id": county},
+        ),
+        "updateRoleGrant": ("PATCH", f"/v1/role-grants/{grant}", {"ends_at": None}),
+        "deleteRoleGrant": ("DELETE", f"/v1/role-grants/{grant}", None),
+        "createPrincipal": (
+            "POST",
+            "/v1/principals",
+            {"kind": "machine", "name": "New", "organization_id": county},
+        ),
+        "updatePrincipal": ("PATCH", f"/v1/principals/{principal}", {"name": "New"}),
+        "transitionPrincipal": ("POST", f"/v1/principals/{principal}/transitions", {"to": "deactivated"}),
+        "createPrincipalKey": ("POST", f"/v1/principals/{principal}/api-keys", {"name": "New"}),
         "createOrganization": ("POST", "/v1/organizations", {"parent_id": county, **fields}),
         "updateOrganization": ("PATCH", organization, {"name": "New"}),
         "transitionOrganization": ("POST", f"{organization}/transitions", {"to": "archived"}),

@@ -25,6 +25,9 @@ class Place:
     paper_participant: str = MISSING
     action_item: str = MISSING
     job: str = MISSING
+    principal: str = MISSING
+    role_grant: str = MISSING
+    api_key: str = MISSING
     seat: Actor | None = None
 
 
@@ -49,6 +52,11 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
     await admin.put(f"{team.path}/practices/P1", {"importance": 3})
     await team.administration()
     person = await admin.made("/v1/people", {"organization_id": organization, "name": "Coach"})
+    principal = await admin.made("/v1/principals", {"kind": "machine", "name": "Feed", "organization_id": organization})
+    grant = await admin.made(
+        "/v1/role-grants", {"principal_id": principal["id"], "role": "respondent", "organization_id": organization}
+    )
+    key = await admin.made(f"/v1/principals/{principal['id']}/api-keys", {"name": "Feed"})
     action = await admin.made("/v1/action-items", {"organization_id": organization, "title": "T", "practices": []})
     return Place(
         organization=organization,
@@ -60,5 +68,8 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
         paper_participant=team.ids["Paper"],
         action_item=action["id"],
         job=str(await add_job(tenancy, PLACED, organization_id=UUID(organization))),
+        principal=principal["id"],
+        role_grant=grant["id"],
+        api_key=key["id"],
         seat=seat,
     )

@@ -10,6 +10,7 @@ _INSTANT = "2026-10-05T13:00:00Z"
 #: What a path parameter names.
 PATH_DESCRIPTIONS: Final[Mapping[str, str]] = {
     "action_item_id": "Id of the action item.",
+    "api_key_id": "Id of the API key.",
     "assessment_id": "Id of the assessment.",
     "external_id": "What the other system calls the organization.",
     "implementation_id": "Id of the implementation.",
@@ -19,8 +20,10 @@ PATH_DESCRIPTIONS: Final[Mapping[str, str]] = {
     "participant_id": "Id of the seat.",
     "person_id": "Id of the person.",
     "practice": "Code of the practice, such as `P1`.",
+    "principal_id": "Id of the principal.",
     "profile_id": "Id of the scoring profile.",
     "program_id": "Id of the program.",
+    "role_grant_id": "Id of the role grant.",
     "source": "Name of the other system.",
     "version": "Semantic version of the instrument.",
 }

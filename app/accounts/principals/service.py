@@ -1,0 +1,150 @@
+"""Create, change and deactivate principals."""
+
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from app.access.keys import add_principal
+from app.access.models import PrincipalKind, PrincipalRecord
+from app.access.policy import is_visible, load_organization_for
+from app.accounts.authority import check_covers, keep_an_admin, lock_rights
+from app.accounts.errors import PersonHasPrincipal, PersonOfMachine, UnknownPerson
+from app.accounts.principals.queries import HOME
+from app.accounts.principals.schemas import PrincipalCreate, PrincipalPatch, PrincipalStatus, PrincipalTransition
+from app.db.transaction import Tx
+from app.errors import FieldError, InvalidTransition, NotFound
+from app.events.record import record_event
+from app.people.models import Person
+from app.tree.models import Organization
+
+
+async def create(tx: Tx, body: PrincipalCreate) -> UUID:
+    """Add a principal without any role or key.
+
+    Raises:
+        NotFound: The organization does not exist, or the caller cannot see it.
+        Forbidden: the caller is no admin there.
+        PersonOfMachine, UnknownPerson, PersonHasPrincipal: see `_check_person`.
+    """
+    await lock_rights(tx, "createPrincipal")
+    organization = await load_organization_for(tx, body.organization_id, "createPrincipal")
+    await _check_person(tx, body.kind, body.person_id)
+    principal = add_principal(
+        tx, name=body.name, organization_id=organization.id, kind=body.kind, person_id=body.person_id
+    )
+    return principal.id
+
+
+async def patch(tx: Tx, principal_id: UUID, body: PrincipalPatch) -> UUID:
+    """Change a principal's name or person.
+
+    Raises:
+        NotFound, Forbidden: as everywhere.
+        PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
+        PersonOfMachine, UnknownPerson, PersonHasPrincipal: see `_check_person`.
+        BeyondOwnRights: the person would get rights that the caller could not grant.
+    """
+    await lock_rights(tx, "updatePrincipal")
+    principal, organization = await load_principal_for(tx, principal_id, "updatePrincipal")
+    tx.expect(principal)
+    changes = body.changes()
+    person_id = changes.get("person_id", principal.person_id)
+    if person_id != principal.person_id:
+        await _check_person(tx, kind_of(principal), person_id)
+        if person_id is not None:
+            await check_covers(tx, principal.id, "updatePrincipal", None)
+    for name, value in changes.items():
+        setattr(principal, name, value)
+    if tx.touch(principal):
+        record_event(
+            tx,
+            "principal.updated",
+            principal.id,
+            organization_id=organization.id,
+            data={"fields": sorted(body.model_fields_set)},
+        )
+    return principal.id
+
+
+async def transition(tx: Tx, principal_id: UUID, body: PrincipalTransition) -> UUID:
+    """Deactivate a principal, so that all of its keys are refused, or reactivate it.
+
+    Raises:
+        NotFound, Forbidden: as everywhere.
+        PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
+        InvalidTransition: it has that status already.
+        BeyondOwnRights: a reactivation would give back rights that the caller could not grant.
+        LastAdmin: no other admin of the tenant would be left.
+    """
+    await lock_rights(tx, "transitionPrincipal")
+    principal, organization = await load_principal_for(tx, principal_id, "transitionPrincipal")
+    tx.expect(principal)
+    present, other = PrincipalStatus.ACTIVE, PrincipalStatus.DEACTIVATED
+    if principal.deactivated_at is not None:
+        present, other = other, present
+    if body.to is present:
+        raise InvalidTransition(present, [other])
+    if body.to is PrincipalStatus.ACTIVE:
+        await check_covers(tx, principal.id, "transitionPrincipal", None)
+    async with keep_an_admin(tx):
+        principal.deactivated_at = tx.now if body.to is PrincipalStatus.DEACTIVATED else None
+        tx.touch(principal)
+    record_event(
+        tx,
+        "principal.deactivated" if principal.deactivated_at else "principal.reactivated",
+        principal.id,
+        organization_id=organization.id,
+        data={"reason": body.reason},
+    )
+    return principal.id
+
+
+async def load_principal_for(tx: Tx, principal_id: UUID, operation: str) -> tuple[PrincipalRecord, Organization]:
+    """Load and lock a principal for an operation, with the organization it belongs to.
+
+    Raises:
+        NotFound: It does not exist, or the caller cannot see its organization.
+        Forbidden: It is visible, but not allowed.
+    """
+    query = select(PrincipalRecord, HOME.label("home")).where(
+        col(PrincipalRecord.tenant_id) == tx.tenant_id,
+        col(PrincipalRecord.id) == principal_id,
+        is_visible(tx.principal, HOME),
+    )
+    query = query.with_for_update(of=PrincipalRecord).execution_options(populate_existing=True)
+    found = (await tx.session.execute(query)).one_or_none()
+    if found is None:
+        raise NotFound
+    organization = await load_organization_for(tx, found.home, operation)
+    return found.PrincipalRecord, organization
+
+
+def kind_of(principal: PrincipalRecord) -> PrincipalKind:
+    """Return the kind of a principal. Rows of earlier releases that say `api_key` are machines."""
+    return PrincipalKind.PERSON if principal.kind == PrincipalKind.PERSON else PrincipalKind.MACHINE
+
+
+async def _check_person(tx: Tx, kind: PrincipalKind, person_id: UUID | None) -> None:
+    """Check the person that a principal is to stand for.
+
+    Raises:
+        PersonOfMachine: the principal is a machine.
+        UnknownPerson: The person does not exist, or the caller cannot see them.
+        PersonHasPrincipal: another principal stands for the person.
+    """
+    if person_id is None:
+        return
+    if kind is not PrincipalKind.PERSON:
+        raise PersonOfMachine(errors=[FieldError("/body/person_id", PersonOfMachine.code, PersonOfMachine.title)])
+    query = select(Person.id).where(
+        col(Person.tenant_id) == tx.tenant_id,
+        col(Person.id) == person_id,
+        is_visible(tx.principal, Person.organization_id),
+    )
+    if await tx.session.scalar(query) is None:
+        raise UnknownPerson(errors=[FieldError("/body/person_id", UnknownPerson.code, UnknownPerson.title)])
+    taken = select(PrincipalRecord.id).where(
+        col(PrincipalRecord.tenant_id) == tx.tenant_id, col(PrincipalRecord.person_id) == person_id
+    )
+    if await tx.session.scalar(taken) is not None:
+        raise PersonHasPrincipal

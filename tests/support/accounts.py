@@ -1,0 +1,49 @@
+"""Principals, keys and grants as a test makes them over HTTP."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tests.support.actors import Actor, Tenancy
+
+
+@dataclass
+class Account:
+    """A principal with a key."""
+
+    id: str
+    key_id: str
+    actor: Actor
+    grants: list[str]
+
+
+async def new_principal(actor: Actor, organization_id: str, **fields: Any) -> str:
+    """A machine that belongs to an organization; its id."""
+    body = {"kind": "machine", "name": "Feed", "organization_id": organization_id, **fields}
+    made: str = (await actor.made("/v1/principals", body))["id"]
+    return made
+
+
+async def new_account(
+    tenancy: Tenancy, *grants: tuple[str, str], home: str | None = None, ends_at: str | None = None, **terms: Any
+) -> Account:
+    """A principal with these roles and a key, made by the tenant's admin."""
+    admin = tenancy.admin
+    principal = await new_principal(admin, home or (grants[0][1] if grants else tenancy.root_id))
+    made = [(await grant(admin, principal, role, at, ends_at=ends_at)).json()["id"] for role, at in grants]
+    key = await admin.made(f"/v1/principals/{principal}/api-keys", {"name": "Key", **terms})
+    return Account(principal, key["id"], Actor(tenancy.http, key["key"]), made)
+
+
+async def grant(
+    actor: Actor, principal_id: str, role: str, organization_id: str, **period: str | None
+) -> httpx.Response:
+    """Try to grant a role."""
+    body = {"principal_id": principal_id, "role": role, "organization_id": organization_id, **period}
+    return await actor.post("/v1/role-grants", body)
+
+
+def problem(answer: httpx.Response) -> tuple[int, str | None]:
+    """The status, and the code of a refusal."""
+    return answer.status_code, None if answer.is_success else answer.json()["code"]
