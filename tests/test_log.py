@@ -68,8 +68,8 @@ def test_what_a_failure_says_is_not_logged(capsys: pytest.CaptureFixture[str]) -
         logging.getLogger("fa.http").exception("unhandled")
     [line] = capsys.readouterr().out.splitlines()
     assert comment not in line
-    told = json.loads(line)["exception"]
-    assert told.index("asyncpg.exceptions.CheckViolationError (23514)") < told.index("sqlalchemy.exc.DBAPIError")
+    lines = json.loads(line)["exception"]
+    assert lines.index("asyncpg.exceptions.CheckViolationError (23514)") < lines.index("sqlalchemy.exc.DBAPIError")
 
 
 @pytest.mark.parametrize("value", ["esc\x1b[2J", "bell\x07", "del\x7f", "nel\x85", "caf\xe9"])
@@ -79,9 +79,9 @@ def test_text_lines_hold_nothing_a_terminal_would_obey(value: str, capsys: pytes
     assert f" event={json.dumps(value)} " in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(("level", "told"), [("debug", ["ours"]), ("info", ["ours"]), ("warning", []), ("error", [])])
-def test_our_lines_follow_the_level(level: str, told: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("level", "lines"), [("debug", ["ours"]), ("info", ["ours"]), ("warning", []), ("error", [])])
+def test_our_lines_follow_the_level(level: str, lines: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     log.configure(Settings(log_format="json", log_level=level))
     logging.getLogger("fa.anything").info("ours")
     logging.getLogger("library").info("chatter")
-    assert [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()] == told
+    assert [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()] == lines

@@ -342,7 +342,7 @@ async def test_a_role_counts_where_it_was_granted_and_below(scene: Scene, role: 
                 unseen.append(alike(answer))
             if not fits:
                 wrong.append((operation, place, status, answer.text[:200]))
-        # Out of sight, foreign and missing cannot be told apart.
+        # Hidden, foreign and missing things answer alike.
         if any(one != unseen[0] for one in unseen):
             wrong.append((operation, "differs", 0, str(unseen)[:300]))
     assert wrong == []

@@ -42,7 +42,7 @@ class Course:
         self.tenancy, self.path, self.owner, self.verifier = tenancy, path, owner, verifier
 
     async def move(self, to: str, **fields: Any) -> httpx.Response:
-        """Make a move, with all it needs unless told otherwise."""
+        """Make a move, by default with all that it needs."""
         reopens = (await self.tenancy.admin.get(self.path)).json()["status"] in CLOSED
         needed: dict[str, Any] = {"reason": "Because"} if reopens or to in {"blocked", "dismissed"} else {}
         if to == "verified":
@@ -283,7 +283,7 @@ async def test_every_change_is_recorded_once_in_feed_and_audit(course: Course, t
     await admin.patch(course.path, {"title": "B"})
     await admin.made(f"{course.path}/notes", {"text": "Secret to the feed"})
     await admin.delete(course.path)
-    told: dict[type, list[Any]] = {}
+    recorded: dict[type, list[Any]] = {}
     async with AsyncSession(tenancy.owner) as session:
         for table in (OutboxEvent, AuditEvent):
             rows = await session.scalars(
@@ -294,10 +294,10 @@ async def test_every_change_is_recorded_once_in_feed_and_audit(course: Course, t
                 )
                 .order_by(col(table.id))
             )
-            told[table] = list(rows)
+            recorded[table] = list(rows)
     expected = [
         f"action_item.{what}" for what in ("created", "open", "in_progress", "done", "updated", "note_added", "deleted")
     ]
-    assert [event.type for event in told[OutboxEvent]] == expected
-    assert [event.action for event in told[AuditEvent]] == expected
-    assert "Secret" not in str([event.data for event in told[OutboxEvent]])
+    assert [event.type for event in recorded[OutboxEvent]] == expected
+    assert [event.action for event in recorded[AuditEvent]] == expected
+    assert "Secret" not in str([event.data for event in recorded[OutboxEvent]])

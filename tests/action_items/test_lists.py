@@ -18,7 +18,7 @@ ITEMS = "/v1/action-items"
 
 
 async def item(tenancy: Tenancy, organization_id: str | None = None, **fields: Any) -> dict[str, Any]:
-    """A new free item, of the root unless told otherwise."""
+    """Make a free item, by default at the root."""
     body = {"organization_id": organization_id or tenancy.root_id, "title": "Fund coaching", **fields}
     return await tenancy.admin.made(ITEMS, body)
 

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.support.actors import Actor, Tenancy
+from tests.support.answers import refused
 from tests.support.database import Urls
 from tests.support.team import PRACTICES, Team, new_implementation, new_team
 
@@ -57,14 +58,6 @@ async def made_finishable(team: Team) -> None:
     for practice in PRACTICES:
         assert (await team.consensus(practice, 1, "From the paper record.")).status_code == 201
     await team.administration()
-
-
-def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """Insist on this refusal, in the one shape."""
-    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem: dict[str, Any] = answer.json()
-    return problem
 
 
 def masked(answer: httpx.Response) -> dict[str, Any]:
@@ -253,7 +246,7 @@ async def test_what_is_final_can_no_longer_change(tenancy: Tenancy, admin: Actor
     ]
     for answer in attempts:
         refused(answer, 423, "frozen")
-    # Votes close before the end, and that is what they are told.
+    # Votes close before the end, and the refusal says so.
     refused(await team.vote("A", "P2", 1), 409, "voting_closed")
     refused(await team.enter("Paper", "P1", 2, **tag), 409, "voting_closed")
     for to in STATES:

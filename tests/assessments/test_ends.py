@@ -6,9 +6,10 @@ from uuid import UUID
 
 import httpx
 
-from tests.support.replicas import ROUNDS, Meeting, told
+from tests.support.answers import outcome
+from tests.support.replicas import ROUNDS, Meeting
+from tests.support.report import report
 from tests.support.team import PRACTICES, Team, new_team
-from tests.support.telling import tell
 
 _PARTS = {
     "assessments": "id",
@@ -82,12 +83,12 @@ async def test_a_vote_meets_the_close_and_the_end(meeting: Meeting) -> None:
             late[0].put(f"{path}/P1", {"value": 2}), late[1].put(f"{path}/P2", {"value": 0}), end()
         )
         cast = {answer.status_code == 201 for answer in (vote, other)}
-        assert {told(vote), told(other)} <= {(201, None), (409, "voting_closed")}
-        assert told(ended) == ((409, "provisional_practice") if True in cast else (200, None))
+        assert {outcome(vote), outcome(other)} <= {(201, None), (409, "voting_closed")}
+        assert outcome(ended) == ((409, "provisional_practice") if True in cast else (200, None))
         if ended.is_success:
             await end.check()
         outcomes[ended.status_code] += 1
-    tell(outcomes)
+    report(outcomes)
 
 
 async def test_every_change_meets_the_end(meeting: Meeting) -> None:
@@ -108,8 +109,8 @@ async def test_every_change_meets_the_end(meeting: Meeting) -> None:
             other.put(f"{team.path}/administration", record, headers=star),
             end(),
         )
-        assert told(ended) == (200, None)
-        assert {told(answer) for answer in changes if not answer.is_success} <= {(423, "frozen")}
+        assert outcome(ended) == (200, None)
+        assert {outcome(answer) for answer in changes if not answer.is_success} <= {(423, "frozen")}
         await end.check()
 
 
@@ -125,7 +126,7 @@ async def test_an_end_that_meets_the_way_back(meeting: Meeting) -> None:
                 for at, to in enumerate(("final", "void", "collecting", "final"))
             )
         )
-        assert sorted(told(answer) for answer in answers) == [(200, None)] + [(412, "precondition_failed")] * 3
+        assert sorted(outcome(answer) for answer in answers) == [(200, None)] + [(412, "precondition_failed")] * 3
         (winner,) = [answer.json() for answer in answers if answer.is_success]
         query = "select state, version, round from assessments where tenant_id = $1 and id = $2"
         stored = await meeting.fetch(query, UUID(winner["id"]))
@@ -144,8 +145,8 @@ async def test_a_whole_ballot_meets_single_votes_and_a_withdrawal(meeting: Meeti
             seat[1].put(f"{team.path}/votes/{team.ids[label]}/P5", {"value": 0}),
             meeting.admins[turn % 2].delete(f"{team.path}/participants/{team.ids[label]}"),
         )
-        assert told(gone) == (204, None)
-        assert {told(stack), told(vote)} <= {
+        assert outcome(gone) == (204, None)
+        assert {outcome(stack), outcome(vote)} <= {
             (200, None),
             (201, None),
             (409, "vote_exists"),

@@ -247,4 +247,4 @@ def test_the_embedded_database_is_backed_up_and_restored_running_and_stopped(fol
     assert run("restore", str(second), FA_DATA_DIR=folder / "new")[0] == 0
     with serving(folder / "new") as service:
         assert name_of_the_root(service, key) == "My agency"
-        assert "first-admin-key" not in service.told
+        assert "first-admin-key" not in service.announcement

@@ -12,9 +12,9 @@ from tests.bench.data import Sizes
 from tests.bench.figures import measure
 from tests.bench.load import Load
 from tests.bench.peers import compare
-from tests.bench.place import CHECKOUT, placed, tell
+from tests.bench.place import CHECKOUT, log, placed
 from tests.bench.processes import seconds_to_ready
-from tests.bench.rounds import HEAD, Line, busiest, lines, markdown, spread, told
+from tests.bench.rounds import HEAD, Line, as_json, busiest, lines, markdown, spread
 
 #: Enough rows and requests to run every line of the benchmark; the figures say nothing.
 TINY = Sizes(organizations=400, assessments=100, items=1_000)
@@ -35,7 +35,7 @@ def bench(
         ("ready after start with data there, s", "<= 3", "<= 2", *about),
     ]
     found = {
-        "figures": told(figures),
+        "figures": as_json(figures),
         "pss_mb": {"goals": (90, 70), "warm": memory.warm, "loaded": memory.loaded},
         "ready_s": {"goals": (3, 2), "spread": ready},
         "busiest": busiest(figures),
@@ -53,7 +53,7 @@ def peers(data_dir: Path, programs: Path, sizes: Sizes, load: Load, *, rounds: i
     """The same beside PocketBase and django-ninja."""
     with placed(data_dir, sizes) as place:
         figures = compare.measure(place, programs, load, rounds=rounds)
-    found = {"figures": told(figures), "busiest": busiest(figures)}
+    found = {"figures": as_json(figures), "busiest": busiest(figures)}
     return markdown(HEAD, lines(figures)) + _note(found, load), found
 
 
@@ -94,7 +94,7 @@ def main() -> None:
     sys.stdout.write(table)
     if asked.json:
         asked.json.write_text(json.dumps(found, indent=2) + "\n")
-        tell(f"wrote {asked.json}")
+        log(f"wrote {asked.json}")
 
 
 if __name__ == "__main__":

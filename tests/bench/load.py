@@ -55,7 +55,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Sample:
-    """What one measurement told.
+    """What one measurement found.
 
     Args:
         rate: answers a second.

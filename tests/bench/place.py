@@ -67,7 +67,7 @@ class Place:
             await connection.close()
 
 
-def tell(line: str) -> None:
+def log(line: str) -> None:
     """Say what is going on."""
     sys.stderr.write(f"{line}\n")
     sys.stderr.flush()
@@ -87,10 +87,10 @@ def placed(data_dir: Path, sizes: Sizes) -> Iterator[Place]:
             made = asyncio.run(_make(server, sizes))
             marker.touch(mode=0o600)
             marker.write_text(json.dumps(wanted | made))
-            tell(f"made the data in {time.monotonic() - begun:.0f} s")
-        told = json.loads(marker.read_text())
-        ground = Ground(**{name: UUID(value) for name, value in told["ground"].items()})
-        yield Place(data_dir, server, Data(sizes, ground), Keys(**told["keys"]))
+            log(f"made the data in {time.monotonic() - begun:.0f} s")
+        made = json.loads(marker.read_text())
+        ground = Ground(**{name: UUID(value) for name, value in made["ground"].items()})
+        yield Place(data_dir, server, Data(sizes, ground), Keys(**made["keys"]))
 
 
 def _made_from() -> str:

@@ -51,7 +51,7 @@ class Server:
         for line in Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
                 return int(line.split()[1]) / 1024
-        raise LookupError("the kernel tells no Pss")
+        raise LookupError("the kernel reports no Pss")
 
 
 @contextmanager
@@ -59,25 +59,25 @@ def started(
     arguments: Sequence[str | Path], *, cwd: Path = CHECKOUT, children: bool = False, **settings: str | Path
 ) -> Iterator[Server]:
     """A server that says, in what it writes, at which address it takes requests."""
-    with tempfile.TemporaryFile("w+b") as told:
+    with tempfile.TemporaryFile("w+b") as output:
         process = subprocess.Popen(  # noqa: S603 - our own commands
             [str(one) for one in arguments],
             cwd=cwd,
             env=environment(**settings),
             stdin=subprocess.DEVNULL,
-            stdout=told,
-            stderr=told,
+            stdout=output,
+            stderr=output,
         )
         try:
-            yield Server(process, _port(process, told), children)
+            yield Server(process, _port(process, output), children)
         finally:
             end(process)
 
 
-def _port(process: subprocess.Popen[bytes], told: Any) -> int:
+def _port(process: subprocess.Popen[bytes], output: Any) -> int:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        text = os.pread(told.fileno(), 65_536, 0).decode()
+        text = os.pread(output.fileno(), 65_536, 0).decode()
         found = _ADDRESS.search(text)
         if found and text.find("\n", found.end()) >= 0:
             return int(found[1])

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from tests.bench.load import Sample
-from tests.bench.place import tell
+from tests.bench.place import log
 
 Line = tuple[str, ...]
 HEAD: Line = ("figure", "goal", "then", "measured", "least - most", "by CPU", "to pgbench", "p50 ms", "bytes")
@@ -60,7 +60,7 @@ def run(figures: Sequence[Figure], rounds: int) -> None:
     for figure in figures:
         figure.samples = {side: [] for side in figure.sides}
     for number in range(rounds):
-        tell(f"round {number + 1} of {rounds}")
+        log(f"round {number + 1} of {rounds}")
         for figure in _turned(figures, number):
             for side in _turned(list(figure.sides), number):
                 figure.samples[side].append(figure.sides[side]())
@@ -92,7 +92,7 @@ def lines(figures: Sequence[Figure]) -> list[Line]:
     return made
 
 
-def told(figures: Sequence[Figure]) -> list[dict[str, Any]]:
+def as_json(figures: Sequence[Figure]) -> list[dict[str, Any]]:
     """The same for scripts; rates are this machine's at this hour and good for nothing but ratios."""
     return [
         {

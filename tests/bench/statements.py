@@ -49,8 +49,8 @@ class Statement:
         """The text without parameters: literals, or the expression given for a literal."""
 
         def literal(found: re.Match[str]) -> str:
-            told = self.literals[int(found[1])]
-            return values.get(told.strip("'"), told)
+            literal = self.literals[int(found[1])]
+            return values.get(literal.strip("'"), literal)
 
         return _PLACE.sub(literal, _LITERAL.sub(_without_variables, self.sql)).rstrip(";")
 
@@ -73,7 +73,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Observer:
-    """Asks the service, and tells what it asked of the database."""
+    """Asks the service, and reports what it asked of the database."""
 
     client: httpx.AsyncClient
     log: Path

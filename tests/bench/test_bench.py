@@ -1,4 +1,4 @@
-"""The benchmark runs and tells every figure; and, counted and never timed, its reads stay cheap where much lies around.
+"""The benchmark runs and prints every figure, and its reads stay cheap in big tables: they are counted, never timed.
 
 A page must not walk through a table that grows, and who sees little must not wait for what others have.
 """

@@ -1,7 +1,7 @@
 """What of an OpenAPI document would break a client written for an earlier one.
 
 A request is compared the one way and an answer the other: whatever a client could send must still be taken, and
-whatever it may be answered must be what it was told to expect, new fields of an object excepted, which clients ignore.
+whatever it may be answered must be what it expects, new fields of an object excepted, which clients ignore.
 The walk knows the keywords our documents use, and refuses one it does not know rather than pass over it.
 """
 
@@ -124,26 +124,26 @@ class _Comparison:
         for status in now["responses"].keys() - was["responses"].keys():
             if status[0] not in "45":
                 yield f"{place} {status}: new answer that is no failure"
-        for status, told in was["responses"].items():
+        for status, declared in was["responses"].items():
             here = f"{place} {status}"
             if status not in now["responses"]:
                 # A failure that cannot happen any more breaks nobody.
                 if status[0] not in "45":
                     yield f"{here}: removed"
                 continue
-            before, after = self.old.follow(told), self.new.follow(now["responses"][status])
+            before, after = self.old.follow(declared), self.new.follow(now["responses"][status])
             for name in before.get("headers", {}).keys() - after.get("headers", {}).keys():
                 yield f"{here} header {name}: removed"
             yield from self._contents(here, before, after, "answer")
 
     def _contents(self, place: str, was: Schema, now: Schema, direction: Direction) -> Iterator[str]:
         before, after = was.get("content", _NOTHING), now.get("content", _NOTHING)
-        for media, told in before.items():
+        for media, declared in before.items():
             if media not in after:
                 yield f"{place} {media}: removed"
             else:
                 named = place if media == _JSON else f"{place} {media}"
-                yield from self._fits(named, told["schema"], after[media]["schema"], direction)
+                yield from self._fits(named, declared["schema"], after[media]["schema"], direction)
         if direction == "answer":
             for media in after.keys() - before.keys():
                 yield f"{place} {media}: new media type"

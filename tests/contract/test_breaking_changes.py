@@ -280,11 +280,11 @@ def schema_of_sort(document: Document) -> Document:
 
 @pytest.mark.parametrize("name", BREAKING)
 def test_what_would_break_a_client_is_refused(name: str) -> None:
-    change, told = BREAKING[name]
+    change, expected = BREAKING[name]
     changed = copy.deepcopy(PRESENT)
     change(changed)
     found = breaks(PRESENT, changed)
-    assert any(told in line for line in found), found
+    assert any(expected in line for line in found), found
 
 
 @pytest.mark.parametrize("name", ADDITIVE)

@@ -196,7 +196,7 @@ def test_no_reference_dangles(document: dict[str, Any]) -> None:
 
 
 def test_maps_are_closed(document: dict[str, Any]) -> None:
-    """The service refuses other names than the pattern's, and JSON Schema has to be told so."""
+    """The service refuses other names than the pattern's, and JSON Schema must say so."""
 
     def maps(node: Any) -> list[dict[str, Any]]:
         parts = list(node.values()) if isinstance(node, dict) else node if isinstance(node, list) else []

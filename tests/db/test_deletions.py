@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from tests.support.actors import Actor
-from tests.support.replicas import ROUNDS, Meeting, told
+from tests.support.answers import outcome
+from tests.support.replicas import ROUNDS, Meeting
+from tests.support.report import report
 from tests.support.team import new_implementation
-from tests.support.telling import tell
 
 Refer = Callable[[Actor], Awaitable[httpx.Response]]
 REFUSED = {
@@ -100,5 +101,5 @@ async def test_a_deletion_meets_what_refers(
         outcomes[there] += 1
         # It is there if and only if something refers to it, and its deletion was refused.
         assert there == any(answer.is_success for answer in referring) == (not gone.is_success)
-        assert {told(answer) for answer in (gone, *referring) if not answer.is_success} <= REFUSED
-    tell(f"still there: {outcomes}")
+        assert {outcome(answer) for answer in (gone, *referring) if not answer.is_success} <= REFUSED
+    report(f"still there: {outcomes}")

@@ -1,4 +1,4 @@
-"""What the sandbox tells: believable, pinned where clients rely on it, and true to its own clock."""
+"""What the sandbox shows: believable, pinned where clients rely on it, and true to its own clock."""
 
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta

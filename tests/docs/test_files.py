@@ -32,14 +32,14 @@ async def parts(http: httpx.AsyncClient) -> dict[str, str]:
 
 
 def test_what_was_vendored_is_unchanged_and_its_licence_is_here() -> None:
-    told = json.loads((UI / "VENDORED.json").read_text(encoding="utf-8"))
+    vendored = json.loads((UI / "VENDORED.json").read_text(encoding="utf-8"))
     there = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in UI.iterdir()}
     assert there.pop("VENDORED.json")
-    assert there == told["sha256"]
-    assert (told["package"], told["licence"]) == ("swagger-ui-dist", "Apache-2.0")
+    assert there == vendored["sha256"]
+    assert (vendored["package"], vendored["licence"]) == ("swagger-ui-dist", "Apache-2.0")
     assert {"LICENSE", "NOTICE", "swagger-ui-bundle.js.LICENSE.txt"} <= there.keys()
     # The bundle says its own version.
-    assert f'"{told["version"]}"' in (UI / "swagger-ui-bundle.js").read_text(encoding="utf-8")
+    assert f'"{vendored["version"]}"' in (UI / "swagger-ui-bundle.js").read_text(encoding="utf-8")
 
 
 async def test_the_document_is_the_committed_one(http: httpx.AsyncClient) -> None:

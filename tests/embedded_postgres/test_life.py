@@ -15,7 +15,7 @@ import pytest
 from app.embedded_postgres import locks, process
 from app.embedded_postgres.server import EmbeddedPostgresError, EmbeddedServer
 from tests.support.processes import is_alive, running, spawn, wait_for
-from tests.support.telling import tell
+from tests.support.report import report
 
 FRESH = "DROP TABLE IF EXISTS kept"
 
@@ -60,7 +60,7 @@ def test_first_and_later_starts_are_quick(folder: Path) -> None:
         began = time.perf_counter()
         with EmbeddedServer(folder / "new" / "data"):
             times.append(time.perf_counter() - began)
-    tell(f"first start {times[0]:.2f} s, next {times[1]:.2f} s")
+    report(f"first start {times[0]:.2f} s, next {times[1]:.2f} s")
     assert times[0] < 12
     assert times[1] < 4
 

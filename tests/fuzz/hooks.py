@@ -71,7 +71,7 @@ def other_tenants_stay_hidden(ctx: Any, response: Any, case: Any) -> None:
         shown = [one for one in OTHERS if one in response.text]
         assert not shown, f"The answer shows what is not the caller's: {shown}"
     elif any(one in urlsplit(response.request.url).path for one in OTHERS):
-        assert response.status_code in REFUSALS_OUT_OF_SIGHT, "The answer tells that there is something."
+        assert response.status_code in REFUSALS_OUT_OF_SIGHT, "The answer shows that something is there."
 
 
 @schemathesis.hook

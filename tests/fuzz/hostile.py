@@ -93,7 +93,7 @@ def refused(place: Place) -> Iterator[tuple[str, str]]:
 
 
 def values(place: Place) -> Iterator[tuple[str, str]]:
-    """JSON texts to put at a place of a body, by the name of their class; the schema tells which are valid."""
+    """JSON texts to put at a place of a body, by the name of their class; the schema says which are valid."""
     yield "null", "null"
     yield "true", "true"
     yield "empty array", "[]"

@@ -1,4 +1,4 @@
-"""The stored rows, read past the service, to tell whether a test has changed any."""
+"""Reads the stored rows without the service, to see whether a test has changed any."""
 
 from collections.abc import Sequence
 from uuid import UUID

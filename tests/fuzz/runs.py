@@ -62,7 +62,7 @@ class Run:
     """What came of it."""
 
     name: str
-    told: str
+    output: str
     report: dict[str, Any]
     answers: Counter[str]
 
@@ -75,7 +75,7 @@ class Run:
 async def run(caller: Caller, service: Service, folder: Path) -> Run:
     """Run schemathesis as this caller in a folder of its own."""
     _prepare(caller, folder)
-    with (folder / "told").open("wb") as told:
+    with (folder / "output").open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml"),
             *("run", f"{service.address}/openapi.json", "--phases", caller.phases, "--seed", str(SEED)),
@@ -88,7 +88,7 @@ async def run(caller: Caller, service: Service, folder: Path) -> Run:
                 "PYTHONHASHSEED": "0",
                 "PYTHONPATH": str(CHECKOUT),
             },
-            stdout=told,
+            stdout=output,
             stderr=asyncio.subprocess.STDOUT,
         )
         try:
@@ -113,11 +113,11 @@ def _prepare(caller: Caller, folder: Path) -> None:
 
 
 def _outcome(caller: Caller, folder: Path) -> Run:
-    told = (folder / "told").read_text(encoding="utf-8", errors="replace")
-    assert (folder / "report.json").exists(), told
+    output = (folder / "output").read_text(encoding="utf-8", errors="replace")
+    assert (folder / "report.json").exists(), output
     return Run(
         caller.name,
-        told,
+        output,
         json.loads((folder / "report.json").read_text(encoding="utf-8")),
         Counter(json.loads((folder / "answers.json").read_text(encoding="utf-8"))),
     )

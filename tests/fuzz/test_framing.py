@@ -211,7 +211,7 @@ def assert_alive(service: Service) -> None:
     with httpx.Client(base_url=service.address, trust_env=False) as client:
         assert client.get("/healthz/ready").status_code == 200
     assert "unhandled" not in service.log.read_text()
-    assert "Traceback" not in service.log.read_text() + service.told
+    assert "Traceback" not in service.log.read_text() + service.announcement
 
 
 async def test_what_two_parsers_could_read_differently_is_refused(
@@ -221,12 +221,12 @@ async def test_what_two_parsers_could_read_differently_is_refused(
     exchanges = await asyncio.gather(*(exchange(service, filled(sent, tenancy)) for sent in REFUSED.values()))
     wrong = []
     for name, one in zip(REFUSED, exchanges, strict=True):
-        told = faults(one.answers)
+        found = faults(one.answers)
         if len(one.answers) > 1 or any(not answer.status >= 400 for answer in one.answers):
-            told.append(f"answered {[answer.status for answer in one.answers]}")
+            found.append(f"answered {[answer.status for answer in one.answers]}")
         if not one.closed:
-            told.append("left open")
-        wrong += [(name, fault) for fault in told]
+            found.append("left open")
+        wrong += [(name, fault) for fault in found]
     assert wrong == []
     assert await rows.sums(owner) == before
     assert_alive(service)

@@ -23,7 +23,7 @@ from tests.fuzz.inputs import Input, inputs
 from tests.fuzz.runs import SEED, WHOLE
 from tests.support.actors import Actor, new_tenancy
 from tests.support.places import furnish
-from tests.support.telling import tell
+from tests.support.report import report
 
 PROBLEM = {"type", "title", "status", "detail", "instance", "code", "request_id", "errors"}
 #: Of so many inputs one is sent where the everyday test loop waits; in CI all are.
@@ -77,15 +77,15 @@ def faults(answer: httpx.Response, one: Input) -> list[str]:
         return [f"status {answer.status_code}"]
     if answer.headers["content-type"] != "application/problem+json":
         return ["not a problem"]
-    told = answer.json()
+    problem = answer.json()
     found = []
-    if not (set(told) >= PROBLEM and told["code"] and told["request_id"] == answer.headers["x-request-id"]):
+    if not (set(problem) >= PROBLEM and problem["code"] and problem["request_id"] == answer.headers["x-request-id"]):
         found.append("incomplete")
     if one.where.startswith("path"):
-        # The path that was asked for is told as the problem's instance.
-        told.pop("instance")
+        # The problem's instance repeats the path that was asked for.
+        problem.pop("instance")
     if one.where != "header X-Request-Id" and any(
-        value in part for value in TELLTALES for part in (json.dumps(told), str(answer.headers))
+        value in part for value in TELLTALES for part in (json.dumps(problem), str(answer.headers))
     ):
         found.append("repeats what was sent")
     return found
@@ -102,7 +102,7 @@ async def test_hostile_inputs_are_refused_and_leave_nothing(scene: Scene, owner:
         if (after := await rows.sums(owner)) != before:
             wrong.append((name, "", "", "rows changed", str(dict(after.items() - before.items()))))
             before = after
-    tell(f"{sent} hostile inputs to {len(scene.operations)} operations, seed {SEED}")
+    report(f"{sent} hostile inputs to {len(scene.operations)} operations, seed {SEED}")
     assert wrong == []
     assert sent >= (20_000 if WHOLE else 2_500)
     assert set(scene.operations) == set(OPERATIONS)

@@ -18,8 +18,8 @@ from tests.fuzz import rows
 from tests.fuzz.runs import EXAMPLES, SEED, WHOLE, Caller, run
 from tests.support.actors import Actor, Tenancy, new_tenancy
 from tests.support.places import Place, furnish
+from tests.support.report import report
 from tests.support.services import Service
-from tests.support.telling import tell
 
 # The coverage phase alone makes thousands of cases: it is left to CI.
 PHASES = "examples,coverage,fuzzing,stateful" if WHOLE else "examples,fuzzing,stateful"
@@ -92,11 +92,10 @@ async def test_the_service_keeps_what_its_document_promises(
     runs = await asyncio.gather(*(run(caller, service, tmp_path / caller.name) for caller in scene.callers))
 
     for one in runs:
-        told = f"schemathesis as {one.name}: {one.cases} cases, {one.answers.total()} answers, seed {SEED}"
-        tell(told)
+        report(f"schemathesis as {one.name}: {one.cases} cases, {one.answers.total()} answers, seed {SEED}")
     assert await scene.beyond(owner) == before
     for one in runs:
-        assert one.report["complete"], one.told
-        assert one.report["failures"] == [], one.told
-        assert one.report["errors"] == [], one.told
+        assert one.report["complete"], one.output
+        assert one.report["failures"] == [], one.output
+        assert one.report["errors"] == [], one.output
     assert sum(one.cases for one in runs) >= LEAST_CASES

@@ -156,12 +156,12 @@ async def test_other_media_types_methods_and_long_names_are_alike_too(
             searched = await Actor(plain, "").call(method, path)
             assert shown(indexed) == shown(searched), (method, path)
     for kind in ("application/merge-patch+json", "APPLICATION/JSON; charset=utf-8", "text/plain", "application/xml"):
-        told = []
+        answers = []
         for actor in (admin, Actor(plain, admin.token)):
             headers = {"Content-Type": kind, "If-Match": "*"}
             path = f"/v1/organizations/{tenancy.root_id}?dry_run=true"
-            told.append(rehearsed(await actor.call("PATCH", path, content=b'{"name": "Name"}', headers=headers)))
-        assert told[0] == told[1], kind
+            answers.append(rehearsed(await actor.call("PATCH", path, content=b'{"name": "Name"}', headers=headers)))
+        assert answers[0] == answers[1], kind
 
 
 def test_the_index_finds_what_the_framework_would(app: FastAPI) -> None:

@@ -26,15 +26,15 @@ def declared(operation: str, status: int) -> dict[str, Any]:
 
 
 def undeclared(operation: str, answer: httpx.Response) -> list[str]:
-    """What an answer has and the document does not tell."""
+    """List what an answer has and the document does not declare."""
     if str(answer.status_code) not in DECLARED[operation]["responses"]:
         return [f"{operation}: {answer.status_code}"]
-    told = declared(operation, answer.status_code)
-    missing = [name for name in WORKING if name in answer.headers and name not in told.get("headers", {})]
-    if answer.status_code == 201 and "Location" in told["headers"] and "Location" not in answer.headers:
+    response = declared(operation, answer.status_code)
+    missing = [name for name in WORKING if name in answer.headers and name not in response.get("headers", {})]
+    if answer.status_code == 201 and "Location" in response["headers"] and "Location" not in answer.headers:
         missing.append("Location is declared and not sent")
     media = answer.headers.get("content-type")
-    if (media is not None) != ("content" in told) or (media and media not in told["content"]):
+    if (media is not None) != ("content" in response) or (media and media not in response["content"]):
         missing.append(f"content-type {media}")
     return [f"{operation}: {answer.status_code} {name}" for name in missing]
 

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.access.keys import revoke_key
 from app.provisioning import operators_transaction
 from tests.support.actors import Actor
-from tests.support.replicas import ROUNDS, Meeting, told
+from tests.support.answers import outcome
+from tests.support.replicas import ROUNDS, Meeting
 
 
 @pytest.mark.parametrize("what", ["organizations", "people", "action-items/bulk"])
@@ -24,7 +25,7 @@ async def test_of_a_hundred_equal_keys_at_two_apps_one_does_it(meeting: Meeting,
     headers = {"Idempotency-Key": "once"}
     requests = [meeting.admins[turn % 2].post(f"/v1/{what}", body, headers=headers) for turn in range(100)]
     answers = await meeting.at_once(*requests)
-    assert {told(answer) for answer in answers} <= {(201, None), (409, "idempotency_running")}
+    assert {outcome(answer) for answer in answers} <= {(201, None), (409, "idempotency_running")}
     assert len({answer.content for answer in answers if answer.is_success}) == 1
     assert sum(answer.is_success and "idempotency-replayed" not in answer.headers for answer in answers) == 1
     again = await meeting.at_once(*(admin.post(f"/v1/{what}", body, headers=headers) for admin in meeting.admins))
@@ -44,7 +45,7 @@ async def test_another_request_under_a_running_key_is_refused(meeting: Meeting) 
         answers = await meeting.at_once(
             *(admin.post("/v1/people", body, headers=headers) for admin, body in zip((one, other), bodies, strict=True))
         )
-        assert sorted(told(answer) for answer in answers) == [(201, None), (422, "idempotency_key_reused")]
+        assert sorted(outcome(answer) for answer in answers) == [(201, None), (422, "idempotency_key_reused")]
     assert await meeting.fetch("select count(*) from people where tenant_id = $1") == [(ROUNDS,)]
 
 
@@ -55,7 +56,7 @@ async def test_of_patches_from_one_version_one_is_made(meeting: Meeting) -> None
     for turn in range(ROUNDS):
         patches = [meeting.admins[at % 2].patch(path, {"name": f"{turn} {at}"}, if_match=tag) for at in range(6)]
         answers = await meeting.at_once(*patches)
-        assert sorted(told(answer) for answer in answers) == [(200, None)] + [(412, "precondition_failed")] * 5
+        assert sorted(outcome(answer) for answer in answers) == [(200, None)] + [(412, "precondition_failed")] * 5
         (winner,) = [answer for answer in answers if answer.is_success]
         tag = winner.headers["etag"]
         query = "select name, version from organizations where tenant_id = $1 and id = $2"
@@ -75,7 +76,7 @@ async def test_changes_of_the_same_items_in_any_order_all_or_none(meeting: Meeti
         answers = await meeting.at_once(
             *(meeting.admins[at % 2].call("PATCH", "/v1/action-items", json={"items": change(at)}) for at in range(4))
         )
-        assert sorted(told(answer) for answer in answers) == [(200, None)] + [(412, "precondition_failed")] * 3
+        assert sorted(outcome(answer) for answer in answers) == [(200, None)] + [(412, "precondition_failed")] * 3
         (winner,) = [at for at, answer in enumerate(answers) if answer.is_success]
         rows = await meeting.fetch("select distinct title, version from action_items where tenant_id = $1")
         assert rows == [(f"V{turn + 1} by {winner}", turn + 2)]
@@ -102,11 +103,11 @@ async def test_a_key_that_is_revoked_while_it_writes(meeting: Meeting, owner: As
         for answers in await asyncio.gather(*(write(actor) for actor in meeting.both(key)), revoke()):
             statuses = [answer.status_code for answer in answers]
             assert statuses == sorted(statuses)
-            assert {told(answer) for answer in answers} <= {(201, None), (401, "key_revoked")}
+            assert {outcome(answer) for answer in answers} <= {(201, None), (401, "key_revoked")}
             meeting.answers += answers
             let_in += statuses.count(201)
         after = await meeting.at_once(*(actor.get("/v1/me") for actor in meeting.both(key)))
-        assert [told(answer) for answer in after] == [(401, "key_revoked")] * 2
+        assert [outcome(answer) for answer in after] == [(401, "key_revoked")] * 2
     assert await meeting.fetch("select count(*) from people where tenant_id = $1") == [(let_in,)]
 
 
@@ -128,15 +129,15 @@ async def test_a_grant_does_not_outlive_the_move_of_what_it_reached(meeting: Mee
             return [await meeting.tenancy.admin.post(path, {"parent_id": far["id"]}, headers=headers)]
 
         *written, moved = await asyncio.gather(*(write(actor) for actor in meeting.both(key)), leave())
-        assert told(moved[0]) == (200, None)
+        assert outcome(moved[0]) == (200, None)
         meeting.answers += moved
         for answers in written:
             statuses = [answer.status_code for answer in answers]
             assert statuses == sorted(statuses)
-            outcomes |= {told(answer) for answer in answers}
+            outcomes |= {outcome(answer) for answer in answers}
             meeting.answers += answers
         after = await meeting.at_once(*(actor.post("/v1/people", body) for actor in meeting.both(key)))
-        assert [told(answer) for answer in after] == [(404, "not_found")] * 2
+        assert [outcome(answer) for answer in after] == [(404, "not_found")] * 2
     assert outcomes <= {(201, None), (404, "not_found")}
     accepted = sum(answer.status_code == 201 for answer in meeting.answers)
     assert await meeting.fetch("select count(*) from people where tenant_id = $1") == [(accepted,)]

@@ -101,7 +101,7 @@ async def test_a_hundred_equal_requests_at_once_do_it_once(tenancy: Tenancy, adm
 async def test_across_processes_the_row_decides(
     tenancy: Tenancy, admin: Actor, owner: AsyncEngine, app: FastAPI
 ) -> None:
-    """Without the map of this process, as it is between two: whoever waits replays, or is told to ask again."""
+    """Without the map of this process, as between two processes: a waiting request replays, or must be sent again."""
     service: AppState = app.state.app_state
 
     class Nothing(set):  # type: ignore[type-arg]

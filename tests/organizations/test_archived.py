@@ -174,14 +174,14 @@ async def test_an_organization_below_an_archived_one_takes_what_the_table_allows
     admin, wrong = scene.tenancy.admin, []
     region = f"/v1/organizations/{scene.region}"
     before = {rule: await rehearse(admin, call) for rule, call in calls(scene).items()}
-    assert {rule: told for rule, told in before.items() if told[0] >= 300} == {}
+    assert {rule: answered for rule, answered in before.items() if answered[0] >= 300} == {}
     assert (await admin.move(region, "archived")).status_code == 200
     try:
         for rule, call in calls(scene).items():
-            told = await rehearse(admin, call)
+            answered = await rehearse(admin, call)
             expected = (409, "organization_archived") if RULES[rule] is REFUSED else before[rule]
-            if told != expected:
-                wrong.append((rule, told, expected))
+            if answered != expected:
+                wrong.append((rule, answered, expected))
     finally:
         await admin.move(region, "active")
     assert wrong == []
@@ -195,10 +195,10 @@ async def test_an_ended_implementation_takes_what_the_table_allows(scene: Scene)
     try:
         for rule, call in calls(scene).items():
             if rule in RULES_WHEN_ENDED:
-                told = await rehearse(admin, call)
+                answered = await rehearse(admin, call)
                 expected = (409, "implementation_ended")
-                if (told == expected) != (RULES_WHEN_ENDED[rule] is REFUSED):
-                    wrong.append((rule, told))
+                if (answered == expected) != (RULES_WHEN_ENDED[rule] is REFUSED):
+                    wrong.append((rule, answered))
     finally:
         for use in uses:
             assert (await admin.move(f"/v1/implementations/{use}", "resumed")).status_code == 200

@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from tests.support.actors import Actor, Tenancy
+from tests.support.answers import outcome
 
 REFUSED = (403, "not_maintained")
 FIELDS = {"kind": "site", "name": "From the feed"}
@@ -13,10 +14,6 @@ FIELDS = {"kind": "site", "name": "From the feed"}
 
 def hr(external_id: str, source: str = "hr") -> list[dict[str, str]]:
     return [{"source": source, "external_id": external_id}]
-
-
-def outcome(answer: httpx.Response) -> tuple[int, str | None]:
-    return answer.status_code, None if answer.is_success else answer.json()["code"]
 
 
 async def create(actor: Actor, parent_id: str, external_ids: list[dict[str, str]]) -> httpx.Response:

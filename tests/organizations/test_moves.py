@@ -1,4 +1,4 @@
-"""Moving organizations: the subtree goes along, paths stay true, the history tells every day, and no race breaks it."""
+"""Moving organizations: the subtree goes along, paths stay true, the history knows every day, and no race breaks it."""
 
 import asyncio
 import json
@@ -23,6 +23,7 @@ from app.tree import places
 from app.tree.history import subtree_on
 from app.tree.paths import segment
 from tests.support.actors import Actor, Tenancy
+from tests.support.answers import outcome
 from tests.support.database import Urls
 
 SEED = 20261005
@@ -114,10 +115,6 @@ async def at_once(*requests: Awaitable[httpx.Response]) -> list[httpx.Response]:
     return answers
 
 
-def told(answer: httpx.Response) -> tuple[int, str | None]:
-    return answer.status_code, None if answer.is_success else answer.json()["code"]
-
-
 def yesterday(days: int = 1) -> str:
     return (now().date() - timedelta(days=days)).isoformat()
 
@@ -181,10 +178,10 @@ async def test_a_move_counts_as_a_change_of_the_moved_organization_only(tenancy:
 async def test_a_move_needs_the_version_that_was_read(tenancy: Tenancy, admin: Actor) -> None:
     site, other = await tenancy.organization(), await tenancy.organization()
     tag = (await admin.get(f"/v1/organizations/{site['id']}")).headers["etag"]
-    assert told(await move(admin, site["id"], other["id"], if_match=None)) == (428, "precondition_required")
+    assert outcome(await move(admin, site["id"], other["id"], if_match=None)) == (428, "precondition_required")
     await admin.patch(f"/v1/organizations/{site['id']}", {"name": "Other"})
     stale = await move(admin, site["id"], other["id"], if_match=tag)
-    assert told(stale) == (412, "precondition_failed")
+    assert outcome(stale) == (412, "precondition_failed")
     assert stale.headers["etag"].startswith('"2.')
     assert (await read(admin, site["id"]))["parent_id"] == tenancy.root_id
 
@@ -197,18 +194,18 @@ async def test_what_a_move_may_not_do(
     await admin.move(f"/v1/organizations/{closed['id']}", "archived")
     for below in (top["id"], leaf["id"]):
         refused = await move(admin, top["id"], below)
-        assert told(refused) == (422, "organization_cycle")
+        assert outcome(refused) == (422, "organization_cycle")
         assert [one["pointer"] for one in refused.json()["errors"]] == ["/body/parent_id"]
-    assert told(await move(admin, top["id"], tenancy.root_id)) == (409, "already_there")
-    assert told(await move(admin, top["id"], closed["id"])) == (409, "organization_archived")
-    assert told(await move(admin, tenancy.root_id, top["id"])) == (409, "root_organization")
-    assert told(await move(admin, tenancy.root_id, tenancy.root_id)) == (409, "root_organization")
+    assert outcome(await move(admin, top["id"], tenancy.root_id)) == (409, "already_there")
+    assert outcome(await move(admin, top["id"], closed["id"])) == (409, "organization_archived")
+    assert outcome(await move(admin, tenancy.root_id, top["id"])) == (409, "root_organization")
+    assert outcome(await move(admin, tenancy.root_id, tenancy.root_id)) == (409, "root_organization")
     unseen = [await move(admin, top["id"], at) for at in (str(uuid4()), other_tenancy.root_id)]
     for refused in unseen:
-        assert told(refused) == (422, "unknown_organization")
+        assert outcome(refused) == (422, "unknown_organization")
         assert {**refused.json(), "request_id": ""} == {**unseen[0].json(), "request_id": ""}
     for foreign in (str(uuid4()), other_tenancy.root_id):
-        assert told(await move(admin, foreign, top["id"])) == (404, "not_found")
+        assert outcome(await move(admin, foreign, top["id"])) == (404, "not_found")
     assert (await read(admin, top["id"]))["version"] == 1
     await ensure_true_paths(database, tenancy.tenant_id)
     # What is archived may still be put where it belongs.
@@ -224,13 +221,13 @@ async def test_the_tree_does_not_grow_too_deep_by_moves(
     for _ in range(4):
         deep = (await tenancy.organization(deep))["id"]
         chain.append(deep)
-    assert told(await admin.post("/v1/organizations", {"parent_id": deep, "kind": "team", "name": "T"})) == (
+    assert outcome(await admin.post("/v1/organizations", {"parent_id": deep, "kind": "team", "name": "T"})) == (
         422,
         "tree_too_deep",
     )
     pair = await tenancy.organization()
     await tenancy.organization(pair["id"])
-    assert told(await move(admin, pair["id"], chain[2])) == (422, "tree_too_deep")
+    assert outcome(await move(admin, pair["id"], chain[2])) == (422, "tree_too_deep")
     assert (await moved(admin, pair["id"], chain[1]))["depth"] == 3
 
 
@@ -239,12 +236,12 @@ async def test_a_move_takes_a_role_at_both_places(tenancy: Tenancy) -> None:
     site = await tenancy.organization(here["id"])
     only_here = await tenancy.key(("admin", site["id"]))
     refused = await move(only_here, site["id"], there["id"])
-    assert told(refused) == (422, "unknown_organization")
+    assert outcome(refused) == (422, "unknown_organization")
     seen = await tenancy.key(("admin", site["id"]), ("manager", there["id"]))
-    assert told(await move(seen, site["id"], there["id"])) == (403, "forbidden")
+    assert outcome(await move(seen, site["id"], there["id"])) == (403, "forbidden")
     only_there = await tenancy.key(("viewer", site["id"]), ("admin", there["id"]))
-    assert told(await move(only_there, site["id"], there["id"])) == (403, "forbidden")
-    assert told(await move(await tenancy.key(("admin", there["id"])), site["id"], there["id"])) == (404, "not_found")
+    assert outcome(await move(only_there, site["id"], there["id"])) == (403, "forbidden")
+    assert outcome(await move(await tenancy.key(("admin", there["id"])), site["id"], there["id"])) == (404, "not_found")
     both = await tenancy.key(("admin", site["id"]), ("admin", there["id"]))
     assert (await moved(both, site["id"], there["id"]))["parent_id"] == there["id"]
 
@@ -293,7 +290,7 @@ async def test_an_implementation_keeps_its_program_when_it_moves_out_of_reach(te
     # Only a new use needs a program of the organization or of one above it.
     other = await tenancy.organization(new["id"])
     refused = await admin.post("/v1/implementations", body | {"organization_id": other["id"]})
-    assert told(refused) == (422, "program_out_of_reach")
+    assert outcome(refused) == (422, "program_out_of_reach")
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Pago_Pago"])
@@ -303,11 +300,11 @@ async def test_the_day_of_a_move_is_the_roots(tenancy: Tenancy, admin: Actor, zo
     site = await tenancy.organization(timezone="UTC")
     today = datetime.now(ZoneInfo(zone)).date()
     refused = await move(admin, site["id"], east["id"], moved_on=(today + timedelta(days=1)).isoformat())
-    assert told(refused) == (422, "moved_on_in_future")
+    assert outcome(refused) == (422, "moved_on_in_future")
     assert refused.json()["errors"][0]["pointer"] == "/body/moved_on"
     await moved(admin, site["id"], east["id"])
     refused = await move(admin, site["id"], west["id"], moved_on=(today - timedelta(days=1)).isoformat())
-    assert told(refused) == (422, "moved_on_too_early")
+    assert outcome(refused) == (422, "moved_on_too_early")
     await moved(admin, site["id"], west["id"], moved_on=today.isoformat())
     days = [one["moved_on"] for one in (await admin.get(f"/v1/organizations/{site['id']}/moves")).json()["items"]]
     assert days == [today.isoformat()] * 2
@@ -341,7 +338,7 @@ async def test_a_day_on_which_it_would_have_closed_a_circle_is_refused(tenancy: 
     await moved(admin, second["id"], tenancy.root_id, moved_on=yesterday(10))
     for day in (yesterday(40), yesterday(30), yesterday(11)):
         refused = await move(admin, first["id"], third["id"], moved_on=day)
-        assert told(refused) == (422, "organization_cycle")
+        assert outcome(refused) == (422, "organization_cycle")
         assert refused.json()["errors"][0]["pointer"] == "/body/moved_on"
     await moved(admin, first["id"], third["id"], moved_on=yesterday(10))
 
@@ -367,9 +364,9 @@ async def test_the_history_pages_and_is_for_those_who_see_the_organization(
     assert later.json()["items"] == whole[3:]
     assert (await admin.get(path, params={"updated_since": whole[3]["created_at"], "limit": 1})).json()["next_cursor"]
     for query in ("sort=moved_on", "moved_on=2026-01-01", "updated_since=2026-01-01", "updated_since=1", "limit=0"):
-        assert told(await admin.get(f"{path}?{query}")) == (422, "invalid")
-    assert told(await other_tenancy.admin.get(path)) == (404, "not_found")
-    assert told(await (await tenancy.key(("viewer", parents[1]["id"]))).get(path)) == (404, "not_found")
+        assert outcome(await admin.get(f"{path}?{query}")) == (422, "invalid")
+    assert outcome(await other_tenancy.admin.get(path)) == (404, "not_found")
+    assert outcome(await (await tenancy.key(("viewer", parents[1]["id"]))).get(path)) == (404, "not_found")
     assert (await (await tenancy.key(("viewer", parents[0]["id"]))).get(path)).json()["items"] == whole
 
 
@@ -378,7 +375,7 @@ async def test_deleting_what_moved_and_keeping_where_it_was(tenancy: Tenancy, ad
     site = await tenancy.organization(old["id"])
     await moved(admin, site["id"], new["id"])
     kept = await admin.delete(f"/v1/organizations/{old['id']}")
-    assert told(kept) == (409, "in_use")
+    assert outcome(kept) == (409, "in_use")
     assert (await admin.delete(f"/v1/organizations/{site['id']}")).status_code == 204
     assert (await admin.delete(f"/v1/organizations/{old['id']}")).status_code == 204
 
@@ -410,7 +407,7 @@ async def test_hostile_bodies(tenancy: Tenancy, admin: Actor, body: Any, pointer
     site, other = await tenancy.organization(), await tenancy.organization()
     sent = {"parent_id": other["id"], **body} if body else body
     answer = await admin.post(f"/v1/organizations/{site['id']}/move", sent, headers={"If-Match": "*"})
-    assert told(answer) == (422, "invalid")
+    assert outcome(answer) == (422, "invalid")
     assert answer.json()["errors"][0]["pointer"] == pointer
     assert await read(admin, site["id"]) == site
 
@@ -438,7 +435,7 @@ async def test_two_moves_never_close_a_circle(
         pairs = [(first["id"], chance.choice([second["id"], inner[1]])), (second["id"], inner[0])]
         chance.shuffle(pairs)
         answers = await at_once(*(move(admin, one, other) for one, other in pairs))
-        assert sorted(told(answer)[0] for answer in answers) == [200, 422]
+        assert sorted(outcome(answer)[0] for answer in answers) == [200, 422]
         outcomes.add(pairs[0][0] == first["id"])
     assert outcomes == {True, False}
     await ensure_true_paths(database, tenancy.tenant_id)
@@ -472,7 +469,7 @@ async def test_archiving_or_deleting_the_new_parent_meets_the_move(
         other = admin.delete(path) if turn % 2 else admin.move(path, "archived")
         answers = await at_once(*([move(admin, site["id"], target["id"]), other][:: -1 if turn % 3 else 1]))
         there = (await read(admin, site["id"]))["parent_id"] == target["id"]
-        assert {told(answer) for answer in answers} <= {
+        assert {outcome(answer) for answer in answers} <= {
             (200, None),
             (204, None),
             (409, "has_children"),
@@ -541,9 +538,9 @@ async def test_many_moves_keep_every_path_and_every_past_day(
         answer = await move(admin, child, parent, moved_on=day.isoformat())
         counts[answer.status_code] += 1
         if model.parents[child] == parent:
-            assert told(answer) == (409, "already_there")
+            assert outcome(answer) == (409, "already_there")
         elif child in model.above(model.parents, parent):
-            assert told(answer) == (422, "organization_cycle")
+            assert outcome(answer) == (422, "organization_cycle")
         else:
             assert (answer.status_code == 200) == model.allows(child, parent, day), answer.text
         if answer.status_code == 200:
@@ -563,7 +560,7 @@ async def test_many_moves_keep_every_path_and_every_past_day(
         made = {one for one in then if day == today or any(one == child and at <= day for at, child, _ in model.moves)}
         for top in made:
             found = await subtree_on(pool, tenancy.tenant_id, UUID(top), day)
-            # Nothing was made before today, so earlier days know what was told to have moved by then.
+            # Nothing was made before today, so earlier days know what had moved by then.
             expected = {one for one in model.subtree(then, top) if set(path_to(model, then, one, top)) <= made}
             assert {str(one) for one in found} == expected
             assert len(found) == len(expected)
@@ -690,7 +687,7 @@ async def test_a_second_large_change_is_refused_while_one_is_under_way(
         admin.move(f"/v1/organizations/{leaf['id']}", "archived"),
         admin.delete(f"/v1/organizations/{top['id']}"),
     ):
-        assert (told(refused), refused.headers["retry-after"]) == ((409, "tree_busy"), "2")
+        assert (outcome(refused), refused.headers["retry-after"]) == ((409, "tree_busy"), "2")
     pause.resume.set()
     assert (await moving).status_code == 200
     assert (await move(admin, leaf["id"], new["id"])).status_code == 200
@@ -703,7 +700,7 @@ async def test_what_changes_during_a_move_is_checked_again(tenancy: Tenancy, adm
     await pause.reached.wait()
     await admin.patch(f"/v1/organizations/{top['id']}", {"name": "Renamed"})
     pause.resume.set()
-    assert told(await moving) == (412, "precondition_failed")
+    assert outcome(await moving) == (412, "precondition_failed")
     assert (await read(admin, top["id"]))["parent_id"] == tenancy.root_id
 
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.support.actors import Actor, Tenancy
+from tests.support.answers import outcome
 from tests.support.database import Urls
 
 PLACE = "/v1/organizations/by-external-id/hr"
@@ -24,10 +25,6 @@ async def stored(actor: Actor, at: str, status: int = 200, /, **body: Any) -> di
     assert answer.status_code == status, answer.text
     made: dict[str, Any] = answer.json()
     return made
-
-
-def told(answer: httpx.Response) -> tuple[int, str | None]:
-    return answer.status_code, None if answer.is_success else answer.json()["code"]
 
 
 async def events(urls: Urls, tenancy: Tenancy) -> list[str]:
@@ -103,8 +100,8 @@ async def test_another_parent_moves_it_today(tenancy: Tenancy, feed: Actor, admi
     assert (kept["from_parent_id"], kept["to_parent_id"], kept["reason"]) == (east["id"], west["id"], None)
     assert (await events(urls, tenancy))[-2:] == ["organization.moved", "organization.updated"]
     cycle = await put(feed, "site", parent={"source": "hr", "external_id": "team"})
-    assert told(cycle) == (422, "organization_cycle")
-    assert told(await put(feed, "site", parent={"source": "hr", "external_id": "site"})) == (
+    assert outcome(cycle) == (422, "organization_cycle")
+    assert outcome(await put(feed, "site", parent={"source": "hr", "external_id": "site"})) == (
         422,
         "organization_cycle",
     )
@@ -124,15 +121,15 @@ async def test_roles_count_at_the_new_place_at_once(tenancy: Tenancy, feed: Acto
 async def test_the_conditional_headers(tenancy: Tenancy, feed: Actor) -> None:
     body = {"parent_id": tenancy.root_id}
     for tag in ("*", '"1.0"'):
-        assert told(await put(feed, "1", {"If-Match": tag}, **body)) == (412, "precondition_failed")
+        assert outcome(await put(feed, "1", {"If-Match": tag}, **body)) == (412, "precondition_failed")
     assert (await put(feed, "1", {"If-None-Match": "*"}, **body)).status_code == 201
     again = await put(feed, "1", {"If-None-Match": "*"}, **body)
-    assert told(again) == (412, "precondition_failed")
+    assert outcome(again) == (412, "precondition_failed")
     assert again.headers["etag"].startswith('"1.')
-    assert told(await put(feed, "1", {"If-Match": '"9.0"'}, **body)) == (412, "precondition_failed")
+    assert outcome(await put(feed, "1", {"If-Match": '"9.0"'}, **body)) == (412, "precondition_failed")
     changed = await put(feed, "1", {"If-Match": '"1.0"'}, **body, name="Other")
     assert (changed.status_code, changed.headers["etag"][:3]) == (200, '"2.')
-    assert told(await put(feed, "1", {"If-None-Match": '"2.0"'}, **body)) == (422, "invalid")
+    assert outcome(await put(feed, "1", {"If-None-Match": '"2.0"'}, **body)) == (422, "invalid")
 
 
 async def test_what_the_caller_cannot_see_is_neither_changed_nor_shown(
@@ -143,7 +140,7 @@ async def test_what_the_caller_cannot_see_is_neither_changed_nor_shown(
     taken = await stored(admin, "1", 201, parent_id=beside["id"])
     feed = await tenancy.key(("integrator", mine["id"]))
     refused = await put(feed, "1", parent_id=mine["id"])
-    assert told(refused) == (409, "external_id_taken")
+    assert outcome(refused) == (409, "external_id_taken")
     assert taken["id"] not in refused.text
     assert (await admin.get(f"/v1/organizations/{taken['id']}")).json() == taken
     unseen = [
@@ -156,11 +153,11 @@ async def test_what_the_caller_cannot_see_is_neither_changed_nor_shown(
         )
     ]
     for answer in unseen:
-        assert told(answer) == (422, "unknown_organization")
+        assert outcome(answer) == (422, "unknown_organization")
         assert {**answer.json(), "request_id": ""} == {**unseen[0].json(), "request_id": ""}
     named = [await put(feed, "2", parent={"source": "hr", "external_id": name}) for name in ("1", "none")]
     assert [answer.json()["errors"] for answer in named] == [named[0].json()["errors"]] * 2
-    assert told(named[0]) == told(named[1]) == (422, "unknown_organization")
+    assert outcome(named[0]) == outcome(named[1]) == (422, "unknown_organization")
     # The same external id in another tenant is another organization.
     there = await stored(other_tenancy.admin, "1", 201, parent_id=other_tenancy.root_id)
     assert there["id"] != taken["id"]
@@ -171,7 +168,7 @@ async def test_a_source_that_is_not_linked_tells_nothing_about_other_branches(te
     await stored(admin, "taken", 201, parent_id=beside["id"])
     feed = await tenancy.key(("integrator", mine["id"]))
     answers = [await put(feed, name, parent_id=mine["id"]) for name in ("taken", "free")]
-    assert [told(answer) for answer in answers] == [(403, "not_maintained")] * 2
+    assert [outcome(answer) for answer in answers] == [(403, "not_maintained")] * 2
 
 
 async def test_it_takes_a_role_at_the_organization_and_at_the_parent(tenancy: Tenancy, feed: Actor) -> None:
@@ -179,12 +176,12 @@ async def test_it_takes_a_role_at_the_organization_and_at_the_parent(tenancy: Te
     west = await stored(feed, "west", 201, parent_id=tenancy.root_id)
     await stored(feed, "site", 201, parent_id=east["id"])
     half = await tenancy.key(("viewer", east["id"]), ("integrator", west["id"]))
-    assert told(await put(half, "site", parent_id=west["id"])) == (403, "forbidden")
-    assert told(await put(half, "new", parent_id=east["id"])) == (403, "forbidden")
+    assert outcome(await put(half, "site", parent_id=west["id"])) == (403, "forbidden")
+    assert outcome(await put(half, "new", parent_id=east["id"])) == (403, "forbidden")
     both = await tenancy.key(("integrator", east["id"]), ("integrator", west["id"]))
     assert (await stored(both, "site", parent_id=west["id"]))["parent_id"] == west["id"]
     manager = await tenancy.key(("manager", tenancy.root_id))
-    assert told(await put(manager, "site", parent_id=west["id"])) == (403, "forbidden")
+    assert outcome(await put(manager, "site", parent_id=west["id"])) == (403, "forbidden")
 
 
 async def test_the_tree_s_rules_hold_here_too(tenancy: Tenancy, feed: Actor, admin: Actor) -> None:
@@ -192,11 +189,11 @@ async def test_the_tree_s_rules_hold_here_too(tenancy: Tenancy, feed: Actor, adm
     inside = await stored(feed, "inside", 201, parent_id=closed["id"])
     site = await stored(feed, "site", 201, parent_id=tenancy.root_id)
     await admin.move(f"/v1/organizations/{closed['id']}", "archived")
-    assert told(await put(feed, "new", parent_id=closed["id"])) == (409, "organization_archived")
-    assert told(await put(feed, "site", parent_id=closed["id"])) == (409, "organization_archived")
+    assert outcome(await put(feed, "new", parent_id=closed["id"])) == (409, "organization_archived")
+    assert outcome(await put(feed, "site", parent_id=closed["id"])) == (409, "organization_archived")
     assert (await stored(feed, "inside", parent_id=closed["id"], name="Renamed"))["id"] == inside["id"]
     await admin.patch(f"/v1/organizations/{tenancy.root_id}", {"external_ids": [{"source": "hr", "external_id": "r"}]})
-    assert told(await put(feed, "r", parent_id=site["id"])) == (409, "root_organization")
+    assert outcome(await put(feed, "r", parent_id=site["id"])) == (409, "root_organization")
 
 
 async def test_a_used_program_stays_where_the_organization_goes(tenancy: Tenancy, feed: Actor, admin: Actor) -> None:
@@ -244,7 +241,7 @@ async def test_it_meets_a_change_of_external_ids(tenancy: Tenancy, feed: Actor, 
         answers = await asyncio.gather(
             admin.patch(path, {"external_ids": names}), put(feed, "site", parent_id=tenancy.root_id, name=f"N{turn}")
         )
-        assert {told(answer) for answer in answers} <= {
+        assert {outcome(answer) for answer in answers} <= {
             (200, None),
             (201, None),
             (409, "external_id_taken"),
@@ -277,16 +274,16 @@ async def test_one_name_in_any_form_is_one_organization(tenancy: Tenancy, feed: 
 async def test_odd_paths_are_client_errors(tenancy: Tenancy, feed: Actor, path: str) -> None:
     body = {"parent_id": tenancy.root_id, "kind": "site", "name": "Site"}
     answer = await feed.put(f"/v1/organizations/by-external-id/{path}", body)
-    assert told(answer) == (422, "invalid")
+    assert outcome(answer) == (422, "invalid")
     assert (await feed.get("/v1/organizations")).json()["items"][1:] == []
 
 
 async def test_other_methods_and_shorter_paths_are_not_routes(feed: Actor) -> None:
     for method in ("GET", "DELETE", "PATCH", "POST"):
         answer = await feed.call(method, f"{PLACE}/1", json={})
-        assert told(answer) == (405, "method_not_allowed")
+        assert outcome(answer) == (405, "method_not_allowed")
         assert answer.headers["allow"] == "PUT"
-    assert told(await feed.put(PLACE, {})) == (404, "not_found")
+    assert outcome(await feed.put(PLACE, {})) == (404, "not_found")
 
 
 @pytest.mark.parametrize(
@@ -315,7 +312,7 @@ async def test_other_methods_and_shorter_paths_are_not_routes(feed: Actor) -> No
 )
 async def test_hostile_bodies(tenancy: Tenancy, feed: Actor, body: dict[str, Any], pointer: str) -> None:
     answer = await put(feed, "1", **{"parent_id": tenancy.root_id, **body})
-    assert told(answer) == (422, "invalid")
+    assert outcome(answer) == (422, "invalid")
     assert answer.json()["errors"][0]["pointer"].startswith(pointer)
     assert (await feed.get("/v1/organizations")).json()["items"][1:] == []
 

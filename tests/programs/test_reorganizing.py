@@ -6,11 +6,8 @@ import httpx
 import pytest
 
 from tests.support.actors import Actor, Tenancy
+from tests.support.answers import outcome
 from tests.support.team import new_implementation
-
-
-def outcome(answer: httpx.Response) -> tuple[int, str | None]:
-    return answer.status_code, None if answer.is_success else answer.json()["code"]
 
 
 async def hand_over(actor: Actor, program: dict[str, Any], to: str, if_match: str = "*") -> httpx.Response:

@@ -84,7 +84,7 @@ async def test_computing_from_the_same_votes_gives_the_same_object(voted: Team) 
     )
     assert sent.status_code == 200, sent.text
     computed = sent.json()
-    # What is stored is told to people who may not know the votes, and nine votes can be guessed.
+    # What is stored is shown to people who may not know the votes, and nine votes can be guessed.
     assert computed.pop("input_hash") != stored.pop("input_hash")
     assert {name: computed.pop(name) for name in NAMES} == dict.fromkeys(NAMES)
     assert all(stored.pop(name) for name in NAMES)

@@ -7,23 +7,16 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
-import httpx
 import pytest
 
 from tests.support.actors import Actor, Tenancy
+from tests.support.answers import refused
 from tests.support.database import Urls
 from tests.support.team import PRACTICES, Team, new_team
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent.parent / "golden" / "fa9.json").read_text())
 VARIANTS = {variant["change"]: variant for variant in GOLDEN["readiness_variants"]}
 COMPUTE = "/v1/readiness/compute"
-
-
-def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """Insist on this refusal."""
-    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
-    problem: dict[str, Any] = answer.json()
-    return problem
 
 
 @pytest.fixture

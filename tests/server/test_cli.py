@@ -46,12 +46,14 @@ def test_openapi_needs_no_database_and_ignores_the_environment(
 
 def test_a_tenant_is_made_and_listed(given: Run) -> None:
     slug = f"cli-{uuid4().hex[:12]}"
-    told = made(given("tenants", "create", "--slug", slug, "--name", "Ägency", "--timezone", "Europe/Zurich", "--json"))
-    assert list(told) == ["id", "slug", "root_id", "key"]
+    printed = made(
+        given("tenants", "create", "--slug", slug, "--name", "Ägency", "--timezone", "Europe/Zurich", "--json")
+    )
+    assert list(printed) == ["id", "slug", "root_id", "key"]
     [row] = [row for row in made(given("tenants", "list", "--json")) if row["slug"] == slug]
-    assert row == {"id": told["id"], "slug": slug, "root_id": told["root_id"], "name": "Ägency"}
+    assert row == {"id": printed["id"], "slug": slug, "root_id": printed["root_id"], "name": "Ägency"}
     status, out, _ = given("tenants", "list")
-    assert f"{told['id']}\t{slug}\t{told['root_id']}\tÄgency\n" in out
+    assert f"{printed['id']}\t{slug}\t{printed['root_id']}\tÄgency\n" in out
     status, out, err = given("tenants", "create", "--slug", slug, "--name", "Again")
     assert (status, out, err) == (1, "", "fa-readiness: A tenant with this slug exists already.\n")
 
@@ -60,19 +62,19 @@ def test_keys_are_made_listed_and_revoked(given: Run, slug: str) -> None:
     [first] = made(given("keys", "list", "--tenant", slug, "--json"))
     root_id = first["grants"][0].partition("@")[2]
     options = ["--name", "CI", "--role", "viewer", "--role", f"manager@{root_id}", "--expires-on", "2100-01-31"]
-    told = made(given("keys", "create", "--tenant", slug, *options, "--json"))
-    assert re.fullmatch(r"fa_[0-9a-f]{32}_[\w-]{43}", told["key"])
+    printed = made(given("keys", "create", "--tenant", slug, *options, "--json"))
+    assert re.fullmatch(r"fa_[0-9a-f]{32}_[\w-]{43}", printed["key"])
     second = made(given("keys", "list", "--tenant", slug, "--json"))[1]
-    assert second["id"] == told["id"]
+    assert second["id"] == printed["id"]
     assert sorted(second["grants"]) == [f"manager@{root_id}", f"viewer@{root_id}"]
     assert second["expires_at"] == "2100-02-01T00:00:00+00:00"
     assert second["revoked_at"] is None
     for _ in range(2):
-        revoked = made(given("keys", "revoke", "--tenant", slug, told["id"], "--json"))
+        revoked = made(given("keys", "revoke", "--tenant", slug, printed["id"], "--json"))
         assert revoked["revoked_at"] is not None
     _, out, _ = given("keys", "list", "--tenant", slug)
     assert out.count("\n") == 2
-    assert told["key"] not in out
+    assert printed["key"] not in out
 
 
 def test_issuers_are_bound_listed_and_removed(given: Run, slug: str) -> None:
@@ -227,8 +229,8 @@ def test_the_embedded_server_of_a_running_service_is_used(
     monkeypatch.setenv("FA_DATA_DIR", str(service.data_dir))
     slugs = [row["slug"] for row in made(fa("tenants", "list", "--json"))]
     assert slugs == ["main"]
-    told = 'import os, sys; sys.exit(7 if "fa_owner" in os.environ["FA_OWNER_DATABASE_URL"] else 1)'
-    assert fa("with-database", "--", sys.executable, "-c", told) == (7, "", "")
+    printed = 'import os, sys; sys.exit(7 if "fa_owner" in os.environ["FA_OWNER_DATABASE_URL"] else 1)'
+    assert fa("with-database", "--", sys.executable, "-c", printed) == (7, "", "")
     status, _, err = fa("serve", "--port", "0")
     assert (status, err.count("\n")) == (1, 1)
     assert f"(pid {service.process.pid})" in err

@@ -97,8 +97,8 @@ def test_writes_are_written_the_same_both_ways(
                 headers={"Authorization": f"Bearer {service.key}"},
             )
             path = f"/v1/organizations/{made.json()['id']}"
-        told = [*headers, "Content-Type: application/json", f"Content-Length: {len(body)}", *more]
-        return request(path, *told, method=method) + body
+        lines = [*headers, "Content-Type: application/json", f"Content-Length: {len(body)}", *more]
+        return request(path, *lines, method=method) + body
 
     connection.sendall(asked())
     whole, got = answer(connection)

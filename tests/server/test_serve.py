@@ -26,15 +26,15 @@ def client(service: Service, key: str | None = None) -> httpx.Client:
 
 def test_the_first_start_names_the_file_of_the_key_and_keeps_it_private(service: Service) -> None:
     path = service.data_dir / "first-admin-key"
-    assert str(path) in service.told
+    assert str(path) in service.announcement
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert service.told.count("\n") == 6
-    assert service.told.startswith("fa-readiness ")
+    assert service.announcement.count("\n") == 6
+    assert service.announcement.startswith("fa-readiness ")
 
 
 def test_the_key_is_not_printed_where_a_log_would_keep_it(service: Service) -> None:
     assert KEY.fullmatch(service.key)
-    assert not KEY.search(service.told)
+    assert not KEY.search(service.announcement)
 
 
 def test_it_is_ready_and_lets_the_key_in(service: Service) -> None:
@@ -96,8 +96,8 @@ def test_a_killed_service_loses_nothing_and_ends_in_order(folder: Path) -> None:
         first.process.kill()
 
     with serving(data_dir) as second:
-        assert not KEY.search(second.told)
-        assert str(data_dir / "first-admin-key") in second.told
+        assert not KEY.search(second.announcement)
+        assert str(data_dir / "first-admin-key") in second.announcement
         with client(second) as http:
             assert "Kept" in [item["name"] for item in http.get("/v1/organizations").json()["items"]]
         postmaster = second.postmaster

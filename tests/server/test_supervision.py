@@ -46,6 +46,6 @@ def test_a_server_that_keeps_dying_ends_the_service_with_one_line(folder: Path) 
             kill_postmaster(service)
         os.kill(service.postmaster, signal.SIGKILL)
         assert service.process.wait(MINUTES) == 1
-        last = service.err.read_text().removeprefix(service.told)
+        last = service.err.read_text().removeprefix(service.announcement)
         assert last.count("\n") == 1
         assert last.startswith("fa-readiness: The embedded PostgreSQL was ended by signal 9 after 3 restarts")

@@ -25,13 +25,13 @@ def test_the_walk_through_works_by_copy_and_paste(folder: Path) -> None:
             check=False,
         )
     assert done.returncode == 0, done.stderr
-    told = done.stdout
-    assert "votes_sealed {'invited': 3, 'voted': 3" in told
-    assert re.findall(r"^(collecting|consensus|final|open)$", told, re.MULTILINE) == [
+    output = done.stdout
+    assert "votes_sealed {'invited': 3, 'voted': 3" in output
+    assert re.findall(r"^(collecting|consensus|final|open)$", output, re.MULTILINE) == [
         "collecting",
         "consensus",
         "final",
         "open",
     ]
-    assert "readiness 61.111111 advancing shortest way to established" in told
-    assert '"gap_score": 0' in told
+    assert "readiness 61.111111 advancing shortest way to established" in output
+    assert '"gap_score": 0' in output

@@ -1,4 +1,4 @@
-"""Sends what the model foretells: one request, its answer compared to the last field, its effect told to the model."""
+"""Sends one request, compares the answer to the model's, field by field, and applies its effect to the model."""
 
 import copy
 import json
@@ -122,7 +122,7 @@ class Driver:
         return anyio.from_thread.run(function, *arguments)
 
     def number(self) -> int:
-        """Something to tell names apart by."""
+        """Return a number that keeps names distinct."""
         self.numbers += 1
         return self.numbers
 
@@ -240,14 +240,14 @@ class Driver:
         try:
             status = next(rule)
         except Refused as refused:
-            return refused.told
+            return refused.outcome
         return (200 if ask.dry_run else status), ""
 
     def _check_status(self, request: Request, ask: Ask, answer: httpx.Response, expected: Told) -> None:
-        told = answer.status_code, answer.json()["code"] if answer.status_code >= 400 else ""
-        note(f"{request} by {ask}: {told}")
-        assert told == expected, answer.text
-        seen = (f"{request.rule.__module__.rpartition('.')[2]}.{request.rule.__name__}", *told)
+        outcome = answer.status_code, answer.json()["code"] if answer.status_code >= 400 else ""
+        note(f"{request} by {ask}: {outcome}")
+        assert outcome == expected, answer.text
+        seen = (f"{request.rule.__module__.rpartition('.')[2]}.{request.rule.__name__}", *outcome)
         self.around.seen[seen] += 1
 
     def _answer(self, request: Request, ask: Ask) -> httpx.Response:

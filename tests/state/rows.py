@@ -1,4 +1,4 @@
-"""What the tables must hold: what the model has and nothing else, each write told once, and what is final untouched."""
+"""Checks the tables: they hold what the model has and nothing else, each write once, and what is final unchanged."""
 
 from collections import Counter
 from typing import Any
@@ -90,12 +90,12 @@ async def _check_told(driver: Driver) -> None:
     world, database, tenant = driver.world, driver.around.database, driver.tenancy.tenant_id
     events = Counter(tuple(row) for row in await database.fetch(_EVENTS, tenant))
     audit = Counter(tuple(row) for row in await database.fetch(_AUDIT, tenant))
-    assert audit == world.told
-    assert events == Counter(told[:5] for told in world.told.elements() if not _is_vote(told))
+    assert audit == world.recorded
+    assert events == Counter(row[:5] for row in world.recorded.elements() if not _is_vote(row))
 
 
-def _is_vote(told: tuple[Any, ...]) -> bool:
-    return str(told[1]).startswith("assessment.vote_")
+def _is_vote(row: tuple[Any, ...]) -> bool:
+    return str(row[1]).startswith("assessment.vote_")
 
 
 async def _check_final(driver: Driver, one: Assessment) -> None:
@@ -126,8 +126,8 @@ async def _check_counts(driver: Driver) -> None:
 def _counts(driver: Driver) -> dict[str, int]:
     world = driver.world
     tree, runs, items = world.organizations.values(), world.assessments.values(), world.items.values()
-    # The tenant's beginning, each key's creation and each revocation are told by the command line.
-    told = sum(world.told.values()) + 1 + len(world.keys) + driver.revocations
+    # The tenant's beginning, each key's creation and each revocation are recorded by the command line.
+    written = sum(world.recorded.values()) + 1 + len(world.keys) + driver.revocations
     return {
         "organizations": len(tree),
         "organization_places": len(tree),
@@ -152,7 +152,7 @@ def _counts(driver: Driver) -> dict[str, int]:
         "principals": len(world.keys),
         "api_keys": len(world.keys),
         "role_grants": sum(len(key.grants) for key in world.keys),
-        "outbox_events": told - sum(count for row, count in world.told.items() if _is_vote(row)),
-        "audit_events": told,
+        "outbox_events": written - sum(count for row, count in world.recorded.items() if _is_vote(row)),
+        "audit_events": written,
         "idempotency_keys": len(driver.kept),
     }

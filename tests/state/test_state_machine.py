@@ -21,7 +21,7 @@ from tests.state.machine import Machine
 from tests.state.model.world import Caller
 from tests.support.actors import new_tenancy
 from tests.support.database import Urls
-from tests.support.telling import tell
+from tests.support.report import report
 
 THOROUGH = bool(os.environ.get("CI"))
 #: `STATE_SEED=7` repeats one seed; see the README of this folder.
@@ -56,22 +56,22 @@ async def test_whatever_the_order_the_service_does_what_the_model_says(around: S
         deadline=None,
         derandomize=False,
         database=None,
-        # Shrinking takes minutes: in CI a failure is told as it was met, all its requests included.
+        # Shrinking takes minutes: in CI a failure is shown as it was met, with all its requests.
         phases=(Phase.generate,) if THOROUGH else (Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
         print_blob=True,
     )
     before, requests, started = around.steps, around.requests, time.monotonic()
     await anyio.to_thread.run_sync(lambda: run_state_machine_as_test(machine, settings=settings))
-    told = f"{around.steps - before} steps, {around.requests - requests} requests"
-    tell(f"seed {seed}: {told}, {time.monotonic() - started:.0f} s")
+    counts = f"{around.steps - before} steps, {around.requests - requests} requests"
+    report(f"seed {seed}: {counts}, {time.monotonic() - started:.0f} s")
 
 
 @pytest.mark.skipif(ASKED is not None, reason="one seed was asked for")
 def test_there_were_steps_enough(around: Surroundings) -> None:
     """And in every part of the domain much was met, refused and not."""
     met = Counter(rule.partition(".")[0] for rule, *_ in around.seen)
-    tell(f"{around.steps} steps, seeds {SEEDS}; kinds of answer: {dict(met)}")
+    report(f"{around.steps} steps, seeds {SEEDS}; kinds of answer: {dict(met)}")
     assert around.steps >= (8_000 if THOROUGH else RUNS * STEPS // 2)
     if THOROUGH:
         assert all(met[part] >= least for part, least in LEAST.items()), around.seen

@@ -75,7 +75,7 @@ class Tenancy:
     keys: list[UUID] = field(default_factory=list)
 
     async def key(self, *grants: tuple[Role | str, str], **kwargs: Any) -> Actor:
-        """A caller with these roles on these organizations."""
+        """Make a key with these roles on these organizations."""
         async with operators_transaction(self.owner, self.tenant_id) as tx:
             key_id, token = await create_key(
                 tx, name="test key", grants=[(Role(role), UUID(at)) for role, at in grants], **kwargs
@@ -88,7 +88,7 @@ class Tenancy:
         return Actor(self.http, token)
 
     async def organization(self, parent_id: str | None = None, **fields: Any) -> dict[str, Any]:
-        """A new organization, below the root unless told otherwise."""
+        """Make an organization, by default below the root."""
         body = {"parent_id": parent_id or self.root_id, "kind": "site", "name": "Site", **fields}
         return await self.admin.made("/v1/organizations", body)
 

@@ -120,7 +120,7 @@ def moved(data_dir: Path, place: Path) -> Iterator[Path]:
 def run(
     command: list[str | Path], *, user: str | int | None = None, check: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, as another user if told so."""
+    """Run a program to its end, as another user if one is named."""
     return subprocess.run(  # noqa: S603 - commands of the tests
         command,
         user=user,

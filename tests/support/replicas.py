@@ -24,11 +24,6 @@ _EVENTS = "select request_id, type, subject_id, data from outbox_events where te
 _AUDIT = "select request_id, action, subject_id, data from audit_events where tenant_id = $1 order by 1, 2, 3, 4"
 
 
-def told(answer: httpx.Response) -> tuple[int, str | None]:
-    """Return the status, and the code of a refusal."""
-    return answer.status_code, None if answer.is_success else answer.json()["code"]
-
-
 @dataclass
 class Meeting:
     """A tenant that is called through both apps, and whatever was answered."""
@@ -65,14 +60,16 @@ class Meeting:
         return [tuple(row) for row in await self.database.fetch(query, self.tenancy.tenant_id, *arguments)]
 
     async def settle(self) -> None:
-        """No request failed; each that was granted is in the audit trail, and in the feed alike unless it is a vote."""
+        """Check that no request failed, that the audit trail has each granted request, and the feed each but votes."""
         assert {answer.status_code for answer in self.answers if answer.status_code >= 500} == set(), f"seed {SEED}"
         rows = await self.fetch(_AUDIT)
         assert await self.fetch(_EVENTS) == [row for row in rows if "vote_" not in row[1]], f"seed {SEED}"
-        told = {request_id for request_id, *_ in rows}
+        recorded = {request_id for request_id, *_ in rows}
         for answer in self.answers:
             done = answer.is_success and "idempotency-replayed" not in answer.headers
-            assert (answer.headers["x-request-id"] in told) == done, f"{answer.request.url}: {answer.text}; seed {SEED}"
+            assert (answer.headers["x-request-id"] in recorded) == done, (
+                f"{answer.request.url}: {answer.text}; seed {SEED}"
+            )
 
 
 @pytest.fixture(scope="session")

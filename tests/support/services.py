@@ -27,13 +27,13 @@ class Service:
 
     process: subprocess.Popen[bytes]
     data_dir: Path
-    told: str
+    announcement: str
     log: Path
     err: Path
 
     @property
     def address(self) -> str:
-        [line] = [line for line in self.told.splitlines() if " takes requests at " in line]
+        [line] = [line for line in self.announcement.splitlines() if " takes requests at " in line]
         return line.rpartition(" ")[2]
 
     @property

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.support.actors import Actor, Tenancy
+from tests.support.answers import refused
 from tests.support.team import PRACTICES, Team, new_team
 
 ANY = {"headers": {"If-Match": "*"}}
@@ -21,13 +21,6 @@ NOTE_RULE: dict[str, tuple[list[int | str], list[bool]]] = {
     "P8": (["dont_know", 0], [False, True, True, True]),
     "P9": (["dont_know", "not_applicable"], [True, True, True, False]),
 }
-
-
-def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """Insist on this refusal."""
-    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
-    problem: dict[str, Any] = answer.json()
-    return problem
 
 
 @pytest.fixture

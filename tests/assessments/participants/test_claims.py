@@ -12,17 +12,11 @@ from fastapi import FastAPI
 
 from app.assessments.participants.codes import Code
 from tests.support.actors import Actor, Tenancy
+from tests.support.answers import refused
 from tests.support.database import Urls
 from tests.support.team import Team, new_team
 
 CLAIM = "/v1/seats/claim"
-
-
-def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """Insist on this refusal."""
-    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
-    problem: dict[str, Any] = answer.json()
-    return problem
 
 
 @pytest.fixture

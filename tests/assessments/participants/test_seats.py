@@ -4,20 +4,13 @@ import asyncio
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from tests.support.actors import Actor, Tenancy
+from tests.support.answers import refused
 from tests.support.team import Team, new_team
 
 SEATS = ["administrator", "facilitator", "note_taker", "respondent", "observer"]
-
-
-def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """Insist on this refusal."""
-    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
-    problem: dict[str, Any] = answer.json()
-    return problem
 
 
 @pytest.fixture
@@ -153,7 +146,7 @@ async def test_a_seat_that_has_voted_stays_a_respondents(team: Team, admin: Acto
     await team.move("collecting", "Again")
     refused(await admin.patch(path, {"seat": "observer"}), 409, "seat_fixed")
     assert (await admin.patch(path, {"label": None})).json()["label"] is None
-    # Nor does the answer tell, rehearsed or not, who has not voted yet.
+    # The answer, rehearsed or not, does not show who has not voted yet.
     silent = f"{team.path}/participants/{team.ids['Silent']}"
     for suffix in ("", "?dry_run=true"):
         refused(await admin.patch(silent + suffix, {"seat": "observer"}), 409, "seat_fixed")

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.support.actors import Tenancy
+from tests.support.answers import outcome
 from tests.support.database import Urls
 from tests.support.team import PRACTICES, Team, new_team
 
@@ -41,11 +42,6 @@ async def at_once(chance: random.Random, *requests: Awaitable[httpx.Response]) -
     answers = await asyncio.gather(*(send(request, chance.uniform(0, 0.004)) for request in requests))
     assert all(answer.status_code < 500 for answer in answers), [answer.text for answer in answers]
     return list(answers)
-
-
-def told(answer: httpx.Response) -> tuple[int, str | None]:
-    """The status, and the code of a refusal."""
-    return answer.status_code, None if answer.is_success else answer.json()["code"]
 
 
 async def finishable(team: Team) -> None:
@@ -105,7 +101,7 @@ async def test_a_vote_meets_the_close_and_is_counted_or_refused(
         assert closed.status_code == 200, closed.text
         cast = {label for label, vote in zip(labels, votes, strict=True) if vote.status_code == 201}
         for vote in votes:
-            outcomes[told(vote)] = outcomes.get(told(vote), 0) + 1
+            outcomes[outcome(vote)] = outcomes.get(outcome(vote), 0) + 1
         stored = await database.fetch(f"select participant_id::text {of_round}", *place, number)
         assert sorted(row[0] for row in stored) == sorted(team.ids[label] for label in cast), f"seed {SEED}"
         assert len(cast) == at_the_close, f"a vote landed behind the close; seed {SEED}, round {number}"
@@ -135,7 +131,7 @@ async def test_of_equal_votes_at_once_one_is_cast(
             chance,
             *(team.seats[label].put(path, {"value": value}) for value in (0, 1, 2, "dont_know")),
         )
-        assert sorted(map(told, answers)) == [(201, None)] + [(409, "vote_exists")] * 3, f"seed {SEED}"
+        assert sorted(map(outcome, answers)) == [(201, None)] + [(409, "vote_exists")] * 3, f"seed {SEED}"
         (winner,) = [answer.json() for answer in answers if answer.is_success]
         (row,) = await database.fetch(
             "select id, value, version from votes where tenant_id = $1 and participant_id = $2 and practice = $3",
@@ -158,7 +154,7 @@ async def test_of_replacements_from_one_version_one_is_made(
         # Not the stored value: a replacement by the same would leave the version as it is.
         others = [value for value in (0, 1, 2, "dont_know") if value != stored]
         answers = await at_once(chance, *(team.vote("A", "P1", value, headers={"If-Match": tag}) for value in others))
-        assert sorted(map(told, answers)) == [(200, None)] + [(412, "precondition_failed")] * 2, f"seed {SEED}"
+        assert sorted(map(outcome, answers)) == [(200, None)] + [(412, "precondition_failed")] * 2, f"seed {SEED}"
         (winner,) = [answer for answer in answers if answer.is_success]
         tag, stored = winner.headers["etag"], winner.json()["value"]
         row = await database.fetchrow(
@@ -197,8 +193,8 @@ async def test_a_consensus_meets_the_end_and_is_part_of_it_or_refused(
         assert ("P2" in agreed) != removed.is_success
         # Nothing is final without the consensus it was found complete with.
         assert (state == "final") == final.is_success == (closed is not None) == ("P2" in agreed), f"seed {SEED}"
-        outcomes |= {told(changed), told(final)}
-        assert told(removed) in {(204, None), (423, "frozen")}
+        outcomes |= {outcome(changed), outcome(final)}
+        assert outcome(removed) in {(204, None), (423, "frozen")}
     assert outcomes <= {(200, None), (423, "frozen"), (409, "unscored_practice")}
 
 
@@ -216,7 +212,7 @@ async def test_of_two_ends_at_once_one_is_made(
             tenancy.admin.move(path, "void", reason="Because"),
         )
         assert [answer.status_code for answer in answers].count(200) == 1, f"seed {SEED}"
-        assert {told(answer) for answer in answers} <= {
+        assert {outcome(answer) for answer in answers} <= {
             (200, None),
             (409, "invalid_transition"),
             (412, "precondition_failed"),
@@ -260,7 +256,7 @@ async def test_a_vote_meets_its_seats_withdrawal(
         )
         cast = [practice for practice, answer in (("P1", vote), ("P2", other)) if answer.status_code == 201]
         assert sorted(row["practice"] for row in rows) == cast, f"seed {SEED}"
-        outcomes |= {told(vote), told(other)}
+        outcomes |= {outcome(vote), outcome(other)}
     assert outcomes <= {(201, None), (409, "seat_withdrawn"), (401, "token_revoked")}
     await team.move("consensus")
     given = await team.readiness()

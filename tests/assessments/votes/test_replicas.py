@@ -9,9 +9,10 @@ import httpx
 
 from tests.assessments.test_ends import of_one_mind, whole
 from tests.support.actors import Actor
-from tests.support.replicas import ROUNDS, Meeting, told
+from tests.support.answers import outcome
+from tests.support.replicas import ROUNDS, Meeting
+from tests.support.report import report
 from tests.support.team import PRACTICES, Team, new_team
-from tests.support.telling import tell
 
 VOTES = "select practice from votes where tenant_id = $1 and assessment_id = $2 order by practice"
 
@@ -47,11 +48,11 @@ async def test_votes_meet_the_deletion_of_their_assessment(meeting: Meeting) -> 
             delete(meeting.admins[turn % 2], team),
         )
         meeting.answers += [*first, *second, *ended]
-        assert [told(answer) for answer in ended] == [(200, None), (204, None)]
-        assert {told(vote) for vote in first + second} <= {(201, None), *refused}
+        assert [outcome(answer) for answer in ended] == [(200, None), (204, None)]
+        assert {outcome(vote) for vote in first + second} <= {(201, None), *refused}
         assert not any((await whole(meeting, team.assessment["id"])).values())
-        outcomes.update(told(vote) for vote in first + second)
-    tell(outcomes)
+        outcomes.update(outcome(vote) for vote in first + second)
+    report(outcomes)
 
 
 async def test_paper_votes_meet_the_move_out_of_their_facilitators_reach(meeting: Meeting) -> None:
@@ -70,12 +71,12 @@ async def test_paper_votes_meet_the_move_out_of_their_facilitators_reach(meeting
             move(meeting.admins[turn % 2], site, there),
         )
         meeting.answers += [*first, *second, *moved]
-        assert [told(answer) for answer in moved] == [(200, None)]
-        assert {told(vote) for vote in first + second} <= {(201, None), (404, "not_found")}
+        assert [outcome(answer) for answer in moved] == [(200, None)]
+        assert {outcome(vote) for vote in first + second} <= {(201, None), (404, "not_found")}
         entered = [code for code, vote in zip(PRACTICES, first + second, strict=True) if vote.is_success]
         assert [code for (code,) in await meeting.fetch(VOTES, UUID(team.assessment["id"]))] == entered
         late = await cast(one, team, "A", ["P1"]) + await cast(other, team, "A", ["P9"])
         meeting.answers += late
-        assert {told(vote) for vote in late} == {(404, "not_found")}
-        outcomes.update(told(vote) for vote in first + second)
-    tell(outcomes)
+        assert {outcome(vote) for vote in late} == {(404, "not_found")}
+        outcomes.update(outcome(vote) for vote in first + second)
+    report(outcomes)

@@ -1,7 +1,7 @@
 """Sealed means sealed: every key role and every seat tries everything, in every state of the votes.
 
 Two teams go the same way and differ in one thing: in one, the hidden seat has voted under its first claim. Until the
-close, no onlooker may tell them apart: not by a read, a refusal, a count, an ETag, a rehearsal or an instant.
+close, no onlooker may see a difference: not by a read, a refusal, a count, an ETag, a rehearsal or an instant.
 """
 
 import re

@@ -11,19 +11,13 @@ import httpx
 import pytest
 
 from tests.support.actors import Actor, Tenancy
+from tests.support.answers import refused
 from tests.support.database import Urls
 from tests.support.feed import seal
 from tests.support.team import Team, new_team
 
 COMMENT = "Coaching was cut in spring."
 NOW = datetime(2026, 10, 5, 13, tzinfo=UTC)
-
-
-def refused(answer: httpx.Response, status: int, code: str) -> dict[str, Any]:
-    """Insist on this refusal."""
-    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
-    problem: dict[str, Any] = answer.json()
-    return problem
 
 
 @pytest.fixture
@@ -109,7 +103,7 @@ NO_VOTES = [
 
 
 async def test_nothing_else_can_be_said(team: Team, tenancy: Tenancy, database: asyncpg.Connection) -> None:
-    await told(tenancy, database)
+    await new_events(tenancy, database)
     for text in NO_VOTES:
         body = f'{{"value":{text}}}'.encode()
         headers = {"Content-Type": "application/json"}
@@ -119,7 +113,7 @@ async def test_nothing_else_can_be_said(team: Team, tenancy: Tenancy, database: 
         assert "zqx7" not in answer.text
         assert "123456789123" not in answer.text
     assert await database.fetchval("select count(*) from votes where tenant_id = $1", tenancy.tenant_id) == 0
-    assert await told(tenancy, database) == []
+    assert await new_events(tenancy, database) == []
 
 
 async def test_only_respondents_vote_and_only_for_themselves(team: Team, tenancy: Tenancy, admin: Actor) -> None:
@@ -325,7 +319,7 @@ async def test_replacing_a_sealed_vote_changes_not_one_byte_for_anyone_else(
         assert await everything(team, actor) == before[who]
 
 
-def told_apart(found: dict[str, tuple[int, bytes, str | None]]) -> dict[str, tuple[int, str, str | None]]:
+def comparable(found: dict[str, tuple[int, bytes, str | None]]) -> dict[str, tuple[int, str, str | None]]:
     """Answers of two tenants, made comparable: ids by their order of appearance, no digests that ids are part of."""
     order: dict[str, str] = {}
 
@@ -362,7 +356,7 @@ async def test_nothing_before_the_close_depends_on_what_was_voted(
             if voided:
                 await team.move("void", "Because")
             for who, actor in (("admin", at.admin), ("observer", team.seats["Watching"])):
-                views[who, voided] = told_apart(await everything(team, actor))
+                views[who, voided] = comparable(await everything(team, actor))
         seen.append(views)
     for view, answers in seen[0].items():
         for path, answer in answers.items():
@@ -539,8 +533,8 @@ async def test_whether_a_withdrawal_or_the_close_came_first_is_decided_by_which_
     assert await counted(team) == {"P1": [0, 1, 0, 0, 0]}
 
 
-async def told(tenancy: Tenancy, database: asyncpg.Connection) -> list[str]:
-    """The actions of the tenant's new audit rows; insists on one equal event for each that is no vote."""
+async def new_events(tenancy: Tenancy, database: asyncpg.Connection) -> list[str]:
+    """Return the actions of the tenant's new audit rows, each of which but votes has one equal event."""
     rows = {}
     for table, name in (("outbox_events", "type"), ("audit_events", "action")):
         rows[table] = await database.fetch(
@@ -550,19 +544,19 @@ async def told(tenancy: Tenancy, database: asyncpg.Connection) -> list[str]:
         )
     open_rows = [tuple(row) for row in rows["audit_events"] if "vote_" not in row["name"]]
     assert [tuple(row) for row in rows["outbox_events"]] == open_rows
-    seen = getattr(tenancy, "told", 0)
-    tenancy.told = len(rows["audit_events"])  # type: ignore[attr-defined]
+    seen = getattr(tenancy, "seen_events", 0)
+    tenancy.seen_events = len(rows["audit_events"])  # type: ignore[attr-defined]
     return [row["name"] for row in rows["audit_events"]][seen:]
 
 
-async def test_each_write_is_told_once_and_no_refused_one(
+async def test_each_write_is_recorded_once_and_no_refused_one(
     tenancy: Tenancy, admin: Actor, database: asyncpg.Connection
 ) -> None:
     team = await new_team(tenancy)
-    await told(tenancy, database)
+    await new_events(tenancy, database)
 
     async def expect(*names: str) -> None:
-        assert await told(tenancy, database) == list(names)
+        assert await new_events(tenancy, database) == list(names)
 
     await team.seat("A")
     await team.paper("B")
@@ -611,11 +605,11 @@ async def test_each_write_is_told_once_and_no_refused_one(
     await team.move("void", "Because")
     await admin.delete(team.path)
     await expect("assessment.reopened", "assessment.voided", "assessment.deleted")
-    await told_of_votes(team, admin, database)
+    await check_that_records_hide_votes(team, admin, database)
 
 
-async def told_of_votes(team: Team, admin: Actor, database: asyncpg.Connection) -> None:
-    """The events do not say that anybody voted, and the audit trail does not say who did or what."""
+async def check_that_records_hide_votes(team: Team, admin: Actor, database: asyncpg.Connection) -> None:
+    """Check that the events do not show that anybody voted, nor the audit trail who did or what."""
     tenant = team.tenancy.tenant_id
     for table in ("outbox_events", "audit_events"):
         every = f"select row_to_json(t)::text from {table} t where tenant_id = $1"

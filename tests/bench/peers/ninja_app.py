@@ -2,7 +2,7 @@
 
 Rows go through Django's models and django-ninja's schemas as its documentation shows, and one bearer token is compared.
 There are no roles, no access by tree, no ETags, no cursors. Readiness is computed in Python from the votes, and is a
-small part of what the service tells: of each practice its votes, mean, lower median and r_wg, and from the medians 0
+small part of what the service computes: of each practice its votes, mean, lower median and r_wg, and from the medians 0
 to 100.
 """
 

@@ -16,7 +16,7 @@ from uuid import UUID
 import httpx
 
 from tests.bench.data import Data
-from tests.bench.place import tell
+from tests.bench.place import log
 from tests.bench.processes import Server, started
 
 _ADMIN, _USER = "admin@example.org", "user@example.org"
@@ -94,7 +94,7 @@ def _run(program: Path, folder: Path, *arguments: str) -> None:
 
 
 def _serving(program: Path, folder: Path) -> Any:
-    # Asked for any free port, it does not tell which it took.
+    # Asked for any free port, it does not say which it took.
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     return started([program, "serve", "--http", f"127.0.0.1:{port}", "--dir", folder])
@@ -142,7 +142,7 @@ def _token(server: Server, password: str) -> str:
 
 
 def _fill(file: Path, data: Data) -> None:
-    tell("filling PocketBase")
+    log("filling PocketBase")
     with closing(sqlite3.connect(file)) as database, database:
         for name, (fields, _) in _COLLECTIONS.items():
             places = ", ".join("?" * (len(fields) + 1))

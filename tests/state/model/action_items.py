@@ -157,7 +157,7 @@ def _add(world: World, ask: Ask, fields: dict[str, Any], answer: dict[str, Any])
     one = Item(**made(world, answer), **fields, proposer_id=ask.caller.id)
     world.items[one.id] = one
     _keep(world, ask, one, None, None)
-    world.tell(ask, "action_item.created", one.id)
+    world.record(ask, "action_item.created", one.id)
     return one
 
 
@@ -202,7 +202,7 @@ def _patch(world: World, ask: Ask, one: Item, changes: dict[str, Any]) -> dict[s
     if changes:
         _keep(world, ask, one, one.status, None, changes=changes)
         one.touch(world)
-        world.tell(ask, "action_item.updated", one.id)
+        world.record(ask, "action_item.updated", one.id)
     return show(world, ask.caller, one)
 
 
@@ -245,7 +245,7 @@ def _move(world: World, ask: Ask, one: Item, body: dict[str, Any]) -> dict[str, 
         one.done_at = one.done_owner_id = None
     one.touch(world)
     _keep(world, ask, one, before, body.get("reason"), changes=changes)
-    world.tell(ask, f"action_item.{to}", one.id)
+    world.record(ask, f"action_item.{to}", one.id)
     return show(world, ask.caller, one)
 
 
@@ -268,7 +268,7 @@ def remove(world: World, ask: Ask, id_: str) -> Rule:
         raise Refused(423, "frozen")
     yield 204
     del world.items[id_]
-    world.tell(ask, "action_item.deleted", id_)
+    world.record(ask, "action_item.deleted", id_)
     return None
 
 
@@ -285,7 +285,7 @@ def add_note(world: World, ask: Ask, id_: str, text: str) -> Rule:
         "author_name": ask.caller.name,
     }
     one.notes.append(note)
-    world.tell(ask, "action_item.note_added", id_)
+    world.record(ask, "action_item.note_added", id_)
     return note
 
 

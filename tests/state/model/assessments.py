@@ -107,7 +107,7 @@ def create(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
     )
     world.assessments[one.id] = one
     _keep(world, ask, one, None, None)
-    world.tell(ask, "assessment.created", one.id)
+    world.record(ask, "assessment.created", one.id)
     return show(world, ask.caller, one)
 
 
@@ -133,7 +133,7 @@ def patch(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> Rule:
     for name, value in changes.items():
         setattr(one, name, value)
     one.touch(world)
-    world.tell(ask, "assessment.updated", id_)
+    world.record(ask, "assessment.updated", id_)
     return show(world, ask.caller, one)
 
 
@@ -150,7 +150,7 @@ def remove(world: World, ask: Ask, id_: str) -> Rule:
     del world.assessments[id_]
     for seat in one.seats:
         _forget_tokens(world, seat)
-    world.tell(ask, "assessment.deleted", id_)
+    world.record(ask, "assessment.deleted", id_)
     return None
 
 
@@ -176,7 +176,7 @@ def transition(world: World, ask: Ask, id_: str, to: str, reason: str | None) ->
     one.touch(world)
     _keep(world, ask, one, before, reason)
     reopened = (before, to) == ("consensus", "collecting")
-    world.tell(ask, "assessment.reopened" if reopened else f"assessment.{_EVENTS[to]}", id_)
+    world.record(ask, "assessment.reopened" if reopened else f"assessment.{_EVENTS[to]}", id_)
     return show(world, ask.caller, one)
 
 
@@ -246,7 +246,7 @@ def revise(world: World, ask: Ask, id_: str, body: dict[str, Any]) -> Rule:
     one.administration = copied(old.administration) if old.administration else None
     world.assessments[one.id] = one
     _keep(world, ask, one, None, body["reason"])
-    world.tell(ask, "assessment.revised", one.id)
+    world.record(ask, "assessment.revised", one.id)
     return show(world, ask.caller, one)
 
 
@@ -310,7 +310,7 @@ def add_seat(world: World, ask: Ask, id_: str, body: dict[str, Any]) -> Rule:
         **made(world, answer), **{"perspective": None, "person_id": None, **body}, first_round=one.revealed_round + 1
     )
     one.seats[seat.id] = seat
-    world.tell(ask, "participant.added", seat.id)
+    world.record(ask, "participant.added", seat.id)
     if seat.channel == "paper":
         return show_seat(id_, seat) | {"invitation": None}
     _invite(world, ask, seat, answer["invitation"]["code"])
@@ -344,7 +344,7 @@ def patch_seat(world: World, ask: Ask, id_: str, seat_id: str, changes: dict[str
     if kind == "respondent" != was:
         seat.first_round = one.revealed_round + 1
     if seat.change(world, changes):
-        world.tell(ask, "participant.updated", seat_id)
+        world.record(ask, "participant.updated", seat_id)
     return show_seat(id_, seat)
 
 
@@ -363,7 +363,7 @@ def withdraw_seat(world: World, ask: Ask, id_: str, seat_id: str) -> Rule:
     seat.touch(world)
     _revoke(world, seat_id)
     seat.history.append(("withdrawn", ask.caller.id))
-    world.tell(ask, "participant.withdrawn", seat_id)
+    world.record(ask, "participant.withdrawn", seat_id)
     return None
 
 
@@ -381,7 +381,7 @@ def invite_again(world: World, ask: Ask, id_: str, seat_id: str) -> Rule:
     if _end_claim(world, one, seat):
         seat.touch(world)
     _invite(world, ask, seat, answer["invitation"]["code"], event)
-    world.tell(ask, f"participant.{event}", seat_id)
+    world.record(ask, f"participant.{event}", seat_id)
     return {"participant_id": seat_id} | _show_invitation(world, ask)
 
 
@@ -408,7 +408,7 @@ def claim(world: World, ask: Ask, code: str) -> Rule:
     world.tokens[seat.id] = holder
     world.holders.append(holder)
     seat.history.append(("claimed", seat.id))
-    world.tell(Ask(holder, ask.request_id), "participant.claimed", seat.id)
+    world.record(Ask(holder, ask.request_id), "participant.claimed", seat.id)
     return {
         "token": answer["token"],
         "token_reason": None,
@@ -433,7 +433,7 @@ def revoke_token(world: World, ask: Ask, id_: str, seat_id: str) -> Rule:
         seat.touch(world)
     if had_claim or had_code:
         seat.history.append(("token_revoked", ask.caller.id))
-        world.tell(ask, "participant.token_revoked", seat_id)
+        world.record(ask, "participant.token_revoked", seat_id)
     return None
 
 

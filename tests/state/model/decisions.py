@@ -161,7 +161,7 @@ def _cast(world: World, ask: Ask, one: Assessment, wanted: dict[str, Any], answe
 
 
 def _tell(world: World, ask: Ask, id_: str, event: str) -> None:
-    world.tell(ask, event, id_, anonymous=ask.caller.seat is not None)
+    world.record(ask, event, id_, anonymous=ask.caller.seat is not None)
 
 
 # Decisions
@@ -186,7 +186,7 @@ def put_consensus(world: World, ask: Ask, id_: str, practice: str, body: dict[st
     answer = yield 200 if old else 201
     one.consensus[practice] = _put(world, old, fields, answer)
     if one.consensus[practice].version != before:
-        world.tell(ask, "assessment.consensus_recorded", id_)
+        world.record(ask, "assessment.consensus_recorded", id_)
     return show_decision(practice, one.consensus[practice])
 
 
@@ -196,7 +196,7 @@ def remove_consensus(world: World, ask: Ask, id_: str, practice: str) -> Rule:
     world.expect(ask, world.find(one.consensus, practice))
     yield 204
     del one.consensus[practice]
-    world.tell(ask, "assessment.consensus_removed", id_)
+    world.record(ask, "assessment.consensus_removed", id_)
     return None
 
 
@@ -212,7 +212,7 @@ def rate(world: World, ask: Ask, id_: str, practice: str, body: dict[str, Any]) 
     answer = yield 200 if old else 201
     one.ratings[practice] = _put(world, old, fields, answer)
     if one.ratings[practice].version != before:
-        world.tell(ask, "assessment.practice_rated", id_)
+        world.record(ask, "assessment.practice_rated", id_)
     return show_decision(practice, one.ratings[practice])
 
 
@@ -228,7 +228,7 @@ def record_administration(world: World, ask: Ask, id_: str, body: dict[str, Any]
     answer = yield 200 if old else 201
     one.administration = _put(world, old, fields, answer)
     if one.administration.version != before:
-        world.tell(ask, "assessment.administration_recorded", id_)
+        world.record(ask, "assessment.administration_recorded", id_)
     return show_decision(None, one.administration)
 
 

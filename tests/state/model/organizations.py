@@ -75,7 +75,7 @@ def patch(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> Rule:
         _check_free(world, names, but=one)
     yield 200
     if one.change(world, changes | ({} if names is None else {"external_ids": set(names)})):
-        world.tell(ask, "organization.updated", id_)
+        world.record(ask, "organization.updated", id_)
     return show(world, ask.caller, one)
 
 
@@ -89,7 +89,7 @@ def transition(world: World, ask: Ask, id_: str, to: str) -> Rule:
     yield 200
     one.archived_at = world.stamp if to == "archived" else None
     one.touch(world)
-    world.tell(ask, "organization.archived" if to == "archived" else "organization.restored", id_)
+    world.record(ask, "organization.archived" if to == "archived" else "organization.restored", id_)
     return show(world, ask.caller, one)
 
 
@@ -116,7 +116,7 @@ def remove(world: World, ask: Ask, id_: str) -> Rule:
     del world.organizations[id_]
     for key in world.keys:
         key.grants = [grant for grant in key.grants if grant[1] != id_]
-    world.tell(ask, "organization.deleted", id_)
+    world.record(ask, "organization.deleted", id_)
     return None
 
 
@@ -165,12 +165,12 @@ def upsert(world: World, ask: Ask, name: Name, body: dict[str, Any]) -> Rule:
         for field, value in changes.items():
             setattr(one, field, value)
         one.touch(world)
-        world.tell(ask, "organization.updated", one.id)
+        world.record(ask, "organization.updated", one.id)
     return show(world, ask.caller, one)
 
 
 def parent_on(one: Organization, day: date) -> str | None:
-    """Where an organization hung at the end of a day: the tree's history, told from the moves alone."""
+    """Return where an organization was at the end of a day, from the history of its moves."""
     if not one.moves:
         return one.parent_id
     until = [move for move in one.moves if move.day <= day]
@@ -222,7 +222,7 @@ def _add(world: World, ask: Ask, parent: Organization, body: dict[str, Any], ans
         timezone=body.get("timezone"),
     )
     world.organizations[one.id] = one
-    world.tell(ask, "organization.created", one.id)
+    world.record(ask, "organization.created", one.id)
     return one
 
 
@@ -279,4 +279,4 @@ def _relocate(world: World, ask: Ask, one: Organization, parent: Organization, h
     one.moves.append(Move("", how["day"], one.parent_id, parent.id, fields))
     one.parent_id = parent.id
     one.touch(world)
-    world.tell(ask, "organization.moved", one.id)
+    world.record(ask, "organization.moved", one.id)

@@ -37,7 +37,7 @@ def create_program(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
     answer = yield 201
     one = Program(**made(world, answer), **{"description": None, **body})
     world.programs[one.id] = one
-    world.tell(ask, "program.created", one.id)
+    world.record(ask, "program.created", one.id)
     return show_program(one)
 
 
@@ -45,7 +45,7 @@ def patch_program(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> 
     one = _program(world, ask, id_)
     yield 200
     if one.change(world, changes):
-        world.tell(ask, "program.updated", id_)
+        world.record(ask, "program.updated", id_)
     return show_program(one)
 
 
@@ -58,7 +58,7 @@ def hand_over_program(world: World, ask: Ask, id_: str, organization_id: str) ->
     yield 200
     one.organization_id = owner.id
     one.touch(world)
-    world.tell(ask, "program.handed_over", id_)
+    world.record(ask, "program.handed_over", id_)
     return show_program(one)
 
 
@@ -68,7 +68,7 @@ def remove_program(world: World, ask: Ask, id_: str) -> Rule:
         raise Refused(409, "in_use")
     yield 204
     del world.programs[id_]
-    world.tell(ask, "program.deleted", id_)
+    world.record(ask, "program.deleted", id_)
     return None
 
 
@@ -113,7 +113,7 @@ def create_implementation(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
     one = Implementation(**made(world, answer), **body)
     world.implementations[one.id] = one
     _keep(world, ask, one, None, None)
-    world.tell(ask, "implementation.created", one.id)
+    world.record(ask, "implementation.created", one.id)
     return show_implementation(world, ask.caller, one)
 
 
@@ -136,7 +136,7 @@ def transition_implementation(world: World, ask: Ask, id_: str, to: str, reason:
         one.ended_at = world.stamp if to == "ended" else None
     one.touch(world)
     _keep(world, ask, one, before, reason, kind="stage" if to in STAGES else to)
-    world.tell(ask, "implementation.stage_changed" if to in STAGES else f"implementation.{to}", id_)
+    world.record(ask, "implementation.stage_changed" if to in STAGES else f"implementation.{to}", id_)
     return show_implementation(world, ask.caller, one)
 
 
@@ -146,7 +146,7 @@ def remove_implementation(world: World, ask: Ask, id_: str) -> Rule:
         raise Refused(409, "in_use")
     yield 204
     del world.implementations[id_]
-    world.tell(ask, "implementation.deleted", id_)
+    world.record(ask, "implementation.deleted", id_)
     return None
 
 
@@ -181,7 +181,7 @@ def create_person(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
     answer = yield 201
     one = Person(**made(world, answer), **{"active": True, **body})
     world.people[one.id] = one
-    world.tell(ask, "person.created", one.id)
+    world.record(ask, "person.created", one.id)
     return show_person(one)
 
 
@@ -192,7 +192,7 @@ def patch_person(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> R
         ensure_active(world, world.require_named(ask.caller, target, FEED))
     yield 200
     if one.change(world, changes):
-        world.tell(ask, "person.updated", id_)
+        world.record(ask, "person.updated", id_)
     return show_person(one)
 
 
@@ -205,7 +205,7 @@ def remove_person(world: World, ask: Ask, id_: str) -> Rule:
         raise Refused(409, "in_use")
     yield 204
     del world.people[id_]
-    world.tell(ask, "person.deleted", id_)
+    world.record(ask, "person.deleted", id_)
     return None
 
 

@@ -1,6 +1,6 @@
-"""What an assessment comes to, told from the model's own votes and decisions.
+"""The score of an assessment, from the model's own votes and decisions.
 
-The rules that decide over a request (scoring spec 2) are told here anew. What the readiness object holds is tested
+The rules that decide over a request (scoring spec 2) are written here anew. What the readiness object holds is tested
 with the engine; here the engine only shows whether everything that was stored reaches it.
 """
 
@@ -46,7 +46,7 @@ def _profile() -> ScoringProfile:
 
 
 def is_sealed(one: Assessment) -> bool:
-    """Whether nothing of the present round may be told: it is under way, or was never revealed before the void."""
+    """Return whether the present round must stay hidden: it is under way, or ended in a void without a reveal."""
     return one.state == "collecting" or (one.state == "void" and one.revealed_round < one.round)
 
 

@@ -30,14 +30,14 @@ class Refused(Exception):
 
     def __init__(self, status: int, code: str) -> None:
         super().__init__(status, code)
-        self.told = (status, code)
+        self.outcome = (status, code)
 
 
 def not_found() -> Refused:
     return Refused(404, "not_found")
 
 
-class Told(NamedTuple):
+class AuditRow(NamedTuple):
     """An audit row that must be there, and, without its last three, the event."""
 
     request_id: str
@@ -256,7 +256,7 @@ class World:
     """The holder of each seat's present token."""
     holders: list[Caller] = field(default_factory=list)
     """Whoever has held a seat's token."""
-    told: Counter[Told] = field(default_factory=Counter)
+    recorded: Counter[AuditRow] = field(default_factory=Counter)
 
     @property
     def stamp(self) -> str:
@@ -277,11 +277,13 @@ class World:
         above = reversed(self.place(organization_id))
         return next((at for at in above if self.organizations[at].archived_at is not None), None)
 
-    def tell(self, ask: Ask, event: str, subject_id: str, *, anonymous: bool = False) -> None:
+    def record(self, ask: Ask, event: str, subject_id: str, *, anonymous: bool = False) -> None:
         """Expect one event and one audit row."""
         kind = "api_key" if ask.caller.seat is None else "seat"
         actor = (kind, None if anonymous else ask.caller.id)
-        self.told[Told(ask.request_id, event, event.partition(".")[0], subject_id, self.now, "done", *actor)] += 1
+        self.recorded[
+            AuditRow(ask.request_id, event, event.partition(".")[0], subject_id, self.now, "done", *actor)
+        ] += 1
 
     # The tree
 
@@ -337,7 +339,7 @@ class World:
         try:
             return self.require(caller, organization_id or "", roles)
         except Refused as refused:
-            raise (Refused(422, code) if refused.told[0] == 404 else refused) from None
+            raise (Refused(422, code) if refused.outcome[0] == 404 else refused) from None
 
     def require_assessment(
         self, caller: Caller, assessment_id: str, roles: frozenset[str], *, seat: bool = False
