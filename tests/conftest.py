@@ -26,7 +26,7 @@ pytest_plugins = ("tests.support.replicas",)
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByPlace | None:
-    """Spread the tests over several workers, each with a server of its own."""
+    """Spread the tests over several workers, each with its server."""
     return ByPlace(config, log) if config.getoption("dist") == "loadfile" else None
 
 
@@ -44,7 +44,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Urls]:
-    """A PostgreSQL of the run's own."""
+    """Start a PostgreSQL for this run."""
     with running() as urls:
         yield urls
 

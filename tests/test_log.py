@@ -1,4 +1,4 @@
-"""The log's lines: one a record, whoever writes it, and never more of a failure than its traceback."""
+"""Every record is one line of the log, from any logger, and a failure shows its traceback only."""
 
 import json
 import logging

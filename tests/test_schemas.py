@@ -11,7 +11,7 @@ from app import schemas
 
 
 def test_time_zones_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each look-up walks the database on disk, and whoever may create an organization could ask for it at will."""
+    """Each look-up walks the database on disk, and a caller could cause one with every request."""
     look_up = Mock(side_effect=available_timezones)
     monkeypatch.setattr(schemas, "available_timezones", look_up)
     schemas._zones.cache_clear()

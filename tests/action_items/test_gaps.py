@@ -24,7 +24,7 @@ class Assessed:
         self.tenancy, self.organization_id, self.id = tenancy, organization_id, assessment_id
 
     async def set(self, **fields: Any) -> None:
-        """Put the stored assessment into a state, whatever its course."""
+        """Put the stored assessment into a state, past the rules of its lifecycle."""
         async with AsyncSession(self.tenancy.owner) as session, session.begin():
             await session.execute(update(Assessment).where(col(Assessment.id) == UUID(self.id)).values(**fields))
 

@@ -79,7 +79,7 @@ async def test_every_move_of_the_course_is_as_the_table_says(tenancy: Tenancy) -
                 assert (problem["allowed"], problem["state"]) == (ALLOWED[state], state)
         assert (await tenancy.admin.get(team.path)).json() == team.assessment
         for to in ALLOWED[state][:-1]:
-            # The last one leaves from the assessment that met the refusals; the others each from one of their own.
+            # The last move starts from the assessment that met the refusals, each other one from a new assessment.
             other = await brought_to(await drafted(tenancy, implementation), state)
             if to == "final":
                 await made_finishable(other)

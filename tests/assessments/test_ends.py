@@ -134,7 +134,7 @@ async def test_an_end_that_meets_the_way_back(meeting: Meeting) -> None:
 
 
 async def test_a_whole_ballot_meets_single_votes_and_a_withdrawal(meeting: Meeting) -> None:
-    """A ballot is stored whole or not at all, whatever it meets."""
+    """A ballot is stored whole or not at all, whichever request it meets."""
     team = await new_team(meeting.tenancy)
     await team.move("collecting")
     for turn in range(ROUNDS):

@@ -50,7 +50,7 @@ def _note(found: dict[str, Any], load: Load) -> str:
 
 
 def peers(data_dir: Path, programs: Path, sizes: Sizes, load: Load, *, rounds: int) -> tuple[str, dict[str, Any]]:
-    """The same beside PocketBase and django-ninja."""
+    """Compare with PocketBase and django-ninja."""
     with placed(data_dir, sizes) as place:
         figures = compare.measure(place, programs, load, rounds=rounds)
     found = {"figures": as_json(figures), "busiest": busiest(figures)}

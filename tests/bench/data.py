@@ -33,7 +33,7 @@ TABLES = (
 PRACTICES = tuple(f"P{number}" for number in range(1, 10))
 PERSPECTIVES = ("executive", "manager", "supervisor", "practitioner", "hr")
 ZONE = "America/Chicago"
-#: Of so many assessments in a row those with these remainders wait for consensus; the others are final.
+#: In each run of this number of assessments, those with these remainders wait for consensus; the others are final.
 CYCLE, IN_CONSENSUS = 5, (1, 3)
 
 # Regions, counties a region, sites a county; whatever is left are teams, spread over the sites.
@@ -66,7 +66,7 @@ class Sizes:
 
     Args:
         chain: more organizations in one line below the root, each the only child of the one above.
-        siblings: more organizations below one region, beside its counties.
+        siblings: more organizations below one region, next to its counties.
     """
 
     organizations: int = 10_000

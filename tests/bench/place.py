@@ -1,4 +1,4 @@
-"""Where the benchmark's data lie: a PostgreSQL of its own with one tenant in it, kept for the next run."""
+"""The place of the benchmark's data: a separate PostgreSQL with one tenant, kept for the next run."""
 
 import asyncio
 import hashlib
@@ -75,7 +75,7 @@ def log(line: str) -> None:
 
 @contextmanager
 def placed(data_dir: Path, sizes: Sizes) -> Iterator[Place]:
-    """The database as long as the context lasts; made anew where sizes, schema or rows are not what they were."""
+    """Yield the database. It is made again where sizes, schema or rows are not what they were."""
     marker = data_dir / "bench.json"
     wanted = {"made_from": _made_from(), **asdict(sizes)}
     known = json.loads(marker.read_text()) if marker.exists() else {}

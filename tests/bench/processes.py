@@ -28,7 +28,7 @@ class Server:
     """A server on a loopback port.
 
     Args:
-        children: it hands requests to processes of its own.
+        children: it hands requests to child processes.
     """
 
     process: subprocess.Popen[bytes]

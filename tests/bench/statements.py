@@ -56,7 +56,7 @@ class Statement:
 
 
 def _without_variables(found: re.Match[str]) -> str:
-    """A string constant in which pgbench sees no variable of its own."""
+    """Return a string constant in which pgbench sees no variable."""
     text = found[0]
     if not _LOOKS_LIKE_A_VARIABLE.search(text):
         return text

@@ -1,7 +1,7 @@
-"""The servers measured beside the service, each in a process of its own: `python -m tests.bench.worker KIND NUMBER…`.
+"""The servers that the service is compared with, one a process: `python -m tests.bench.worker KIND NUMBER…`.
 
-`constants` is the framework's ceiling: FastAPI apps of one route each that answer so many constant bytes and are served
-as the service is. `routes` is the service with so many more routes registered before its own.
+`constants` is the ceiling of the framework: FastAPI apps of one route each that answer constant bytes and are served
+as the service is. `routes` is the service with a number of other routes registered before its own.
 """
 
 import sys
@@ -20,7 +20,7 @@ from app.settings import load_settings
 
 
 def constants(*sizes: int) -> Any:
-    """Apps whose only route takes no parameter and answers constant bytes, so many at `/0`, `/1` and so on."""
+    """Apps whose only route takes no parameter and answers constant bytes, at `/0`, `/1` and so on."""
     apps = {f"/{place}": _constant(f"/{place}", size) for place, size in enumerate(sizes)}
 
     async def by_path(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""A started service of the clients' own: the first tenant and its admin key, nothing else."""
+"""A started service for the clients: the first tenant and its admin key, nothing else."""
 
 from collections.abc import Iterator
 

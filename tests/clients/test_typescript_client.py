@@ -13,7 +13,7 @@ SOURCES = Path(__file__).parent / "typescript"
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of its own, with the types made of the document."""
+    """Make a project with the types generated from the document."""
     folder = tmp_path_factory.mktemp("typescript-client")
     packages = node_modules()
     (folder / "node_modules").symlink_to(packages)

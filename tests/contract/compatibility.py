@@ -1,7 +1,7 @@
 """What of an OpenAPI document would break a client written for an earlier one.
 
-A request is compared the one way and an answer the other: whatever a client could send must still be taken, and
-whatever it may be answered must be what it expects, new fields of an object excepted, which clients ignore.
+Requests and answers are compared in opposite directions. Everything that a client could send must still be accepted.
+Everything in an answer must be what the client expects, except new fields of an object, which clients ignore.
 The walk knows the keywords our documents use, and refuses one it does not know rather than pass over it.
 """
 

@@ -1,4 +1,4 @@
-"""What is deleted while something new refers to it: one of the two is refused."""
+"""A deletion that meets a new reference: one of the two is refused."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable

@@ -19,7 +19,7 @@ async def test_every_page_of_a_pass_answers_the_mark_of_the_first(tenancy: Tenan
     for _ in range(2):
         await tenancy.organization()
     first = (await admin.get("/v1/organizations?limit=1")).json()
-    # A mark that was answered anew would lie at another instant of the clock.
+    # A new mark would lie at another instant of the clock.
     tenancy.app.state.app_state.sync_marks = SyncMarks()
     following = (await admin.get("/v1/organizations", params={"limit": 1, "cursor": first["next_cursor"]})).json()
     assert following["sync_mark"] == first["sync_mark"]

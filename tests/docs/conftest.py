@@ -1,4 +1,4 @@
-"""A started service and a real browser; whatever the browser complains of fails the test."""
+"""A started service and a real browser. Every complaint of the browser fails the test."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ addEventListener("securitypolicyviolation", (event) =>
 
 @pytest.fixture(scope="session")
 def service() -> Iterator[Service]:
-    """A service of the browser's own."""
+    """Start a service for the browser."""
     with open_folder() as folder, serving(folder / "data") as running:
         yield running
 

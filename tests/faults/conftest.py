@@ -1,4 +1,4 @@
-"""A service on a PostgreSQL of its own, which the tests may harm. One server serves a file of tests."""
+"""A service on a separate PostgreSQL, which the tests may harm. One server serves a file of tests."""
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class Service:
 
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[OwnPostgres]:
-    """A server of the file's own."""
+    """A server for the tests of one file."""
     with own_postgres() as made:
         yield made
 

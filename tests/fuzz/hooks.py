@@ -85,7 +85,7 @@ def before_call(context: Any, case: Any, kwargs: dict[str, Any]) -> None:
 def filter_failure(context: Any, failure: Failure, case: Any, response: Any) -> bool:
     """Drop what contradicts nothing: a well-formed request that a rule refuses by its own name.
 
-    A stale or missing ETag, a frozen assessment, a reference to nothing, a cursor of one's own making, a key used
+    A stale or missing ETag, a frozen assessment, a reference to nothing, an invented cursor, a key used
     before: no document can promise that such a request is accepted. What the validator refuses (`invalid`) stays a
     failure: the document should have said it.
     """

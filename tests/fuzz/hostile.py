@@ -55,7 +55,7 @@ NAMES = {
     "long": '"' + "n" * 10_000 + '"',
 }
 
-#: What no refusal may hold: no message of ours has such a text of its own.
+#: What no refusal may hold: no message of the service contains such a text.
 TELLTALES = (MARKER, *_DATES[:6], *_INTEGERS)
 
 #: Not JSON, or what parsers disagree about: refused whatever the field.

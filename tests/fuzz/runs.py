@@ -73,7 +73,7 @@ class Run:
 
 
 async def run(caller: Caller, service: Service, folder: Path) -> Run:
-    """Run schemathesis as this caller in a folder of its own."""
+    """Run schemathesis as this caller in a separate folder."""
     _prepare(caller, folder)
     with (folder / "output").open("wb") as output:
         process = await asyncio.create_subprocess_exec(

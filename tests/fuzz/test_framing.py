@@ -1,6 +1,6 @@
 """Frames that are no HTTP, or HTTP that two parsers read differently, on raw sockets against the started service.
 
-Whatever comes: no 5xx but an honest 501 or 505, no second request read out of the first one's body, nothing changed,
+For any input: no 5xx but an honest 501 or 505, no second request read out of the first one's body, nothing changed,
 and the service goes on answering.
 """
 

@@ -26,7 +26,7 @@ from tests.support.places import furnish
 from tests.support.report import report
 
 PROBLEM = {"type", "title", "status", "detail", "instance", "code", "request_id", "errors"}
-#: Of so many inputs one is sent where the everyday test loop waits; in CI all are.
+#: The everyday test loop sends one in this number of inputs; CI sends all.
 ONE_OF = 1 if WHOLE else 8
 CHANCE = random.Random(SEED)  # repeatable, not secret
 

@@ -1,4 +1,4 @@
-"""The service does what its OpenAPI document says, whatever is sent, and nobody gets at what is not theirs.
+"""The service does what its OpenAPI document says for any input, and no caller reaches what belongs to another.
 
 schemathesis runs against the started service with all of its checks, for two callers: the admin of a tenant, whose peer
 is another tenant's, and the admin of one branch, whose peer is the admin of a sibling branch.

@@ -1,4 +1,4 @@
-"""An app with routes of a test's own behind the gateway."""
+"""An app with routes that a test defines, behind the gateway."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -33,6 +33,6 @@ async def serve(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 
 
 def caller(app: FastAPI, token: str) -> Actor:
-    """A caller of an app of a test's own."""
+    """Return a caller of an app that a test built."""
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     return Actor(httpx.AsyncClient(transport=transport, base_url="http://test"), token)

@@ -149,7 +149,7 @@ async def test_a_query_parameter_of_another_name_is_bound(serve: Serve, admin: A
 
 
 class Shout:
-    """A layer of the app's own."""
+    """A middleware that a test adds to the app."""
 
     def __init__(self, app: Any) -> None:
         self.app = app

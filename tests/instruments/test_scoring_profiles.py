@@ -1,4 +1,4 @@
-"""Scoring profiles of one's own: data, immutable, hashed."""
+"""Scoring profiles that a tenant publishes: data, immutable, hashed."""
 
 import json
 from copy import deepcopy

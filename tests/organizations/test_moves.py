@@ -89,7 +89,7 @@ async def read(actor: Actor, at: str) -> dict[str, Any]:
 
 
 async def ensure_true_paths(database: asyncpg.Connection, tenant_id: UUID) -> int:
-    """Compute every place anew from the parents; how many organizations there are."""
+    """Check every place against the parents. Return the number of organizations."""
     rows = await database.fetch(RECOMPUTED, tenant_id)
     for table in ("organizations", "organization_places"):
         stored = await database.fetchval(f"select count(*) from {table} where tenant_id = $1", tenant_id)
@@ -481,7 +481,7 @@ async def test_archiving_or_deleting_the_new_parent_meets_the_move(
 
 
 class Model:
-    """The tree as a plain dictionary, with every day's own copy."""
+    """The tree as a plain dictionary, with a copy for every day."""
 
     def __init__(self, root: str) -> None:
         self.root = root

@@ -48,7 +48,7 @@ class Replica:
     kept: list[Streams] = field(default_factory=list)
 
     async def probe(self) -> None:
-        """Ask for its readiness on a connection of its own."""
+        """Ask for its readiness on a separate connection."""
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
             with writing(writer):

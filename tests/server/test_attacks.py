@@ -1,6 +1,6 @@
 """One request does not stop the others: `/healthz/live` answers during each attack on a running service.
 
-The bounds themselves are tested in `tests/http/test_bounds.py`; here a probe runs beside the attack. Its limit is far
+The bounds themselves are tested in `tests/http/test_bounds.py`; here a probe runs during the attack. Its limit is far
 above what a bounded request costs and far below what an unbounded one did.
 """
 
@@ -42,7 +42,7 @@ class Probe(threading.Thread):
 
 @contextmanager
 def probed(service: Service) -> Iterator[None]:
-    """Let a probe run beside the attack."""
+    """Run a probe during the attack."""
     probe = Probe(service.address)
     probe.start()
     try:

@@ -107,7 +107,7 @@ def test_writes_are_written_the_same_both_ways(
 
     assert whole[0].split()[1].decode() == case
     assert usual.pop() == b"connection: close"
-    # What was changed has another version, and an instant of its own.
+    # A changed resource has another version and another instant.
     varies = re.compile(rb"date|etag")
     assert [line for line in whole if not varies.match(line)] == [line for line in usual if not varies.match(line)]
     assert len(got) == len(usual_got)
@@ -115,7 +115,7 @@ def test_writes_are_written_the_same_both_ways(
 
 
 def statuses(connection: socket.socket, count: int) -> list[bytes]:
-    """Of as many answers as were asked for; the last one's body ends in a brace."""
+    """Return the answers. There are as many as requests, and the last body ends in a brace."""
     got = b""
     while len(found := re.findall(rb"HTTP/1\.1 (\d+)", got)) < count or not got.endswith(b"}"):
         got += connection.recv(65_536)

@@ -1,4 +1,4 @@
-"""Clients that begin requests and never finish them, beside clients that want an answer."""
+"""Clients that begin requests and never finish them delay no client that wants an answer."""
 
 import socket
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def post(key: str, length: int, sent: bytes) -> bytes:
 
 @contextmanager
 def begun(service: Service, sent: bytes, number: int) -> Iterator[list[socket.socket]]:
-    """Begin so many requests on connections of their own."""
+    """Begin this number of requests, each on a separate connection."""
     with ExitStack() as stack:
         made = []
         for _ in range(number):

@@ -22,7 +22,7 @@ def respelled(url: str) -> str:
 
 @pytest.fixture
 def migrated(server: Urls) -> Iterator[Urls]:
-    """A migrated database whose owner and service have logins of their own."""
+    """A migrated database whose owner and service have separate logins."""
     if not server.separate:
         pytest.skip("the given server has one login")
     with fresh_database(server) as urls:

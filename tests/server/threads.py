@@ -1,4 +1,4 @@
-"""Our web server in a thread of the test's process, for apps of the test's own."""
+"""Runs the web server in a thread of the test's process, for apps that a test defines."""
 
 import socket
 import threading

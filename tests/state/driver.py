@@ -126,7 +126,7 @@ class Driver:
         self.numbers += 1
         return self.numbers
 
-    # Keys and time, which have no requests of their own
+    # Keys and time, which no request changes
 
     def add_key(self, *grants: tuple[str, str], hours: int | None = None) -> Caller:
         """A key with these roles at these organizations, that ends after some hours or never."""

@@ -48,7 +48,7 @@ class Player:
         return done
 
     def caller(self) -> Caller:
-        """Mostly the admin, who gets furthest; else anybody, whoever is let in no more included."""
+        """Choose the admin most of the time, who gets furthest, or any caller, even one whose credential has ended."""
         at = self.chance.below(10)
         if at < 7:
             return self.driver.admin
@@ -82,7 +82,7 @@ class Player:
             return self.chance.pick(wanted)
         return runs[-1 - self.chance.below(len(runs))] if runs else None
 
-    # What has no request of its own
+    # What no request does
 
     def a_key(self) -> None:
         """A key with a role or two somewhere; or one is revoked, but never the admin's."""

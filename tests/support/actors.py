@@ -55,7 +55,7 @@ class Actor:
         return await self.call("POST", f"{path}/transitions", json=body, headers={"If-Match": if_match})
 
     async def made(self, path: str, body: Any) -> dict[str, Any]:
-        """POST and insist on 201."""
+        """POST, and check that the answer is 201."""
         answer = await self.post(path, body)
         assert answer.status_code == 201, answer.text
         made: dict[str, Any] = answer.json()

@@ -44,7 +44,7 @@ def without_waiting_for_the_disk(urls: Urls) -> None:
 
 
 def server_urls(given: str) -> Iterator[Urls]:
-    """A database of the run's own on a given server, dropped afterwards."""
+    """Make a database for this run on a given server, and drop it afterwards."""
     name = f"fa_test_{uuid4().hex[:12]}"
     asyncio.run(run(given, f'create database "{name}"'))
     url = on_database(given, name)

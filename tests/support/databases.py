@@ -1,4 +1,4 @@
-"""Databases of a test's own, empty as an operator hands them over."""
+"""Databases for one test, empty as an operator hands them over."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

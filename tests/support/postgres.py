@@ -1,4 +1,4 @@
-"""A PostgreSQL of one test's own, which it may stop, kill and spoil."""
+"""A PostgreSQL for one test, which may stop, kill and spoil it."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Services in processes of their own, as other users, in folders others can reach."""
+"""Starts services in separate processes, as other users, in folders that others can reach."""
 
 import importlib.metadata
 import importlib.util
@@ -32,7 +32,7 @@ server.stop()
 
 @dataclass(frozen=True)
 class Child:
-    """A service in a process of its own."""
+    """A service in a separate process."""
 
     process: subprocess.Popen[str]
     postmaster: int
@@ -53,7 +53,7 @@ def import_path() -> str:
 
 
 def spawn(data_dir: Path, *, interpreter: str = sys.executable, user: str | None = None) -> subprocess.Popen[str]:
-    """Start a service in a process of its own; it ends with its standard input."""
+    """Start a service in a separate process. It ends when its standard input does."""
     account = pwd.getpwnam(user) if user else None
     return subprocess.Popen(  # noqa: S603 - our own script
         [interpreter, "-c", CHILD, data_dir],
@@ -109,7 +109,7 @@ def open_folder() -> Iterator[Path]:
 
 @contextmanager
 def moved(data_dir: Path, place: Path) -> Iterator[Path]:
-    """Lend a data directory to a test at a place of the test's own; it must be given back sound."""
+    """Lend a data directory to a test at another place. The test must give it back sound."""
     data_dir.rename(place)
     try:
         yield place

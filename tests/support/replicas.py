@@ -26,7 +26,7 @@ _AUDIT = "select request_id, action, subject_id, data from audit_events where te
 
 @dataclass
 class Meeting:
-    """A tenant that is called through both apps, and whatever was answered."""
+    """A tenant that is called through both apps, and all answers."""
 
     tenancy: Tenancy
     database: asyncpg.Connection

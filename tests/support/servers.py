@@ -28,7 +28,7 @@ START_SECONDS = 300.0
 
 @contextmanager
 def running() -> Iterator[Urls]:
-    """A server with a database of the run's own."""
+    """Start a server with a database for this run."""
     given = os.environ.get("FA_TEST_DATABASE_URL")
     if given:
         yield from server_urls(given)
@@ -68,7 +68,7 @@ def _pgbouncer(folder: Path, url: str) -> Iterator[int]:
     name, port = there.path.removeprefix("/"), _free_port()
     account = Path(query["host"]).owner()
     _let_in(Path(query["host"]).parent)
-    # Few connections for many clients: whatever leaks from one transaction to the next is met at once.
+    # Few connections for many clients: what leaks from one transaction to the next shows at once.
     (folder / "pgbouncer.ini").write_text(
         f"[databases]\n{name} = host={query['host']} port={query['port']} user={there.username}\n"
         f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"

@@ -1,4 +1,4 @@
-"""The real command, in processes of its own, each ended by its id."""
+"""Runs the real command in separate processes, and ends each of them by its id."""
 
 import atexit
 import os
@@ -59,7 +59,7 @@ def environment(**settings: str | Path) -> dict[str, str]:
     """This process's environment with these settings and no others."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FA_")}
     if kept.pop("PYTHONDONTWRITEBYTECODE", None):
-        # Where nothing may be written beside the sources, each process would compile them all over again.
+        # Where no bytecode may be written next to the sources, each process would compile them again.
         kept["PYTHONPYCACHEPREFIX"] = compiled()
     return kept | {name: str(value) for name, value in settings.items()}
 

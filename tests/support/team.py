@@ -56,7 +56,7 @@ class Team:
         return code
 
     async def reseat(self, label: str) -> Actor:
-        """Invite to a seat again, and claim it anew."""
+        """Invite to a seat again, and claim it."""
         return await self.claim(label, await self.invite_again(label))
 
     async def withdraw(self, label: str) -> None:

@@ -1,9 +1,9 @@
-"""How the tests are spread over the cores: file by file, but where a folder's fixtures are dear, as one."""
+"""Spreads the tests over the cores: file by file, and folders with expensive fixtures as a whole."""
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
 
-#: Folders that start services of their own and share them: one worker has all of it.
+#: Folders whose tests share a started service: one worker runs all of them.
 TOGETHER = ("tests/demo/", "tests/embedded_postgres/", "tests/server/")
 #: What takes longest, the longest first, so that no worker is left alone with it at the end.
 FIRST = (

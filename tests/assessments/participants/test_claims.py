@@ -27,7 +27,7 @@ async def team(tenancy: Tenancy) -> Team:
 
 @pytest.fixture
 async def stranger(app: FastAPI, request: pytest.FixtureRequest) -> AsyncIterator[httpx.AsyncClient]:
-    """A client without credentials, at an address of its own."""
+    """A client without credentials, at an address that no other client has."""
     number = abs(hash(request.node.nodeid)) % 2**16
     transport = httpx.ASGITransport(app=app, client=(f"2001:db8:{number:x}::1", 5000))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:

@@ -1,4 +1,4 @@
-"""Requests that meet: whatever their order, what was answered is what is stored, and nothing lands behind the end."""
+"""Requests that meet: in any order the rows are what was answered, and nothing is stored after the end."""
 
 import asyncio
 import random

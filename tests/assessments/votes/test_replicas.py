@@ -36,7 +36,7 @@ async def move(admin: Actor, organization_id: str, parent_id: str) -> list[httpx
 
 
 async def test_votes_meet_the_deletion_of_their_assessment(meeting: Meeting) -> None:
-    """Nothing of a deleted assessment stays, whatever was cast while it went."""
+    """Nothing of a deleted assessment stays, even if votes were cast during the deletion."""
     outcomes = Counter[tuple[int, str | None]]()
     refused = {(409, "voting_closed"), (423, "frozen"), (401, "unauthorized"), (404, "not_found")}
     for turn in range(ROUNDS):

@@ -142,7 +142,7 @@ async def invited_again(team: Team) -> None:
 
 
 async def claimed_anew(team: Team) -> None:
-    """The hidden seat is claimed anew, and the new holder votes."""
+    """Invite to the hidden seat again, claim it and vote."""
     await team.reseat("Hidden")
     answer = await team.vote("Hidden", "P1", 0)
     assert (answer.status_code, answer.json()["version"]) == (201, 1)

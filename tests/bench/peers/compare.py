@@ -1,4 +1,4 @@
-"""The service beside PocketBase and a minimal django-ninja app: the same three reads of the same rows, in turn."""
+"""Compares the service with PocketBase and a minimal django-ninja app: three reads of the same rows, in turn."""
 
 import secrets
 from contextlib import ExitStack

@@ -1,4 +1,4 @@
-"""A minimal django-ninja app with the same three reads, on the service's own tables; run in an environment of its own.
+"""A minimal django-ninja app with the same three reads, on the service's tables. It runs in a separate environment.
 
 Rows go through Django's models and django-ninja's schemas as its documentation shows, and one bearer token is compared.
 There are no roles, no access by tree, no ETags, no cursors. Readiness is computed in Python from the votes, and is a

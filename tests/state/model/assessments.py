@@ -386,7 +386,7 @@ def invite_again(world: World, ask: Ask, id_: str, seat_id: str) -> Rule:
 
 
 def claim(world: World, ask: Ask, code: str) -> Rule:
-    """Anybody may try; whoever has the right code is the holder from then on."""
+    """Claim a seat. Anybody may try; the right code makes the caller the holder."""
     found = [
         (one, seat)
         for one in world.assessments.values()
