@@ -65,63 +65,77 @@ async def test_an_owner_filter_of_another_kind_is_refused(admin: Actor, params: 
     assert (await admin.get(ITEMS, params=params)).status_code == 422
 
 
-async def test_every_filter_finds_its_own(tenancy: Tenancy, admin: Actor) -> None:
-    top = await tenancy.organization()
-    below = await tenancy.organization(top["id"])
-    owner = await admin.made("/v1/people", {"organization_id": tenancy.root_id, "name": "Owner"})
+#: The parameters of a list, and the items of `filterable` that it then holds. A name in braces stands for an id or an
+#: instant of that fixture.
+FILTERS: list[tuple[dict[str, Any], str]] = [
+    ({}, "abcd"),
+    ({"organization_id": "{root}"}, "a"),
+    ({"organization_id": "{top}"}, "b"),
+    ({"organization_id": "{unknown}"}, ""),
+    ({"subtree": "{top}"}, "bcd"),
+    ({"subtree": "{below}"}, "cd"),
+    ({"subtree": "{root}"}, "abcd"),
+    ({"subtree": "{top}", "organization_id": "{root}"}, ""),
+    ({"owner_id": "{owner}"}, "c"),
+    ({"owner_id": "{unknown}"}, ""),
+    ({"status": "proposed"}, "ad"),
+    ({"status": ["open", "dismissed"]}, "bc"),
+    ({"status": ["open", "open"]}, "b"),
+    ({"practice": "P1"}, "ab"),
+    ({"practice": "P4"}, "a"),
+    ({"practice": "P10"}, "d"),
+    ({"practice": "p1"}, ""),
+    ({"assessment_id": "{unknown}"}, ""),
+    ({"effort": "small"}, "c"),
+    ({"effort": "medium"}, ""),
+    ({"due_before": "2026-02-10"}, "ab"),
+    ({"due_before": "2026-02-09"}, "a"),
+    ({"due_after": "2026-02-10"}, "bd"),
+    ({"due_after": "2026-02-11"}, "d"),
+    ({"due_after": "2026-01-11", "due_before": "2026-03-09"}, "b"),
+    ({"due_before": "2200-12-31"}, "abd"),
+    ({"due_after": "1900-01-01"}, "abd"),
+    ({"updated_since": "{c_changed}"}, "c"),
+    ({"updated_since": "{c_created}"}, "bcd"),
+    ({"q": "coach"}, "ab"),
+    ({"q": "FUND coaching"}, "a"),
+    ({"q": "%"}, "c"),
+    ({"q": "s_"}, "c"),
+    ({"q": "strasse"}, "d"),
+    ({"q": "STRASSE"}, "d"),
+    ({"overdue": "true", "as_of": "2026-02-11"}, "ab"),
+    ({"overdue": "true", "as_of": "2026-02-10"}, "a"),
+    ({"overdue": "false", "as_of": "2026-02-11"}, "cd"),
+    ({"overdue": "true", "as_of": "2026-04-01", "status": "proposed", "practice": "P10"}, "d"),
+]
+
+
+@pytest.fixture
+async def filterable(tenancy: Tenancy, admin: Actor) -> tuple[dict[str, str], dict[str, str]]:
+    """Four items that differ in every filter: their names by id, and the words that `FILTERS` uses."""
+    top = (await tenancy.organization())["id"]
+    below = (await tenancy.organization(top))["id"]
+    owner = (await admin.made("/v1/people", {"organization_id": tenancy.root_id, "name": "Owner"}))["id"]
     made = {
         "a": await item(tenancy, title="Fund COACHING", practices=["P1", "P4"], due_on="2026-01-10"),
-        "b": await item(tenancy, top["id"], title="Train coaches", practices=["P1"], due_on="2026-02-10"),
-        "c": await item(tenancy, below["id"], title="100% of posts_", effort="small", owner_id=owner["id"]),
-        "d": await item(tenancy, below["id"], title="Straße", practices=["P10"], due_on="2026-03-10", effort="large"),
+        "b": await item(tenancy, top, title="Train coaches", practices=["P1"], due_on="2026-02-10"),
+        "c": await item(tenancy, below, title="100% of posts_", effort="small", owner_id=owner),
+        "d": await item(tenancy, below, title="Straße", practices=["P10"], due_on="2026-03-10", effort="large"),
     }
-    names = {one["id"]: name for name, one in made.items()}
     await admin.move(f"{ITEMS}/{made['b']['id']}", "open")
     changed = await admin.move(f"{ITEMS}/{made['c']['id']}", "dismissed", reason="Not ours")
-    since = changed.json()["updated_at"]
-    for params, expected in [
-        ({}, "abcd"),
-        ({"organization_id": tenancy.root_id}, "a"),
-        ({"organization_id": top["id"]}, "b"),
-        ({"organization_id": str(uuid4())}, ""),
-        ({"subtree": top["id"]}, "bcd"),
-        ({"subtree": below["id"]}, "cd"),
-        ({"subtree": tenancy.root_id}, "abcd"),
-        ({"subtree": top["id"], "organization_id": tenancy.root_id}, ""),
-        ({"owner_id": owner["id"]}, "c"),
-        ({"owner_id": str(uuid4())}, ""),
-        ({"status": "proposed"}, "ad"),
-        ({"status": ["open", "dismissed"]}, "bc"),
-        ({"status": ["open", "open"]}, "b"),
-        ({"practice": "P1"}, "ab"),
-        ({"practice": "P4"}, "a"),
-        ({"practice": "P10"}, "d"),
-        ({"practice": "p1"}, ""),
-        ({"assessment_id": str(uuid4())}, ""),
-        ({"effort": "small"}, "c"),
-        ({"effort": "medium"}, ""),
-        ({"due_before": "2026-02-10"}, "ab"),
-        ({"due_before": "2026-02-09"}, "a"),
-        ({"due_after": "2026-02-10"}, "bd"),
-        ({"due_after": "2026-02-11"}, "d"),
-        ({"due_after": "2026-01-11", "due_before": "2026-03-09"}, "b"),
-        ({"due_before": "2200-12-31"}, "abd"),
-        ({"due_after": "1900-01-01"}, "abd"),
-        ({"updated_since": since}, "c"),
-        ({"updated_since": made["c"]["created_at"]}, "bcd"),
-        ({"q": "coach"}, "ab"),
-        ({"q": "FUND coaching"}, "a"),
-        ({"q": "%"}, "c"),
-        ({"q": "s_"}, "c"),
-        ({"q": "strasse"}, "d"),
-        ({"q": "STRASSE"}, "d"),
-        ({"overdue": "true", "as_of": "2026-02-11"}, "ab"),
-        ({"overdue": "true", "as_of": "2026-02-10"}, "a"),
-        ({"overdue": "false", "as_of": "2026-02-11"}, "cd"),
-        ({"overdue": "true", "as_of": "2026-04-01", "status": "proposed", "practice": "P10"}, "d"),
-    ]:
-        found = await listed(admin, **params)
-        assert "".join(sorted(names[one["id"]] for one in found)) == expected, params
+    words = {"root": tenancy.root_id, "top": top, "below": below, "owner": owner, "unknown": str(uuid4())}
+    words |= {"c_created": made["c"]["created_at"], "c_changed": changed.json()["updated_at"]}
+    return {one["id"]: name for name, one in made.items()}, words
+
+
+async def test_every_filter_finds_its_items(filterable: tuple[dict[str, str], dict[str, str]], admin: Actor) -> None:
+    names, words = filterable
+    found = {}
+    for params, _ in FILTERS:
+        sent = {name: value.format(**words) if isinstance(value, str) else value for name, value in params.items()}
+        found[str(params)] = "".join(sorted(names[one["id"]] for one in await listed(admin, **sent)))
+    assert found == {str(params): expected for params, expected in FILTERS}
 
 
 ORDERS = {

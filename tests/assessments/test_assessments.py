@@ -407,42 +407,67 @@ async def test_another_instrument_takes_its_ratings_only(tenancy: Tenancy, admin
     refused(await admin.put(f"{team.path}/practices/P9", {"importance": 4}), 404, "not_found")
 
 
-async def test_the_list_is_filtered_ordered_and_holds_what_is_visible(tenancy: Tenancy, admin: Actor) -> None:
+@pytest.fixture
+async def three(tenancy: Tenancy) -> list[Team]:
+    """Assessments of an organization, of one below it (void), and of a third one."""
     top = await tenancy.organization()
     leaf = await tenancy.organization(top["id"])
     first = await new_team(tenancy, top["id"], administered_on="2020-05-05")
     second = await new_team(tenancy, leaf["id"], administered_on="2021-05-05")
     third = await new_team(tenancy)
     await second.move("void")
-    one, two, three = (team.assessment["id"] for team in (first, second, third))
+    return [first, second, third]
 
-    async def listed(actor: Actor = admin, **params: Any) -> list[str]:
-        answer = await actor.get("/v1/assessments", params=params)
-        assert answer.status_code == 200, answer.text
-        return [item["id"] for item in answer.json()["items"]]
 
-    assert await listed() == [one, two, three]
-    assert await listed(sort="-id") == [three, two, one]
-    assert await listed(sort="-updated_at") == [two, three, one]
-    assert await listed(organization_id=top["id"]) == [one]
-    assert await listed(subtree=top["id"]) == [one, two]
-    assert await listed(implementation_id=second.assessment["implementation_id"]) == [two]
-    assert await listed(state=["void"]) == [two]
-    assert await listed(state=["void", "draft"], subtree=top["id"]) == [one, two]
-    assert await listed(administered_after="2020-05-06") == [two]
-    assert await listed(administered_before="2020-05-05") == [one]
-    assert await listed(updated_since=second.assessment["updated_at"]) == [two]
-    assert await listed(await tenancy.key(("viewer", leaf["id"]))) == [two]
-    assert await listed(await tenancy.key(("viewer", leaf["id"]), ("manager", top["id"]))) == [one, two]
-    refused(await admin.get("/v1/assessments", params={"subtree": str(uuid4())}), 404, "not_found")
-    refused(await admin.get("/v1/assessments", params={"status": "draft"}), 422, "invalid")
-    refused(await admin.get("/v1/assessments", params={"state": "open"}), 422, "invalid")
-    paged, path = [], "/v1/assessments?limit=1&sort=-updated_at"
+async def listed(actor: Actor, teams: list[Team], **params: Any) -> list[int]:
+    """List assessments, and return the places of the listed ones among these, from 1."""
+    numbers = {team.assessment["id"]: number for number, team in enumerate(teams, 1)}
+    return [numbers[item["id"]] for item in await actor.items("/v1/assessments", **params)]
+
+
+async def test_the_list_is_filtered(three: list[Team], admin: Actor) -> None:
+    first, second, _ = (team.assessment for team in three)
+    assert await listed(admin, three, organization_id=first["organization_id"]) == [1]
+    assert await listed(admin, three, subtree=first["organization_id"]) == [1, 2]
+    assert await listed(admin, three, implementation_id=second["implementation_id"]) == [2]
+    assert await listed(admin, three, state=["void"]) == [2]
+    assert await listed(admin, three, state=["void", "draft"], subtree=first["organization_id"]) == [1, 2]
+    assert await listed(admin, three, administered_after="2020-05-06") == [2]
+    assert await listed(admin, three, administered_before="2020-05-05") == [1]
+    assert await listed(admin, three, updated_since=second["updated_at"]) == [2]
+
+
+@pytest.mark.parametrize(
+    ("sort", "expected"), [("id", [1, 2, 3]), ("-id", [3, 2, 1]), ("-updated_at", [2, 3, 1])], ids=str
+)
+async def test_the_list_is_ordered_and_paged(three: list[Team], admin: Actor, sort: str, expected: list[int]) -> None:
+    assert await listed(admin, three, sort=sort) == expected
+    paged, path = [], f"/v1/assessments?limit=1&sort={sort}"
     while path:
         answer = await admin.get(path)
         paged += [item["id"] for item in answer.json()["items"]]
         path = answer.links["next"]["url"] if "next" in answer.links else ""
-    assert paged == [two, three, one]
+    assert paged == [three[number - 1].assessment["id"] for number in expected]
+
+
+async def test_the_list_holds_what_the_caller_can_see(three: list[Team], tenancy: Tenancy) -> None:
+    top, leaf = (team.assessment["organization_id"] for team in three[:2])
+    assert await listed(await tenancy.key(("viewer", leaf)), three) == [2]
+    assert await listed(await tenancy.key(("viewer", leaf), ("manager", top)), three) == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("params", "status", "code"),
+    [
+        ({"subtree": str(uuid4())}, 404, "not_found"),
+        ({"status": "draft"}, 422, "invalid"),
+        ({"state": "open"}, 422, "invalid"),
+    ],
+)
+async def test_the_list_refuses_what_it_does_not_know(
+    admin: Actor, params: dict[str, str], status: int, code: str
+) -> None:
+    refused(await admin.get("/v1/assessments", params=params), status, code)
 
 
 def operations(path: str, seat: str) -> list[tuple[str, str, Any]]:
@@ -605,36 +630,43 @@ def bodies(team: Team) -> list[tuple[str, str, dict[str, Any]]]:
     ]
 
 
+def broken(body: dict[str, Any]) -> list[str]:
+    """Write texts that no route may take in place of a good body."""
+    whole = json.dumps(body)
+    texts = ["", "null", "[]", '"text"', "7", whole[:-1], f"[{whole}]", whole[:-1] + ',"more":1}']
+    texts += [whole[:-1] + f",{json.dumps(name)}:{json.dumps(value)}}}" for name, value in body.items()]
+    return texts + [json.dumps({**body, name: "@"}).replace('"@"', never) for name in body for never in NEVER]
+
+
+def strange(body: dict[str, Any]) -> list[str]:
+    """Write texts that a route may take or refuse."""
+    return [json.dumps({**body, name: "@"}).replace('"@"', value) for name in body for value in MOSTLY_NOT]
+
+
+async def send(actor: Actor, method: str, path: str, text: str) -> int:
+    """Send a text, check that a refusal does not repeat it, and return the status."""
+    headers = {"Content-Type": "application/json", "If-Match": "*"}
+    answer = await actor.call(method, path, content=text.encode("utf-8", "surrogatepass"), headers=headers)
+    assert answer.status_code < 500, (method, path, text[:200], answer.text)
+    if answer.status_code >= 400:
+        assert answer.headers["content-type"] == "application/problem+json"
+        problem = answer.json()
+        for error in problem["errors"]:
+            # A pointer names fields, and one of the fields is the marker.
+            del error["pointer"]
+        assert MARK not in json.dumps(problem), (method, path, text[:200])
+    return answer.status_code
+
+
 async def test_no_body_breaks_a_route_or_is_repeated_to_its_sender(tenancy: Tenancy, admin: Actor) -> None:
     team = await new_team(tenancy)
     await team.seat("A")
     await team.move("collecting")
-
-    async def send(method: str, path: str, text: str) -> httpx.Response:
-        headers = {"Content-Type": "application/json", "If-Match": "*"}
-        answer = await admin.call(method, path, content=text.encode("utf-8", "surrogatepass"), headers=headers)
-        assert answer.status_code < 500, (method, path, text[:200], answer.text)
-        if answer.status_code >= 400:
-            assert answer.headers["content-type"] == "application/problem+json"
-            problem = answer.json()
-            for error in problem["errors"]:
-                # A pointer names fields, and one of the fields is the marker.
-                del error["pointer"]
-            assert MARK not in json.dumps(problem), (method, path, text[:200])
-        return answer
-
     sent = 0
     for method, path, body in bodies(team):
-        whole = json.dumps(body)
-        broken = ["", "null", "[]", '"text"', "7", whole[:-1], f"[{whole}]", whole[:-1] + ',"more":1}']
-        broken += [whole[:-1] + f",{json.dumps(name)}:{json.dumps(value)}}}" for name, value in body.items()]
-        for field in body:
-            broken += [json.dumps({**body, field: "@"}).replace('"@"', never) for never in NEVER]
-        for text in broken:
-            answer = await send(method, path, text)
-            assert 400 <= answer.status_code < 500, (method, path, text[:200], answer.text)
-        strange = [json.dumps({**body, name: "@"}).replace('"@"', value) for name in body for value in MOSTLY_NOT]
-        for text in strange:
-            await send(method, path, text)
-        sent += len(broken) + len(strange)
+        for text in broken(body):
+            assert await send(admin, method, path, text) >= 400, (method, path, text[:200])
+        for text in strange(body):
+            await send(admin, method, path, text)
+        sent += len(broken(body)) + len(strange(body))
     assert sent > 700

@@ -119,46 +119,66 @@ def yesterday(days: int = 1) -> str:
     return (now().date() - timedelta(days=days)).isoformat()
 
 
-async def test_the_whole_subtree_comes_along(tenancy: Tenancy, admin: Actor, database: asyncpg.Connection) -> None:
+@pytest.fixture
+async def reformed(tenancy: Tenancy, admin: Actor) -> dict[str, Any]:
+    """A county with a team below it that moved from north to south: all four as they were made, and the answer."""
     north, south = await tenancy.organization(name="North"), await tenancy.organization(name="South")
     county = await tenancy.organization(north["id"], name="County")
     team = await tenancy.organization(county["id"], name="Team")
     tag = (await admin.get(f"/v1/organizations/{county['id']}")).headers["etag"]
     answer = await move(admin, county["id"], south["id"], if_match=tag, moved_on="2026-01-31", reason="Reform")
     assert answer.status_code == 200, answer.text
-    now_there = answer.json()
-    assert (now_there["parent_id"], now_there["depth"], now_there["version"]) == (south["id"], 2, 2)
-    assert now_there["updated_at"] > county["updated_at"]
+    return {"north": north, "south": south, "county": county, "team": team, "answer": answer}
+
+
+async def test_a_moved_organization_has_another_parent_and_version(reformed: dict[str, Any], admin: Actor) -> None:
+    answer, county = reformed["answer"], reformed["county"]
+    moved_county = answer.json()
+    assert (moved_county["parent_id"], moved_county["depth"]) == (reformed["south"]["id"], 2)
+    assert (moved_county["version"], moved_county["updated_at"] > county["updated_at"]) == (2, True)
     again = await admin.get(f"/v1/organizations/{county['id']}")
-    assert (again.json(), again.headers["etag"]) == (now_there, answer.headers["etag"])
+    assert (again.json(), again.headers["etag"]) == (moved_county, answer.headers["etag"])
+
+
+async def test_the_whole_subtree_comes_along_and_does_not_change(
+    reformed: dict[str, Any], tenancy: Tenancy, admin: Actor, database: asyncpg.Connection
+) -> None:
+    north, south, county, team = (reformed[name] for name in ("north", "south", "county", "team"))
     deeper = await read(admin, team["id"])
     assert (deeper["parent_id"], deeper["depth"], deeper["version"]) == (county["id"], 3, 1)
     assert deeper["updated_at"] == team["updated_at"]
-    for untouched in (north, south):
-        assert await read(admin, untouched["id"]) == untouched
+    assert [await read(admin, one["id"]) for one in (north, south)] == [north, south]
     assert await descendants(admin, north["id"]) == []
     assert await descendants(admin, south["id"]) == [county["id"], team["id"]]
     assert await ensure_true_paths(database, tenancy.tenant_id) == 5
-    [kept] = (await admin.get(f"/v1/organizations/{county['id']}/moves")).json()["items"]
+
+
+async def test_a_move_stays_in_the_history_of_the_organization(reformed: dict[str, Any], admin: Actor) -> None:
+    [kept] = (await admin.get(f"/v1/organizations/{reformed['county']['id']}/moves")).json()["items"]
     assert kept == {
         "id": kept["id"],
-        "created_at": now_there["updated_at"],
-        "from_parent_id": north["id"],
-        "to_parent_id": south["id"],
+        "created_at": reformed["answer"].json()["updated_at"],
+        "from_parent_id": reformed["north"]["id"],
+        "to_parent_id": reformed["south"]["id"],
         "moved_on": "2026-01-31",
         "reason": "Reform",
         "actor_id": kept["actor_id"],
         "actor_name": "first admin key",
     }
+
+
+async def test_a_move_is_one_event_with_the_number_of_organizations_that_came_along(
+    reformed: dict[str, Any], tenancy: Tenancy, database: asyncpg.Connection
+) -> None:
     [happened] = await database.fetch(
         "select subject_id, organization_id, data from outbox_events where tenant_id = $1 and type = $2",
         tenancy.tenant_id,
         "organization.moved",
     )
-    assert str(happened["subject_id"]) == str(happened["organization_id"]) == county["id"]
+    assert str(happened["subject_id"]) == str(happened["organization_id"]) == reformed["county"]["id"]
     assert json.loads(happened["data"]) == {
-        "from_parent_id": north["id"],
-        "to_parent_id": south["id"],
+        "from_parent_id": reformed["north"]["id"],
+        "to_parent_id": reformed["south"]["id"],
         "moved_on": "2026-01-31",
         "reason": "Reform",
         "descendants": 1,
@@ -524,46 +544,58 @@ class Model:
         self.last[child] = day
 
 
+async def move_at_random(admin: Actor, model: Model, chance: random.Random) -> int:
+    """Ask for a random move, compare the answer with the model, and return its status."""
+    child, parent = chance.choice(list(model.parents)[1:]), chance.choice(list(model.parents))
+    day = now().date() - timedelta(days=chance.choice([0, 0, chance.randint(0, 40)]))
+    answer = await move(admin, child, parent, moved_on=day.isoformat())
+    if model.parents[child] == parent:
+        assert outcome(answer) == (409, "already_there")
+    elif child in model.above(model.parents, parent):
+        assert outcome(answer) == (422, "organization_cycle")
+    else:
+        assert (answer.status_code == 200) == model.allows(child, parent, day), answer.text
+    if answer.status_code == 200:
+        model.move(child, parent, day)
+    return answer.status_code
+
+
+async def compare_the_present(admin: Actor, model: Model, tenancy: Tenancy, database: asyncpg.Connection) -> None:
+    """Compare every subtree with the model, as it is listed and as it is stored."""
+    await ensure_true_paths(database, tenancy.tenant_id)
+    for top in model.parents:
+        listed = await descendants(admin, top)
+        assert set(listed) == model.subtree(model.parents, top) - {top}
+        assert set(listed) == {str(row["id"]) for row in await database.fetch(BELOW, tenancy.tenant_id, UUID(top))}
+
+
+async def compare_a_day(app: FastAPI, model: Model, tenancy: Tenancy, day: date) -> None:
+    """Compare every subtree at the end of a day with the model."""
+    then = model.on(day)
+    moved_by_then = {child for at, child, _ in model.moves if at <= day}
+    made = {one for one in then if day == now().date() or one in moved_by_then}
+    for top in made:
+        found = await subtree_on(app.state.app_state.database.reads, tenancy.tenant_id, UUID(top), day)
+        # Nothing was made before today, so earlier days know what had moved by then.
+        expected = {one for one in model.subtree(then, top) if set(path_to(model, then, one, top)) <= made}
+        assert sorted(str(one) for one in found) == sorted(expected)
+
+
 async def test_many_moves_keep_every_path_and_every_past_day(
     app: FastAPI, tenancy: Tenancy, admin: Actor, database: asyncpg.Connection, chance: random.Random
 ) -> None:
-    model, today = Model(tenancy.root_id), now().date()
+    model = Model(tenancy.root_id)
     for _ in range(24):
         parent = chance.choice(list(model.parents))
         model.add((await tenancy.organization(parent))["id"], parent)
     counts = {200: 0, 409: 0, 422: 0}
     for turn in range(150):
-        child, parent = chance.choice(list(model.parents)[1:]), chance.choice(list(model.parents))
-        day = today - timedelta(days=chance.choice([0, 0, chance.randint(0, 40)]))
-        answer = await move(admin, child, parent, moved_on=day.isoformat())
-        counts[answer.status_code] += 1
-        if model.parents[child] == parent:
-            assert outcome(answer) == (409, "already_there")
-        elif child in model.above(model.parents, parent):
-            assert outcome(answer) == (422, "organization_cycle")
-        else:
-            assert (answer.status_code == 200) == model.allows(child, parent, day), answer.text
-        if answer.status_code == 200:
-            model.move(child, parent, day)
+        counts[await move_at_random(admin, model, chance)] += 1
         if turn % 10 == 9:
-            await ensure_true_paths(database, tenancy.tenant_id)
-            for top in model.parents:
-                listed = await descendants(admin, top)
-                assert set(listed) == model.subtree(model.parents, top) - {top}
-                assert set(listed) == {
-                    str(row["id"]) for row in await database.fetch(BELOW, tenancy.tenant_id, UUID(top))
-                }
+            await compare_the_present(admin, model, tenancy, database)
     assert min(counts.values()) > 2
-    pool = app.state.app_state.database.reads
-    for day in (today - timedelta(days=ago) for ago in range(0, 42, 3)):
-        then = model.on(day)
-        made = {one for one in then if day == today or any(one == child and at <= day for at, child, _ in model.moves)}
-        for top in made:
-            found = await subtree_on(pool, tenancy.tenant_id, UUID(top), day)
-            # Nothing was made before today, so earlier days know what had moved by then.
-            expected = {one for one in model.subtree(then, top) if set(path_to(model, then, one, top)) <= made}
-            assert {str(one) for one in found} == expected
-            assert len(found) == len(expected)
+    for days in range(0, 42, 3):
+        await compare_a_day(app, model, tenancy, now().date() - timedelta(days=days))
 
 
 def path_to(model: Model, parents: dict[str, str | None], one: str, top: str) -> list[str]:

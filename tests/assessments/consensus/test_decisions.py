@@ -154,31 +154,43 @@ async def test_practices_are_rated_from_the_draft_on(tenancy: Tenancy, admin: Ac
         assert answer.status_code == (200 if number > 1 else 201)
 
 
-async def test_the_record_of_the_session_names_what_the_instrument_knows(team: Team, admin: Actor) -> None:
-    path = f"{team.path}/administration"
-    refused(await admin.get(path), 404, "not_found")
-    good: dict[str, Any] = {
-        "roles_present": [{"seat": "administrator", "count": 1}, {"seat": "respondent", "count": 0}],
-        "evidence_reviewed": False,
-        "duration_minutes": 90,
-        "checklist": [
-            {"code": "unit_named", "done": True, "note": None},
-            {"code": "roles_present", "done": False, "note": "Nobody of finance."},
-        ],
-        "deviations": "Held online.",
-    }
-    unit, twice = good["checklist"][0], good["roles_present"] + good["roles_present"][:1]
-    for changed, code, pointer in (
-        ({"checklist": [unit, {**unit, "code": "unit_nam"}]}, "unknown_item", "/body/checklist/1/code"),
-        ({"checklist": [unit, unit]}, "repeated_item", "/body/checklist"),
-        ({"roles_present": twice}, "repeated_seat", "/body/roles_present"),
-    ):
-        problem = refused(await admin.put(path, {**good, **changed}), 422, "invalid")
-        assert [(error["code"], error["pointer"]) for error in problem["errors"]] == [(code, pointer)]
-    several = {**good, "roles_present": twice, "checklist": [{**unit, "code": "x"}, {**unit, "code": "x"}]}
-    codes = [error["code"] for error in refused(await admin.put(path, several), 422, "invalid")["errors"]]
+UNIT = {"code": "unit_named", "done": True, "note": None}
+RECORD: dict[str, Any] = {
+    "roles_present": [{"seat": "administrator", "count": 1}, {"seat": "respondent", "count": 0}],
+    "evidence_reviewed": False,
+    "duration_minutes": 90,
+    "checklist": [UNIT, {"code": "roles_present", "done": False, "note": "Nobody of finance."}],
+    "deviations": "Held online.",
+}
+TWICE = [*RECORD["roles_present"], RECORD["roles_present"][0]]
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "pointer"),
+    [
+        ({"checklist": [UNIT, {**UNIT, "code": "unit_nam"}]}, "unknown_item", "/body/checklist/1/code"),
+        ({"checklist": [UNIT, UNIT]}, "repeated_item", "/body/checklist"),
+        ({"roles_present": TWICE}, "repeated_seat", "/body/roles_present"),
+    ],
+)
+async def test_the_record_of_the_session_names_what_the_instrument_knows(
+    team: Team, admin: Actor, changed: dict[str, Any], code: str, pointer: str
+) -> None:
+    problem = refused(await admin.put(f"{team.path}/administration", {**RECORD, **changed}), 422, "invalid")
+    assert [(error["code"], error["pointer"]) for error in problem["errors"]] == [(code, pointer)]
+    refused(await admin.get(f"{team.path}/administration"), 404, "not_found")
+
+
+async def test_all_faults_of_a_record_are_named_together(team: Team, admin: Actor) -> None:
+    several = {**RECORD, "roles_present": TWICE, "checklist": [{**UNIT, "code": "x"}, {**UNIT, "code": "x"}]}
+    problem = refused(await admin.put(f"{team.path}/administration", several), 422, "invalid")
+    codes = [error["code"] for error in problem["errors"]]
     assert codes == ["repeated_seat", "repeated_item", "unknown_item", "unknown_item"]
-    for changed in (
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
         {"duration_minutes": 0},
         {"duration_minutes": 10_081},
         {"duration_minutes": True},
@@ -187,19 +199,28 @@ async def test_the_record_of_the_session_names_what_the_instrument_knows(team: T
         {"roles_present": [{"seat": "respondent", "count": -1}]},
         {"roles_present": [{"seat": "leader", "count": 1}]},
         {"checklist": [{"code": "unit_named", "done": 1}]},
-    ):
-        refused(await admin.put(path, {**good, **changed}), 422, "invalid")
-    refused(await admin.get(path), 404, "not_found")
-    made = await admin.put(path, good)
+    ],
+)
+async def test_a_record_with_a_wrong_value_is_refused(team: Team, admin: Actor, changed: dict[str, Any]) -> None:
+    refused(await admin.put(f"{team.path}/administration", {**RECORD, **changed}), 422, "invalid")
+
+
+async def test_the_record_of_the_session_is_read_as_it_was_made(team: Team, admin: Actor) -> None:
+    path = f"{team.path}/administration"
+    made = await admin.put(path, RECORD)
     assert made.status_code == 201
-    assert {name: made.json()[name] for name in good} == good
+    assert {name: made.json()[name] for name in RECORD} == RECORD
     read = await admin.get(path)
     assert (read.json(), read.headers["etag"]) == (made.json(), made.headers["etag"])
-    refused(await admin.put(path, {**good, "duration_minutes": 5}), 428, "precondition_required")
-    short = {"roles_present": [], "evidence_reviewed": True}
-    replaced = await admin.put(path, short, headers={"If-Match": made.headers["etag"]})
+
+
+async def test_the_record_of_the_session_is_replaced_at_the_version_that_was_read(team: Team, admin: Actor) -> None:
+    path, short = f"{team.path}/administration", {"roles_present": [], "evidence_reviewed": True}
+    tag = (await admin.put(path, RECORD)).headers["etag"]
+    refused(await admin.put(path, {**RECORD, "duration_minutes": 5}), 428, "precondition_required")
+    replaced = await admin.put(path, short, headers={"If-Match": tag})
     assert (replaced.json()["version"], replaced.json()["checklist"], replaced.json()["deviations"]) == (2, [], None)
-    refused(await admin.put(path, short, headers={"If-Match": made.headers["etag"]}), 412, "precondition_failed")
+    refused(await admin.put(path, short, headers={"If-Match": tag}), 412, "precondition_failed")
 
 
 async def test_only_who_runs_the_assessment_decides(tenancy: Tenancy, team: Team, admin: Actor) -> None:
@@ -226,7 +247,7 @@ async def test_only_who_runs_the_assessment_decides(tenancy: Tenancy, team: Team
 
 
 async def stands_in_the_way(team: Team, **wanted: list[str]) -> None:
-    """Insist that exactly this keeps the assessment from being final; the first of it names the problem."""
+    """Check that exactly this keeps the assessment from being final. The first of it names the problem."""
     answer = await team.tenancy.admin.move(team.path, "final")
     problem = refused(answer, 409, next(iter(wanted)))
     assert {one["reason"]: one["practices"] for one in problem["blockers"]} == wanted
@@ -239,7 +260,27 @@ async def stands_in_the_way(team: Team, **wanted: list[str]) -> None:
     assert (given["can_finalize"], len(given["blockers"])) == (False, len(wanted))
 
 
-async def test_each_thing_in_the_way_of_the_end_is_told_alone_and_together(tenancy: Tenancy, admin: Actor) -> None:
+async def agree(team: Team, *practices: str, note: str | None = "As agreed.") -> None:
+    """Record that these practices are partially in place, in place of what was recorded before."""
+    for practice in practices:
+        answer = await team.tenancy.admin.put(f"{team.path}/consensus/{practice}", {"value": 1, "note": note})
+        if answer.status_code == 428:
+            answer = await team.tenancy.admin.put(
+                f"{team.path}/consensus/{practice}", {"value": 1, "note": note}, **ANY
+            )
+        assert answer.status_code in {200, 201}, answer.text
+
+
+async def disagree(team: Team, *practices: str) -> None:
+    """Remove the consensus on these practices."""
+    for practice in practices:
+        answer = await team.tenancy.admin.delete(f"{team.path}/consensus/{practice}")
+        assert answer.status_code == 204, answer.text
+
+
+@pytest.fixture
+async def voted(tenancy: Tenancy) -> Team:
+    """An assessment in consensus whose two respondents agree on P1 and differ on P2, the only two they voted on."""
     team = await new_team(tenancy)
     for label in ("A", "B"):
         await team.seat(label)
@@ -248,55 +289,74 @@ async def test_each_thing_in_the_way_of_the_end_is_told_alone_and_together(tenan
         await team.vote(label, "P1", first)
         await team.vote(label, "P2", second)
     await team.move("consensus")
+    return team
 
-    async def agree(practice: str, value: int, note: str | None = None) -> None:
-        body = {"value": value, "note": note}
-        answer = await admin.put(f"{team.path}/consensus/{practice}", body)
-        if answer.status_code == 428:
-            answer = await admin.put(f"{team.path}/consensus/{practice}", body, **ANY)
-        assert answer.status_code in {200, 201}, answer.text
 
-    async def disagree(practice: str) -> None:
-        assert (await admin.delete(f"{team.path}/consensus/{practice}")).status_code == 204
+@pytest.fixture
+async def finishable(voted: Team) -> Team:
+    """The same assessment with all that it needs to be final."""
+    await agree(voted, *PRACTICES[2:])
+    await agree(voted, "P2", note=None)
+    await voted.administration()
+    return voted
 
+
+async def test_everything_in_the_way_of_the_end_is_named_together(voted: Team) -> None:
     rest = PRACTICES[2:]
     await stands_in_the_way(
-        team,
+        voted,
         insufficient_coverage=rest,
         no_administration_record=[],
         unscored_practice=rest,
         provisional_practice=["P2"],
     )
-    for practice in rest:
-        await agree(practice, 1, "As agreed.")
-    await agree("P2", 1)
-    await stands_in_the_way(team, no_administration_record=[])
-    await team.administration()
-    await disagree("P2")
-    await stands_in_the_way(team, provisional_practice=["P2"])
-    await agree("P2", 1)
+
+
+async def test_a_missing_record_of_the_session_alone_is_in_the_way(voted: Team) -> None:
+    await agree(voted, *PRACTICES[1:])
+    await stands_in_the_way(voted, no_administration_record=[])
+
+
+async def test_a_provisional_practice_alone_is_in_the_way(finishable: Team) -> None:
+    await disagree(finishable, "P2")
+    await stands_in_the_way(finishable, provisional_practice=["P2"])
+
+
+async def test_a_consensus_that_a_new_round_leaves_behind_needs_a_note(finishable: Team) -> None:
     # Voted on again, the practice has another range, in which the old consensus no longer lies.
-    await team.move("collecting", "P2 again")
+    await finishable.move("collecting", "P2 again")
     for label in ("A", "B"):
-        await team.vote(label, "P2", 2)
-    await team.move("consensus")
-    await stands_in_the_way(team, consensus_needs_note=["P2"])
-    await agree("P2", 1, "The second half is only promised.")
-    await disagree("P9")
-    await stands_in_the_way(team, unscored_practice=["P9"])
-    await disagree("P8")
-    await stands_in_the_way(team, insufficient_coverage=["P8", "P9"], unscored_practice=["P8", "P9"])
+        await finishable.vote(label, "P2", 2)
+    await finishable.move("consensus")
+    await stands_in_the_way(finishable, consensus_needs_note=["P2"])
+    await agree(finishable, "P2", note="The second half is only promised.")
+    await finishable.move("final")
+
+
+async def test_an_unscored_practice_alone_is_in_the_way(finishable: Team) -> None:
+    await disagree(finishable, "P9")
+    await stands_in_the_way(finishable, unscored_practice=["P9"])
+
+
+async def test_too_many_unscored_practices_are_in_the_way_even_with_notes(finishable: Team, admin: Actor) -> None:
+    await disagree(finishable, "P8", "P9")
+    await stands_in_the_way(finishable, insufficient_coverage=["P8", "P9"], unscored_practice=["P8", "P9"])
     for practice in ("P8", "P9"):
         body = {"left_unscored": "Nobody of them was there."}
-        assert (await admin.put(f"{team.path}/practices/{practice}", body)).status_code == 201
-    await stands_in_the_way(team, insufficient_coverage=["P8", "P9"])
-    await agree("P8", 1, "As agreed.")
-    final = await team.move("final")
+        assert (await admin.put(f"{finishable.path}/practices/{practice}", body)).status_code == 201
+    await stands_in_the_way(finishable, insufficient_coverage=["P8", "P9"])
+
+
+async def test_an_assessment_can_be_final_with_one_practice_left_unscored(finishable: Team, admin: Actor) -> None:
+    await disagree(finishable, "P9")
+    body = {"left_unscored": "Nobody of them was there."}
+    assert (await admin.put(f"{finishable.path}/practices/P9", body)).status_code == 201
+    final = await finishable.move("final")
     assert final["finalized_at"] == final["updated_at"]
-    given = (await team.readiness())["practices"]
-    assert [one["status"] for one in given] == ["scored"] * 8 + ["unscored"]
-    assert (given[8]["left_unscored"], given[8]["score"], given[8]["reason"]) == (True, None, "no_votes")
-    assert (given[0]["source"], given[1]["source"]) == ("unanimous", "consensus")
+    practices = (await finishable.readiness())["practices"]
+    assert [one["status"] for one in practices] == ["scored"] * 8 + ["unscored"]
+    assert (practices[8]["left_unscored"], practices[8]["score"], practices[8]["reason"]) == (True, None, "no_votes")
+    assert (practices[0]["source"], practices[1]["source"]) == ("unanimous", "consensus")
 
 
 async def test_leaving_a_practice_unscored_sets_its_votes_aside(tenancy: Tenancy, admin: Actor) -> None:

@@ -549,63 +549,112 @@ async def new_events(tenancy: Tenancy, database: asyncpg.Connection) -> list[str
     return [row["name"] for row in rows["audit_events"]][seen:]
 
 
-async def test_each_write_is_recorded_once_and_no_refused_one(
+@pytest.fixture
+async def watched(tenancy: Tenancy, database: asyncpg.Connection) -> Team:
+    """A draft with a token seat and a paper seat, whose events were all seen."""
+    team = await new_team(tenancy)
+    await team.seat("A")
+    await team.paper("B")
+    await new_events(tenancy, database)
+    return team
+
+
+async def test_each_write_to_a_seat_is_recorded_once(
     tenancy: Tenancy, admin: Actor, database: asyncpg.Connection
 ) -> None:
     team = await new_team(tenancy)
     await new_events(tenancy, database)
-
-    async def expect(*names: str) -> None:
-        assert await new_events(tenancy, database) == list(names)
-
     await team.seat("A")
     await team.paper("B")
-    await expect("participant.added", "participant.claimed", "participant.added")
-    seat = f"{team.path}/participants/{team.ids['B']}"
+    await admin.patch(f"{team.path}/participants/{team.ids['B']}", {"label": "b"})
     other = f"{team.path}/participants/{(await team.invited('Observer', seat='observer'))['id']}"
-    refused(await team.vote("A", "P1", 1), 409, "voting_not_open")
-    refused(await admin.patch(team.path, {"title": "A"}, if_match='"9.0"'), 412, "precondition_failed")
-    refused(await admin.move(team.path, "final"), 409, "invalid_transition")
-    refused(await admin.post(f"{team.path}/participants", {"seat": "respondent"}), 422, "perspective_mismatch")
-    await expect("participant.added")
-    await admin.patch(team.path, {"title": "A"})
-    await admin.patch(seat, {"label": "b"})
     await admin.post(f"{other}/invitation")
     await admin.delete(f"{other}/token")
     await admin.delete(f"{other}/token")
-    await expect("assessment.updated", "participant.updated", "participant.re_invited", "participant.token_revoked")
-    await team.move("collecting")
-    cast = await team.seats["A"].put(place(team, "A"), {"value": 2, "comment": COMMENT})
-    await team.vote("A", "P1", 1, **if_match(cast))
-    await admin.put(place(team, "B"), {"value": 0})
-    refused(await team.vote("A", "P1", 0), 409, "vote_exists")
-    refused(await team.vote("A", "P1", 1, **if_match(cast)), 412, "precondition_failed")
-    refused(await admin.put(place(team, "A"), {"value": 0}), 403, "not_a_paper_seat")
-    await expect("assessment.opened", "assessment.vote_cast", "assessment.vote_replaced", "assessment.vote_cast")
-    await admin.delete(seat)
-    await team.move("consensus")
-    refused(await team.consensus("P1", 2), 422, "consensus_note_required")
-    refused(await admin.delete(f"{team.path}/consensus/P1"), 404, "not_found")
-    await team.consensus("P1", 1)
-    await admin.put(f"{team.path}/consensus/P1", {"value": 2, "note": COMMENT}, **if_match("*"))
-    await admin.delete(f"{team.path}/consensus/P1")
-    await admin.put(f"{team.path}/practices/P1", {"importance": 5})
-    await team.administration()
-    refused(await admin.move(team.path, "final"), 409, "insufficient_coverage")
-    await expect(
-        "participant.withdrawn",
-        "assessment.closed",
+    assert await new_events(tenancy, database) == [
+        "participant.added",
+        "participant.claimed",
+        "participant.added",
+        "participant.updated",
+        "participant.added",
+        "participant.re_invited",
+        "participant.token_revoked",
+    ]
+
+
+async def test_a_refused_write_to_a_draft_is_not_recorded(
+    watched: Team, admin: Actor, database: asyncpg.Connection
+) -> None:
+    refused(await watched.vote("A", "P1", 1), 409, "voting_not_open")
+    refused(await admin.patch(watched.path, {"title": "A"}, if_match='"9.0"'), 412, "precondition_failed")
+    refused(await admin.move(watched.path, "final"), 409, "invalid_transition")
+    refused(await admin.post(f"{watched.path}/participants", {"seat": "respondent"}), 422, "perspective_mismatch")
+    assert await new_events(watched.tenancy, database) == []
+
+
+async def test_each_vote_is_recorded_once_and_no_refused_one(
+    watched: Team, admin: Actor, database: asyncpg.Connection
+) -> None:
+    await watched.move("collecting")
+    cast = await watched.seats["A"].put(place(watched, "A"), {"value": 2, "comment": COMMENT})
+    await watched.vote("A", "P1", 1, **if_match(cast))
+    await admin.put(place(watched, "B"), {"value": 0})
+    refused(await watched.vote("A", "P1", 0), 409, "vote_exists")
+    refused(await watched.vote("A", "P1", 1, **if_match(cast)), 412, "precondition_failed")
+    refused(await admin.put(place(watched, "A"), {"value": 0}), 403, "not_a_paper_seat")
+    assert await new_events(watched.tenancy, database) == [
+        "assessment.opened",
+        "assessment.vote_cast",
+        "assessment.vote_replaced",
+        "assessment.vote_cast",
+    ]
+    await check_that_records_hide_votes(watched, admin, database)
+
+
+async def test_each_decision_is_recorded_once_and_no_refused_one(
+    watched: Team, admin: Actor, database: asyncpg.Connection
+) -> None:
+    await watched.move("collecting")
+    await watched.vote("A", "P1", 1)
+    await admin.delete(f"{watched.path}/participants/{watched.ids['B']}")
+    await watched.move("consensus")
+    await new_events(watched.tenancy, database)
+    refused(await watched.consensus("P1", 2), 422, "consensus_note_required")
+    refused(await admin.delete(f"{watched.path}/consensus/P1"), 404, "not_found")
+    await watched.consensus("P1", 1)
+    await admin.put(f"{watched.path}/consensus/P1", {"value": 2, "note": COMMENT}, **if_match("*"))
+    await admin.delete(f"{watched.path}/consensus/P1")
+    await admin.put(f"{watched.path}/practices/P1", {"importance": 5})
+    await watched.administration()
+    refused(await admin.move(watched.path, "final"), 409, "insufficient_coverage")
+    assert await new_events(watched.tenancy, database) == [
         "assessment.consensus_recorded",
         "assessment.consensus_recorded",
         "assessment.consensus_removed",
         "assessment.practice_rated",
         "assessment.administration_recorded",
-    )
-    await team.move("collecting", "Again")
-    await team.move("void", "Because")
-    await admin.delete(team.path)
-    await expect("assessment.reopened", "assessment.voided", "assessment.deleted")
-    await check_that_records_hide_votes(team, admin, database)
+    ]
+
+
+async def test_each_step_of_an_assessment_is_recorded_once(
+    watched: Team, admin: Actor, database: asyncpg.Connection
+) -> None:
+    await admin.patch(watched.path, {"title": "A"})
+    await watched.move("collecting")
+    await admin.delete(f"{watched.path}/participants/{watched.ids['B']}")
+    await watched.move("consensus")
+    await watched.move("collecting", "Again")
+    await watched.move("void", "Because")
+    await admin.delete(watched.path)
+    assert await new_events(watched.tenancy, database) == [
+        "assessment.updated",
+        "assessment.opened",
+        "participant.withdrawn",
+        "assessment.closed",
+        "assessment.reopened",
+        "assessment.voided",
+        "assessment.deleted",
+    ]
 
 
 async def check_that_records_hide_votes(team: Team, admin: Actor, database: asyncpg.Connection) -> None:
