@@ -1,14 +1,13 @@
 """Writing a backup: a custom-format archive of PostgreSQL's pg_dump, complete or not there at all."""
 
 import os
-import subprocess
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from app.backup.contents import Contents
-from app.backup.programs import client_environment
-from app.embedded_postgres.host import complaint, sync_folder
+from app.backup.programs import client_environment, run_client
+from app.embedded_postgres.host import sync_folder
 from app.errors import OperatorError
 
 _LOCK_WAIT = "30s"
@@ -46,17 +45,8 @@ def write_backup(url: str, file: Path, programs: Path, contents: Contents) -> No
 
 def _dump(url: str, programs: Path, out: Path) -> None:
     command = ["pg_dump", "--format=custom", "--schema=public", "--no-owner", "--no-privileges", "--no-password"]
-    done = subprocess.run(  # noqa: S603 - our own command
-        [str(programs / command[0]), *command[1:], f"--lock-wait-timeout={_LOCK_WAIT}", f"--file={out}"],
-        env=client_environment(url, programs) | {"LC_ALL": "C"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode != 0:
-        raise OperatorError(f"The backup failed: {complaint(done.stderr)}")
+    env = client_environment(url, programs) | {"LC_ALL": "C"}
+    run_client([*command, f"--lock-wait-timeout={_LOCK_WAIT}", f"--file={out}"], programs, "The backup failed", env=env)
 
 
 def check_archive(file: Path, programs: Path) -> None:
@@ -65,16 +55,7 @@ def check_archive(file: Path, programs: Path) -> None:
     Raises:
         OperatorError: it is damaged or incomplete.
     """
-    read = subprocess.run(  # noqa: S603 - our own command
-        [str(programs / "pg_restore"), "--file=/dev/null", str(file)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if read.returncode != 0:
-        raise OperatorError(f"{file} is no complete backup: {complaint(read.stderr)}")
+    run_client(["pg_restore", "--file=/dev/null", str(file)], programs, f"{file} is no complete backup")
 
 
 def _publish(partial: Path, file: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from app.embedded_postgres.host import EmbeddedPostgresError, find_programs
+from app.embedded_postgres.host import EmbeddedPostgresError, complaint, find_programs
 from app.errors import OperatorError
 
 _NEEDED = ("pg_dump", "pg_restore", "psql")
@@ -70,6 +70,32 @@ def _from_url(url: str) -> dict[str, str]:
     }
     given = {_PARAMETERS[name]: value for name, value in parse_qsl(parts.query) if name in _PARAMETERS}
     return {name: value for name, value in found.items() if value} | given
+
+
+def run_client(command: list[str], programs: Path, failure: str, *, env: dict[str, str] | None = None) -> str:
+    """Run a client program to its end, and return what it printed.
+
+    Args:
+        command: the program's name and its arguments.
+        programs: the folder of the client programs.
+        failure: what to say before the program's complaint if it fails.
+        env: the environment, if it is another than this process's.
+
+    Raises:
+        OperatorError: it failed.
+    """
+    done = subprocess.run(  # noqa: S603 - our own command
+        [str(programs / command[0]), *command[1:]],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode != 0:
+        raise OperatorError(f"{failure}: {complaint(done.stderr)}")
+    return done.stdout
 
 
 def find_clients(bin_dir: Path | None, server_major: int) -> Path:

@@ -10,7 +10,7 @@ from typing import IO
 
 from app.backup.contents import Contents
 from app.backup.dump import check_archive
-from app.backup.programs import client_environment
+from app.backup.programs import client_environment, run_client
 from app.db.base import metadata
 from app.embedded_postgres.host import complaint
 from app.errors import OperatorError
@@ -185,14 +185,4 @@ def _understood(head: bytes, server_major: int) -> bytes:
 
 
 def _read(programs: Path, file: Path, *options: str) -> str:
-    done = subprocess.run(  # noqa: S603 - our own command
-        [str(programs / "pg_restore"), *options, str(file)],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode != 0:
-        raise OperatorError(f"{file} is no backup of this service: {complaint(done.stderr)}")
-    return done.stdout
+    return run_client(["pg_restore", *options, str(file)], programs, f"{file} is no backup of this service")
