@@ -74,6 +74,6 @@ def test_the_readme_stays_short() -> None:
 
 
 def headings(path: Path) -> set[str]:
-    """The anchors of the headings of a document."""
+    """Return the anchors of the headings of a document."""
     titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}

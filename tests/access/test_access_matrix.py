@@ -270,7 +270,7 @@ async def scene(owner: AsyncEngine, app: FastAPI, client: httpx.AsyncClient) -> 
 
 
 def above(place: str) -> set[str]:
-    """A place and its ancestors."""
+    """Return a place and its ancestors."""
     found, at = {place}, TREE.get(place)
     while at:
         found.add(at)

@@ -82,7 +82,7 @@ async def test_hidden_and_missing_take_the_same_statements(
 
 @asynccontextmanager
 async def locked(there: Place, owner: AsyncEngine) -> AsyncIterator[None]:
-    """Everything of a place, locked."""
+    """Yield everything of a place, locked."""
     ids = {str(value) for value in vars(there).values() if value and not isinstance(value, Actor)}
     async with owner.connect() as connection, connection.begin():
         for table in LOCKED:

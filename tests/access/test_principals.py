@@ -21,7 +21,7 @@ def state(app: FastAPI) -> AppState:
 
 
 async def statements(app: FastAPI, actor: Actor, count: int) -> int:
-    """How many statements some requests of one caller needed."""
+    """Return how many statements some requests of one caller needed."""
     reads = state(app).database.reads
     before = reads.statements
     for _ in range(count):

@@ -46,7 +46,7 @@ class Assessed:
 
 
 async def assess(app: FastAPI, tenancy: Tenancy, organization_id: str) -> Assessed:
-    """An assessment whose votes were revealed."""
+    """Make an assessment whose votes were revealed."""
     admin = tenancy.admin
     program = await admin.made("/v1/programs", {"organization_id": tenancy.root_id, "name": "Home visiting"})
     implementation = await admin.made(

@@ -24,7 +24,7 @@ async def item(tenancy: Tenancy, organization_id: str | None = None, **fields: A
 
 
 async def listed(actor: Actor, **params: Any) -> list[dict[str, Any]]:
-    """The whole of a list, page by page."""
+    """Return the whole of a list, page by page."""
     answer = await actor.get(ITEMS, params=params)
     items: list[dict[str, Any]] = []
     while True:
@@ -39,7 +39,7 @@ async def listed(actor: Actor, **params: Any) -> list[dict[str, Any]]:
 
 @asynccontextmanager
 async def at(instant: str, settings: Settings, actor: Actor) -> AsyncIterator[Actor]:
-    """The same caller at another instant."""
+    """Yield the same caller at another instant."""
     now = datetime.fromisoformat(instant).astimezone(UTC)
     app = create_app(settings, clock=lambda: now)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)

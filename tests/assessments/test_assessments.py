@@ -40,13 +40,13 @@ WAY = {
 
 
 async def drafted(tenancy: Tenancy, implementation: dict[str, Any], **fields: Any) -> Team:
-    """A further assessment of the same implementation."""
+    """Make a further assessment of the same implementation."""
     body = {"implementation_id": implementation["id"], "title": "Baseline", **fields}
     return Team(tenancy, await tenancy.admin.made("/v1/assessments", body))
 
 
 async def brought_to(team: Team, state: str) -> Team:
-    """The assessment, taken to this state the usual way; one in consensus lacks nothing to be final."""
+    """Take the assessment to this state the usual way. In consensus it lacks nothing to be final."""
     for to in WAY[state]:
         if to == "final":
             await made_finishable(team)
@@ -61,7 +61,7 @@ async def made_finishable(team: Team) -> None:
 
 
 def masked(answer: httpx.Response) -> dict[str, Any]:
-    """A problem without what names the request."""
+    """Return a problem without what names the request."""
     return {**answer.json(), "instance": "", "request_id": ""}
 
 
@@ -471,7 +471,7 @@ async def test_the_list_refuses_what_it_does_not_know(
 
 
 def operations(path: str, seat: str) -> list[tuple[str, str, Any]]:
-    """Every operation below an assessment, with a body that would do."""
+    """Return every operation below an assessment, with a body that would do."""
     administration = {"roles_present": [], "evidence_reviewed": True}
     return [
         ("GET", path, None),
@@ -563,7 +563,7 @@ MOSTLY_NOT = [f'["{MARK}"]', f'{{"{MARK}":1}}', "true", "3.7", f'"{MARK}"', "1" 
 
 
 def bodies(team: Team) -> list[tuple[str, str, dict[str, Any]]]:
-    """Every operation that takes a body, with one in which every field is used."""
+    """Return every operation that takes a body, with one in which every field is used."""
     path, seat = team.path, team.ids["A"]
     reference = team.assessment
     item = {"code": "unit_named", "done": True, "note": "Text"}

@@ -25,7 +25,7 @@ Place = tuple[str, str]
 
 
 def draft() -> Assessment:
-    """A draft, of which only the course matters here."""
+    """Return a draft, of which only the course matters here."""
     nothing = UUID(int=0)
     return Assessment(
         tenant_id=nothing,
@@ -127,7 +127,7 @@ class Course:
         assert before == Counter((practice, vote.answer) for (_, practice), vote in self.released.items())
 
     def facts(self, *, sealed: bool) -> dict[str, SeatFacts]:
-        """The seats that take part."""
+        """Return the seats that take part."""
         one = self.assessment
         known = {
             seat_id: SeatFacts(
@@ -139,13 +139,13 @@ class Course:
         return {id_: seat for id_, seat in known.items() if seat_rules.takes_part(seat, round_=round_, sealed=sealed)}
 
     def sealed_counts(self) -> tuple[int, dict[str, int]]:
-        """What may be seen while votes are sealed: how many are invited, and how many voted on each practice."""
+        """Return what may be seen while votes are sealed: how many are invited, and how many voted on each practice."""
         seats = self.facts(sealed=True)
         cast = seat_rules.sealed_votes(self.votes.values(), seats, self.assessment.round)
         return len(seats), {practice: len(votes) for practice, votes in cast.items()}
 
     def counted(self) -> dict[Place, CastVote]:
-        """The votes that the figures are made of."""
+        """Return the votes that the figures are made of."""
         revealed = self.assessment.revealed_round
         counted = seat_rules.counted_votes(self.votes.values(), self.facts(sealed=False), revealed)
         found = {}

@@ -31,7 +31,7 @@ def hours(number: int) -> str:
 
 
 def refused(answer: httpx.Response, code: str, pointer: str) -> None:
-    """Insist on a 422 with this code that points there."""
+    """Check for a 422 with this code that points there."""
     assert (answer.status_code, answer.json()["code"]) == (422, code), answer.text
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 

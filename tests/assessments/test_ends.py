@@ -23,7 +23,7 @@ _PARTS = {
 
 
 async def whole(meeting: Meeting, assessment_id: str) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of an assessment."""
+    """Return every row of an assessment."""
     return {
         table: await meeting.fetch(
             f"select t::text from {table} t where tenant_id = $1 and {column} = $2 order by id",
@@ -34,7 +34,7 @@ async def whole(meeting: Meeting, assessment_id: str) -> dict[str, list[tuple[An
 
 
 async def of_one_mind(meeting: Meeting) -> Team:
-    """A team whose votes need no consensus, with one seat that has not voted yet."""
+    """Make a team whose votes need no consensus, with one seat that has not voted yet."""
     team = await new_team(meeting.tenancy)
     for label in ("A", "B", "Late"):
         await team.seat(label)
@@ -46,7 +46,7 @@ async def of_one_mind(meeting: Meeting) -> Team:
 
 
 def ballot(team: Team, label: str, value: int) -> dict[str, Any]:
-    """One seat's votes on everything."""
+    """Return one seat's votes on everything."""
     seat = {"participant_id": team.ids[label], "value": value}
     return {"votes": [{"practice": practice, **seat} for practice in PRACTICES]}
 

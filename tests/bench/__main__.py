@@ -58,7 +58,7 @@ def peers(data_dir: Path, programs: Path, sizes: Sizes, load: Load, *, rounds: i
 
 
 def growth_of(base: Path, sizes: tuple[Sizes, Sizes], load: Load, *, rounds: int) -> tuple[str, dict[str, Any]]:
-    """The same reads with ten times the rows."""
+    """Return the same reads with ten times the rows."""
     with placed(base / "data", sizes[0]) as small, placed(base / "growth", sizes[1]) as large:
         rows, plans = growth.measure({"small": small, "large": large}, load, rounds=rounds)
     file = base / "growth-plans.txt"

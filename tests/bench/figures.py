@@ -60,7 +60,7 @@ class Known:
 
 
 def reads(place: Place) -> list[Read]:
-    """All reads that are measured."""
+    """Return all measured reads."""
     sizes = place.data.sizes
     chance = Random(1)  # the same ids every time
     items = [id_of("action_items", chance.randrange(sizes.items)) for _ in range(_MOST_IDS)]
@@ -87,7 +87,7 @@ def reads(place: Place) -> list[Read]:
 
 
 def new_item(place: Place) -> str:
-    """The body of the measured POST."""
+    """Return the body of the measured POST."""
     return json.dumps(
         {
             "organization_id": str(place.data.county.id),

@@ -42,17 +42,17 @@ class Watched:
     plans: Sequence[Plan]
 
     def walks(self) -> set[str]:
-        """The tables that grow and were walked through."""
+        """Return the tables that grow and were walked through."""
         return {table for plan in self.plans for table in _WALKS.findall(plan.text) if table in _GROWING}
 
     def blocks(self) -> int:
-        """Blocks of 8 kB touched."""
+        """Return the number of blocks of 8 kB that were touched."""
         totals = [_BLOCKS.search(plan.text) for plan in self.plans]
         return sum(int(total[1] or 0) + int(total[2] or 0) for total in totals if total)
 
 
 def questions(place: Place) -> list[Question]:
-    """What is asked at every size."""
+    """Return what is asked at every size."""
     assessment, items = id_of("assessments", IN_CONSENSUS[0]), "/v1/action-items?limit=50"
     region, owner = place.data.regions[0].id, id_of("people", 7)
     overdue = "overdue=true&as_of=2026-02-01"
@@ -83,7 +83,7 @@ def questions(place: Place) -> list[Question]:
 
 
 def at_the_edge(place: Place) -> list[Question]:
-    """What is asked of a deep line and of many siblings."""
+    """Return what is asked of a deep line and of many siblings."""
     data, organizations = place.data, "/v1/organizations"
     top, end, parent = data.chain[0].id, data.chain[-1].id, data.tree[0].id
     many = f"{data.sizes.siblings:,} siblings"
@@ -96,7 +96,7 @@ def at_the_edge(place: Place) -> list[Question]:
 
 
 async def watch(place: Place, asked: Sequence[Question]) -> list[Watched]:
-    """The plans of these reads, in the service's own sessions."""
+    """Return the plans of these reads, in the service's own sessions."""
     found = []
     async with observed(place, PLANS) as observer:
         for one in asked:

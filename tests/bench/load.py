@@ -40,7 +40,7 @@ class Target:
     status: int = 200
 
     def requests(self) -> Iterator[bytes]:
-        """What is sent, without end."""
+        """Yield what is sent, without end."""
         head = "".join(f"{name}: {value}\r\n" for name, value in {"Host": "127.0.0.1", **self.headers}.items())
         method, body = "GET", self.body or ""
         if self.body is not None:

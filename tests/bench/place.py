@@ -59,7 +59,7 @@ class Place:
 
     @asynccontextmanager
     async def superuser(self) -> AsyncIterator[Any]:
-        """A connection for what neither the owner nor the service may do."""
+        """Yield a connection for what neither the owner nor the service may do."""
         connection = await asyncpg.connect(self.server.address.url(SUPERUSER))
         try:
             yield connection
@@ -94,7 +94,7 @@ def placed(data_dir: Path, sizes: Sizes) -> Iterator[Place]:
 
 
 def _made_from() -> str:
-    """A hash of what decides on the rows and on their tables."""
+    """Return a hash of what decides on the rows and on their tables."""
     here = Path(__file__)
     sources = [here, here.with_name("data.py"), *(CHECKOUT / "migrations" / "versions").glob("*.py")]
     return hashlib.sha256(b"".join(source.read_bytes() for source in sorted(sources))).hexdigest()

@@ -36,7 +36,7 @@ class Server:
     children: bool = False
 
     def cpu(self) -> float:
-        """CPU seconds so far, to a hundredth."""
+        """Return the CPU seconds so far, to a hundredth."""
         fields = (Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self._pids())
         return sum(int(user) + int(system) for *_, user, system in (one[:13] for one in fields)) / _TICKS
 
@@ -58,7 +58,7 @@ class Server:
 def started(
     arguments: Sequence[str | Path], *, cwd: Path = CHECKOUT, children: bool = False, **settings: str | Path
 ) -> Iterator[Server]:
-    """A server that says, in what it writes, at which address it takes requests."""
+    """Start a server, and yield it when it has written the address at which it takes requests."""
     with tempfile.TemporaryFile("w+b") as output:
         process = subprocess.Popen(  # noqa: S603 - our own commands
             [str(one) for one in arguments],
@@ -98,12 +98,12 @@ def end(process: subprocess.Popen[Any]) -> None:
 
 
 def service(**settings: Any) -> Any:
-    """The service, as `serve` runs it."""
+    """Start the service, as `serve` runs it."""
     return started(command("serve", "--port", "0"), **QUIET, **settings)
 
 
 def worker(kind: str, *numbers: int, **settings: Any) -> Any:
-    """One of the servers of `tests.bench.worker`."""
+    """Start one of the servers of `tests.bench.worker`."""
     return started([sys.executable, "-m", "tests.bench.worker", kind, *map(str, numbers)], **QUIET, **settings)
 
 

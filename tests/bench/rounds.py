@@ -42,16 +42,16 @@ class Figure:
         return list(self.samples)[1:]
 
     def ratios(self, other: str) -> list[float]:
-        """The judged side's answers a second to the other's, a round each."""
+        """Return the ratio of the judged side's answers a second to the other's, for each round."""
         return [mine.rate / its.rate for mine, its in zip(self.own, self.samples[other], strict=True)]
 
     def by_cpu(self, other: str) -> list[float]:
-        """The other's CPU time an answer to the judged side's, a round each: neighbours disturb this less."""
+        """Return the ratio of the other's CPU time per answer to the judged side's, for each round: less noisy."""
         pairs = zip(self.own, self.samples[other], strict=True)
         return [its.cpu_us / mine.cpu_us for mine, its in pairs if mine.cpu_us and its.cpu_us]
 
     def p50(self) -> float:
-        """Milliseconds an answer of the judged side takes under the load."""
+        """Return the milliseconds that an answer of the judged side takes under the load."""
         return median(one.p50_ms for one in self.own)
 
 
@@ -76,7 +76,7 @@ def spread(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def lines(figures: Sequence[Figure]) -> list[Line]:
-    """A line a comparison."""
+    """Return one line for each comparison."""
     made: list[Line] = []
     for figure in figures:
         bare = f"{median(figure.ratios(PGBENCH)):.2f}" if PGBENCH in figure.samples else ""
@@ -93,7 +93,7 @@ def lines(figures: Sequence[Figure]) -> list[Line]:
 
 
 def as_json(figures: Sequence[Figure]) -> list[dict[str, Any]]:
-    """The same for scripts; rates are this machine's at this hour and good for nothing but ratios."""
+    """Return the same for scripts. Rates hold for this machine at this hour: only their ratios mean something."""
     return [
         {
             "figure": figure.name,
@@ -120,12 +120,12 @@ def as_json(figures: Sequence[Figure]) -> list[dict[str, Any]]:
 
 
 def busiest(figures: Sequence[Figure]) -> float:
-    """The largest share of the time the load was busy: at 1 it would have measured itself."""
+    """Return the largest share of time in which the load was busy. At 1 it would measure itself."""
     return max(one.busy for figure in figures for samples in figure.samples.values() for one in samples)
 
 
 def markdown(head: Line, rows: Sequence[Line]) -> str:
-    """A Markdown table of the columns that hold something: the first to the left, the others to the right."""
+    """Return a Markdown table of the columns that hold something: the first to the left, the others to the right."""
     columns = list(zip_longest(head, *rows, fillvalue=""))
     filled = [column for column in columns if any(column[1:])]
     widths = [max(map(len, column)) for column in filled]

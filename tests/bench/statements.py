@@ -46,7 +46,7 @@ class Statement:
     literals: Mapping[int, str]
 
     def filled(self, values: Mapping[str, str]) -> str:
-        """The text without parameters: literals, or the expression given for a literal."""
+        """Return the text without parameters: literals, or the expression given for a literal."""
 
         def literal(found: re.Match[str]) -> str:
             literal = self.literals[int(found[1])]
@@ -79,7 +79,7 @@ class Observer:
     log: Path
 
     async def watch(self, path: str, *, key: str, body: str | None = None) -> tuple[bytes, list[str]]:
-        """A GET's or POST's answer, and what PostgreSQL logged meanwhile."""
+        """Send a GET or POST, and return its answer and what PostgreSQL logged meanwhile."""
         begin = self.log.stat().st_size
         answer = await self.ask(path, key=key, body=body)
         await asyncio.sleep(0.03)
@@ -88,7 +88,7 @@ class Observer:
             return answer, _ENTRY.split(file.read().decode())
 
     async def ask(self, path: str, *, key: str, body: str | None = None) -> bytes:
-        """A GET's or POST's answer."""
+        """Send a GET or POST, and return its answer."""
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         answer = await self.client.request("POST" if body else "GET", path, headers=headers, content=body)
         if answer.status_code not in {200, 201}:
@@ -98,7 +98,7 @@ class Observer:
 
 @asynccontextmanager
 async def observed(place: Place, settings: Mapping[str, str]) -> AsyncIterator[Observer]:
-    """An app, in this process, of whose sessions PostgreSQL logs `STATEMENTS` or `PLANS`."""
+    """Yield an app of this process, whose sessions PostgreSQL logs: `STATEMENTS` or `PLANS`."""
     async with place.superuser() as superuser:
         for name, value in settings.items():
             await superuser.execute(f"alter role {APP} set {name} = '{value}'")
@@ -117,7 +117,7 @@ async def observed(place: Place, settings: Mapping[str, str]) -> AsyncIterator[O
 
 
 def statements(entries: Sequence[str]) -> list[Statement]:
-    """The statements among a log's entries."""
+    """Return the statements among a log's entries."""
     found: list[tuple[str, dict[int, str]]] = []
     for entry in entries:
         statement = _STATEMENT.match(entry)
@@ -129,12 +129,12 @@ def statements(entries: Sequence[str]) -> list[Statement]:
 
 
 def plans(entries: Sequence[str]) -> list[Plan]:
-    """The plans among a log's entries."""
+    """Return the plans among a log's entries."""
     return [Plan(float(plan[1]), plan[2]) for plan in map(_PLAN.match, entries) if plan]
 
 
 def script(found: Sequence[Statement], values: Mapping[str, str]) -> str:
-    """A pgbench script of these statements, with these expressions in the place of literals."""
+    """Return a pgbench script of these statements, with these expressions in the place of literals."""
     return "".join(f"{statement.filled(values)};\n" for statement in found)
 
 

@@ -41,7 +41,7 @@ def _constant(path: str, size: int) -> FastAPI:
 
 
 def with_more_routes(count: int) -> Any:
-    """The service's app behind `count` more routes of ordinary shapes."""
+    """Return the service's app behind `count` more routes of ordinary shapes."""
     more = APIRouter(prefix="/v1", tags=["health"])
 
     async def nothing(context: ContextDep) -> Response:

@@ -31,7 +31,7 @@ class Side:
     document: Mapping[str, Any]
 
     def follow(self, node: Any) -> Any:
-        """What a reference names; anything else is itself."""
+        """Return what a reference names, or the value itself."""
         while isinstance(node, Mapping) and isinstance(node.get("$ref"), str):
             reference = node["$ref"]
             node = self.document
@@ -40,17 +40,17 @@ class Side:
         return node
 
     def operations(self) -> dict[tuple[str, str], Mapping[str, Any]]:
-        """Every operation by path and method."""
+        """Return every operation by path and method."""
         paths = self.document["paths"]
         return {(path, method): paths[path][method] for path in paths for method in METHODS if method in paths[path]}
 
     def parameters(self, operation: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-        """An operation's parameters by place and name."""
+        """Return an operation's parameters by place and name."""
         found = [self.follow(one) for one in operation.get("parameters", ())]
         return {f"{one['in']} {one['name']}": one for one in found}
 
     def alternatives(self, schema: Any) -> list[Schema]:
-        """The schemas of which a value must fit one, each of one type at most."""
+        """Return the schemas of which a value must fit one, each of one type at most."""
         schema = self.follow(schema)
         unknown = schema.keys() - _KNOWN
         if unknown:
@@ -63,7 +63,7 @@ class Side:
 
 
 def breaks(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """What would break a client of the old document, one line each; the same break always has the same line."""
+    """Return what would break a client of the old document, one line each; the same break always has the same line."""
     return list(dict.fromkeys(_Comparison(Side(old), Side(new)).everything()))
 
 
@@ -149,7 +149,7 @@ class _Comparison:
                 yield f"{place} {media}: new media type"
 
     def _fits(self, place: str, was: Any, now: Any, direction: Direction) -> Iterator[str]:
-        """Why the one side's values do not all fit the other's schema: the old into the new for what is sent."""
+        """Yield the reasons why one side's values do not fit the other's schema. What is sent goes from old to new."""
         walk = _Walk(self.old, self.new) if direction == "request" else _Walk(self.new, self.old, answers=True)
         narrow, wide = (was, now) if direction == "request" else (now, was)
         yield from walk.fits(place, narrow, wide, frozenset())
@@ -164,7 +164,7 @@ class _Walk:
     answers: bool = False
 
     def fits(self, place: str, narrow: Any, wide: Any, seen: frozenset[tuple[str, str]]) -> list[str]:
-        """The reasons why not, the nearest alternative's where there are several."""
+        """Return the reasons why the values do not fit: those of the nearest alternative where there are several."""
         names = (str(narrow.get("$ref")), str(wide.get("$ref")))
         if names in seen and "None" not in names:
             return []

@@ -24,7 +24,7 @@ def specshift(old: Document, new: Document) -> list[str]:
 
 
 def refused(old: Document, new: Document) -> list[str]:
-    """What either of the two checks takes for a break."""
+    """Return what either of the two checks reports as a break."""
     return breaks(old, new) + specshift(old, new)
 
 

@@ -77,7 +77,7 @@ def test_every_operation_is_described_and_illustrated(document: dict[str, Any]) 
 
 
 def walk(node: Any, place: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every object of the document with its place, examples left out."""
+    """Yield every object of the document with its place, examples left out."""
     if isinstance(node, dict):
         yield place, node
         for name, part in node.items():

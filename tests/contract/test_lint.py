@@ -8,7 +8,7 @@ from tests.support.tools import ROOT, node_modules, run
 
 
 def lint(document: Path) -> dict[str, Any]:
-    """What the linter finds: its totals and problems."""
+    """Return what the linter finds: its totals and problems."""
     redocly = node_modules() / ".bin" / "redocly"
     done = run([redocly, "lint", "--extends", "recommended", "--format", "json", document], CI="true")
     start = done.stdout.index('{\n  "totals"')

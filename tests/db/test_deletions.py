@@ -72,7 +72,7 @@ async def person(meeting: Meeting) -> tuple[str, list[Refer]]:
 
 
 async def voided(meeting: Meeting) -> tuple[str, list[Refer]]:
-    """A void assessment may be deleted, unless an item was planned from what it had shown."""
+    """Return a void assessment, which may be deleted unless an item was planned from what it had shown."""
     admin = meeting.tenancy.admin
     use = await new_implementation(meeting.tenancy)
     path = (

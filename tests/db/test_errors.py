@@ -11,7 +11,7 @@ from app.errors import AppError, Invalid, Unavailable
 
 
 def failure(state: str, severity: str = "ERROR") -> asyncpg.PostgresError:
-    """What the driver raises for a SQLSTATE."""
+    """Return what the driver raises for a SQLSTATE."""
     made: asyncpg.PostgresError = asyncpg.PostgresError.new({"S": severity, "V": severity, "C": state, "M": "so"})
     return made
 

@@ -22,13 +22,13 @@ from tests.support.processes import open_folder
 
 
 def migrated(urls: Urls) -> Urls:
-    """The same database at this release's revision."""
+    """Migrate a database to this release's revision, and return it."""
     asyncio.run(migrate(urls.owner, urls.role, login_is_separate=urls.separate))
     return urls
 
 
 def built(urls: Urls, day: Any = None) -> Demo:
-    """The sandbox, made in this process."""
+    """Make the sandbox in this process."""
 
     async def make() -> Demo:
         async with owner_of(urls) as engine:

@@ -28,7 +28,7 @@ where x.indisprimary group by c.relname order by c.relname
 
 
 def all_rows(urls: Urls) -> Rows:
-    """Every row of every table, in the order of the primary keys, without what the database's own clock says."""
+    """Return every row of every table, in the order of the primary keys, without values of the database's clock."""
 
     async def read() -> Rows:
         connection = await asyncpg.connect(urls.owner)
@@ -49,7 +49,7 @@ def all_rows(urls: Urls) -> Rows:
 
 @asynccontextmanager
 async def owner_of(urls: Urls) -> AsyncIterator[AsyncEngine]:
-    """An engine as the owner."""
+    """Yield an engine as the owner."""
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(urls.owner), poolclass=NullPool
     )

@@ -26,7 +26,7 @@ async def page(http: httpx.AsyncClient) -> str:
 
 
 async def parts(http: httpx.AsyncClient) -> dict[str, str]:
-    """The addresses of what the page loads, by name."""
+    """Return the addresses of what the page loads, by name."""
     found = re.findall(r'(?:src|href)="(docs/[^"]+)"', await page(http))
     return {address.rpartition("/")[2]: f"/{address}" for address in found}
 

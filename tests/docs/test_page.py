@@ -13,7 +13,7 @@ OPERATIONS = [operation for entry in DOCUMENT["paths"].values() for operation in
 
 
 async def operation(visit: Visit, operation_id: str) -> Locator:
-    """An operation's block, opened."""
+    """Open an operation's block, and return it."""
     block = visit.page.locator(".opblock", has=visit.page.get_by_text(operation_id, exact=True))
     await block.locator(".opblock-summary-control").click()
     await block.locator(".opblock-body").wait_for()

@@ -24,7 +24,7 @@ INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 
 
 def connects(server: EmbeddedServer) -> bool:
-    """Whether both drivers find the server by its address."""
+    """Return whether both drivers find the server by its address."""
 
     async def ask() -> bool:
         connection = await asyncpg.connect(server.owner_url)
@@ -197,7 +197,7 @@ def test_root_does_not_take_over_a_users_database(data_dir: Path) -> None:
 
 
 def interpreter_for(user: str) -> str:
-    """An interpreter this user can run and import the service with, or a skip that says why there is none."""
+    """Return an interpreter this user can run and import the service with, or a skip that says why there is none."""
     probe = (
         "import sys; from app.embedded_postgres import host; "
         "host.find_programs(None); assert sys.version_info >= (3, 11)"

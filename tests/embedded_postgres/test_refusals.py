@@ -24,7 +24,7 @@ def refusal(data_dir: Path, bin_dir: Path | None = None) -> str:
 
 
 def fake_programs(folder: Path, initdb: str) -> Path:
-    """A bin folder whose initdb is the given shell command, the rest being real."""
+    """Make a bin folder whose initdb is the given shell command and whose other programs are real."""
     programs = folder / "bin"
     programs.mkdir()
     for name in ("postgres", "psql"):

@@ -34,7 +34,7 @@ class Service:
         return f"/v1/organizations/{self.tenancy.root_id}"
 
     def site(self, name: str = "Site") -> dict[str, str]:
-        """The body that creates an organization."""
+        """Return the body that creates an organization."""
         return {"parent_id": self.tenancy.root_id, "kind": "site", "name": name}
 
 

@@ -111,7 +111,7 @@ async def until_it_answers(service: Service) -> None:
 
 
 async def stored(service: Service) -> Any:
-    """How often each organization was made."""
+    """Return how often each organization was made."""
     connection = await asyncpg.connect(service.server.url())
     rows = await connection.fetch("select name from organizations where parent_id is not null")
     await connection.close()

@@ -50,7 +50,7 @@ def operations(document: Schema) -> Iterator[Operation]:
 
 
 def resolved(schema: Schema, document: Schema) -> Schema:
-    """The schema itself, where it was a reference."""
+    """Return the schema that a reference names, or the schema itself."""
     while "$ref" in schema:
         found: Any = document
         for step in schema["$ref"].removeprefix("#/").split("/"):
@@ -81,7 +81,7 @@ class Place:
 
 
 def places(schema: Schema, document: Schema) -> list[Place]:
-    """Every place in a body of this schema, the whole body left out."""
+    """Return every place in a body of this schema, the whole body left out."""
     found: dict[tuple[str | int, ...], Place] = {}
 
     def visit(schema: Schema, steps: tuple[str | int, ...], containers: tuple[Schema, ...]) -> None:
@@ -111,14 +111,14 @@ def _maps(schema: Schema) -> Iterator[tuple[str, Schema]]:
 
 
 def alternatives(schema: Schema, document: Schema) -> list[Schema]:
-    """The schemas a value may follow, none of them a choice itself."""
+    """Return the schemas a value may follow, none of them a choice itself."""
     schema = resolved(schema, document)
     choices = [*schema.get("anyOf", ()), *schema.get("oneOf", ())]
     return [one for choice in choices for one in alternatives(choice, document)] or [schema]
 
 
 def sample(schema: Schema, document: Schema) -> Any:
-    """A small value of a schema."""
+    """Return a small value of a schema."""
     schema = alternatives(schema, document)[0]
     for word in ("const", "default"):
         if word in schema:
@@ -137,7 +137,7 @@ def sample(schema: Schema, document: Schema) -> Any:
 
 
 def with_raw(body: Any, place: Place, raw: str, document: Schema) -> str:
-    """The body as JSON text with this raw text at the place; what is missing on the way there is made."""
+    """Return the body as JSON text with this raw text at the place. Missing parents are made."""
     body = copy.deepcopy(body)
     at = body
     for step, container, following in zip(place.steps, place.containers, [*place.containers[1:], None], strict=True):
@@ -155,5 +155,5 @@ def with_raw(body: Any, place: Place, raw: str, document: Schema) -> str:
 
 
 def pointer(steps: Sequence[str | int]) -> str:
-    """The JSON Pointer of a place."""
+    """Return the JSON Pointer of a place."""
     return "/" + "/".join(str(step) for step in steps)

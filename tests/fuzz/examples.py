@@ -8,12 +8,12 @@ REFERENCES = {"parent_id": "organization", "owner_id": "person", "subtree": "org
 
 
 def reference(name: str) -> str:
-    """The kind of thing that a field of this name refers to."""
+    """Return the kind of thing that a field of this name refers to."""
     return REFERENCES.get(name) or name.removesuffix("_id")
 
 
 def with_known_ids(node: Any, known: Mapping[str, str], name: str = "") -> Any:
-    """The same with the ids of things that exist, by kind, in place of made-up ones, and no ETag."""
+    """Return the example with ids of existing things, by kind, in place of made-up ones, and without an ETag."""
     if isinstance(node, dict):
         if node.get("name") == "If-Match" and "example" in node:
             node = {**node, "example": "*"}

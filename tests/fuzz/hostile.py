@@ -83,7 +83,7 @@ NOT_TEXT = {
 
 
 def refused(place: Place) -> Iterator[tuple[str, str]]:
-    """JSON texts that are refused at any place of a body, by the name of their class."""
+    """Yield JSON texts that are refused at any place of a body, by the name of their class."""
     yield from NOT_JSON.items()
     yield from NOT_TEXT.items()
     if place.is_map:
@@ -93,7 +93,7 @@ def refused(place: Place) -> Iterator[tuple[str, str]]:
 
 
 def values(place: Place) -> Iterator[tuple[str, str]]:
-    """JSON texts to put at a place of a body, by the name of their class; the schema says which are valid."""
+    """Yield JSON texts to put at a place of a body, by the name of their class; the schema says which are valid."""
     yield "null", "null"
     yield "true", "true"
     yield "empty array", "[]"
@@ -113,7 +113,7 @@ def values(place: Place) -> Iterator[tuple[str, str]]:
 
 
 def texts() -> Iterator[tuple[str, bytes]]:
-    """Bytes to put into a query, a path or a header, by the name of their class."""
+    """Yield bytes to put into a query, a path or a header, by the name of their class."""
     yield from ((name, snippet.encode()) for name, snippet in _SNIPPETS.items())
     yield from ((f"date {day}", day.encode()) for day in _DATES)
     yield from ((f"number {digits[:24]}", digits.encode()) for digits in (*_NUMBERS, "NaN", "Infinity", "1e400"))
@@ -128,5 +128,5 @@ def texts() -> Iterator[tuple[str, bytes]]:
 
 
 def quoted(value: bytes) -> str:
-    """The bytes percent-encoded, all of them."""
+    """Return the bytes percent-encoded, all of them."""
     return quote_from_bytes(value, safe="")

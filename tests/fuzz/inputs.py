@@ -71,7 +71,7 @@ class _Form:
 
 
 def inputs(operation: Operation, known: Mapping[str, str], some: Some) -> Iterator[Input]:
-    """Every class of hostile value at every place of an operation.
+    """Yield every class of hostile value at every place of an operation.
 
     Args:
         known: an id of each kind of thing that exists.
@@ -115,7 +115,7 @@ def _path_and_query(form: _Form) -> Iterator[Input]:
 
 
 def _validity(operation: Operation) -> Callable[[Any], bool]:
-    """Whether a body is valid, by the document alone."""
+    """Return whether a body is valid, by the document alone."""
     assert operation.body is not None
     schema = {**operation.body["schema"], "components": operation.document["components"]}
     return jsonschema_rs.validator_for(schema, validate_formats=True).is_valid

@@ -14,7 +14,7 @@ _TENANTS_TABLES = text(
 
 
 async def of_tenant(owner: AsyncEngine, tenant_id: UUID, *, about: Sequence[str] = ()) -> list[str]:
-    """Every row of a tenant as text; only those that speak of these ids, where some are given."""
+    """Return every row of a tenant as text, or only those that contain one of these ids."""
     found: list[str] = []
     async with owner.connect() as connection:
         for table in list(await connection.scalars(_TENANTS_TABLES)):

@@ -134,7 +134,7 @@ def _credentials(caller: Caller) -> dict[str, Any]:
 
 
 def _configuration(caller: Caller) -> str:
-    """The shared configuration with the caller, the ids of both sides and how much is to be done."""
+    """Return the shared configuration, with the caller, the ids of both sides and the number of cases."""
     # As likely as not somebody else's: a hole in the fence is found by those who push against it.
     others = {kind: [one] * len(caller.places) for kind, one in caller.others.items()}
     words = {kind: [*ids, *others.get(kind, ())] for kind, ids in caller.own.items()}

@@ -29,7 +29,7 @@ GOOD = b"GET /healthz/live HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: good-%d\
 
 
 def post(headers: bytes, body: bytes) -> bytes:
-    """A POST with a credential to be filled in, this framing and this body, and a second request behind it."""
+    """Return a POST with a placeholder for the credential, this framing and body, and a second request after it."""
     return (
         b"POST /v1/organizations HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer TOKEN\r\n"
         b"Content-Type: application/json\r\n" + headers + b"\r\n" + body + SMUGGLED
@@ -145,7 +145,7 @@ class Answer:
 
 
 def parsed(got: bytes) -> list[Answer]:
-    """The answers in what a connection brought."""
+    """Return the answers in what a connection brought."""
     found = []
     while got:
         head, _, rest = got.partition(b"\r\n\r\n")
@@ -197,7 +197,7 @@ def filled(sent: bytes, tenancy: Tenancy) -> bytes:
 
 
 def faults(answers: list[Answer]) -> list[str]:
-    """What no answer may be."""
+    """Return what is wrong with these answers."""
     found = [f"status {one.status}" for one in answers if one.status >= 500 and one.status not in {501, 505}]
     found += ["a smuggled request" for one in answers if b"x-request-id: smuggled" in one.headers]
     found += [

@@ -68,7 +68,7 @@ async def send(scene: Scene, operation: Operation, one: Input) -> httpx.Response
 
 
 def faults(answer: httpx.Response, one: Input) -> list[str]:
-    """What is wrong with an answer to a hostile request."""
+    """Return what is wrong with an answer to a hostile request."""
     if one.refused and answer.status_code not in {400, 413, 415, 422}:
         return [f"not refused: {answer.status_code}"]
     if answer.status_code < 400:

@@ -27,7 +27,7 @@ LEAST_CASES = 1_500 if WHOLE else 200
 
 
 async def below(tenancy: Tenancy, parent: str, count: int) -> list[Place]:
-    """One of each thing at new organizations below this one."""
+    """Make one of each thing at new organizations below this one."""
     return [await furnish(tenancy, (await tenancy.organization(parent))["id"]) for _ in range(count)]
 
 
@@ -45,7 +45,7 @@ class Scene:
     shared: UUID
 
     async def beyond(self, owner: AsyncEngine) -> list[list[str]]:
-        """Every row of the other tenant, and every row of the shared one that speaks of the sibling branch."""
+        """Return every row of the other tenant, and every row of the shared tenant that names the sibling branch."""
         siblings = list(self.callers[1].others.values())
         return [
             await rows.of_tenant(owner, self.theirs),

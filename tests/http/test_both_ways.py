@@ -105,7 +105,7 @@ _VARIES = re.compile(rb"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\
 
 
 def rehearsed(answer: httpx.Response) -> tuple[int, dict[str, str], bytes]:
-    """What two rehearsals of one write have in common: everything but new ids and instants."""
+    """Return what two dry runs of one write have in common: everything but new ids and instants."""
     status, headers, body = shown(answer)
     return status, headers, _VARIES.sub(b"", body.encode())
 

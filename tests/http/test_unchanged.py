@@ -43,7 +43,7 @@ async def team(tenancy: Tenancy) -> Team:
 
 
 async def traces(urls: Urls, tenancy: Tenancy) -> tuple[int, int]:
-    """The number of events and of audit rows."""
+    """Return the number of events and of audit rows."""
     connection = await asyncpg.connect(urls.owner)
     try:
         row = await connection.fetchrow(_TRACES, tenancy.tenant_id)
@@ -53,7 +53,7 @@ async def traces(urls: Urls, tenancy: Tenancy) -> tuple[int, int]:
 
 
 def same(before: httpx.Response, after: httpx.Response) -> None:
-    """Insist that the second write answered what the first one did, as a success that created nothing."""
+    """Check that the second write answered what the first one did, as a success that created nothing."""
     assert after.status_code == 200, after.text
     assert (after.json(), after.headers["etag"]) == (before.json(), before.headers["etag"])
 

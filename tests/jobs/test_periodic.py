@@ -17,7 +17,7 @@ Run = Callable[[], Awaitable[object]]
 
 
 def scheduler(app: FastAPI, *, lease: float = 300.0) -> Scheduler:
-    """A process's scheduler."""
+    """Return a process's scheduler."""
     return Scheduler(work_of(app), (), lease=lease, poll=0.01)
 
 

@@ -50,7 +50,7 @@ class Checkout:
 
     @contextmanager
     def serving(self, target: str) -> Iterator[str]:
-        """The address of the service that a target starts on a free port; it ends with the context."""
+        """Yield the address of the service that a target starts on a free port; it ends with the context."""
         with tempfile.TemporaryFile("w+b") as output:
             process = subprocess.Popen(  # noqa: S603 - our own Makefile
                 self._command(target, "ARGS=--port 0"),

@@ -18,13 +18,13 @@ SELECTED = f"PYTEST_ARGS={ONE_FILE} -k created_read_and_listed"
 
 
 def targets() -> list[str]:
-    """What the Makefile declares."""
+    """Return what the Makefile declares."""
     [phony] = re.finditer(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)
     return phony[1].split()
 
 
 def pins(checkout: Checkout) -> dict[str, list[str]]:
-    """The versions in each lock file, without hashes: an index may gain files for a version that is there."""
+    """Return the versions in each lock file, without hashes: an index may gain files for a version that is there."""
     locks = sorted(checkout.folder.rglob("*.lock"))
     found = {lock.name: re.findall(r"^[a-z0-9-]+==\S+", lock.read_text(), re.MULTILINE) for lock in locks}
     packages = json.loads((checkout.folder / "tests" / "contract" / "package-lock.json").read_text())["packages"]

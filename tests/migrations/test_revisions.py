@@ -26,7 +26,7 @@ order by 1
 
 
 def revisions() -> list[Script]:
-    """All revisions, oldest first."""
+    """Return all revisions, oldest first."""
     return list(ScriptDirectory.from_config(configuration()).walk_revisions())[::-1]
 
 

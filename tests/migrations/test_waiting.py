@@ -78,7 +78,7 @@ async def execute(urls: Urls, statement: str) -> None:
 
 
 async def acls(urls: Urls) -> list[tuple[str, ...]]:
-    """The role's rights on the schema, on tables and on columns."""
+    """Return the rights of the role on the schema, on tables and on columns."""
     connection = await asyncpg.connect(urls.owner)
     rows = await connection.fetch(
         "select relname::text, x.privilege_type, x.is_grantable::text "

@@ -64,7 +64,7 @@ async def scene(owner: AsyncEngine, app: FastAPI) -> Scene:
 
 
 def calls(scene: Scene) -> dict[str, Call]:
-    """A request for each line of the table."""
+    """Return a request for each line of the table."""
     place, county = scene.place, scene.county
     item, use = f"/v1/action-items/{place.action_item}", f"/v1/implementations/{place.implementation}"
     organization, program = f"/v1/organizations/{county}", f"/v1/programs/{place.program}"

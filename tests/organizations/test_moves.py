@@ -522,7 +522,7 @@ class Model:
         return found
 
     def on(self, day: date) -> dict[str, str | None]:
-        """Every organization's parent at the end of a day."""
+        """Return every organization's parent at the end of a day."""
         parents = dict(self.first)
         for moved_on, child, parent in sorted(self.moves, key=lambda one: one[0]):
             if moved_on <= day:

@@ -31,7 +31,7 @@ async def agreed(tenancy: Tenancy) -> Team:
 
 
 async def heavier_profile(tenancy: Tenancy, urls: Urls, like: str) -> str:
-    """A further profile of the tenant in which P1 has weight 2."""
+    """Publish another profile of the tenant, in which P1 has weight 2."""
     owner = await asyncpg.connect(urls.owner)
     made = await owner.fetchval(
         "insert into scoring_profiles (tenant_id, id, created_at, key, version, content_hash, document)"
@@ -46,7 +46,7 @@ async def heavier_profile(tenancy: Tenancy, urls: Urls, like: str) -> str:
 
 
 def as_worked(given: dict[str, Any], change: str) -> None:
-    """Insist on the worked values of this variant."""
+    """Check for the worked values of this variant."""
     for name, value in VARIANTS[change].items():
         if name != "change":
             assert given["band_reason" if name == "reason" else name] == value, (change, name)

@@ -23,7 +23,7 @@ LEVELS = st.lists(st.integers(0, 2), min_size=1, max_size=12)
 
 
 def vote_sets(count: int, seed: int) -> Iterator[list[list[int | None]]]:
-    """Seeded sets of votes: practices by raters, None where a rater gave no level."""
+    """Yield seeded sets of votes: practices by raters, None where a rater gave no level."""
     source = random.Random(seed)
     for _ in range(count):
         raters, practices = source.randint(1, 8), source.randint(1, 9)

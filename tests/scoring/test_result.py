@@ -54,13 +54,13 @@ def numbers(value: object) -> list[float]:
 
 
 def exact_readiness(levels: Row, profile: ScoringProfile) -> Readiness:
-    """The exact figures of scores, before they are rounded."""
+    """Return the exact figures of scores, before they are rounded."""
     scores = [None if level is None else parse_vote(level) for level in levels]
     return readiness_of_scores(dict(zip(make.CODES, scores, strict=True)), profile)
 
 
 def shape(value: Any) -> Any:
-    """Keys of nested objects in order; lists and leaves are not looked into, practices are."""
+    """Return the keys of nested objects in order, without those inside lists."""
     if isinstance(value, dict):
         return {key: shape(item) for key, item in value.items() if isinstance(item, dict)} | {"keys": list(value)}
     return None

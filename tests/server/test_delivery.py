@@ -30,7 +30,7 @@ def request(path: str, *headers: str, method: str = "GET") -> bytes:
 
 
 def answer(connection: socket.socket) -> tuple[list[bytes], bytes]:
-    """One answer: its head by lines, and its body."""
+    """Read one answer, and return the lines of its head, and its body."""
     got = b""
     while b"\r\n\r\n" not in got:
         got += connection.recv(65_536)

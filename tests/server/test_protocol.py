@@ -54,7 +54,7 @@ def connection(port: int) -> Iterator[socket.socket]:
 
 
 def rest(connection: socket.socket) -> bytes:
-    """Everything until the server closes."""
+    """Read until the server closes, and return the bytes."""
     got = b""
     while part := connection.recv(65_536):
         got += part

@@ -15,7 +15,7 @@ from tests.support.services import Service
 
 
 def respelled(url: str) -> str:
-    """The same login, written as another URL."""
+    """Return the same login, written as another URL."""
     parts = urlsplit(url)
     return urlunsplit(parts._replace(query=f"{parts.query}&application_name=again"))
 

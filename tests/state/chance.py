@@ -27,13 +27,13 @@ class Chance:
         return self.below(once_in) == once_in - 1
 
     def some(self, fields: Fields) -> dict[str, Any]:
-        """Some of these fields, each with one of its values; never none."""
+        """Choose one or more of these fields, each with one of its values."""
         names = list(fields)
         chosen = {names[self.below(len(names))]} | {name for name in names if self.rarely(4)}
         return {name: self.pick(fields[name]) for name in names if name in chosen}
 
     def any_of(self, rows: Iterable[str]) -> str:
-        """One of these ids, sooner a new one, where most happens; rarely, or where there is none, one of nothing."""
+        """Choose one of these ids, more often a new one. Rarely, or where there is none, choose an unknown id."""
         ids = list(rows)
         if not ids or self.rarely(25):
             return UNKNOWN

@@ -168,7 +168,7 @@ def _is_superseded(world: World, id_: str) -> bool:
 
 
 def _all(driver: Driver, caller: Caller, path: str, limit: int = 200) -> list[Any]:
-    """All pages of a list."""
+    """Return all pages of a list."""
     found: list[Any] = []
     following = f"{path}{'&' if '?' in path else '?'}limit={limit}"
     while following:

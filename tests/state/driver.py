@@ -129,7 +129,7 @@ class Driver:
     # Keys and time, which no request changes
 
     def add_key(self, *grants: tuple[str, str], hours: int | None = None) -> Caller:
-        """A key with these roles at these organizations, that ends after some hours or never."""
+        """Make a key with these roles at these organizations. It ends after some hours, or never."""
         expires_at = None if hours is None else self.world.now + timedelta(hours=hours)
         key_id, token = self.run(self._create_key, grants, expires_at)
         caller = self._known(token, list(grants))
@@ -174,7 +174,7 @@ class Driver:
     # Requests
 
     def get(self, caller: Caller, path: str) -> Any:
-        """What a read must answer with 200."""
+        """Send a read that must answer 200, and return its body."""
         answer = self.read(caller, path)
         assert answer.status_code == 200, f"GET {path}: {answer.text}"
         return answer.json()
@@ -188,7 +188,7 @@ class Driver:
         return await self.around.http.request(method, path, json=body, headers=headers)
 
     def dead(self, caller: Caller) -> str | None:
-        """Why a caller is let in no more."""
+        """Return why a caller is refused, or None."""
         if caller.dead is not None:
             return caller.dead
         expired = caller.expires_at is not None and caller.expires_at <= self.world.now
@@ -283,7 +283,7 @@ class Driver:
 
 
 def _without_code(body: Any, reason: str) -> Any:
-    """An answer as it is kept: an invitation's code is not."""
+    """Return an answer as it is stored, without an invitation's code."""
     if not isinstance(body, dict) or body.get("invitation") is None:
         return body
     hidden = {"code": None, "code_reason": reason, "join_url": None}

@@ -55,7 +55,7 @@ class Player:
         return self.chance.pick(self.world.keys if at < 9 else self.callers)
 
     def tag(self, row: Thing | None) -> dict[str, Any]:
-        """The condition of a change: mostly the present version."""
+        """Choose the condition of a change: mostly the present version."""
         at = self.chance.below(10)
         version = row.version if row is not None else 1
         if at < 7:
@@ -64,7 +64,7 @@ class Player:
         return {"if_match": ["*", None, other][at - 7]}
 
     def tag_of_put(self, row: Thing | None) -> dict[str, Any]:
-        """The condition of a PUT that makes or replaces."""
+        """Choose the condition of a PUT that creates or replaces."""
         if self.chance.rarely(8):
             return {"must_not_exist": True}
         if row is None:
@@ -75,7 +75,7 @@ class Player:
         return f"{what} {self.driver.number()}"
 
     def under_way(self, state: str | None = None) -> Assessment | None:
-        """One of the assessments, mostly in the state where most may happen."""
+        """Choose an assessment, mostly one in the state where most can happen."""
         runs = list(self.world.assessments.values())
         wanted = [one for one in runs if one.state == state]
         if wanted and not self.chance.rarely(5):

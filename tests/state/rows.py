@@ -54,7 +54,7 @@ async def _check(driver: Driver) -> None:
     for table, expected in _versions(world).items():
         found = await database.fetch(f"select id::text, version from {table} where tenant_id = $1", tenant)
         assert {row["id"]: row["version"] for row in found} == expected, table
-    await _check_told(driver)
+    await _check_recorded(driver)
     await _check_counts(driver)
     for one in world.assessments.values():
         if one.state == "final":
@@ -85,8 +85,8 @@ def _versions(world: World) -> dict[str, dict[str, int]]:
     return {table: {one.id: one.version for one in rows} for table, rows in tables.items()}
 
 
-async def _check_told(driver: Driver) -> None:
-    """One audit row for each write, at the write's own instant; one event unless it is a vote; none for refusals."""
+async def _check_recorded(driver: Driver) -> None:
+    """Check that each write has one audit row, at its instant, and one event unless it is a vote; refusals none."""
     world, database, tenant = driver.world, driver.around.database, driver.tenancy.tenant_id
     events = Counter(tuple(row) for row in await database.fetch(_EVENTS, tenant))
     audit = Counter(tuple(row) for row in await database.fetch(_AUDIT, tenant))

@@ -28,7 +28,7 @@ class Actor:
         return await self.call("GET", path, **kwargs)
 
     async def items(self, path: str, **params: Any) -> list[dict[str, Any]]:
-        """The items of a list that fits on one page."""
+        """Return the items of a list that fits on one page."""
         answer = await self.get(path, params={"limit": 200, **params})
         assert answer.status_code == 200, answer.text
         page: dict[str, Any] = answer.json()
@@ -84,7 +84,7 @@ class Tenancy:
         return Actor(self.http, token)
 
     def holder(self, token: str) -> Actor:
-        """A caller with a seat's token."""
+        """Return a caller with a seat's token."""
         return Actor(self.http, token)
 
     async def organization(self, parent_id: str | None = None, **fields: Any) -> dict[str, Any]:

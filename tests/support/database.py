@@ -25,7 +25,7 @@ class Urls:
 
 
 def on_database(url: str, name: str) -> str:
-    """The same server's URL for another database."""
+    """Return the same server's URL for another database."""
     return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
 
 

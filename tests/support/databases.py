@@ -39,7 +39,7 @@ def run_sql(url: str, *statements: str) -> None:
 
 
 def fetch(url: str, query: str, *arguments: Any) -> list[dict[str, Any]]:
-    """The rows of a query."""
+    """Return the rows of a query."""
 
     async def run() -> list[dict[str, Any]]:
         connection = await asyncpg.connect(url)
@@ -52,7 +52,7 @@ def fetch(url: str, query: str, *arguments: Any) -> list[dict[str, Any]]:
 
 
 def snapshot(url: str) -> dict[str, Any]:
-    """All rights and all rows of a database."""
+    """Return all rights and all rows of a database."""
     tables = fetch(url, "select tablename from pg_tables where schemaname = 'public' order by 1")
     rows = {
         table["tablename"]: fetch(url, f'select t::text as row from "{table["tablename"]}" t order by 1')
@@ -63,7 +63,7 @@ def snapshot(url: str) -> dict[str, Any]:
 
 @contextmanager
 def fresh_database(server: Urls) -> Iterator[Urls]:
-    """An empty database on the run's server, dropped afterwards."""
+    """Make an empty database on the run's server, and drop it afterwards."""
     name = f"fa_test_{uuid4().hex[:12]}"
     administrator = _administrator(server)
     owner = urlsplit(server.owner).username if server.separate else None
@@ -78,7 +78,7 @@ def fresh_database(server: Urls) -> Iterator[Urls]:
 
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[AsyncConnection]:
-    """One SQLAlchemy connection in one transaction, committed at the end."""
+    """Yield one SQLAlchemy connection in one transaction, committed at the end."""
     engine = create_async_engine(
         "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(url), poolclass=NullPool
     )

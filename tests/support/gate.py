@@ -99,7 +99,7 @@ class Gate:
 
 @asynccontextmanager
 async def gate_before(url: str) -> AsyncIterator[Gate]:
-    """A gate before a database."""
+    """Yield a gate before a database."""
     made = Gate(url)
     async with await asyncio.start_server(made.serve, "127.0.0.1", 0) as server:
         made.port = server.sockets[0].getsockname()[1]

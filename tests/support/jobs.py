@@ -26,7 +26,7 @@ async def do_nothing(_job: RunningJob) -> None:
 
 
 def new_kind(run: Run = do_nothing, **more: Any) -> Kind:
-    """A kind of one test's own, so that no other test's worker takes its jobs."""
+    """Return a new kind of job, so that no other test's worker takes the jobs."""
     return Kind(f"test_{uuid4().hex}", run, **more)
 
 
@@ -35,7 +35,7 @@ PLACED = Kind("test_placed", do_nothing)
 
 
 def work_of(app: FastAPI, **settings: Any) -> WorkContext:
-    """What a worker of this app is given."""
+    """Return what a worker of this app is given."""
     state = app.state.app_state
     return WorkContext(state.settings.model_copy(update=settings), state.database, state.clock)
 
@@ -50,7 +50,7 @@ async def add_job(tenancy: Tenancy, kind: Kind, arguments: Mapping[str, Any] | N
 async def working(
     app: FastAPI, *kinds: Kind, tasks: tuple[PeriodicTask, ...] = (), **settings: Any
 ) -> AsyncIterator[Worker]:
-    """A worker of these kinds, stopped at the end."""
+    """Yield a worker of these kinds, stopped at the end."""
     worker = Worker(work_of(app, **{"grace_seconds": 60.0, **settings}), kinds, tasks)
     running = asyncio.create_task(worker.run())
     try:
@@ -61,7 +61,7 @@ async def working(
 
 
 async def jobs_of(owner: AsyncEngine, kind: Kind) -> list[Any]:
-    """The stored jobs of a kind, in the order of their ids."""
+    """Return the stored jobs of a kind, in the order of their ids."""
     async with owner.connect() as connection:
         query = text("select * from jobs where kind = :kind order by id")
         return list((await connection.execute(query, {"kind": kind.name})).all())

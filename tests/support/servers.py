@@ -52,7 +52,7 @@ def isolate(urls: Urls) -> None:
 
 @contextmanager
 def pooled(urls: Urls) -> Iterator[Urls]:
-    """The same database, the service's login through a pooler where the environment says so."""
+    """Yield the same database. The service's login leads through a pooler if the environment asks for one."""
     if os.environ.get("FA_TEST_POOLER") != "pgbouncer":
         yield urls
         return

@@ -103,7 +103,7 @@ def run(*arguments: str, **settings: str | Path) -> tuple[int, str, str]:
 
 @contextmanager
 def serving(data_dir: Path, port: int = 0, **settings: str | Path) -> Iterator[Service]:
-    """A service on a port, by default a free one; ready when the context begins and gone when it ends."""
+    """Yield a service on a port, by default a free one; ready when the context begins and gone when it ends."""
     with tempfile.TemporaryDirectory() as folder:
         out, err = Path(folder) / "out", Path(folder) / "err"
         with out.open("wb") as stdout, err.open("wb") as stderr:

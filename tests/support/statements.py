@@ -13,7 +13,7 @@ from app.db.connection import Connection
 
 @contextmanager
 def record_statements(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The statements that the app sends, on either way."""
+    """Yield the statements that the app sends, prepared ones and those of sessions."""
     sent: list[str] = []
     engine = app.state.app_state.database.engine.sync_engine
 

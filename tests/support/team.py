@@ -77,7 +77,7 @@ class Team:
         return self.assessment
 
     async def vote(self, label: str, practice: str, value: int | str, **kwargs: Any) -> Any:
-        """A seat's own vote."""
+        """Cast a vote with the seat's token."""
         path = f"{self.path}/votes/{self.ids[label]}/{practice}"
         return await self.seats[label].put(path, {"value": value}, **kwargs)
 
@@ -104,7 +104,7 @@ class Team:
         assert answer.status_code in {200, 201}, answer.text
 
     async def readiness(self, actor: Actor | None = None, **params: Any) -> dict[str, Any]:
-        """The readiness object."""
+        """Return the readiness object."""
         answer = await (actor or self.tenancy.admin).get(f"{self.path}/readiness", params=params)
         assert answer.status_code == 200, answer.text
         made: dict[str, Any] = answer.json()
@@ -112,7 +112,7 @@ class Team:
 
 
 async def new_implementation(tenancy: Tenancy, organization_id: str | None = None, **fields: Any) -> dict[str, Any]:
-    """A program of the root's, implemented by an organization."""
+    """Make a program of the root that an organization implements."""
     at = organization_id or tenancy.root_id
     program = await tenancy.admin.made(
         "/v1/programs", {"organization_id": tenancy.root_id, "name": f"Program {uuid4().hex[:6]}"}
@@ -124,7 +124,7 @@ async def new_implementation(tenancy: Tenancy, organization_id: str | None = Non
 
 
 async def new_team(tenancy: Tenancy, organization_id: str | None = None, **fields: Any) -> Team:
-    """A draft assessment of a new implementation."""
+    """Make a draft assessment of a new implementation."""
     implementation = await new_implementation(tenancy, organization_id)
     made = await tenancy.admin.made(
         "/v1/assessments", {"implementation_id": implementation["id"], "title": "Baseline", **fields}

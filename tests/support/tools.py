@@ -55,13 +55,13 @@ def run(
 
 @cache
 def chromium() -> str:
-    """The browser."""
+    """Return the browser."""
     return from_debian("chromium", "chromium")
 
 
 @cache
 def node_modules() -> Path:
-    """The folder of the locked npm packages."""
+    """Return the folder of the locked npm packages."""
     from_debian("nodejs", "node")
     npm = from_debian("npm", "npm")
     folder = NODE_PROJECT / "node_modules"
@@ -73,7 +73,7 @@ def node_modules() -> Path:
 
 @cache
 def client_python() -> Path:
-    """The interpreter of the environment that generates the Python client and runs it."""
+    """Return the interpreter of the environment that generates the Python client and runs it."""
     python = CLIENT_ENVIRONMENT / "bin" / "python"
     with _installing(CLIENT_ENVIRONMENT, CLIENT_LOCK) as needed:
         if needed:
@@ -86,7 +86,7 @@ def client_python() -> Path:
 
 @cache
 def peers() -> Path:
-    """The environment of what the benchmark compares the service with, made as `make bench-peers` makes it."""
+    """Return the environment of what the benchmark compares the service with, made as `make bench-peers` makes it."""
     folder = ROOT / ".fa-bench" / "peers"
     with _alone():
         _install(["make", str((folder / ".made").relative_to(ROOT))], "what the benchmark compares with")
@@ -95,7 +95,7 @@ def peers() -> Path:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """One process at a time looks what there is and installs: the tests run in several."""
+    """Let one process at a time look and install, as the tests run in several."""
     with (ROOT / ".venv-clients.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield
@@ -103,7 +103,7 @@ def _alone() -> Iterator[None]:
 
 @contextmanager
 def _installing(folder: Path, lock: Path) -> Iterator[bool]:
-    """Whether a folder has yet to be filled with what a lock file says."""
+    """Yield whether a folder has yet to be filled with what a lock file says."""
     mark, wanted = folder / ".lock-sha256", hashlib.sha256(lock.read_bytes()).hexdigest()
     with _alone():
         needed = not mark.exists() or mark.read_text() != wanted
@@ -119,7 +119,7 @@ def _install(command: Sequence[str | Path], what: str) -> None:
 
 
 def from_debian(package: str, program: str) -> str:
-    """A program of a Debian package, which is installed where it is missing and that can be done."""
+    """Return a program of a Debian package. A missing one is installed where possible."""
     with _alone():
         if shutil.which(program) is None and shutil.which("apt-get") and os.geteuid() == 0:
             run(["apt-get", "update", "--quiet"])

@@ -43,7 +43,7 @@ async def database(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
 
 
 def wrong(code: str) -> str:
-    """A code with the same selector and another verifier."""
+    """Return a code with the same selector and another verifier."""
     return code[:-1] + ("0" if code[-1] != "0" else "1")
 
 

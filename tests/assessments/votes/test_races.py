@@ -54,7 +54,7 @@ async def finishable(team: Team) -> None:
 
 
 async def copies(team: Team, database: asyncpg.Connection, number: int) -> list[str]:
-    """Paths of assessments that are copies of this one, made in the database."""
+    """Copy an assessment in the database, and return the paths of the copies."""
     made = [uuid4() for _ in range(number)]
     tenant, original = team.tenancy.tenant_id, UUID(team.assessment["id"])
     for table, own, replaced in (

@@ -18,7 +18,7 @@ VOTES = "select practice from votes where tenant_id = $1 and assessment_id = $2 
 
 
 async def cast(actor: Actor, team: Team, label: str, practices: Iterable[str]) -> list[httpx.Response]:
-    """A seat's votes, one after the other."""
+    """Cast a seat's votes, one after the other."""
     path = f"{team.path}/votes/{team.ids[label]}"
     return [await actor.put(f"{path}/{practice}", {"value": 2}) for practice in practices]
 

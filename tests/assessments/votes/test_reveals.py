@@ -21,7 +21,7 @@ async def database(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def seated(tenancy: Tenancy, *labels: str) -> Team:
-    """A team whose seats are claimed and may vote."""
+    """Make a team whose seats are claimed and may vote."""
     team = await new_team(tenancy)
     for label in labels:
         await team.seat(label)
@@ -42,7 +42,7 @@ async def votes_of(actor: Actor, team: Team, **params: Any) -> dict[str, Any]:
 
 
 async def ballots(team: Team) -> list[Any]:
-    """The released votes of every practice."""
+    """Return the released votes of every practice."""
     return [practice["votes"] for practice in (await team.readiness())["practices"]]
 
 
@@ -66,7 +66,7 @@ async def test_a_sealed_ballot_of_a_withdrawn_seat_never_enters_the_figures(tena
 
 
 async def paper_team(tenancy: Tenancy) -> Team:
-    """Three paper seats whose ballots on P1 a close has counted, in the next round."""
+    """Make a team in the next round, with three paper seats whose ballots on P1 a close has counted."""
     team = await new_team(tenancy)
     for label in ("A", "B", "C"):
         await team.paper(label)

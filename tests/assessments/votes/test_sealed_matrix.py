@@ -26,13 +26,13 @@ _VARIES = re.compile(
 
 
 def masked(answer: httpx.Response) -> tuple[int, str, str | None]:
-    """An answer without ids, instants and secrets, and the version in its ETag."""
+    """Return an answer without ids, instants and secrets, and the version in its ETag."""
     tag = answer.headers.get("etag")
     return answer.status_code, _VARIES.sub("", answer.text), tag and tag.partition(".")[0]
 
 
 async def seated(tenancy: Tenancy) -> Team:
-    """A team in a draft: seats that stay, one that hides, one on paper, an observer."""
+    """Make a team in a draft: seats that stay, one that hides, one on paper, an observer."""
     team = await new_team(tenancy)
     for label in ("Hidden", "A", "B"):
         await team.seat(label)
@@ -46,7 +46,7 @@ async def keys_of(tenancy: Tenancy) -> dict[str, Actor]:
 
 
 async def reads(team: Team, actor: Actor) -> list[tuple[str, Any]]:
-    """The masked answer of every GET route about this assessment."""
+    """Return the masked answer of every GET route about this assessment."""
     known = {
         "assessment_id": team.assessment["id"],
         "participant_id": team.ids["Hidden"],
@@ -63,7 +63,7 @@ async def reads(team: Team, actor: Actor) -> list[tuple[str, Any]]:
 
 
 def attempts(team: Team) -> list[tuple[str, str, Any, dict[str, str]]]:
-    """Every write that could touch or show the hidden seat's vote, under every condition."""
+    """Return every write that could touch or show the hidden seat's vote, under every condition."""
     hidden, paper = team.ids["Hidden"], team.ids["Paper"]
     vote, seat = f"{team.path}/votes/{hidden}/P1", f"{team.path}/participants/{hidden}"
     many = [
@@ -86,7 +86,7 @@ def attempts(team: Team) -> list[tuple[str, str, Any, dict[str, str]]]:
 
 
 async def rehearsals(team: Team, actor: Actor) -> list[tuple[str, Any]]:
-    """The masked answer to a dry run of each attempt."""
+    """Return the masked answer to a dry run of each attempt."""
     found = []
     for method, path, body, headers in attempts(team):
         sent = {} if body is None else {"json": body}
@@ -104,7 +104,7 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def look(team: Team) -> dict[str, Any]:
-    """All that every onlooker can see and try, the hidden seat's own holder excepted."""
+    """Return all that every onlooker can see and try, the hidden seat's own holder excepted."""
     onlookers = await keys_of(team.tenancy) | {label: team.seats[label] for label in ("A", "Observer")}
     return {who: (await reads(team, actor), await rehearsals(team, actor)) for who, actor in onlookers.items()}
 
@@ -112,7 +112,7 @@ async def look(team: Team) -> dict[str, Any]:
 async def of_both(
     tenancies: tuple[Tenancy, Tenancy], then: Any, monkeypatch: pytest.MonkeyPatch
 ) -> list[dict[str, Any]]:
-    """What is seen where the hidden seat has voted under its first claim, and where it has not.
+    """Return what is seen where the hidden seat has voted under its first claim, and where it has not.
 
     In the second team seat B votes instead, so that the counts are equal and only the voter differs.
     """

@@ -103,7 +103,7 @@ NO_VOTES = [
 
 
 async def test_nothing_else_can_be_said(team: Team, tenancy: Tenancy, database: asyncpg.Connection) -> None:
-    await new_events(tenancy, database)
+    await new_actions(tenancy, database)
     for text in NO_VOTES:
         body = f'{{"value":{text}}}'.encode()
         headers = {"Content-Type": "application/json"}
@@ -113,7 +113,7 @@ async def test_nothing_else_can_be_said(team: Team, tenancy: Tenancy, database: 
         assert "zqx7" not in answer.text
         assert "123456789123" not in answer.text
     assert await database.fetchval("select count(*) from votes where tenant_id = $1", tenancy.tenant_id) == 0
-    assert await new_events(tenancy, database) == []
+    assert await new_actions(tenancy, database) == []
 
 
 async def test_only_respondents_vote_and_only_for_themselves(team: Team, tenancy: Tenancy, admin: Actor) -> None:
@@ -279,7 +279,7 @@ HIDDEN: tuple[int | str, int | str] = (2, "not_applicable")
 
 
 async def everything(team: Team, actor: Actor) -> dict[str, tuple[int, bytes, str | None]]:
-    """The answer of every GET route about this assessment: status, body, ETag."""
+    """Return the answer of every GET route about this assessment: status, body, ETag."""
     known = {
         "assessment_id": team.assessment["id"],
         "organization_id": team.assessment["organization_id"],
@@ -320,7 +320,7 @@ async def test_replacing_a_sealed_vote_changes_not_one_byte_for_anyone_else(
 
 
 def comparable(found: dict[str, tuple[int, bytes, str | None]]) -> dict[str, tuple[int, str, str | None]]:
-    """Answers of two tenants, made comparable: ids by their order of appearance, no digests that ids are part of."""
+    """Return answers with ids replaced by their order of appearance, and without digests that contain ids."""
     order: dict[str, str] = {}
 
     def mask(text: str) -> str:
@@ -426,7 +426,7 @@ async def test_a_second_round_is_sealed_and_the_first_stays_seen(team: Team, adm
 
 
 async def voting(team: Team) -> tuple[int, int]:
-    """How many are invited, and how many of them have voted."""
+    """Return how many are invited, and how many of them have voted."""
     given = (await team.readiness())["voting"]
     return given["invited"], given["voted"]
 
@@ -533,7 +533,7 @@ async def test_whether_a_withdrawal_or_the_close_came_first_is_decided_by_which_
     assert await counted(team) == {"P1": [0, 1, 0, 0, 0]}
 
 
-async def new_events(tenancy: Tenancy, database: asyncpg.Connection) -> list[str]:
+async def new_actions(tenancy: Tenancy, database: asyncpg.Connection) -> list[str]:
     """Return the actions of the tenant's new audit rows, each of which but votes has one equal event."""
     rows = {}
     for table, name in (("outbox_events", "type"), ("audit_events", "action")):
@@ -555,7 +555,7 @@ async def watched(tenancy: Tenancy, database: asyncpg.Connection) -> Team:
     team = await new_team(tenancy)
     await team.seat("A")
     await team.paper("B")
-    await new_events(tenancy, database)
+    await new_actions(tenancy, database)
     return team
 
 
@@ -563,7 +563,7 @@ async def test_each_write_to_a_seat_is_recorded_once(
     tenancy: Tenancy, admin: Actor, database: asyncpg.Connection
 ) -> None:
     team = await new_team(tenancy)
-    await new_events(tenancy, database)
+    await new_actions(tenancy, database)
     await team.seat("A")
     await team.paper("B")
     await admin.patch(f"{team.path}/participants/{team.ids['B']}", {"label": "b"})
@@ -571,7 +571,7 @@ async def test_each_write_to_a_seat_is_recorded_once(
     await admin.post(f"{other}/invitation")
     await admin.delete(f"{other}/token")
     await admin.delete(f"{other}/token")
-    assert await new_events(tenancy, database) == [
+    assert await new_actions(tenancy, database) == [
         "participant.added",
         "participant.claimed",
         "participant.added",
@@ -589,7 +589,7 @@ async def test_a_refused_write_to_a_draft_is_not_recorded(
     refused(await admin.patch(watched.path, {"title": "A"}, if_match='"9.0"'), 412, "precondition_failed")
     refused(await admin.move(watched.path, "final"), 409, "invalid_transition")
     refused(await admin.post(f"{watched.path}/participants", {"seat": "respondent"}), 422, "perspective_mismatch")
-    assert await new_events(watched.tenancy, database) == []
+    assert await new_actions(watched.tenancy, database) == []
 
 
 async def test_each_vote_is_recorded_once_and_no_refused_one(
@@ -602,7 +602,7 @@ async def test_each_vote_is_recorded_once_and_no_refused_one(
     refused(await watched.vote("A", "P1", 0), 409, "vote_exists")
     refused(await watched.vote("A", "P1", 1, **if_match(cast)), 412, "precondition_failed")
     refused(await admin.put(place(watched, "A"), {"value": 0}), 403, "not_a_paper_seat")
-    assert await new_events(watched.tenancy, database) == [
+    assert await new_actions(watched.tenancy, database) == [
         "assessment.opened",
         "assessment.vote_cast",
         "assessment.vote_replaced",
@@ -618,7 +618,7 @@ async def test_each_decision_is_recorded_once_and_no_refused_one(
     await watched.vote("A", "P1", 1)
     await admin.delete(f"{watched.path}/participants/{watched.ids['B']}")
     await watched.move("consensus")
-    await new_events(watched.tenancy, database)
+    await new_actions(watched.tenancy, database)
     refused(await watched.consensus("P1", 2), 422, "consensus_note_required")
     refused(await admin.delete(f"{watched.path}/consensus/P1"), 404, "not_found")
     await watched.consensus("P1", 1)
@@ -627,7 +627,7 @@ async def test_each_decision_is_recorded_once_and_no_refused_one(
     await admin.put(f"{watched.path}/practices/P1", {"importance": 5})
     await watched.administration()
     refused(await admin.move(watched.path, "final"), 409, "insufficient_coverage")
-    assert await new_events(watched.tenancy, database) == [
+    assert await new_actions(watched.tenancy, database) == [
         "assessment.consensus_recorded",
         "assessment.consensus_recorded",
         "assessment.consensus_removed",
@@ -646,7 +646,7 @@ async def test_each_step_of_an_assessment_is_recorded_once(
     await watched.move("collecting", "Again")
     await watched.move("void", "Because")
     await admin.delete(watched.path)
-    assert await new_events(watched.tenancy, database) == [
+    assert await new_actions(watched.tenancy, database) == [
         "assessment.updated",
         "assessment.opened",
         "participant.withdrawn",

@@ -73,7 +73,7 @@ def record_id(row_id: UUID) -> str:
 
 @contextmanager
 def pocketbase(program: Path, folder: Path, data: Data) -> Iterator[tuple[Server, str]]:
-    """A running PocketBase with the rows, made where they are missing, and a user's token."""
+    """Yield a running PocketBase with the rows, and a user's token. Missing rows are made."""
     marker, made_from = folder / "made-from", Path(__file__).read_text()
     password = secrets.token_hex(16)
     if not marker.exists() or marker.read_text() != made_from:

@@ -61,7 +61,7 @@ _FIELDS = (
 
 
 def is_overdue(world: World, one: Item) -> bool:
-    """Whether it is late where its organization is."""
+    """Return whether it is overdue where its organization is."""
     if one.due_on is None or one.status in _SETTLED:
         return False
     return date.fromisoformat(one.due_on) < world.today(one.organization_id)
@@ -129,7 +129,7 @@ def _gap(world: World, caller: Caller, body: dict[str, Any]) -> dict[str, Any]:
 def _check_gap(
     world: World, caller: Caller, assessment_id: str, practices: list[str], organization_id: str | None
 ) -> tuple[str, int | None]:
-    """The organization of an assessment with gaps in these practices, and their lowest score."""
+    """Check that an assessment has gaps in these practices. Return its organization and their lowest score."""
     if not practices:
         raise Refused(422, "practice_required")
     try:

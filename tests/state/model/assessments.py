@@ -38,7 +38,7 @@ _EVENTS = {"collecting": "opened", "consensus": "closed", "final": "finalized", 
 
 
 def successor(world: World, one: Assessment) -> Assessment | None:
-    """The revision that stands or is to stand in its place."""
+    """Return the revision that stands or is to stand in its place."""
     return next((o for o in world.assessments.values() if o.supersedes_id == one.id and o.state != "void"), None)
 
 
@@ -196,7 +196,7 @@ def _move(world: World, one: Assessment, before: str, to: str) -> None:
 
 
 def revise(world: World, ask: Ask, id_: str, body: dict[str, Any]) -> Rule:
-    """A revision takes over everything but tokens; which seat became which is learned by the seats' labels."""
+    """Revise: the revision takes over everything but tokens. The seats' labels say which seat became which."""
     old = world.require_assessment(ask.caller, id_, RUN)
     if old.state != "final":
         raise Refused(409, "not_final")

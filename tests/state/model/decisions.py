@@ -36,7 +36,7 @@ def show_vote(place: Place, vote: Vote) -> dict[str, Any]:
 
 
 def visible_votes(one: Assessment, own: str) -> list[dict[str, Any]]:
-    """A claim's own votes, and what the reveals since the claim have counted."""
+    """Return a claim's votes, and the votes that the reveals since the claim have counted."""
     shown, viewer = [], one.seats[own]
     for place, vote in one.votes.items():
         seat_id, practice, round_, claim = place
@@ -121,7 +121,7 @@ def _check_cast(world: World, ask: Ask, one: Assessment, seat_id: str, practice:
 
 
 def _entered_claim(one: Assessment, caller: Caller, seat_id: str, practice: str) -> int:
-    """The claim under which a key enters a paper ballot: that of its own earlier ballot, or a new one."""
+    """Return the claim under which a key enters a paper ballot: that of its own earlier ballot, or a new one."""
     entered = [
         claim
         for (seat, about, round_, claim), vote in one.votes.items()

@@ -24,7 +24,7 @@ Name = tuple[str, str]
 
 
 def show(world: World, caller: Caller, one: Organization) -> dict[str, Any]:
-    """An organization as this caller sees it."""
+    """Return an organization as this caller sees it."""
     other = "archived" if one.archived_at is None else "active"
     movable = one.parent_id is not None and world.may(caller, one.id, OWN)
     return head(one) | {
@@ -229,7 +229,7 @@ def _add(world: World, ask: Ask, parent: Organization, body: dict[str, Any], ans
 def _check_relocation(
     world: World, caller: Caller, one: Organization, parent: Organization, asked: date | None
 ) -> date:
-    """The day of a move that may be made."""
+    """Check that a move may be made, and return its day."""
     if one.parent_id is None:
         raise Refused(409, "root_organization")
     if one.id in world.place(parent.id):

@@ -18,7 +18,7 @@ from tests.state.model.world import Assessment, Seat
 
 @cache
 def instrument() -> Instrument:
-    """The shipped instrument."""
+    """Return the shipped instrument."""
     (shipped,) = shipped_instruments()
     document = shipped.document
     practices = tuple(Practice(one["code"], one["number"], one["title"]["en"]) for one in document["practices"])
@@ -27,14 +27,14 @@ def instrument() -> Instrument:
 
 @cache
 def titles() -> dict[str, str]:
-    """The practices' titles, by code."""
+    """Return the practices' titles, by code."""
     (shipped,) = shipped_instruments()
     return {one["code"]: one["title"]["en"] for one in shipped.document["practices"]}
 
 
 @cache
 def checklist() -> list[str]:
-    """The codes of the administration's checklist."""
+    """Return the codes of the administration's checklist."""
     (shipped,) = shipped_instruments()
     return [item["code"] for item in shipped.document["administration"]["checklist"]]
 
@@ -51,7 +51,7 @@ def is_sealed(one: Assessment) -> bool:
 
 
 def counts(one: Assessment, seat: Seat) -> bool:
-    """Whether a seat is one of the respondents: it stays one if a close has counted it, and until the next close."""
+    """Return whether a seat counts as a respondent: until the next close, and for good if a close has counted it."""
     if seat.seat != "respondent":
         return False
     if seat.withdrawn_at is None:
@@ -60,7 +60,7 @@ def counts(one: Assessment, seat: Seat) -> bool:
 
 
 def counted_votes(one: Assessment) -> dict[str, dict[str, int | str]]:
-    """The votes that count: of each seat the first claim's that has one, and of these the latest.
+    """Return the votes that count: for each seat the latest one of the first claim that has one.
 
     While sealed: the present round's that the count of voters includes.
     """
@@ -87,7 +87,7 @@ class Outcome(NamedTuple):
 
 
 def outcome(one: Assessment, practice: str) -> Outcome:
-    """The consensus, or else what the votes say together."""
+    """Return the consensus, or else the outcome of the votes."""
     if practice in one.consensus:
         value = one.consensus[practice].fields["value"]
         return Outcome("not_applicable") if value == "not_applicable" else Outcome("consensus", value)
@@ -107,7 +107,7 @@ def _is_left(one: Assessment, practice: str) -> bool:
 
 
 def needs_note(value: int | str, votes: Iterable[int | str]) -> bool:
-    """Whether a consensus departs from the votes: from their range, or from numbers to not applicable."""
+    """Return whether a consensus departs from the votes: from their range, or from numbers to not applicable."""
     votes = list(votes)
     numbers = [vote for vote in votes if isinstance(vote, int)]
     if isinstance(value, int):
@@ -116,12 +116,12 @@ def needs_note(value: int | str, votes: Iterable[int | str]) -> bool:
 
 
 def missing(one: Assessment) -> list[str]:
-    """The practices without a consensus that would need one for an end."""
+    """Return the practices without a consensus that need one before the end."""
     return [practice for practice in titles() if outcome(one, practice).by in {"unscored", "provisional"}]
 
 
 def blocker(one: Assessment) -> str | None:
-    """Why it cannot be final, the first of the reasons."""
+    """Return the first reason why it cannot be final."""
     found = {practice: outcome(one, practice).by for practice in titles()}
     applicable = [practice for practice, by in found.items() if by != "not_applicable"]
     unscored = [practice for practice in applicable if found[practice] == "unscored"]
@@ -141,7 +141,7 @@ def blocker(one: Assessment) -> str | None:
 
 
 def scoring_input(one: Assessment, *, as_of: date | None) -> AssessmentInput:
-    """The input of the scoring engine."""
+    """Return the input of the scoring engine."""
     ratings = {practice: decision.fields for practice, decision in one.ratings.items()}
     return read_input(
         instrument=instrument(),

@@ -264,16 +264,16 @@ class World:
         return on_wire(self.now)
 
     def today(self, organization_id: str) -> date:
-        """The day it is where an organization is."""
+        """Return the day it is where an organization is."""
         return self.now.astimezone(ZoneInfo(self.zone(organization_id))).date()
 
     def zone(self, organization_id: str) -> str:
-        """The time zone that counts for an organization: its own, or that of the nearest one above that has one."""
+        """Return the effective time zone of an organization: its own, or that of the nearest one above that has one."""
         zones = [self.organizations[at].timezone for at in self.place(organization_id)]
         return next((zone for zone in reversed(zones) if zone is not None), "UTC")
 
     def archived_by(self, organization_id: str) -> str | None:
-        """The nearest archived organization, from this one upwards."""
+        """Return the nearest archived organization, from this one upwards."""
         above = reversed(self.place(organization_id))
         return next((at for at in above if self.organizations[at].archived_at is not None), None)
 
@@ -288,7 +288,7 @@ class World:
     # The tree
 
     def place(self, organization_id: str) -> list[str]:
-        """An organization's ancestors and itself, from the root down."""
+        """Return an organization's ancestors and itself, from the root down."""
         found: list[str] = []
         at: str | None = organization_id
         while at is not None:
@@ -298,14 +298,14 @@ class World:
         return found
 
     def subtree(self, organization_id: str) -> list[Organization]:
-        """An organization and everything below it."""
+        """Return an organization and everything below it."""
         return [one for one in self.organizations.values() if organization_id in self.place(one.id)]
 
     def children(self, organization_id: str) -> list[Organization]:
         return [one for one in self.organizations.values() if one.parent_id == organization_id]
 
     def named(self, name: tuple[str, str]) -> Organization | None:
-        """The organization with an external id."""
+        """Return the organization with an external id."""
         return next((one for one in self.organizations.values() if name in one.external_ids), None)
 
     # Who may what
@@ -318,14 +318,14 @@ class World:
         return self.may(caller, organization_id, READ)
 
     def is_offered(self, caller: Caller, organization_id: str) -> bool:
-        """Whether an organization's programs are in sight: below a grant, or above one."""
+        """Return whether an organization's programs are visible: below a grant, or above one."""
         return self.reads(caller, organization_id) or any(
             role in READ and at in self.organizations and organization_id in self.place(at)
             for role, at in caller.grants
         )
 
     def require(self, caller: Caller, organization_id: str, roles: frozenset[str]) -> Organization:
-        """The organization, if this caller may do this there."""
+        """Return the organization, if this caller may do this there."""
         if organization_id not in self.organizations or not self.reads(caller, organization_id):
             raise not_found()
         if not self.may(caller, organization_id, roles):
@@ -335,7 +335,7 @@ class World:
     def require_named(
         self, caller: Caller, organization_id: str | None, roles: frozenset[str], code: str = "unknown_organization"
     ) -> Organization:
-        """The same for one that a body names."""
+        """Return the organization that a body names, if this caller may do this there."""
         try:
             return self.require(caller, organization_id or "", roles)
         except Refused as refused:
@@ -344,7 +344,7 @@ class World:
     def require_assessment(
         self, caller: Caller, assessment_id: str, roles: frozenset[str], *, seat: bool = False
     ) -> Assessment:
-        """The assessment, if this caller may do this in it."""
+        """Return the assessment, if this caller may do this in it."""
         found = self.assessments.get(assessment_id)
         if found is None:
             raise not_found()
@@ -372,7 +372,7 @@ class World:
 
 
 def on_wire(instant: datetime) -> str:
-    """An instant as the service writes it: with microseconds only where there are any."""
+    """Return an instant as the service writes it, with microseconds only if it has some."""
     return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").replace(".000000Z", "Z")
 
 
@@ -392,10 +392,10 @@ def ensure_takes(world: World, organization_id: str, implementation_id: str) -> 
 
 
 def head(row: Thing) -> dict[str, Any]:
-    """What every representation begins with."""
+    """Return what every representation begins with."""
     return {"id": row.id, "version": row.version, "created_at": row.created_at, "updated_at": row.updated_at}
 
 
 def made(world: World, body: dict[str, Any]) -> dict[str, Any]:
-    """What every new row begins with: its id from the service, its instant from the clock."""
+    """Return what every new row begins with: its id from the service, its instant from the clock."""
     return {"id": body["id"], "created_at": world.stamp, "updated_at": world.stamp}

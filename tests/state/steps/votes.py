@@ -43,7 +43,7 @@ def _votes(play: Player, one: Assessment, seats: list[str], fields: dict[str, An
 
 
 def _present(one: Assessment, seat_id: str, practice: str, *, by_seat: bool) -> Vote | None:
-    """The vote that a caller would replace: the present claim's, or the one entered on paper."""
+    """Return the vote that a caller would replace: the present claim's, or the one entered on paper."""
     claim = one.seats[seat_id].claims if by_seat and seat_id in one.seats else one.round
     return one.votes.get((seat_id, practice, one.round, claim))
 
