@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -26,7 +26,7 @@ from app.assessments import queries as assessment_reads
 from app.assessments import routers as assessments
 from app.background import KINDS, PERIODIC
 from app.db.base import now
-from app.db.engine import open_database
+from app.db.engine import Database, open_database
 from app.db.schema.migrate import load_models
 from app.docs import routes as docs
 from app.events.sealer import Sealer
@@ -71,6 +71,21 @@ TAGS = [
     {"name": "accounts", "description": "Who is calling, and who may call: principals, their keys and their roles."},
     {"name": "health", "description": "Liveness and readiness of the process, for those who operate it."},
 ]
+_METADATA: Final[dict[str, Any]] = {
+    "title": "Facilitative administration readiness",
+    "version": __version__,
+    "summary": "Assess, see and act.",
+    "description": DESCRIPTION,
+    "openapi_tags": TAGS,
+    "contact": {"name": "Maintainers of fa-readiness"},
+    "license_info": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+    "openapi_url": None,
+    "docs_url": None,
+    "redoc_url": None,
+    "redirect_slashes": False,
+    "generate_unique_id_function": lambda route: to_camel(route.name),
+    "telemetry": {"tracing": False, "metrics": False},
+}
 _CORS_TAKEN = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id"]
 _CORS_SHOWN = ["Dry-Run", "ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"]
 ROUTERS: tuple[APIRouter, ...] = (
@@ -112,60 +127,31 @@ def create_app(
     metrics = None if settings.metrics_port is None else Metrics(__version__, database, GAUGES)
 
     feeds = FeedWatch(database.reads)
-    sealer = Sealer(database, feeds.notify)
-    key_uses = KeyUses(database, clock)
-    worker = Worker(WorkContext(settings, database, clock), KINDS, PERIODIC)
-
-    @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        uses = asyncio.create_task(key_uses.run())
-        work = asyncio.create_task(worker.run()) if settings.worker else None
-        yield
-        if work is not None:
-            worker.begin_stop()
-            await work
-        uses.cancel()
-        with suppress(asyncio.CancelledError):
-            await uses
-        await key_uses.write()
-        await sign_ins.close()
-        await sealer.close()
-        await database.close()
-
-    sign_ins = SignIns(
-        database.reads, SIGNED_IN, assessment_reads.HELD_SEATS, clock=clock, networks=settings.outgoing_networks
-    )
-    authenticate = Authenticator(
-        [ApiKeys(database.reads, clock), SeatTokens(database.reads, assessment_reads.SEAT_BY_TOKEN), sign_ins]
-    )
-    app = _Application(
-        AppState(
-            settings,
-            database,
-            authenticate,
-            authenticate.invalidate,
-            clock,
-            feeds,
-            sealer,
-            note_use=key_uses.note,
-            metrics=metrics,
+    background = _Background(
+        database=database,
+        sealer=Sealer(database, feeds.notify),
+        key_uses=KeyUses(database, clock),
+        sign_ins=SignIns(
+            database.reads, SIGNED_IN, assessment_reads.HELD_SEATS, clock=clock, networks=settings.outgoing_networks
         ),
-        title="Facilitative administration readiness",
-        version=__version__,
-        summary="Assess, see and act.",
-        description=DESCRIPTION,
-        openapi_tags=TAGS,
-        contact={"name": "Maintainers of fa-readiness"},
-        license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
-        openapi_url=None,
-        docs_url=None,
-        redoc_url=None,
-        redirect_slashes=False,
-        generate_unique_id_function=lambda route: to_camel(route.name),
-        lifespan=lifespan,
-        telemetry={"tracing": False, "metrics": False},
+        worker=Worker(WorkContext(settings, database, clock), KINDS, PERIODIC),
+        runs_jobs=settings.worker,
     )
-    app.state.worker = worker
+    seat_tokens = SeatTokens(database.reads, assessment_reads.SEAT_BY_TOKEN)
+    authenticate = Authenticator([ApiKeys(database.reads, clock), seat_tokens, background.sign_ins])
+    app_state = AppState(
+        settings,
+        database,
+        authenticate,
+        authenticate.invalidate,
+        clock,
+        feeds,
+        background.sealer,
+        note_use=background.key_uses.note,
+        metrics=metrics,
+    )
+    app = _Application(app_state, lifespan=background.run, **_METADATA)
+    app.state.worker = background.worker
     for router in routers:
         _mount(app, router)
     problems.install(app)
@@ -173,6 +159,39 @@ def create_app(
     if settings.docs:
         docs.install(app)
     return app
+
+
+@dataclass(frozen=True)
+class _Background:
+    """What works besides the requests, or must be closed when the app ends.
+
+    Args:
+        runs_jobs: this process works on jobs.
+    """
+
+    database: Database
+    sealer: Sealer
+    key_uses: KeyUses
+    sign_ins: SignIns
+    worker: Worker
+    runs_jobs: bool
+
+    @asynccontextmanager
+    async def run(self, _app: FastAPI) -> AsyncIterator[None]:
+        """Start the background work, and end it with the app."""
+        uses = asyncio.create_task(self.key_uses.run())
+        work = asyncio.create_task(self.worker.run()) if self.runs_jobs else None
+        yield
+        if work is not None:
+            self.worker.begin_stop()
+            await work
+        uses.cancel()
+        with suppress(asyncio.CancelledError):
+            await uses
+        await self.key_uses.write()
+        await self.sign_ins.close()
+        await self.sealer.close()
+        await self.database.close()
 
 
 class _Application(FastAPI):
@@ -190,7 +209,7 @@ class _Application(FastAPI):
         await self.middleware_stack(scope, receive, send)
 
     def build_middleware_stack(self) -> ASGIApp:
-        """The layers a request passes, the outermost returned; made at the first request."""
+        """Return the outermost layer that a request passes. The layers are made at the first request."""
         app_state: AppState = self.state.app_state
         settings = app_state.settings
         gateway = Gateway(

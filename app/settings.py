@@ -230,7 +230,7 @@ class Settings(BaseSettings):
         if self.require_database_url and not self.database_url:
             raise ValueError("FA_DATABASE_URL is required here: name a PostgreSQL 15 or newer")
         if self.owner_database_url and not self.database_url:
-            raise ValueError("FA_OWNER_DATABASE_URL needs FA_DATABASE_URL beside it")
+            raise ValueError("FA_OWNER_DATABASE_URL needs FA_DATABASE_URL too")
         return self
 
     @property

@@ -58,6 +58,6 @@ def compose_uuid7(milliseconds: int, random: bytes) -> UUID:
 
 
 def random_bytes(count: int) -> bytes:
-    """Bytes for a secret."""
+    """Return random bytes for a secret."""
     script = _followed.get()
     return os.urandom(count) if script is None else script.random_bytes(count)

@@ -100,7 +100,7 @@ def json_if(condition: Any, then: ColumnElement[Any], otherwise: ColumnElement[A
 
 
 def json_constant(value: Any) -> ColumnElement[Any]:
-    """Any JSON value."""
+    """Make a constant of any JSON value."""
     text = to_json(value).decode().replace("'", "''")
     return literal_column(f"'{text}'::json", JSON)
 

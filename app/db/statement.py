@@ -46,7 +46,7 @@ class Read:
             self.pooled_sql = _in_tenant(self.sql, self._order.index(TENANT_PARAMETER) + 1)
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        """The positional arguments for these named ones; a missing name keeps its constant, or null."""
+        """Return the positional arguments for these named ones. A missing name keeps its constant, or null."""
         return list(map({**self._constants, **values}.get, self._order))
 
 

@@ -124,7 +124,7 @@ def document(error: AppError, *, instance: str, request_id: str) -> dict[str, An
 
 
 def render(error: AppError, *, instance: str, request_id: str) -> Response:
-    """An error as a response. The JSON is pure ASCII, so not even a lone surrogate in a field's name can break it."""
+    """Render an error as a response in pure ASCII, so that not even a lone surrogate in a field's name breaks it."""
     body = json.dumps(document(error, instance=_printable(instance), request_id=request_id)).encode("ascii")
     return Response(body, status_code=error.status, media_type=MEDIA_TYPE, headers=error.headers)
 

@@ -1,4 +1,4 @@
-"""Signals from a transaction to the workers of its own process. Other processes find out by looking."""
+"""Signals from a transaction to the workers of the same process. Other processes find out by polling."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,10 +10,10 @@ class Listener(Protocol):
     """A worker that wants to know at once."""
 
     def on_enqueued(self, tenant_id: UUID) -> None:
-        """A job of this tenant was committed."""
+        """Note that a job of this tenant was committed."""
 
     def on_cancel(self, job_id: UUID) -> None:
-        """The cancellation of this job was committed."""
+        """Note that the cancellation of this job was committed."""
 
 
 _listeners: list[Listener] = []

@@ -18,7 +18,7 @@ from app.outgoing.addresses import Network, is_allowed
 
 _PORTS = {"https": 443, "http": 80}
 _LAST_PORT = 65_535
-# A lookup cannot be cancelled, so lookups have threads of their own.
+# A lookup cannot be cancelled, so lookups have separate threads.
 _LOOKUPS = 4
 
 #: Returns the addresses of a host.

@@ -57,7 +57,7 @@ def assess(assessment: AssessmentInput) -> Result:
     Args:
         assessment: the checked input.
     Returns:
-        The readiness object. Numbers are rounded half-even to six decimals; an undefined figure is None beside a
+        The readiness object. Numbers are rounded half-even to six decimals; an undefined figure is None with a
         machine-readable reason. It holds no seat id and no respondent's own readiness. While votes are sealed every
         figure is None with the reason `votes_sealed`, and `voting` is the only part that changes as people vote.
     Source:

@@ -221,7 +221,7 @@ class Exclusion(Shape, frozen=True):
 
 
 class Result(Shape, frozen=True, kw_only=True):
-    """The readiness of one assessment, with all that explains it. An undefined figure is None beside a reason."""
+    """The readiness of one assessment, with all that explains it. An undefined figure is None with a reason."""
 
     spec: str = SPEC
     assessment_id: str | None

@@ -1,4 +1,4 @@
-"""Run background work in a process of its own."""
+"""Run background work in a separate process."""
 
 import asyncio
 import signal

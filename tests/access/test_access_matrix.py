@@ -229,7 +229,7 @@ COLLECTIONS = {
     "listRoleGrants": "role_grant",
     "listPrincipals": "principal",
 }
-# Of these the caller gets what is in sight; tests of their own say what that is.
+# Of these the caller gets what is visible. Other tests say what that is.
 SCOPED = {"listEvents"}
 # What belongs to the whole tenant takes the role at its root.
 TENANT_WIDE = {"createScoringProfile": "root"}

@@ -59,7 +59,7 @@ def test_a_shipped_document_fits_its_schema_and_comes_back_unchanged(shipped: Sh
 @pytest.mark.parametrize("shipped", everything(), ids=identity)
 def test_a_published_document_never_changes(shipped: Shipped) -> None:
     assert shipped.content_hash == PUBLISHED[identity(shipped)], (
-        "Changing a published file is forbidden: publish a new version in a new file and pin its hash beside this one."
+        "Changing a published file is forbidden: publish a new version in a new file and pin its hash next to this one."
     )
 
 

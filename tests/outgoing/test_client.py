@@ -14,7 +14,7 @@ LOOPBACK = [parse_network("127.0.0.0/8")]
 
 
 class Recorder:
-    """A transport that records what would be dialled, with answers of its own."""
+    """A transport that records what would be dialled, with made-up answers."""
 
     def __init__(self, body: bytes = b"answer", status: int = 200, headers: dict[str, str] | None = None) -> None:
         self.dialled: list[httpx.Request] = []

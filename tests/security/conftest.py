@@ -1,4 +1,4 @@
-"""A database of two tenants: the sandbox's, which has rows of every kind, and a new one beside it."""
+"""A database of two tenants: the sandbox's, which has rows of every kind, and a new one."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

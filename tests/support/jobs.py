@@ -41,7 +41,7 @@ def work_of(app: FastAPI, **settings: Any) -> WorkContext:
 
 
 async def add_job(tenancy: Tenancy, kind: Kind, arguments: Mapping[str, Any] | None = None, **more: Any) -> UUID:
-    """Enqueue a job in a transaction of its own."""
+    """Enqueue a job in a separate transaction."""
     async with work_of(tenancy.app).transaction(tenancy.tenant_id, "test") as tx:
         return await enqueue(tx, kind, arguments, **more)
 

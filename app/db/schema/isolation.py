@@ -2,7 +2,7 @@
 
 The service sees the rows of the tenant that ``app.tenant`` names, and none where it names none. The owner of the tables
 is not bound: it migrates, backs up and restores. Migrations of the past run these statements too, so change what they
-do by a migration of its own.
+do by a separate migration.
 """
 
 #: The tables without a policy. The schema's revision and the leases of periodic tasks belong to no tenant.

@@ -119,7 +119,7 @@ def _check_serving_role(serving: Any, setting: str) -> None:
 
 
 def _check_assumable(login: Any, serving: Any, role: str) -> None:
-    """The owner's login must be able to assume the role, or to create it."""
+    """Refuse a login of the owner that can neither assume the role nor create it."""
     if serving is None:
         if not (login["superuser"] or login["makes_roles"]):
             raise OperatorError(
@@ -136,7 +136,7 @@ def _check_assumable(login: Any, serving: Any, role: str) -> None:
 
 
 async def _check_service_login(owner: Any, service: Any, login: Any, role: str) -> None:
-    """The service's own login must lead to the same database, as a role with the rights of FA_APP_ROLE and no more."""
+    """Refuse a login of the service that leads to another database, or has other rights than those of FA_APP_ROLE."""
     own = await service.fetchrow(_LOGIN)
     if (own["cluster"], own["database"]) != (login["cluster"], login["database"]):
         raise OperatorError("FA_DATABASE_URL and FA_OWNER_DATABASE_URL lead to two different databases.")

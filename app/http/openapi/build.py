@@ -189,7 +189,7 @@ def _share_responses(made: dict[str, Any]) -> None:
 
 
 def _close_maps(node: Any) -> None:
-    """A map whose names follow a pattern takes no others; the framework leaves that unsaid."""
+    """Declare that a map whose names follow a pattern takes no others. The framework does not declare it."""
     if isinstance(node, dict):
         if "patternProperties" in node:
             node.setdefault("additionalProperties", False)
@@ -351,7 +351,7 @@ def _headers(method: str, operation: dict[str, Any], schemas: Mapping[str, Any])
 
 
 def _locate(paths: Mapping[str, Any]) -> None:
-    """Whatever is made in a collection whose members can be read is answered with its address."""
+    """Declare Location on a creation in a collection whose members can be read."""
     for path, operations in paths.items():
         member = re.compile(re.escape(path) + r"/\{\w+\}")
         readable = any(member.fullmatch(other) and "get" in entry for other, entry in paths.items())

@@ -121,7 +121,7 @@ def _check_cast(world: World, ask: Ask, one: Assessment, seat_id: str, practice:
 
 
 def _entered_claim(one: Assessment, caller: Caller, seat_id: str, practice: str) -> int:
-    """Return the claim under which a key enters a paper ballot: that of its own earlier ballot, or a new one."""
+    """Return the claim under which a key enters a paper ballot: that of its earlier ballot, or a new one."""
     entered = [
         claim
         for (seat, about, round_, claim), vote in one.votes.items()
