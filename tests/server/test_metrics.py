@@ -13,7 +13,7 @@ METRICS = re.compile(r"^  metrics +(\S+)$", re.MULTILINE)
 
 
 def scrape(service: Service) -> str:
-    [address] = METRICS.findall(service.told)
+    [address] = METRICS.findall(service.announcement)
     return httpx.get(address, trust_env=False).text
 
 
@@ -28,7 +28,7 @@ def test_metrics_have_a_port_of_their_own(folder: Path) -> None:
 
 
 def test_no_port_is_opened_unless_a_setting_names_it(service: Service) -> None:
-    assert not METRICS.search(service.told)
+    assert not METRICS.search(service.announcement)
 
 
 def test_a_taken_port_of_the_operations_listener_is_refused_before_anything_starts(
