@@ -14,7 +14,7 @@ Direction = Literal["request", "answer"]
 
 METHODS = ("get", "put", "post", "patch", "delete")
 _JSON = "application/json"
-#: Tell and illustrate; decide nothing.
+#: Keywords that describe and illustrate, and constrain nothing.
 _WORDS = {"title", "description", "example", "examples", "default", "deprecated", "x-required-role"}
 _LOWER = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _UPPER = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")

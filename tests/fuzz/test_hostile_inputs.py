@@ -33,7 +33,7 @@ CHANCE = random.Random(SEED)  # repeatable, not secret
 
 @dataclass
 class Scene:
-    """Whoever calls, what exists, and the document."""
+    """The caller, what exists, and the document."""
 
     http: httpx.AsyncClient
     actor: Actor

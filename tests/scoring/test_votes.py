@@ -176,7 +176,7 @@ class TestFinality:
         levels = [1] * 8
         blocked = self.blockers(levels=levels, has_administration_record=True)
         assert blocked == {"unscored_practice": ["P9"]}
-        note = {"P9": "nobody here can tell"}
+        note = {"P9": "nobody here knows"}
         assert self.blockers(levels=levels, has_administration_record=True, left_unscored=note) == {}
 
     def test_split_votes_may_be_left_unscored_and_then_give_no_score(self) -> None:

@@ -21,9 +21,9 @@ def test_metrics_have_a_port_of_their_own(folder: Path) -> None:
     with serving(folder / "data", FA_METRICS_PORT="0") as service, httpx.Client(trust_env=False) as http:
         http.get(f"{service.address}/v1/me", headers={"Authorization": f"Bearer {service.key}"})
         wait_for(lambda: "fa_periodic_task_lag_seconds{" in scrape(service), START_SECONDS)
-        told = scrape(service)
-        assert 'fa_http_requests_total{method="GET",route="/v1/me",status="2xx"} 1.0' in told
-        assert "\nfa_http_connections 1.0\n" in told
+        metrics = scrape(service)
+        assert 'fa_http_requests_total{method="GET",route="/v1/me",status="2xx"} 1.0' in metrics
+        assert "\nfa_http_connections 1.0\n" in metrics
         assert http.get(f"{service.address}/metrics").status_code == 404
 
 

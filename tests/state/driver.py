@@ -25,7 +25,7 @@ from tests.support.actors import Tenancy, new_tenancy
 START = datetime(2026, 10, 5, 8, tzinfo=UTC)
 KEPT = timedelta(hours=24)
 #: A status, and the code of a refusal.
-Told = tuple[int, str]
+Outcome = tuple[int, str]
 
 
 @dataclass
@@ -205,7 +205,7 @@ class Driver:
         ask = Ask(caller, f"s{self.number()}", request.if_match, request.must_not_exist, dry_run, key)
         kept = self._kept(ask)
         rule = request.rule(copy.deepcopy(self.world) if dry_run else self.world, ask, *request.arguments)
-        expected = self._foretell(request, ask, kept, rule)
+        expected = self._expect(request, ask, kept, rule)
         answer = self._answer(request, ask)
         self._check_status(request, ask, answer, expected)
         if answer.status_code >= 400:
@@ -232,7 +232,7 @@ class Driver:
             without = _without_code(body, "secret_not_replayable")
             self.kept[ask.caller.id, ask.key] = Kept(request.fingerprint, self.world.now, status, without)
 
-    def _foretell(self, request: Request, ask: Ask, kept: Kept | None, rule: Rule) -> Told:
+    def _expect(self, request: Request, ask: Ask, kept: Kept | None, rule: Rule) -> Outcome:
         if (why := self.dead(ask.caller)) is not None:
             return 401, why
         if kept is not None:
@@ -243,7 +243,7 @@ class Driver:
             return refused.outcome
         return (200 if ask.dry_run else status), ""
 
-    def _check_status(self, request: Request, ask: Ask, answer: httpx.Response, expected: Told) -> None:
+    def _check_status(self, request: Request, ask: Ask, answer: httpx.Response, expected: Outcome) -> None:
         outcome = answer.status_code, answer.json()["code"] if answer.status_code >= 400 else ""
         note(f"{request} by {ask}: {outcome}")
         assert outcome == expected, answer.text

@@ -126,8 +126,9 @@ async def _check_counts(driver: Driver) -> None:
 def _counts(driver: Driver) -> dict[str, int]:
     world = driver.world
     tree, runs, items = world.organizations.values(), world.assessments.values(), world.items.values()
-    # The tenant's beginning, each key's creation and each revocation are recorded by the command line.
-    written = sum(world.recorded.values()) + 1 + len(world.keys) + driver.revocations
+    grants = sum(len(key.grants) for key in world.keys)
+    # The command line records the tenant, each key with its principal and its grants, and each revocation.
+    written = sum(world.recorded.values()) + 1 + 2 * len(world.keys) + grants + driver.revocations
     return {
         "organizations": len(tree),
         "organization_places": len(tree),
@@ -151,7 +152,7 @@ def _counts(driver: Driver) -> dict[str, int]:
         "action_item_notes": sum(len(one.notes) for one in items),
         "principals": len(world.keys),
         "api_keys": len(world.keys),
-        "role_grants": sum(len(key.grants) for key in world.keys),
+        "role_grants": grants,
         "outbox_events": written - sum(count for row, count in world.recorded.items() if _is_vote(row)),
         "audit_events": written,
         "idempotency_keys": len(driver.kept),

@@ -274,7 +274,7 @@ async def test_readiness_names_no_respondent(team: Team, admin: Actor) -> None:
             await team.move("consensus")
 
 
-#: Whoever may not know a value looks at everything there is, with the value cast, and again with another.
+#: Callers who may not know a value look at everything there is, with one value cast, and again with another.
 HIDDEN: tuple[int | str, int | str] = (2, "not_applicable")
 
 

@@ -255,7 +255,7 @@ class World:
     tokens: dict[str, Caller] = field(default_factory=dict)
     """The holder of each seat's present token."""
     holders: list[Caller] = field(default_factory=list)
-    """Whoever has held a seat's token."""
+    """A holder of a seat's token, past or present."""
     recorded: Counter[AuditRow] = field(default_factory=Counter)
 
     @property

@@ -1,0 +1,5 @@
+"""Lets a failed assertion of the driver, the checks and the model show what it compared."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.state")
