@@ -57,7 +57,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Request:
-    """What is sent, and the rule that foretells the answer."""
+    """What is sent, and the rule that decides the expected answer."""
 
     method: str
     path: str

@@ -1,4 +1,4 @@
-"""The state machine: what is done next; chance decides, the model foretells, and everything is compared."""
+"""The state machine: what is done next; chance decides, the model expects, and everything is compared."""
 
 from collections import Counter
 from collections.abc import Callable

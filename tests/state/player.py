@@ -32,7 +32,7 @@ class Player:
         """Perform a request; now and then as a rehearsal or, a POST, under an idempotency key.
 
         Args:
-            how: the rule that foretells the answer, and its arguments.
+            how: the rule that decides the expected answer, and its arguments.
             conditions: `plain`: by the admin and in earnest; `caller`; `if_match`; `must_not_exist`.
         """
         plain = conditions.pop("plain", False)
