@@ -77,22 +77,3 @@ def headings(path: Path) -> set[str]:
     """Return the anchors of the headings of a document."""
     titles = re.findall(r"^#+ (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
-
-
-#: Words that readers stumble over, where the standard vocabulary has plain ones.
-RIDDLES = re.compile(r"\b(?:tells?|told|whoever|whomever|lest|one's own|so many|as everywhere)\b", re.IGNORECASE)
-SOURCES = [path for folder in ("app", "docs", "migrations", "tests") for path in (ROOT / folder).rglob("*.py")]
-#: These two name the words.
-NAMING = {Path(__file__), ROOT / "tests" / "contract" / "test_document.py"}
-
-
-@pytest.mark.parametrize("kind", ["code", "documents"])
-def test_code_and_documents_use_standard_words(kind: str) -> None:
-    paths = [path for path in SOURCES if "node_modules" not in path.parts] if kind == "code" else DOCUMENTS
-    lines = [
-        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
-        for path in set(paths) - NAMING
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        if RIDDLES.search(line)
-    ]
-    assert lines == []
