@@ -2,4 +2,6 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.state")
+pytest.register_assert_rewrite(
+    "tests.state.checks", "tests.state.driver", "tests.state.model", "tests.state.rows", "tests.state.steps"
+)
