@@ -43,7 +43,8 @@ async def create_for_principal(tx: Tx, principal_id: UUID, body: PrincipalKeyCre
     """Make a further key for a principal.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: The key or its principal does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         PrincipalInactive: the principal is deactivated.
         BeyondOwnRights: the principal may do what the caller could not grant, or the key would be better than the
             caller's.
@@ -62,7 +63,8 @@ async def rotate(tx: Tx, api_key_id: UUID, body: ApiKeyRotation) -> ApiKeyIssued
     """Give a key a new secret. The present one works until the overlap ends.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: The key or its principal does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         BeyondOwnRights: the principal may do what the caller could not grant, or the key is better than the caller's.
         PrincipalInactive: the principal is deactivated.
         KeyEnded: the key was revoked or has expired.
@@ -83,7 +85,8 @@ async def revoke(tx: Tx, api_key_id: UUID) -> None:
     """Revoke a key with all of its secrets. Revoking twice changes nothing.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: The key or its principal does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         LastAdmin: no admin of the tenant would have a working key.
     """

@@ -39,7 +39,8 @@ async def patch(tx: Tx, principal_id: UUID, body: PrincipalPatch) -> UUID:
     """Change a principal's name or person.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: It does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         PersonOfMachine, UnknownPerson, PersonHasPrincipal: see `_check_person`.
         BeyondOwnRights: the person would get rights that the caller could not grant.
@@ -70,7 +71,8 @@ async def transition(tx: Tx, principal_id: UUID, body: PrincipalTransition) -> U
     """Deactivate a principal, so that all of its keys are refused, or reactivate it.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: It does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         InvalidTransition: it has that status already.
         BeyondOwnRights: a reactivation would give back rights that the caller could not grant.

@@ -55,7 +55,8 @@ async def patch(tx: Tx, role_grant_id: UUID, body: RoleGrantPatch) -> UUID:
     """Change the period of a grant.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: The grant, its principal or its organization does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         BeyondOwnRights: the grant would count longer or earlier than before, and outlast the caller's own role.
         InvalidPeriod: it would end before it starts.
@@ -84,7 +85,8 @@ async def remove(tx: Tx, role_grant_id: UUID) -> None:
     """Take a role away at once.
 
     Raises:
-        NotFound, Forbidden: as everywhere.
+        NotFound: The grant, its principal or its organization does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         LastAdmin: no admin of the tenant would be left.
     """
