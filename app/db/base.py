@@ -44,7 +44,7 @@ def folded() -> Any:
     return Field(sa_type=Text(collation="C"))
 
 
-#: Marks a column that no INSERT of ours names: the database sets it.
+#: Marks a column that the service gives no value to, and has no right to: the database sets it.
 SET_BY_DATABASE = "set by database"
 
 

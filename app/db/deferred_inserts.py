@@ -33,13 +33,18 @@ class Change:
 
 
 class Insertion(Change):
-    """The INSERT of a row into a table: all columns but those that the database sets."""
+    """The INSERT of a row into a table: all columns but those that the database sets.
 
-    def __init__(self, table: type[SQLModel]) -> None:
+    Args:
+        is_scripted: the instant of creation in any case: the sandbox writes its own history, as the owner.
+    """
+
+    def __init__(self, table: type[SQLModel], *, is_scripted: bool = False) -> None:
         columns = [
             column
             for column in inspect(table).local_table.columns
-            if column.computed is None and SET_BY_DATABASE not in column.info
+            if column.computed is None
+            and (SET_BY_DATABASE not in column.info or (is_scripted and column.name == "created_at"))
         ]
         super().__init__(lambda bind: insert(table).values({one.name: bind(one.name, one.type) for one in columns}))
         self.columns = frozenset(column.name for column in columns)
@@ -69,9 +74,9 @@ class Insertion(Change):
 
 
 @cache
-def insertion(table: type[SQLModel]) -> Insertion:
+def insertion(table: type[SQLModel], *, is_scripted: bool = False) -> Insertion:
     """Return the INSERT into a table."""
-    return Insertion(table)
+    return Insertion(table, is_scripted=is_scripted)
 
 
 class _CombinedStatement:

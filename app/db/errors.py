@@ -82,6 +82,9 @@ _MEANINGS: dict[str, Reason | Callable[[], AppError]] = {
     "F0": Reason.FAILING,
     "XX": Reason.FAILING,
 }
+#: A refusal by a policy has the SQLSTATE of a missing privilege. The names of the server's functions differ, in any
+#: language that it reports in. Privileges are the operator's; a row that a policy refuses is a fault of the service.
+_REFUSED_BY_POLICY = frozenset({"ExecWithCheckOptions", "check_enable_rls"})
 _SERIALIZATION_FAILURES = frozenset({"40001", "40P01"})
 _ANOTHER_SHAPE = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
 _LAST_WORDS = frozenset({"FATAL", "PANIC"})
@@ -159,6 +162,8 @@ def _get_meaning(error: BaseException) -> Reason | Callable[[], AppError] | None
     cause = get_cause(error)
     if isinstance(cause, asyncpg.PostgresError):
         state = get_sqlstate(cause)
+        if getattr(cause, "server_source_function", None) in _REFUSED_BY_POLICY:
+            return None
         return next((_MEANINGS[state[:end]] for end in range(len(state), 1, -1) if state[:end] in _MEANINGS), None)
     if isinstance(cause, asyncpg.DataError):
         return _MEANINGS["22"]

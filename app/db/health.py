@@ -7,11 +7,11 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
-from app.db.base import metadata
 from app.db.deadline import RequestDeadline
 from app.db.errors import Reason
 from app.db.pool import Pool
-from app.db.schema.migrate import READ_ONLY, revisions
+from app.db.schema.migrate import revisions
+from app.db.schema.privileges import PRIVILEGES
 from app.db.statement import Read
 from app.errors import Unavailable
 
@@ -26,7 +26,8 @@ _STATE = Read(
                not exists (select from unnest(:all_tables) as name
                            where not coalesce(has_table_privilege(to_regclass(name), 'select'), false))
            and not exists (select from unnest(:written_tables) as name
-                           where not coalesce(has_table_privilege(to_regclass(name), 'insert'), false)) as is_allowed
+                           where not coalesce(has_any_column_privilege(to_regclass(name), 'insert'), false))
+               as is_allowed
         """
     ).bindparams(bindparam("all_tables", type_=ARRAY(Text)), bindparam("written_tables", type_=ARRAY(Text)))
 )
@@ -65,10 +66,10 @@ class HealthCheck:
             return self._known
 
     async def _ask(self) -> Health:
-        tables = [name for name in metadata.tables if name not in READ_ONLY]
+        written = [name for name, privileges in PRIVILEGES.items() if privileges.insert]
         try:
             with RequestDeadline(_SECONDS):
-                row = await self._pool.fetch_one(_STATE, all_tables=list(metadata.tables), written_tables=tables)
+                row = await self._pool.fetch_one(_STATE, all_tables=list(PRIVILEGES), written_tables=written)
         except Unavailable as error:
             return Health(None, Reason(error.reason or Reason.FAILING))
         revision = row["revision"] if row else None

@@ -7,7 +7,7 @@ inside a write's own transaction (`app.db.transaction.Tx`), which is how a write
 
 Row-level security shows the service the rows of the tenant that ``app.tenant`` names, and none without it. A
 transaction sets it when it begins. On a pooled connection a read sets it itself, in its own statement: see
-`_in_tenant`.
+`set_tenant`.
 """
 
 import json
@@ -43,14 +43,14 @@ class Read:
         self._constants: dict[str, Any] = {name: value for name, value in compiled.params.items() if value is not None}
         self.pooled_sql = self.sql
         if TENANT_PARAMETER in self._order:
-            self.pooled_sql = _in_tenant(self.sql, self._order.index(TENANT_PARAMETER) + 1)
+            self.pooled_sql = set_tenant(self.sql, self._order.index(TENANT_PARAMETER) + 1)
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
         """Return the positional arguments for these named ones. A missing name keeps its constant, or null."""
         return list(map({**self._constants, **values}.get, self._order))
 
 
-def _in_tenant(query: str, position: int) -> str:
+def set_tenant(query: str, position: int) -> str:
     """Return a query that sets ``app.tenant`` for its own duration and then reads as the given one does.
 
     PostgreSQL must set it before it touches the first table, because a policy that looks too early hides every row and

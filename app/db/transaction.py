@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db.base import Record, Versioned
 from app.db.connection import Connection
 from app.db.deferred_inserts import Change, Values, insertion, send
+from app.db.ids import followed_script
 from app.db.statement import Read, Reader, Row
 from app.errors import PreconditionFailed, PreconditionRequired
 from app.principal import Principal
@@ -142,7 +143,7 @@ class Tx:
         Returns:
             The whole row, with its defaults.
         """
-        into = insertion(table)
+        into = insertion(table, is_scripted=followed_script() is not None)
         values.setdefault("tenant_id", self.tenant_id)
         for instant in ("created_at", "updated_at"):
             if instant in into.columns:

@@ -4,11 +4,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, DateTime, Index, LargeBinary
+from sqlalchemy import BigInteger, DateTime, Index, LargeBinary, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
-from app.db.base import Record, set_by_database
+from app.db.base import SET_BY_DATABASE, Record, set_by_database
+
+_SET_BY_DATABASE: Any = {"info": {SET_BY_DATABASE: True}}
 
 
 class OutboxEvent(Record, table=True):
@@ -26,7 +28,7 @@ class OutboxEvent(Record, table=True):
     organization_id: UUID | None = None
     request_id: str = Field(max_length=100)
     data: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
-    position: int | None = Field(default=None, sa_type=BigInteger)
+    position: int | None = Field(default=None, sa_type=BigInteger, sa_column_kwargs=_SET_BY_DATABASE)
     recorded_at: datetime | None = set_by_database(
         "clock_timestamp()",
         "When the row was inserted. Of two changes of one object the later row is inserted later, whatever the clocks "
@@ -45,7 +47,7 @@ class EventFeed(SQLModel, table=True):
 
 
 class AuditEvent(Record, table=True):
-    """An entry of the audit trail. Its ``seal`` chains the rows and is computed after the commit."""
+    """An entry of the audit trail, dated by the database. Its ``seal`` chains the rows, after the commit."""
 
     __tablename__ = "audit_events"
     __table_args__ = (
@@ -62,6 +64,10 @@ class AuditEvent(Record, table=True):
     organization_id: UUID | None = None
     request_id: str = Field(max_length=100)
     data: dict[str, Any] = Field(default_factory=dict, sa_type=JSONB)
-    sequence: int | None = Field(default=None, sa_type=BigInteger)
-    sealed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
-    seal: bytes | None = Field(default=None, sa_type=LargeBinary)
+    created_at: datetime = Field(
+        sa_type=DateTime(timezone=True),
+        sa_column_kwargs={"server_default": text("clock_timestamp()"), **_SET_BY_DATABASE},
+    )
+    sequence: int | None = Field(default=None, sa_type=BigInteger, sa_column_kwargs=_SET_BY_DATABASE)
+    sealed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True), sa_column_kwargs=_SET_BY_DATABASE)
+    seal: bytes | None = Field(default=None, sa_type=LargeBinary, sa_column_kwargs=_SET_BY_DATABASE)

@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import inspect
 
 from app.action_items.models import ActionItem, ActionStatus
+from app.db.base import SET_BY_DATABASE
 from app.db.deferred_inserts import Insertion, _CombinedStatement, insertion
 from app.db.ids import uuid7
 from app.db.schema.migrate import load_models
@@ -20,12 +21,17 @@ def test_every_column_that_the_database_does_not_set_is_written(table: type[Acti
     columns = {
         column.name
         for column in inspect(table).local_table.columns
-        if column.computed is None and column.name != "recorded_at"
+        if column.computed is None and SET_BY_DATABASE not in column.info
     }
     assert insertion(table).columns == columns
     statement = _CombinedStatement(Insertion(table))
     assert statement.sql.startswith("INSERT INTO")
     assert {name for _, name, _ in statement._order} == columns
+
+
+def test_the_sandbox_alone_dates_its_audit_trail() -> None:
+    assert "created_at" not in insertion(AuditEvent).columns
+    assert insertion(AuditEvent, is_scripted=True).columns == {*insertion(AuditEvent).columns, "created_at"}
 
 
 def test_a_row_gets_the_defaults_of_its_model() -> None:

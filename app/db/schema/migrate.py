@@ -13,10 +13,10 @@ from typing import Any
 import asyncpg
 from sqlalchemy import exc
 
-from app.db.base import metadata
-from app.db.schema.grants import missing_grants
+from app.db.schema.grants import missing_grants, wanted_rights
 from app.db.schema.locks import Connect, Notify, watch_locks
 from app.db.schema.preflight import Preflight, check
+from app.db.schema.privileges import FUNCTIONS
 from app.errors import OperatorError
 
 _MODELS = (
@@ -31,43 +31,6 @@ _MODELS = (
     "app.instruments.models",
     "app.assessments.models",
     "app.action_items.models",
-)
-
-#: Tables whose rows, once written, are never changed or removed by the service itself.
-APPEND_ONLY = frozenset(
-    {
-        "action_item_changes",
-        "action_item_notes",
-        "assessment_changes",
-        "audit_events",
-        "drivers",
-        "instrument_versions",
-        "instruments",
-        "organization_moves",
-        "outbox_events",
-        "scoring_profiles",
-        "seat_changes",
-        "stage_changes",
-    }
-)
-#: Tables the service only reads. Tenants, and who may sign in, are set up on the command line, by the owner; feeds are
-#: changed by functions of the owner.
-READ_ONLY = frozenset(
-    {"alembic_version", "claimed_roles", "event_feeds", "identities", "identity_providers", "tenants"}
-)
-#: What the service does beyond one tenant's rows or its own rights, each by a function that runs as the owner and does
-#: only this.
-FUNCTIONS = frozenset(
-    {
-        "find_identity_provider(text)",
-        "job_tenants(text[])",
-        "list_tenant_ids()",
-        "purge_events(uuid,timestamp with time zone,integer)",
-        "remove_expired_invitations(text[],timestamp with time zone)",
-        "seal_events(uuid,integer)",
-        "spend_invitation_attempt(text,bytea,timestamp with time zone)",
-        "tenants_to_seal()",
-    }
 )
 
 _TRIES = 5
@@ -104,21 +67,6 @@ def revisions() -> list[str]:
 def head() -> str:
     """Return the newest revision this release knows."""
     return revisions()[-1]
-
-
-def wanted_privileges() -> dict[str, frozenset[str]]:
-    """Return the privileges of the serving role, by table."""
-    load_models()
-    wanted = {}
-    for table in [*metadata.tables, "alembic_version"]:
-        if table in READ_ONLY:
-            allowed = frozenset({"select"})
-        elif table in APPEND_ONLY:
-            allowed = frozenset({"select", "insert"})
-        else:
-            allowed = frozenset({"select", "insert", "update", "delete"})
-        wanted[table] = allowed
-    return wanted
 
 
 async def _check_nothing_more(_owner: Any) -> None:
@@ -235,7 +183,8 @@ async def _bring_to_head(owner: Any, connect: Connect, role: str, found: Preflig
         # Alembic is a tenth of the service's memory and of its start, and hardly ever needed.
         await importlib.import_module("app.db.schema.upgrade").upgrade(connect)
     async with _bounded(owner):
-        for statement in await missing_grants(owner, role, wanted_privileges(), FUNCTIONS):
+        load_models()
+        for statement in await missing_grants(owner, role, wanted_rights(), FUNCTIONS):
             await owner.execute(statement)
 
 
