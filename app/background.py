@@ -4,6 +4,7 @@ from functools import partial
 from typing import Final
 
 from app.db.transaction import Tx
+from app.events.chain import seal_audit_trail
 from app.events.retention import has_expired_events, purge_events
 from app.events.sealer import Sealer
 from app.idempotency.answers import has_expired_answers, purge_answers
@@ -26,6 +27,10 @@ async def _seal(work: WorkContext) -> None:
     await Sealer(work.database).seal_all()
 
 
+async def _seal_audit_trail(work: WorkContext) -> None:
+    await seal_audit_trail(work.database)
+
+
 #: Rows that are deleted when they are old enough, by one job for each tenant.
 PURGES: Final = (
     Purge("idempotency_keys", _has_expired_answers, _purge_answers),
@@ -40,4 +45,5 @@ KINDS: Final = (PURGE_EXPIRED,)
 PERIODIC: Final = (
     PeriodicTask("enqueue_purges", 3_600.0, partial(enqueue_purges, PURGE_EXPIRED, PURGES)),
     PeriodicTask("seal_events", 1.0, _seal),
+    PeriodicTask("seal_audit_trail", 1.0, _seal_audit_trail),
 )

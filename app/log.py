@@ -85,7 +85,7 @@ class _Structured(logging.Formatter):
         as_json: a JSON object; else `name=value` pairs, quoted where they have to be.
     """
 
-    fields = ("method", "request_id", "task")
+    fields = ("method", "request_id", "task", "tenant", "sequence", "head")
 
     def __init__(self, *, as_json: bool) -> None:
         super().__init__()

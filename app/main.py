@@ -24,6 +24,7 @@ from app.accounts import routers as accounts
 from app.action_items import router as action_items
 from app.assessments import queries as assessment_reads
 from app.assessments import routers as assessments
+from app.audit import router as audit
 from app.background import KINDS, PERIODIC
 from app.db.base import now
 from app.db.engine import Database, open_database
@@ -68,6 +69,7 @@ TAGS = [
     {"name": "action items", "description": "What is done about the gaps."},
     {"name": "events", "description": "What happened, in order, for systems that follow."},
     {"name": "jobs", "description": "Background work: how far it is, what went wrong, and its cancellation."},
+    {"name": "audit", "description": "Who changed what, and whether that record is whole."},
     {"name": "accounts", "description": "Who is calling, and who may call: principals, their keys and their roles."},
     {"name": "health", "description": "Liveness and readiness of the process, for those who operate it."},
 ]
@@ -99,6 +101,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     *instruments.ROUTERS,
     feed.router,
     jobs.router,
+    audit.router,
     me.router,
     *accounts.ROUTERS,
     health.router,

@@ -169,4 +169,6 @@ OPERATIONS: Final[dict[str, Access]] = {
     "listJobs": _READ,
     "getJob": _READ,
     "cancelJob": Access(_ADMIN, creator=True),
+    "listAuditEvents": Access(_ADMIN),
+    "verifyAuditEvents": Access(_ADMIN),
 }

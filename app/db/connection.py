@@ -8,6 +8,7 @@ from sqlalchemy import event, inspect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
+from app.db.row_changes import remember_rows
 from app.db.sync_marks import PUBLISH_BEGINNING
 
 _CHANGED = "changed rows"
@@ -75,6 +76,11 @@ class Connection:
             self._session = AsyncSession(self._lent, expire_on_commit=False)
             event.listen(self._session.sync_session, "before_flush", _remember_changes)
         return self._session
+
+    @property
+    def has_session(self) -> bool:
+        """Return whether the open transaction has used its session."""
+        return self._session is not None
 
     def was_changed(self, row: Any) -> bool:
         """Return whether a value of a row was changed in this transaction since this was last asked."""
@@ -157,6 +163,7 @@ class Connection:
 
 def _remember_changes(session: Session, *_flush: Any) -> None:
     """Remember which rows a flush changes: a query flushes too, and the session forgets what it sent."""
+    remember_rows(session)
     for row in session.dirty:
         state = inspect(row)
         if any(value.history.has_changes() for value in state.attrs if value.key not in _COUNTERS):

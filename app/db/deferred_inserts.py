@@ -47,6 +47,7 @@ class Insertion(Change):
             and (SET_BY_DATABASE not in column.info or (is_scripted and column.name == "created_at"))
         ]
         super().__init__(lambda bind: insert(table).values({one.name: bind(one.name, one.type) for one in columns}))
+        self.table: str = str(table.__tablename__)
         self.columns = frozenset(column.name for column in columns)
         fields = {name: field for name, field in table.model_fields.items() if name in self.columns}
         self._constants = {

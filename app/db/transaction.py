@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Record, Versioned
 from app.db.connection import Connection
-from app.db.deferred_inserts import Change, Values, insertion, send
+from app.db.deferred_inserts import Change, Insertion, Values, insertion, send
 from app.db.ids import followed_script
 from app.db.statement import Read, Reader, Row
 from app.errors import PreconditionFailed, PreconditionRequired
@@ -72,7 +72,7 @@ class Tx:
     What is read in order to be changed goes through ``session``, as models. What is only added (history, events, a new
     thing with its answer) goes through `insert`, and is sent with everything else of its kind at the end: `fetch` does
     not see it. What must happen only if it is committed, such as clearing a cache, goes into
-    ``after_commit``.
+    ``after_commit``. The audit trail names the ``operation`` and the ``source_address`` of the request.
     """
 
     connection: Connection
@@ -84,6 +84,8 @@ class Tx:
     after_commit: list[Callable[[], None]] = field(default_factory=list)
     principals_changed: bool = False
     events_recorded: bool = False
+    operation: str | None = None
+    source_address: str | None = None
     _changes: list[tuple[Change, Values]] = field(default_factory=list)
 
     @property
@@ -151,6 +153,14 @@ class Tx:
         row = into.row(values)
         self.change(into, row)
         return row
+
+    def pending_inserts(self, matches: Callable[[str, Values], bool]) -> list[tuple[str, dict[str, Any]]]:
+        """Return the rows that `insert` holds back and that match: table and values."""
+        return [
+            (change.table, dict(values))
+            for change, values in self._changes
+            if isinstance(change, Insertion) and matches(change.table, values)
+        ]
 
     def change(self, change: Change, values: Values) -> None:
         """Make a change at the end of this transaction."""

@@ -23,6 +23,7 @@ from app.http.context import AppState, RequestContext
 from app.http.delivery import CLOSE, complete_headers, deliver, is_whole
 from app.http.head import header, read_head, request_id_of
 from app.http.needs import BodyKind
+from app.http.refusals import RefusalRecorder
 from app.http.route_index import RouteIndex, Target
 from app.log import LogRequest
 from app.principal import Principal
@@ -88,6 +89,7 @@ class Gateway:
         self._index = RouteIndex(routes, everything_by_framework=everything_by_framework)
         self._log_request = log_request
         self._counts = app_state.metrics.requests if app_state.metrics else None
+        self._refusals = RefusalRecorder()
         self._seconds = app_state.settings.request_seconds
         self._max_bytes = app_state.settings.max_body_bytes
         self._deadlines = Deadlines()
@@ -190,6 +192,7 @@ class Gateway:
             _log.error("unhandled", exc_info=error, extra=extra)
         if exchange.status:
             return
+        await self._refusals.record(self._app_state, exchange.scope, failed)
         response = problems.answer(exchange.scope, failed)
         if exchange.has_unread_body and not self._is_small(exchange):
             response.raw_headers.append(CLOSE)

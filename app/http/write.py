@@ -13,6 +13,7 @@ from app.db.errors import DATABASE_ERRORS, is_connection_lost, may_try_again
 from app.db.sql_json import Rendered
 from app.db.transaction import Stored, Tx
 from app.errors import AppError, Forbidden, NotFound, Unauthorized, Unavailable
+from app.http.client_address import client_address
 from app.http.context import RequestContext
 from app.http.etags import etag, preconditions
 from app.http.idempotency import LOCK_TIMEOUT, IdempotencyRunning, IdempotentRequest, idempotent_request
@@ -115,6 +116,8 @@ async def _attempt(context: RequestContext, asked: IdempotentRequest | None, do:
         # Not before the transaction has begun: see `app.db.sync_marks`.
         now = await context.app_state.take_instant(connection)
         tx = Tx(connection, context.principal, now, context.scope["request_id"], conditions, context.dry_run)
+        tx.operation = context.scope["route"].operation_id
+        tx.source_address = client_address(context.scope, context.app_state.settings)
         if asked is not None and (known := await asked.claim(tx)) is not None:
             await _authorize_replay(tx, do)
             return known

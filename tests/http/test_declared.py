@@ -72,7 +72,8 @@ async def test_answers_to_who_may_and_who_may_not_are_declared(tenancy: Tenancy,
         if "etag" in answer.headers and not writes:
             again = await look(operation, admin, place, **{"If-None-Match": answer.headers["etag"]})
             assert again.status_code == 304, operation
-        if operation.startswith("list") and len(answer.json().get("items", ())) > 1:
+        page = answer.json() if operation.startswith("list") else {}
+        if "next_cursor" in page and len(page["items"]) > 1:
             assert "link" in (await look(operation, admin, place, "?limit=1")).headers, operation
     assert found == []
     assert {200, 201, 204, 304, 401, 403, 404, 409, 412, 422, 428} <= statuses

@@ -12,7 +12,7 @@ from tests.support.team import Team, new_team
 
 _TRACES = (
     "select (select count(*) from outbox_events where tenant_id = $1), "
-    "(select count(*) from audit_events where tenant_id = $1)"
+    "(select count(*) from audit_events where tenant_id = $1 and outcome = 'done')"
 )
 PERSON: dict[str, Any] = {"name": "Coach", "active": True}
 ORGANIZATION: dict[str, Any] = {

@@ -21,7 +21,10 @@ SEED = 20261005
 #: Rounds of each race; in CI there are 200 and more of them altogether.
 ROUNDS = 25 if os.environ.get("CI") else 6
 _EVENTS = "select request_id, type, subject_id, data from outbox_events where tenant_id = $1 order by 1, 2, 3, 4"
-_AUDIT = "select request_id, action, subject_id, data from audit_events where tenant_id = $1 order by 1, 2, 3, 4"
+_AUDIT = """
+select request_id, action, subject_id, data from audit_events where tenant_id = $1 and outcome = 'done'
+order by 1, 2, 3, 4
+"""
 
 
 @dataclass

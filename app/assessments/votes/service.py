@@ -25,7 +25,7 @@ from app.assessments.seat_rules import is_deferred
 from app.assessments.votes.schemas import BallotVote, VoteCast, VotesCast, stored
 from app.db.transaction import Outcome, Preconditions, Stored, Tx
 from app.errors import AppError, FieldError, Invalid, NotFound, PreconditionFailed
-from app.events.record import record_event
+from app.events.record import record_vote
 from app.principal import SeatKind
 
 
@@ -50,7 +50,7 @@ async def cast(tx: Tx, assessment_id: UUID, participant_id: UUID, practice: str,
     vote, outcome = round_.cast(participant_id, practice, body, tx.preconditions)
     await _flush(tx)
     if outcome is not Outcome.UNCHANGED:
-        _record_event(tx, round_.assessment, 1, replaced=outcome is Outcome.REPLACED)
+        _record_vote(tx, round_.assessment, 1, replaced=outcome is Outcome.REPLACED)
     return Stored(vote.id, outcome is Outcome.CREATED)
 
 
@@ -74,7 +74,7 @@ async def cast_many(tx: Tx, assessment_id: UUID, body: VotesCast) -> list[UUID]:
     await _flush(tx)
     changed = sum(outcome is not Outcome.UNCHANGED for _, outcome in votes)
     if changed:
-        _record_event(tx, round_.assessment, changed, replaced=False)
+        _record_vote(tx, round_.assessment, changed, replaced=False)
     return [vote.id for vote, _ in votes]
 
 
@@ -247,15 +247,13 @@ async def _flush(tx: Tx) -> None:
         raise VoteExists from error
 
 
-def _record_event(tx: Tx, assessment: Assessment, count: int, *, replaced: bool) -> None:
-    # Before the reveal the feed may only say that votes were cast, not by whom or which.
-    record_event(
+def _record_vote(tx: Tx, assessment: Assessment, count: int, *, replaced: bool) -> None:
+    record_vote(
         tx,
         "assessment.vote_replaced" if replaced else "assessment.vote_cast",
         assessment.id,
         organization_id=assessment.organization_id,
         data={"round": assessment.round, "votes": count, "on_paper": tx.principal.seat is None},
-        anonymous=tx.principal.seat is not None,
     )
 
 

@@ -40,6 +40,7 @@ _ADD_AND_REMOVE: Final = Privileges(insert=True, delete=True)
 PRIVILEGES: Final[Mapping[str, Privileges]] = {
     # Made by the owner: on the command line, by migrations and by functions.
     "alembic_version": _READ,
+    "audit_chains": _READ,
     "claimed_roles": _READ,
     "drivers": _READ,
     "event_feeds": _READ,
@@ -53,6 +54,7 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
     "action_item_notes": _ADD,
     "assessment_changes": _ADD,
     "audit_events": _ADD,
+    "audit_values": _ADD,
     "organization_moves": _ADD,
     "outbox_events": _ADD,
     "scoring_profiles": _ADD,
@@ -170,11 +172,14 @@ FUNCTIONS: Final = frozenset(
         "job_tenants(text[])",
         "key_revoked_at(uuid)",
         "list_tenant_ids()",
+        "lock_audit_chain(uuid,boolean)",
         "purge_events(uuid,timestamp with time zone,integer)",
         "remove_expired_invitations(text[],timestamp with time zone)",
+        "seal_audit_events(uuid,boolean,bigint,uuid[],bytea[],timestamp with time zone)",
         "seal_events(uuid,integer)",
         "seat_counts_as_before(uuid,text,text,text,integer,timestamp with time zone,integer,integer)",
         "spend_invitation_attempt(text,bytea,timestamp with time zone)",
+        "tenants_to_audit()",
         "tenants_to_seal()",
     }
 )

@@ -29,6 +29,7 @@ PATH_DESCRIPTIONS: Final[Mapping[str, str]] = {
 }
 
 _EXAMPLES: Final[Mapping[str, Any]] = {
+    "action": "person.updated",
     "administered_after": "2026-01-01",
     "administered_before": "2026-12-31",
     "after": "latest",
@@ -38,6 +39,8 @@ _EXAMPLES: Final[Mapping[str, Any]] = {
     "external_id": "county-017",
     "external_source": "hr-system",
     "group": "organization",
+    "object_type": "person",
+    "operation": "updatePerson",
     "owner_id": "none",
     "key": "facilitative-administration",
     "kind": "purge_expired",

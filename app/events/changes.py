@@ -1,0 +1,141 @@
+"""The values before and after a change, as the audit trail keeps them.
+
+Only columns that are named here are kept. Values that say who somebody is stand in a table of their own: the audit row
+has a reference and a digest, so that a person can be erased and the chain stays whole. Long texts, which people write
+freely, are named and not kept. Votes and secrets are not even named.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from pydantic_core import to_json, to_jsonable_python
+
+from app.db.ids import uuid7
+from app.db.row_changes import RowEffect, take_rows
+from app.db.transaction import Tx
+from app.events.models import AuditValue
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The columns of a table that the audit trail speaks of.
+
+    Attributes:
+        values: kept as they are.
+        texts: named, without the values.
+        personal: kept by reference.
+        person: returns the person that the personal values are about.
+        part_of: the column with the id of the subject that the row is a part of.
+    """
+
+    values: frozenset[str]
+    texts: frozenset[str] = frozenset()
+    personal: frozenset[str] = frozenset()
+    person: Callable[[Any], UUID | None] = lambda row: row.get("person_id")
+    part_of: str = "id"
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+RECORDED: Final = {
+    "organizations": Recorded(_names("parent_id kind name staff_count timezone archived_at")),
+    "programs": Recorded(_names("organization_id name website"), _names("description")),
+    "implementations": Recorded(_names("organization_id program_id stage ended_at")),
+    "people": Recorded(
+        _names("organization_id active erased_at"), personal=_names("name"), person=lambda row: row.get("id")
+    ),
+    "assessments": Recorded(
+        _names(
+            "organization_id implementation_id instrument_version_id scoring_profile_id title state stage"
+            " supersedes_id round administered_on opens_at closes_at"
+        )
+    ),
+    "participants": Recorded(
+        _names("assessment_id seat channel perspective person_id withdrawn_at"), personal=_names("label")
+    ),
+    "consensus": Recorded(_names("practice value method recorded_by"), _names("note dissent"), part_of="assessment_id"),
+    "practice_ratings": Recorded(
+        _names("practice importance feasibility"), _names("left_unscored"), part_of="assessment_id"
+    ),
+    "administration_records": Recorded(
+        _names("evidence_reviewed duration_minutes recorded_by"),
+        _names("roles_present checklist deviations"),
+        part_of="assessment_id",
+    ),
+    "action_items": Recorded(
+        _names(
+            "organization_id assessment_id practices title status owner_id due_on effort expected_level verified_by"
+            " done_at"
+        ),
+        _names("description"),
+    ),
+    "scoring_profiles": Recorded(_names("key version content_hash")),
+    "principals": Recorded(_names("kind organization_id person_id deactivated_at"), personal=_names("name")),
+    "api_keys": Recorded(_names("principal_id name allowed_networks expires_at revoked_at")),
+    "role_grants": Recorded(_names("principal_id organization_id role starts_at ends_at")),
+}
+
+
+def take_changes(tx: Tx, audit_event_id: UUID, subject_id: UUID) -> list[dict[str, Any]] | None:
+    """Return what this transaction changes in a subject, and store the personal values among it apart.
+
+    Returns:
+        Objects with ``field``, ``before`` and ``after``; None: nothing that is recorded.
+    """
+    found: list[dict[str, Any]] = []
+    for table, values, effect, fields in _rows_of(tx, subject_id):
+        recorded = RECORDED[table]
+        for name in sorted(fields):
+            before, after = fields[name]
+            if name in recorded.values:
+                found.append(to_jsonable_python({"field": name, "before": before, "after": after}))
+            elif name in recorded.texts:
+                found.append({"field": name, "omitted": True})
+            elif name in recorded.personal and effect is not RowEffect.DELETED:
+                person_id = recorded.person(values)
+                refer = [_store(tx, audit_event_id, person_id, value) for value in (before, after)]
+                found.append({"field": name, "before": refer[0], "after": refer[1]})
+    return found or None
+
+
+def _rows_of(tx: Tx, subject_id: UUID) -> list[tuple[str, dict[str, Any], RowEffect, dict[str, tuple[Any, Any]]]]:
+    """Return the rows of a subject: table, present values, effect, and the values before and after."""
+    found: list[Any] = []
+    for row in tx.pending_inserts(lambda table, row: _is_of(table, row, subject_id)):
+        table, values = row
+        fields = {name: (None, value) for name, value in values.items() if value is not None}
+        found.append((table, values, RowEffect.CREATED, fields))
+    if tx.connection.has_session:
+        session = tx.session.sync_session
+        for change in take_rows(session, lambda row: _is_of(row.__tablename__, row.__dict__, subject_id)):
+            found.append((change.row.__tablename__, dict(change.row.__dict__), change.effect, change.fields))
+    return found
+
+
+def _is_of(table: str, values: Any, subject_id: UUID) -> bool:
+    recorded = RECORDED.get(table)
+    return recorded is not None and values.get(recorded.part_of) == subject_id
+
+
+def _store(tx: Tx, audit_event_id: UUID, person_id: UUID | None, value: Any) -> dict[str, str] | None:
+    """Store a personal value. Return the reference to it, or None where there is no value."""
+    return None if value is None else store_value(tx, audit_event_id, person_id, value)
+
+
+def store_value(tx: Tx, audit_event_id: UUID, person_id: UUID | None, value: Any) -> dict[str, str]:
+    """Store a value that an audit row refers to. Return the reference, with a digest that hides the value."""
+    salt, key = secrets.token_bytes(16), uuid7()
+    text = to_json(value).decode()
+    tx.insert(AuditValue, id=key, audit_event_id=audit_event_id, person_id=person_id, salt=salt, value=text)
+    return {"ref": str(key), "digest": digest(salt, text)}
+
+
+def digest(salt: bytes, text: str) -> str:
+    """Return the digest of a personal value, which cannot be guessed without the salt."""
+    return hashlib.sha256(salt + text.encode()).hexdigest()
