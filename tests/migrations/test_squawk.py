@@ -30,6 +30,7 @@ BEFORE_THE_FIRST_RELEASE = {
     "action_item_history": {"ban-drop-column", "ban-drop-function"},
     "unowned_action_items": {"require-concurrent-index-creation"},
     "seat_claims": {"ban-drop-constraint", "constraint-missing-not-valid", "disallowed-unique-constraint"},
+    "audit_trail": {"ban-drop-not-null", "require-concurrent-index-creation"},
     "keys_and_grants_with_terms": {
         "adding-foreign-key-constraint",
         "constraint-missing-not-valid",
