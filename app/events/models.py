@@ -47,7 +47,7 @@ class EventFeed(SQLModel, table=True):
 
 
 class AuditEvent(Record, table=True):
-    """An entry of the audit trail, dated by the database. Its ``seal`` chains the rows and is computed after the commit.
+    """An entry of the audit trail, dated by the database. Its ``seal`` chains the rows, after the commit.
 
     Entries about votes are ``hidden``: they have a chain of their own, and nothing over HTTP depends on them.
     """

@@ -11,8 +11,8 @@ from sqlalchemy.dialects import postgresql
 
 from app.db.schema.isolation import PINNED, isolate
 
-revision = "0016"
-down_revision = "0015"
+revision = "0017"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 
