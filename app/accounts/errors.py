@@ -23,6 +23,11 @@ class PersonHasPrincipal(Conflict):
     title = "Another principal stands for this person"
 
 
+class PersonSignsIn(Conflict):
+    code = "person_signs_in"
+    title = "The person of this principal signs in; an operator has to unlink them first"
+
+
 class GrantExists(Conflict):
     code = "grant_exists"
     title = "The principal has this role on this organization; change its period instead"

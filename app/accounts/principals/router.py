@@ -5,7 +5,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.accounts.errors import BeyondOwnRights, LastAdmin, PersonHasPrincipal, PersonOfMachine, UnknownPerson
+from app.accounts.errors import (
+    BeyondOwnRights,
+    LastAdmin,
+    PersonHasPrincipal,
+    PersonOfMachine,
+    PersonSignsIn,
+    UnknownPerson,
+)
 from app.accounts.principals import queries, service
 from app.accounts.principals.schemas import (
     PrincipalCreate,
@@ -69,14 +76,15 @@ async def get_principal(context: ContextDep, principal_id: UUID) -> Response:
 @router.patch(
     "/{principal_id}",
     response_model=PrincipalRead,
-    responses=problems(BeyondOwnRights, PersonHasPrincipal, PersonOfMachine, UnknownPerson),
+    responses=problems(BeyondOwnRights, PersonHasPrincipal, PersonOfMachine, PersonSignsIn, UnknownPerson),
     openapi_extra=IF_MATCH,
 )
 async def update_principal(context: ContextDep, principal_id: UUID, body: PrincipalPatch) -> Response:
     """Change a principal's name or person.
 
     Send only the fields to change, with the `ETag` you read in `If-Match`. A person to stand for must be visible
-    to you (422) and must not have another principal (409). The person gets what the principal may do, so you must be
+    to you (422) and must not have another principal (409); while the present person can sign in, the person stays
+    (409). The person gets what the principal may do, so you must be
     able to grant all of that (403 `beyond_own_rights`). The audit trail keeps the name that the principal had.
     """
     return await write_and_read(context, queries.get_principal, service.patch, principal_id, body)

@@ -3,12 +3,14 @@
 from uuid import UUID
 
 from sqlmodel import col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from app.access.keys import add_principal
 from app.access.models import PrincipalKind, PrincipalRecord
+from app.access.oidc.models import Identity
 from app.access.policy import is_visible, load_organization_for
 from app.accounts.authority import check_covers, keep_an_admin, lock_rights
-from app.accounts.errors import PersonHasPrincipal, PersonOfMachine, UnknownPerson
+from app.accounts.errors import PersonHasPrincipal, PersonOfMachine, PersonSignsIn, UnknownPerson
 from app.accounts.principals.queries import HOME
 from app.accounts.principals.schemas import PrincipalCreate, PrincipalPatch, PrincipalStatus, PrincipalTransition
 from app.db.transaction import Tx
@@ -44,6 +46,7 @@ async def patch(tx: Tx, principal_id: UUID, body: PrincipalPatch) -> UUID:
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         PersonOfMachine, UnknownPerson, PersonHasPrincipal: see `_check_person`.
         BeyondOwnRights: the person would get rights that the caller could not grant.
+        PersonSignsIn: an issuer knows the present person by this principal.
     """
     await lock_rights(tx, "updatePrincipal")
     principal, organization = await load_principal_for(tx, principal_id, "updatePrincipal")
@@ -51,6 +54,8 @@ async def patch(tx: Tx, principal_id: UUID, body: PrincipalPatch) -> UUID:
     changes = body.changes()
     person_id = changes.get("person_id", principal.person_id)
     if person_id != principal.person_id:
+        if await tx.session.scalar(_identities_of(tx, principal_id)) is not None:
+            raise PersonSignsIn
         await _check_person(tx, kind_of(principal), person_id)
         if person_id is not None:
             await check_covers(tx, principal.id, "updatePrincipal", None)
@@ -124,6 +129,14 @@ async def load_principal_for(tx: Tx, principal_id: UUID, operation: str) -> tupl
 def kind_of(principal: PrincipalRecord) -> PrincipalKind:
     """Return the kind of a principal. Rows of earlier releases that say `api_key` are machines."""
     return PrincipalKind.PERSON if principal.kind == PrincipalKind.PERSON else PrincipalKind.MACHINE
+
+
+def _identities_of(tx: Tx, principal_id: UUID) -> SelectOfScalar[UUID]:
+    return (
+        select(Identity.id)
+        .where(col(Identity.tenant_id) == tx.tenant_id, col(Identity.principal_id) == principal_id)
+        .limit(1)
+    )
 
 
 async def _check_person(tx: Tx, kind: PrincipalKind, person_id: UUID | None) -> None:
