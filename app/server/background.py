@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Sequence
 
 import uvloop
 
@@ -12,28 +13,34 @@ from app.db.schema.migrate import load_models
 from app.demo.sandbox import clock_for
 from app.embedded_postgres.attach import check_revision, owner_engine, provided
 from app.jobs.context import WorkContext
+from app.jobs.kinds import Kind
+from app.jobs.periodic import PeriodicTask
 from app.jobs.worker import Worker
 from app.server.announcement import show
 from app.settings import Settings
 
 
-def run_worker(settings: Settings) -> None:
+def run_worker(settings: Settings, kinds: Sequence[Kind] = KINDS, tasks: Sequence[PeriodicTask] = PERIODIC) -> None:
     """Run jobs and periodic tasks until SIGINT or SIGTERM. A second signal ends the process at once.
+
+    Args:
+        kinds: the kinds of jobs that it runs.
+        tasks: the periodic tasks that it runs.
 
     Raises:
         OperatorError, EmbeddedPostgresError: it cannot run; one line that says why.
     """
     with provided(settings, attach=True) as complete, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         log.configure(complete)
-        runner.run(_work(complete))
+        runner.run(_work(complete, kinds, tasks))
 
 
-async def _work(settings: Settings) -> None:
+async def _work(settings: Settings, kinds: Sequence[Kind], tasks: Sequence[PeriodicTask]) -> None:
     async with owner_engine(settings) as engine:
         await check_revision(engine)
     load_models()
     database = open_database(settings, settings.database_url or "", role=settings.assumed_role)
-    worker = Worker(WorkContext(settings, database, clock_for(settings)), KINDS, PERIODIC)
+    worker = Worker(WorkContext(settings, database, clock_for(settings)), kinds, tasks)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop, worker)

@@ -12,7 +12,17 @@ from app.errors import Conflict, Unavailable
 from app.jobs.enqueue import enqueue
 from app.jobs.kinds import Again, RunningJob
 from tests.support.actors import Tenancy
-from tests.support.jobs import add_job, change_jobs, jobs_of, new_kind, until, until_finished, work_of, working
+from tests.support.jobs import (
+    add_job,
+    change_jobs,
+    jobs_of,
+    multiply_jobs,
+    new_kind,
+    until,
+    until_finished,
+    work_of,
+    working,
+)
 
 
 async def test_a_committed_job_runs_with_its_arguments(tenancy: Tenancy, app: FastAPI, owner: AsyncEngine) -> None:
@@ -199,9 +209,8 @@ async def test_a_tenant_is_not_kept_waiting_by_the_jobs_of_another(
             others.set()
 
     kind = new_kind(run)
-    async with work_of(app).transaction(tenancy.tenant_id, "test") as tx:
-        for _ in range(3_000):
-            await enqueue(tx, kind)
+    await add_job(tenancy, kind)
+    await multiply_jobs(owner, kind, 2_999)
     await add_job(other_tenancy, kind)
     async with working(app, kind) as worker:
         await asyncio.wait_for(others.wait(), 300)

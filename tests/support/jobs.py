@@ -80,6 +80,19 @@ async def until_finished(owner: AsyncEngine, kind: Kind) -> list[Any]:
     return await until(owner, kind, lambda jobs: all(job.finished_at is not None for job in jobs))
 
 
+async def multiply_jobs(owner: AsyncEngine, kind: Kind, count: int) -> None:
+    """Add copies of the stored jobs of a kind."""
+    columns = (
+        "tenant_id, created_at, updated_at, version, kind, arguments, state, due_at, attempt, cancel_requested, done"
+    )
+    copies = (
+        f"insert into jobs (id, {columns}) select gen_random_uuid(), {columns} "
+        "from jobs cross join generate_series(1, :count) where kind = :kind"
+    )
+    async with owner.begin() as connection:
+        await connection.execute(text(copies), {"kind": kind.name, "count": count})
+
+
 async def change_jobs(owner: AsyncEngine, kind: Kind, to: str) -> None:
     """Change the stored jobs of a kind, past the service."""
     async with owner.begin() as connection:
