@@ -25,11 +25,15 @@ async def of_tenant(owner: AsyncEngine, tenant_id: UUID, *, about: Sequence[str]
 
 
 async def sums(owner: AsyncEngine) -> dict[str, tuple[int, int]]:
-    """Of every table the number of its rows, and a sum over all they hold."""
+    """Of every table the number of its rows, and a sum over all they hold.
+
+    A refused mutation has a row in the audit, and a key the time of its last use: both are meant to change.
+    """
     found = {}
     async with owner.connect() as connection:
-        for table in list(await connection.scalars(_TABLES)):
-            query = f'select count(*), coalesce(sum(hashtextextended(t::text, 0)), 0) from "{table}" t'
+        for table in set(await connection.scalars(_TABLES)) - {"audit_events"}:
+            shown = "(to_jsonb(t) - 'last_used_at')::text"
+            query = f'select count(*), coalesce(sum(hashtextextended({shown}, 0)), 0) from "{table}" t'
             count, hashed = (await connection.execute(text(query))).one()
             found[table] = (count, int(hashed))
     return found
