@@ -170,7 +170,9 @@ def _document(app: FastAPI, rules: Mapping[str, Rule], events: Mapping[str, Even
     texts = str(made["paths"]) + str(made["components"]["responses"])
     kinds = sorted(catalogue(), key=lambda kind: kind.code)
     made["components"]["examples"] = {
-        kind.code: {"summary": kind.title, "value": example(kind)} for kind in kinds if kind.code in texts
+        kind.code: {"summary": kind.title, "value": example(kind)}
+        for kind in kinds
+        if f"#/components/examples/{kind.code}'" in texts
     }
     return made
 
