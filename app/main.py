@@ -18,6 +18,7 @@ from app.access import router as me
 from app.access.authenticate import Authenticator
 from app.access.authenticators import ApiKeys, SeatTokens
 from app.access.key_uses import KeyUses
+from app.access.local_admin import LOOPBACK_ORIGIN, LocalAdmin
 from app.access.oidc.sign_ins import SignIns
 from app.access.operations import OPERATIONS
 from app.accounts import routers as accounts
@@ -151,6 +152,7 @@ def create_app(
         feeds,
         background.sealer,
         note_use=background.key_uses.note,
+        sign_in_locally=LocalAdmin(database.reads) if settings.auth == "dev" else None,
         metrics=metrics,
     )
     app = _Application(app_state, lifespan=background.run, **_METADATA)
@@ -222,11 +224,12 @@ class _Application(FastAPI):
             everything_by_framework=bool(self.user_middleware or self.dependency_overrides),
             log_request=log.request_logger(settings),
         )
-        if not settings.cors_origins:
+        if not settings.cors_origins and not settings.serves_this_machine:
             return gateway
         return CORSMiddleware(
             gateway,
             allow_origins=settings.cors_origins,
+            allow_origin_regex=LOOPBACK_ORIGIN if settings.serves_this_machine else None,
             allow_methods=["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"],
             allow_headers=_CORS_TAKEN,
             expose_headers=_CORS_SHOWN,

@@ -93,6 +93,11 @@ class Settings(BaseSettings):
         description="Networks that the service may send requests to in addition to public addresses, comma-separated, "
         "such as `10.1.2.0/24` for an issuer of sign-ins inside. Loopback is for tests and the sandbox.",
     )
+    auth: Literal["credentials", "dev"] = Field(
+        default="credentials",
+        description="`dev`: a request without credentials is an admin's, to try things on a machine of your own. "
+        "Refused where others may call.",
+    )
     public_url: str | None = Field(
         default=None,
         description="Where people reach the service, such as `https://readiness.example.org`. Invitations then carry "
@@ -218,6 +223,8 @@ class Settings(BaseSettings):
             )
         if self.trusted_proxies and not self.behind_proxy:
             raise ValueError("FA_TRUSTED_PROXIES needs FA_BEHIND_PROXY=true")
+        if self.auth == "dev" and self.looks_public:
+            raise ValueError("FA_AUTH=dev lets everyone in: it needs a loopback FA_HOST, and no FA_BEHIND_PROXY")
         if self.looks_public and any(map(_is_local, self.outgoing_networks)):
             raise ValueError("FA_OUTGOING_NETWORKS must not name loopback or link-local networks where others may call")
         if self.demo_date is not None:
@@ -232,6 +239,11 @@ class Settings(BaseSettings):
         if self.owner_database_url and not self.database_url:
             raise ValueError("FA_OWNER_DATABASE_URL needs FA_DATABASE_URL too")
         return self
+
+    @property
+    def serves_this_machine(self) -> bool:
+        """Return whether this is the sandbox or ``FA_AUTH=dev``, which only this machine can reach."""
+        return (self.demo_date is not None or self.auth == "dev") and not self.looks_public
 
     @property
     def looks_public(self) -> bool:

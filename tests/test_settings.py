@@ -183,3 +183,13 @@ def test_requests_never_go_to_this_machine_where_others_may_call(networks: str) 
 def test_a_network_has_no_bits_beyond_its_prefix(networks: str) -> None:
     with pytest.raises(ValueError, match="outgoing_networks"):
         Settings(outgoing_networks=networks)
+
+
+@pytest.mark.parametrize("beyond", [{"FA_HOST": "0.0.0.0"}, {"FA_BEHIND_PROXY": "true"}])  # noqa: S104
+def test_the_local_admin_never_serves_others(monkeypatch: pytest.MonkeyPatch, beyond: dict[str, str]) -> None:
+    monkeypatch.setenv("FA_AUTH", "dev")
+    assert load_settings().auth == "dev"
+    for name, value in beyond.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("FA_BEHIND_PROXY", "true")
+    assert "FA_AUTH=dev lets everyone in" in refusal()

@@ -34,6 +34,7 @@ class AppState:
         claim_attempts: limits how often an address may try codes of invitations.
         note_use: notes that an API key was used.
         metrics: counts requests; None: nobody asks for metrics.
+        sign_in_locally: returns who sends a request without credentials; None: nobody may.
     """
 
     settings: Settings
@@ -48,6 +49,7 @@ class AppState:
     claim_attempts: AddressLimit = field(default_factory=lambda: AddressLimit(burst=20, seconds=6))
     note_use: Callable[[Principal], None] = field(default=lambda _caller: None)
     metrics: Metrics | None = None
+    sign_in_locally: Callable[[Scope], Awaitable[Principal]] | None = None
 
     async def take_instant(self, connection: Connection) -> datetime:
         """Return the instant of a transaction that has begun, on the database's clock unless the app has another."""

@@ -153,7 +153,10 @@ class Gateway:
                 await response(scope, receive, exchange.send_completed)
 
     async def _authenticate(self, scope: Scope) -> Principal:
-        principal = await self._app_state.authenticate(header(scope, b"authorization"))
+        authorization = header(scope, b"authorization")
+        if authorization is None and self._app_state.sign_in_locally is not None:
+            return await self._app_state.sign_in_locally(scope)
+        principal = await self._app_state.authenticate(authorization)
         if principal.key is not None:
             if principal.key.networks:
                 check_address(principal.key, client_address(scope, self._app_state.settings))
