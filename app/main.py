@@ -90,7 +90,8 @@ _METADATA: Final[dict[str, Any]] = {
     "telemetry": {"tracing": False, "metrics": False},
 }
 _CORS_TAKEN = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id"]
-_CORS_SHOWN = ["Dry-Run", "ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-Id"]
+_CORS_SHOWN = ["Dry-Run", "ETag", "Idempotency-Replayed", "Link", "Location", "RateLimit", "RateLimit-Policy"]
+_CORS_SHOWN += ["Retry-After", "X-Request-Id"]
 ROUTERS: tuple[APIRouter, ...] = (
     action_items.router,
     *assessments.ROUTERS,

@@ -128,6 +128,23 @@ class Settings(BaseSettings):
     grace_seconds: float = Field(
         default=10.0, ge=1, le=600, description="After that, how long requests that have begun may take."
     )
+    rate_per_principal: int = Field(
+        default=30_000,
+        ge=0,
+        description="Requests a minute that one caller may make of a process, all at once or spread (429 beyond); "
+        "0: no limit.",
+    )
+    rate_per_address: int = Field(
+        default=60_000,
+        ge=0,
+        description="The same for the address of the client; an IPv6 network of 64 bits counts as one. 0: no limit.",
+    )
+    failures_per_address: int = Field(
+        default=120,
+        ge=0,
+        description="Requests a minute without valid credentials from one address: 429 instead of 401 beyond. "
+        "0: no limit.",
+    )
     pool_size: int = Field(
         default=5,
         ge=1,

@@ -19,6 +19,7 @@ from app.settings import Settings
 from tests.support.actors import Actor, Tenancy, new_tenancy
 from tests.support.database import Urls, without_waiting_for_the_disk
 from tests.support.servers import isolate, pooled, running
+from tests.support.services import WITHOUT_LIMITS
 from tests.support.workers import ByPlace, put_longest_first
 
 pytest_plugins = ("tests.support.replicas",)
@@ -66,6 +67,7 @@ def settings(urls: Urls) -> Settings:
         database_url=urls.service,
         owner_database_url=urls.owner if urls.separate else None,
         log_level="error",
+        **WITHOUT_LIMITS,
         outgoing_networks=["127.0.0.0/8"],
         pooler="transaction" if os.environ.get("FA_TEST_POOLER") else "none",
     )

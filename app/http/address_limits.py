@@ -1,9 +1,11 @@
 """Limits attempts by the address of the client, in this process."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
+
+from app.http.token_buckets import TokenBuckets
 
 
 class AddressLimit:
@@ -25,40 +27,25 @@ class AddressLimit:
         most_addresses: int = 10_000,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._burst = burst
-        self._seconds = seconds
-        self._most = most_addresses
-        self._clock = clock
-        self._full_at: OrderedDict[str, float] = OrderedDict()
-        """When the bucket of an address is full again."""
+        self.buckets = TokenBuckets(burst=burst, seconds=seconds, most=most_addresses, clock=clock)
 
     def spend(self, address: str) -> float:
         """Take one attempt. Return 0, or the seconds to wait where none is left."""
-        now, key = self._clock(), _network(address)
-        full_at = max(self._full_at.pop(key, now), now)
-        wait = full_at - now - (self._burst - 1) * self._seconds
-        self._full_at[key] = full_at if wait > 0 else full_at + self._seconds
-        self._drop_full(now)
-        return max(wait, 0.0)
+        return self.take(address)[0]
+
+    def take(self, address: str) -> tuple[float, float]:
+        """Take one attempt, as `TokenBuckets.spend` takes a token."""
+        return self.buckets.spend(_network(address))
 
     def give_back(self, address: str) -> None:
         """Return an attempt that succeeded."""
-        key = _network(address)
-        if key in self._full_at:
-            self._full_at[key] -= self._seconds
+        self.buckets.give_back(_network(address))
 
     def __len__(self) -> int:
-        return len(self._full_at)
-
-    def _drop_full(self, now: float) -> None:
-        # The address unused for longest stands first. Dropping a full bucket loses nothing.
-        while self._full_at:
-            oldest = next(iter(self._full_at))
-            if len(self._full_at) <= self._most and self._full_at[oldest] > now:
-                return
-            del self._full_at[oldest]
+        return len(self.buckets)
 
 
+@lru_cache(maxsize=4_096)
 def _network(address: str) -> str:
     try:
         parsed = ip_address(address)

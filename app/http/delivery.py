@@ -50,16 +50,16 @@ def is_whole(response: Response) -> bool:
     return kind is JSONBytes or (kind in _WHOLE and response.background is None)
 
 
-def complete_headers(headers: RawHeaders, request_id: str) -> RawHeaders:
-    """Return these headers with those that every response has."""
+def complete_headers(headers: RawHeaders, request_id: str, more: Iterable[tuple[bytes, bytes]] = ()) -> RawHeaders:
+    """Return these headers with those that every response has, and more."""
     names = [name for name, _ in headers]
     missing = [header for header in SECURITY if header[0] not in names]
-    return [*headers, (b"x-request-id", request_id.encode("ascii")), *missing]
+    return [*headers, (b"x-request-id", request_id.encode("ascii")), *missing, *more]
 
 
-async def deliver(response: Response, request_id: str, send: Send) -> None:
-    """Send a response that `is_whole`. The server leaves out the body that answers a HEAD."""
-    headers = complete_headers(response.raw_headers, request_id)
+async def deliver(response: Response, request_id: str, send: Send, more: Iterable[tuple[bytes, bytes]] = ()) -> None:
+    """Send a response that `is_whole`, with more headers. The server leaves out the body that answers a HEAD."""
+    headers = complete_headers(response.raw_headers, request_id, more)
     cycle = getattr(send, "__self__", None)
     if type(cycle) is RequestResponseCycle and CLOSE not in headers and _is_free(cycle):
         _write_whole(cycle, response, headers)

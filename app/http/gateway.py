@@ -16,13 +16,14 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.db.deadline import Deadlines, RequestDeadline
-from app.errors import AppError, RequestTimeout, Unavailable
+from app.errors import AppError, RequestTimeout, Unauthorized, Unavailable
 from app.http import body, problems
 from app.http.client_address import check_address, client_address
 from app.http.context import AppState, RequestContext
 from app.http.delivery import CLOSE, complete_headers, deliver, is_whole
 from app.http.head import header, read_head, request_id_of
 from app.http.needs import BodyKind
+from app.http.rate_limits import HEADERS, RateLimits
 from app.http.refusals import RefusalRecorder
 from app.http.route_index import RouteIndex, Target
 from app.log import LogRequest
@@ -55,13 +56,18 @@ class _Exchange:
         """Send a message of the framework or of a streaming response, with the headers that every response has."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = complete_headers(list(message["headers"]), self.request_id)
+            message["headers"] = complete_headers(list(message["headers"]), self.request_id, self._more())
         await self.send(message)
 
     def respond(self, response: Response) -> Awaitable[None]:
         """Send a response that is whole."""
         self.status = response.status_code
-        return deliver(response, self.request_id, self.send)
+        return deliver(response, self.request_id, self.send, self._more())
+
+    def _more(self) -> Iterable[tuple[bytes, bytes]]:
+        """Return the headers that say what is left of the caller's quota, where one applies."""
+        headers: Iterable[tuple[bytes, bytes]] = self.scope.get(HEADERS, ())
+        return headers
 
 
 class Gateway:
@@ -93,6 +99,7 @@ class Gateway:
         self._seconds = app_state.settings.request_seconds
         self._max_bytes = app_state.settings.max_body_bytes
         self._deadlines = Deadlines()
+        self._limits = RateLimits(app_state.settings)
         self._budget = body.BodyBudget(_BODY_BYTES)
         self._public_budget = body.BodyBudget(_PUBLIC_BODY_BYTES)
 
@@ -153,10 +160,16 @@ class Gateway:
                 await response(scope, receive, exchange.send_completed)
 
     async def _authenticate(self, scope: Scope) -> Principal:
-        authorization = header(scope, b"authorization")
-        if authorization is None and self._app_state.sign_in_locally is not None:
-            return await self._app_state.sign_in_locally(scope)
-        principal = await self._app_state.authenticate(authorization)
+        authorization, sign_in_locally = header(scope, b"authorization"), self._app_state.sign_in_locally
+        try:
+            if authorization is None and sign_in_locally is not None:
+                principal = await sign_in_locally(scope)
+            else:
+                principal = await self._app_state.authenticate(authorization)
+        except Unauthorized:
+            self._limits.count_failure(scope)
+            raise
+        self._limits.count(scope, principal)
         if principal.key is not None:
             if principal.key.networks:
                 check_address(principal.key, client_address(scope, self._app_state.settings))

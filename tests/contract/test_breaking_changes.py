@@ -261,7 +261,7 @@ ADDITIVE: dict[str, Callable[[Document], Any]] = {
     "a new field deep in an answer": lambda d: add_field(d, "WithinGroupAgreement", required=True),
     "a new choice of a parameter": lambda d: schema_of_sort(d)["enum"].append("-colour"),
     "a new failure": lambda d: operation(d, "getMe")["responses"].update(
-        {"429": operation(d, "getMe")["responses"]["401"]}
+        {"451": operation(d, "getMe")["responses"]["401"]}
     ),
     "another role may": lambda d: operation(d, "createProgram")["x-required-role"].append("viewer"),
     "everybody may": lambda d: operation(d, "createProgram").update({"x-required-role": ["authenticated"]}),

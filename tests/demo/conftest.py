@@ -19,6 +19,7 @@ from tests.support.actors import Actor
 from tests.support.database import Urls
 from tests.support.databases import fresh_database
 from tests.support.processes import open_folder
+from tests.support.services import WITHOUT_LIMITS
 
 
 def migrated(urls: Urls) -> Urls:
@@ -65,6 +66,7 @@ async def sandbox_app(sandbox_urls: Urls, sandbox: Demo) -> AsyncIterator[FastAP
         owner_database_url=sandbox_urls.owner if sandbox_urls.separate else None,
         demo_date=DEFAULT_DAY,
         log_level="error",
+        **WITHOUT_LIMITS,
     )
     made = create_app(settings, clock=clock_for(settings))
     yield made

@@ -13,6 +13,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.support.actors import Actor, Tenancy, new_tenancy
 from tests.support.postgres import OwnPostgres, own_postgres
+from tests.support.services import WITHOUT_LIMITS
 
 
 @dataclass
@@ -50,7 +51,9 @@ async def service(own_server: OwnPostgres) -> AsyncIterator[Service]:
     """The app on that server, with one tenant."""
     await own_server.restore()
     service_url, owner_url = own_server.url("fa_app"), own_server.url("fa_owner")
-    app = create_app(Settings(database_url=service_url, owner_database_url=owner_url, log_level="error"))
+    app = create_app(
+        Settings(database_url=service_url, owner_database_url=owner_url, log_level="error", **WITHOUT_LIMITS)
+    )
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     owner = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(owner_url))
     async with httpx.AsyncClient(transport=transport, base_url="http://test", timeout=300) as http:

@@ -33,6 +33,7 @@ from tests.support.actors import Actor
 from tests.support.database import Urls
 from tests.support.databases import fresh_database
 from tests.support.jobs import new_kind, work_of
+from tests.support.services import WITHOUT_LIMITS
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ async def sandbox_app(tenants: Tenants) -> AsyncIterator[FastAPI]:
         owner_database_url=urls.owner if urls.separate else None,
         demo_date=DEFAULT_DAY,
         log_level="error",
+        **WITHOUT_LIMITS,
     )
     made = create_app(settings, clock=clock_for(settings))
     yield made

@@ -23,6 +23,7 @@ from app.errors import (
     PreconditionRequired,
     RepeatedHeader,
     RequestTimeout,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
     UnsupportedMediaType,
@@ -94,6 +95,7 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
     "description": "Makes the request safe to repeat for 24 hours: the same key and request replay the first answer.",
 }
 MERGE_PATCH = "application/merge-patch+json"
+_UNCHANGED = ("ETag", "X-Request-Id", "RateLimit", "RateLimit-Policy")
 
 
 class Rule(Protocol):
@@ -307,7 +309,7 @@ def _common_failures(method: str, operation: Mapping[str, Any], required: list[s
     parameters: list[Mapping[str, Any]] = operation.get("parameters", [])
     applies: list[tuple[bool, tuple[type[AppError], ...]]] = [
         (True, (RepeatedHeader, Invalid, Internal, Unavailable)),
-        (required != ["public"], (Unauthorized,)),
+        (required != ["public"], (Unauthorized, TooManyRequests)),
         (required not in (["public"], ["authenticated"]), (Forbidden,)),
         (any(one["in"] == "path" for one in parameters) and required != ["public"], (NotFound,)),
         (any(one["name"] == "cursor" for one in parameters), (InvalidCursor,)),
@@ -337,6 +339,8 @@ def _headers(method: str, operation: dict[str, Any], schemas: Mapping[str, Any])
     for status, response in operation["responses"].items():
         headers = response.setdefault("headers", {})
         headers["X-Request-Id"] = refer("X-Request-Id")
+        if operation["security"] and status != "401":
+            headers |= {name: refer(name) for name in ("RateLimit", "RateLimit-Policy")}
         if not status.startswith("2"):
             continue
         if any(one["name"] == "cursor" for one in operation.get("parameters", [])):
@@ -347,7 +351,7 @@ def _headers(method: str, operation: dict[str, Any], schemas: Mapping[str, Any])
     if method == "get" and "ETag" in answered:
         operation["responses"]["304"] = {
             "description": "The caller has this representation already.",
-            "headers": {name: answered[name] for name in ("ETag", "X-Request-Id")},
+            "headers": {name: answered[name] for name in _UNCHANGED if name in answered},
         }
         operation["parameters"] = [*operation.get("parameters", []), IF_NONE_MATCH]
 

@@ -36,6 +36,17 @@ HEADERS: Final[dict[str, dict[str, Any]]] = {
         "schema": {"type": "string", "format": "uri-reference"},
         "example": "/v1/people/0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
     },
+    "RateLimit": {
+        "description": "What is left: `r` requests, and `t` seconds until the quota is whole again. Absent where "
+        "there is no limit.",
+        "schema": {"type": "string"},
+        "example": '"principal";r=29999;t=1',
+    },
+    "RateLimit-Policy": {
+        "description": "The quotas: `q` requests in `w` seconds. Absent where there is no limit.",
+        "schema": {"type": "string"},
+        "example": '"principal";q=30000;w=60, "address";q=60000;w=60',
+    },
     "Retry-After": {
         "description": "Seconds to wait before the next attempt.",
         "schema": {"type": "string", "pattern": "^[0-9]+$"},
