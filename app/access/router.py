@@ -80,10 +80,13 @@ class Me(Read):
     )
 
     id: UUID
-    """Id of the principal whose key it is, or of the seat."""
+    """Id of the principal whose key or sign-in it is, or of the seat."""
     tenant_id: UUID
     """Id of the tenant."""
-    kind: str = Field(description="`api_key`, or `seat` for the holder of a seat's token.")
+    kind: str = Field(
+        description="`api_key`; `person` for a sign-in; `seat` for the holder of a seat's token; `dev` for the admin "
+        "of `FA_AUTH=dev`."
+    )
     name: str
     """Name of the principal, or label of the seat."""
     grants: list[GrantRead]
@@ -91,16 +94,17 @@ class Me(Read):
     api_key: UsedKeyRead | None
     """The API key of this request. Null: it was sent with another credential."""
     seat: SeatRead | None
-    """The seat of the token. Null for an API key."""
+    """The seat of the token. Null for other credentials."""
 
 
 @router.get("", response_model=Me)
 async def get_me(context: ContextDep) -> Response:
     """Read who you are, and which roles you have where.
 
-    Call it first, to check a key or a token and to find the organizations it can reach. An API key has grants; each
-    role applies to its organization and everything below it, until its end. The holder of a seat's token has a seat
-    instead, in one assessment. The answer is 401 if the credentials are not valid, expired or revoked.
+    Call it first, to check a key or a token and to find the organizations it can reach. An API key and a person who
+    signed in have grants; each role applies to its organization and everything below it, until its end. A sign-in that
+    names nobody the tenant knows has none, or the tenant's default. The holder of a seat's token has a seat instead, in
+    one assessment. The answer is 401 if the credentials are not valid, expired or revoked.
     """
     caller = context.principal
     seat, key = caller.seat, caller.key

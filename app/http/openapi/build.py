@@ -150,7 +150,7 @@ def _document(app: FastAPI, rules: Mapping[str, Rule], events: Mapping[str, Even
         "bearer": {
             "type": "http",
             "scheme": "bearer",
-            "description": "An API key (`fa_…`) or the token of one seat (`fs_…`).",
+            "description": "An API key (`fa_…`), the token of one seat (`fs_…`), or the access token of a sign-in.",
         }
     }
     _open_answers(made)
