@@ -5,7 +5,6 @@ from typing import Literal
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import ConfigDict, Field
 
-from app.db.errors import Reason
 from app.errors import Unavailable
 from app.http.context import AppState, check_query
 from app.http.problems import problems
@@ -14,23 +13,10 @@ from app.schemas import Read
 
 router = APIRouter(prefix="/healthz", tags=["health"], dependencies=[Depends(check_query)])
 
-_DETAILS = {
-    Reason.UNREACHABLE: "The database does not answer.",
-    Reason.REFUSED: "The database does not let the service work; its log says why.",
-    Reason.READ_ONLY: "The database takes no changes.",
-    Reason.SCHEMA: "The database's schema is not this release's; run fa-readiness migrate.",
-    Reason.BUSY: "The database does not answer in time.",
-    Reason.FAILING: "The database server has a problem; the log says which.",
-}
-
 
 class NotReady(Unavailable):
     code = "not_ready"
     title = "The service is not ready"
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.extra = {"reason": reason}
 
 
 class Live(Read):
@@ -67,16 +53,15 @@ async def get_ready_state(request: Request) -> Response:
     """Report whether the service can serve requests.
 
     Call it to decide whether to send requests to this process. The database must answer, have this release's schema,
-    take changes and let the service work on its tables. Otherwise `reason` says which of these does not hold:
-    `database_unreachable`, `database_refused`, `database_read_only`, `database_busy`, `database_failing` or
-    `schema_mismatch`; the service's log has the cause. While the service stops the reason is `stopping`: it still
-    serves requests, the last one on each connection, for as long as `FA_DRAIN_SECONDS` says. The answer is at most a
-    second old and does not wait behind other requests.
+    take changes and let the service work on its tables. Otherwise the answer is 503 `not_ready`, whatever is wrong:
+    operators find the reason in the log and on the operations listener. While the service stops the answer is 503 too.
+    It still serves requests, the last one on each connection, for as long as `FA_DRAIN_SECONDS` says. The answer is at
+    most a second old and does not wait behind other requests.
     """
-    if getattr(request.state, "draining", False):
-        raise NotReady("stopping", "The service is stopping.")
     app_state: AppState = request.app.state.app_state
+    if getattr(request.state, "draining", False):
+        raise NotReady("The service does not take requests at present.")
     health = await app_state.database.health.get()
     if health.reason is not None:
-        raise NotReady(health.reason.value, _DETAILS[health.reason])
+        raise NotReady("The service does not take requests at present.")
     return Response(to_bytes(Ready(status="ready", revision=health.revision)), media_type=JSON)

@@ -9,12 +9,46 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from ipaddress import ip_address
+from uuid import UUID
 
 from app.settings import Settings
 
-LogRequest = Callable[[str, str | None, int, float, str], None]
+_ADDRESS_LENGTH = 64
+_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+
+
+@dataclass(slots=True)
+class RequestLine:
+    """What is logged of a request that has ended. It has no field for a name, a path or a value that was sent.
+
+    Attributes:
+        method: as the caller sent it.
+        route: the template of the path; None where it matched no route.
+        status: 0 where the caller went away before the answer.
+        size: bytes of the body of the answer.
+        problem: the code of the problem that was answered.
+        address: of the client, as the server or a trusted proxy saw it.
+        tenant_id: of the caller; None where the caller is unknown.
+        key_id: of the API key that was used; None with another credential.
+    """
+
+    method: str
+    route: str | None
+    status: int
+    milliseconds: float
+    size: int
+    problem: str | None
+    address: str
+    tenant_id: UUID | None
+    key_id: UUID | None
+    request_id: str
+
+
+LogRequest = Callable[[RequestLine], None]
 
 
 def request_logger(settings: Settings) -> LogRequest | None:
@@ -27,25 +61,46 @@ def request_logger(settings: Settings) -> LogRequest | None:
     lines = _Lines()
     atexit.register(lines.write)
 
-    def log_as_json(method: str, route: str | None, status: int, milliseconds: float, request_id: str) -> None:
-        named = f'"{route}"' if route else "null"
+    # Each field is of our own making or has been checked, so that none can end its value.
+    def log_as_json(line: RequestLine) -> None:
         lines.add(
-            f'{{"method": "{_known(method)}", "route": {named}, "status": {status}, "ms": {milliseconds:.1f}, '
-            f'"request_id": "{request_id}", "event": "request", "level": "info", "timestamp": "{_timestamp()}"}}\n'
+            f'{{"method": "{_known(line.method)}", "route": {_json(line.route)}, "status": {line.status}, '
+            f'"ms": {line.milliseconds:.1f}, "bytes": {line.size}, "problem": {_json(line.problem)}, '
+            f'"client": "{_address(line.address)}", "tenant": {_json(line.tenant_id)}, "key": {_json(line.key_id)}, '
+            f'"request_id": "{line.request_id}", "event": "request", "level": "info", "timestamp": "{_timestamp()}"}}\n'
         )
 
-    def log_as_text(method: str, route: str | None, status: int, milliseconds: float, request_id: str) -> None:
+    def log_as_text(line: RequestLine) -> None:
         lines.add(
-            f"timestamp={_timestamp()} level=info event=request method={_known(method)} route={route or ''} "
-            f"status={status} ms={milliseconds:.1f} request_id={request_id}\n"
+            f"timestamp={_timestamp()} level=info event=request method={_known(line.method)} route={line.route or ''} "
+            f"status={line.status} ms={line.milliseconds:.1f} bytes={line.size} problem={line.problem or ''} "
+            f"client={_address(line.address)} tenant={line.tenant_id or ''} key={line.key_id or ''} "
+            f"request_id={line.request_id}\n"
         )
 
     return log_as_json if settings.log_format == "json" else log_as_text
 
 
 def _known(method: str) -> str:
-    # The caller chooses the method freely; the route and the request id have been checked.
-    return method if method.isalpha() else "?"
+    # The caller chooses the method freely.
+    return method if method in _METHODS else "?"
+
+
+def _json(value: str | UUID | None) -> str:
+    return "null" if value is None else f'"{value}"'
+
+
+def _address(text: str) -> str:
+    # A proxy may pass on anything as an address. Long texts would fill the cache.
+    return _checked_address(text) if len(text) <= _ADDRESS_LENGTH else "unknown"
+
+
+@lru_cache(maxsize=4_096)
+def _checked_address(text: str) -> str:
+    try:
+        return str(ip_address(text.partition("%")[0]))
+    except ValueError:
+        return "unknown"
 
 
 def _timestamp() -> str:

@@ -1,6 +1,7 @@
 """The health of the database for this release, checked on a separate connection and cached for a second."""
 
 import asyncio
+import logging
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, text
@@ -15,6 +16,7 @@ from app.db.schema.privileges import PRIVILEGES
 from app.db.statement import Read
 from app.errors import Unavailable
 
+_log = logging.getLogger("fa.health")
 _REMEMBERED_SECONDS = 1.0
 #: A check answers within this time, whatever the database does and however long requests may take.
 _SECONDS = 2.0
@@ -41,6 +43,13 @@ class Health:
     reason: Reason | None
 
 
+def _log_change(former: Health | None, present: Health) -> None:
+    if present.reason is not None and (former is None or former.reason is not present.reason):
+        _log.error("not ready: %s", present.reason.value)
+    elif present.reason is None and former is not None and former.reason is not None:
+        _log.warning("ready again")
+
+
 class HealthCheck:
     """Asks the database at most once a second, however many ask for its health.
 
@@ -61,7 +70,8 @@ class HealthCheck:
         loop = asyncio.get_running_loop()
         async with self._lock:
             if self._known is None or loop.time() >= self._known_until:
-                self._known = await self._ask()
+                former, self._known = self._known, await self._ask()
+                _log_change(former, self._known)
                 self._known_until = loop.time() + _REMEMBERED_SECONDS
             return self._known
 

@@ -26,7 +26,7 @@ from app.http.needs import BodyKind
 from app.http.rate_limits import HEADERS, RateLimits
 from app.http.refusals import RefusalRecorder
 from app.http.route_index import RouteIndex, Target
-from app.log import LogRequest
+from app.log import LogRequest, RequestLine
 from app.principal import Principal
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -40,7 +40,7 @@ _log = logging.getLogger("fa.http")
 class _Exchange:
     """The state of one request that its refusal and its log line need."""
 
-    __slots__ = ("has_unread_body", "is_reading", "request_id", "route", "scope", "send", "started", "status")
+    __slots__ = ("has_unread_body", "is_reading", "request_id", "route", "scope", "send", "size", "started", "status")
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.started = time.perf_counter()
@@ -48,7 +48,7 @@ class _Exchange:
         self.send = send
         self.request_id = scope["request_id"] = request_id_of(scope)
         self.route: BaseRoute | None = None
-        self.status = 0
+        self.status = self.size = 0
         self.is_reading = False
         self.has_unread_body = False
 
@@ -57,11 +57,13 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             message["headers"] = complete_headers(list(message["headers"]), self.request_id, self._more())
+        else:
+            self.size += len(message.get("body", b""))
         await self.send(message)
 
     def respond(self, response: Response) -> Awaitable[None]:
         """Send a response that is whole."""
-        self.status = response.status_code
+        self.status, self.size = response.status_code, len(response.body)
         return deliver(response, self.request_id, self.send, self._more())
 
     def _more(self) -> Iterable[tuple[bytes, bytes]]:
@@ -131,7 +133,22 @@ class Gateway:
             if "problem" in scope:
                 self._counts.add_problem(scope["problem"])
         if self._log_request is not None:
-            self._log_request(scope["method"], path, status, seconds * 1000, exchange.request_id)
+            principal: Principal | None = scope.get("principal")
+            key = principal.key if principal else None
+            self._log_request(
+                RequestLine(
+                    method=scope["method"],
+                    route=path,
+                    status=status,
+                    milliseconds=seconds * 1000,
+                    size=0 if scope["method"] == "HEAD" else exchange.size,
+                    problem=scope.get("problem"),
+                    address=client_address(scope, self._app_state.settings),
+                    tenant_id=principal.tenant_id if principal else None,
+                    key_id=key.id if key else None,
+                    request_id=exchange.request_id,
+                )
+            )
 
     async def _serve(self, exchange: _Exchange, receive: Receive) -> None:
         scope = exchange.scope

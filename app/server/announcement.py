@@ -24,7 +24,7 @@ def announcement(
         lines.append(f"  documentation    {address}/docs (the document: {address}/openapi.json)")
     lines.append(f"  health           {address}/healthz/ready")
     if operations is not None:
-        lines.append(f"  metrics          {operations}/metrics")
+        lines.append(f"  operations       {operations}/metrics and {operations}/healthz/ready")
     if first_key is not None:
         path = first_key.path
         if first_key.shown is not None:

@@ -1,7 +1,7 @@
-"""The operations listener: a port of its own for metrics."""
+"""The operations listener: a port of its own for metrics, and for what is wrong."""
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
@@ -29,11 +29,17 @@ def bind_operations(settings: Settings) -> socket.socket | None:
     return bind(settings.metrics_host, settings.metrics_port, settings="FA_METRICS_HOST and FA_METRICS_PORT")
 
 
-def create_companion(app_state: AppState, listener: socket.socket | None) -> Companion | None:
-    """Make the server of the operations listener; None where there is no listener."""
+def create_companion(
+    app_state: AppState, listener: socket.socket | None, *, is_stopping: Callable[[], bool]
+) -> Companion | None:
+    """Make the server of the operations listener; None where there is no listener.
+
+    Args:
+        is_stopping: whether the service drains.
+    """
     if listener is None or app_state.metrics is None:
         return None
-    app = operations_app(app_state.metrics)
+    app = operations_app(app_state.metrics, app_state.database.health, is_stopping)
     return Companion(create_server(app, limits=_LIMITS, stopping=_STOPPING), listener)
 
 

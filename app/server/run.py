@@ -52,7 +52,7 @@ def serve(settings: Settings) -> None:
             stopping=Stopping(complete.drain_seconds, complete.grace_seconds),
             announce=lambda: show(lines),
             on_stop=app.state.worker.begin_stop,
-            companion=create_companion(app_state, operations_listener),
+            companion=create_companion(app_state, operations_listener, is_stopping=lambda: server.registry.is_draining),
         )
         if app_state.metrics is not None:
             app_state.metrics.add_source(connections_source(server.registry))

@@ -1,6 +1,5 @@
 """The operations listener of `fa-readiness serve`."""
 
-import re
 from pathlib import Path
 
 import httpx
@@ -9,12 +8,9 @@ from tests.server.threads import START_SECONDS
 from tests.support.processes import wait_for
 from tests.support.services import Service, run, serving
 
-METRICS = re.compile(r"^  metrics +(\S+)$", re.MULTILINE)
-
 
 def scrape(service: Service) -> str:
-    [address] = METRICS.findall(service.announcement)
-    return httpx.get(address, trust_env=False).text
+    return httpx.get(f"{service.operations}/metrics", trust_env=False).text
 
 
 def test_metrics_have_a_port_of_their_own(folder: Path) -> None:
@@ -28,7 +24,7 @@ def test_metrics_have_a_port_of_their_own(folder: Path) -> None:
 
 
 def test_no_port_is_opened_unless_a_setting_names_it(service: Service) -> None:
-    assert not METRICS.search(service.announcement)
+    assert "operations" not in service.announcement
 
 
 def test_a_taken_port_of_the_operations_listener_is_refused_before_anything_starts(

@@ -24,7 +24,7 @@ def stopping() -> Iterator[Service]:
     """A service that has got SIGTERM and drains for longer than the tests take."""
     with (
         open_folder() as folder,
-        serving(folder / "data", FA_DRAIN_SECONDS=LONG) as service,
+        serving(folder / "data", FA_DRAIN_SECONDS=LONG, FA_METRICS_PORT="0") as service,
         httpx.Client(base_url=service.address, trust_env=False) as http,
     ):
         assert http.get("/healthz/ready").status_code == 200
@@ -37,9 +37,12 @@ def get(service: Service, path: str) -> httpx.Response:
     return httpx.get(service.address + path, headers={"Authorization": f"Bearer {service.key}"}, trust_env=False)
 
 
-def test_a_stopping_service_is_not_ready_and_says_why(stopping: Service) -> None:
+def test_a_stopping_service_is_not_ready_and_tells_operators_why(stopping: Service) -> None:
     answer = get(stopping, "/healthz/ready")
-    assert (answer.status_code, answer.json()["reason"]) == (503, "stopping")
+    assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+    assert "stopping" not in answer.text
+    wrong = httpx.get(f"{stopping.operations}/healthz/ready", trust_env=False)
+    assert (wrong.status_code, wrong.json()["reason"]) == (503, "stopping")
 
 
 def test_a_stopping_service_is_alive(stopping: Service) -> None:

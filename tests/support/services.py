@@ -38,6 +38,12 @@ class Service:
         return line.rpartition(" ")[2]
 
     @property
+    def operations(self) -> str:
+        """The address of the operations listener."""
+        [line] = [line for line in self.announcement.splitlines() if line.startswith("  operations ")]
+        return line.split()[1].removesuffix("/metrics")
+
+    @property
     def port(self) -> int:
         return int(self.address.rpartition(":")[2])
 

@@ -56,7 +56,9 @@ def client(app: object, name: str) -> httpx.AsyncClient:
 async def measured(settings: Settings, tenancy: Tenancy) -> AsyncIterator[Measured]:
     """An app of the test's own, because metrics count what a process did since its start."""
     app = create_app(settings.model_copy(update={"metrics_port": 0, "pool_size": 1, "pool_seconds": 0.05}))
-    metrics = app.state.app_state.metrics
-    async with client(app, "test") as http, client(operations_app(metrics), "operations") as operations:
+    state: AppState = app.state.app_state
+    assert state.metrics is not None
+    listener = operations_app(state.metrics, state.database.health, lambda: False)
+    async with client(app, "test") as http, client(listener, "operations") as operations:
         yield Measured(app, Actor(http, tenancy.admin.token), operations)
     await app.state.app_state.database.close()
