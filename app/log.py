@@ -8,7 +8,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -18,6 +18,8 @@ from uuid import UUID
 from app.settings import Settings
 
 _ADDRESS_LENGTH = 64
+#: What Linux writes to a pipe in one piece.
+_PIPE_BYTES = 4_096
 _METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
 
@@ -128,9 +130,21 @@ class _Lines:
 
     def write(self) -> None:
         lines, self._held = self._held, []
-        if lines:
-            sys.stdout.write("".join(lines))
+        for text in _joined(lines):
+            sys.stdout.write(text)
             sys.stdout.flush()
+
+
+def _joined(lines: Iterable[str]) -> Iterator[str]:
+    """Join lines to texts that reach a pipe in one piece, so that processes that share it never mix their lines."""
+    text = ""
+    for line in lines:
+        if text and len(text) + len(line) > _PIPE_BYTES:
+            yield text
+            text = ""
+        text += line
+    if text:
+        yield text
 
 
 class _Structured(logging.Formatter):

@@ -21,6 +21,7 @@ _LOCAL_NETWORKS = tuple(
 )
 
 
+_LAST_PORT = 65_535
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -109,6 +110,13 @@ class Settings(BaseSettings):
         ge=1,
         le=3_650,
         description="How many days events stay in the feed (410 for later followers).",
+    )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Server processes on one port, under a supervisor. Bounds of connections, pools and bodies hold "
+        "for each of them, and each has an operations listener, on `FA_METRICS_PORT` and the ports after it.",
     )
     max_body_bytes: int = Field(
         default=1_048_576, ge=1_024, le=104_857_600, description="The largest body taken (413 beyond)."
@@ -251,6 +259,10 @@ class Settings(BaseSettings):
                 )
             if not _DEMO_DATES[0] <= self.demo_date <= _DEMO_DATES[1]:
                 raise ValueError("FA_DEMO_DATE lies between 2000-01-01 and 2150-12-31")
+            if self.workers > 1:
+                raise ValueError("FA_DEMO_DATE stops the clock of one process: unset FA_WORKERS")
+        if self.metrics_port and self.metrics_port + self.workers - 1 > _LAST_PORT:
+            raise ValueError("FA_METRICS_PORT leaves no ports for all FA_WORKERS")
         if self.require_database_url and not self.database_url:
             raise ValueError("FA_DATABASE_URL is required here: name a PostgreSQL 15 or newer")
         if self.owner_database_url and not self.database_url:

@@ -85,3 +85,10 @@ def test_our_lines_follow_the_level(level: str, lines: list[str], capsys: pytest
     logging.getLogger("fa.anything").info("ours")
     logging.getLogger("library").info("chatter")
     assert [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()] == lines
+
+
+def test_lines_of_requests_reach_a_pipe_in_whole_lines() -> None:
+    lines = [f"{number:0300}\n" for number in range(40)]
+    texts = list(log._joined(lines))
+    assert "".join(texts) == "".join(lines)
+    assert all(text.endswith("\n") and len(text) <= 4_096 for text in texts)

@@ -1,5 +1,6 @@
 """The settings: where they come from, what is refused, and that a refusal never repeats a value."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -193,3 +194,25 @@ def test_the_local_admin_never_serves_others(monkeypatch: pytest.MonkeyPatch, be
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("FA_BEHIND_PROXY", "true")
     assert "FA_AUTH=dev lets everyone in" in refusal()
+
+
+def test_several_processes_need_a_clock_that_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FA_WORKERS", "2")
+    monkeypatch.setenv("FA_DEMO_DATE", "2026-10-01")
+    assert "unset FA_WORKERS" in refusal()
+
+
+def test_each_process_needs_a_port_for_its_operations_listener(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FA_WORKERS", "3")
+    monkeypatch.setenv("FA_METRICS_PORT", "65534")
+    assert "FA_METRICS_PORT leaves no ports" in refusal()
+    monkeypatch.setenv("FA_METRICS_PORT", "65533")
+    assert load_settings().workers == 3
+
+
+def test_settings_reach_a_worker_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FA_DATABASE_URL", URL)
+    monkeypatch.setenv("FA_CORS_ORIGINS", "https://a.example")
+    monkeypatch.setenv("FA_POSTGRES_BIN", "/usr/lib/postgresql/18/bin")
+    sent = load_settings()
+    assert Settings(**json.loads(json.dumps(sent.model_dump(mode="json")))) == sent

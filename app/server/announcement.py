@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 
 from app import __version__
 from app.server.first_key import FirstKey
@@ -10,21 +11,20 @@ from app.settings import Settings
 
 
 def announcement(
-    settings: Settings, address: str, first_key: FirstKey | None, *, to_terminal: bool, operations: str | None = None
+    settings: Settings, address: str, first_key: FirstKey | None, *, to_terminal: bool, operations: Sequence[str] = ()
 ) -> list[str]:
     """Compose the lines.
 
     Args:
         first_key: the first admin key's file, where there is one that works.
-        operations: the address of the operations listener, where there is one.
+        operations: the address of the operations listener of each process.
         to_terminal: only people see the lines, so a new key is shown. A log would keep it.
     """
     lines = [f"fa-readiness {__version__} takes requests at {address}"]
     if settings.docs:
         lines.append(f"  documentation    {address}/docs (the document: {address}/openapi.json)")
     lines.append(f"  health           {address}/healthz/ready")
-    if operations is not None:
-        lines.append(f"  operations       {operations}/metrics and {operations}/healthz/ready")
+    lines += [f"  operations       {one}/metrics and {one}/healthz/ready" for one in operations]
     if first_key is not None:
         path = first_key.path
         if first_key.shown is not None:

@@ -1,7 +1,8 @@
 """The operations listener: a port of its own for metrics, and for what is wrong."""
 
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
@@ -18,15 +19,21 @@ _LIMITS = Limits(connections=50, received_bytes=1_048_576, unsent_bytes=8_388_60
 _STOPPING = Stopping(drain_seconds=0.0, grace_seconds=1.0)
 
 
-def bind_operations(settings: Settings) -> socket.socket | None:
-    """Take the port of the operations listener; None where the settings name none.
+@contextmanager
+def bound_operations(settings: Settings) -> Iterator[Sequence[socket.socket]]:
+    """Take the ports of the operations listeners, one for each process; none where the settings name none.
 
     Raises:
-        OperatorError: it cannot be had.
+        OperatorError: one cannot be had.
     """
-    if settings.metrics_port is None:
-        return None
-    return bind(settings.metrics_host, settings.metrics_port, settings="FA_METRICS_HOST and FA_METRICS_PORT")
+    first = settings.metrics_port
+    with ExitStack() as stack:
+        if first is None:
+            yield ()
+            return
+        ports = [first + number if first else 0 for number in range(settings.workers)]
+        names = "FA_METRICS_HOST and FA_METRICS_PORT"
+        yield [stack.enter_context(bind(settings.metrics_host, port, settings=names)) for port in ports]
 
 
 def create_companion(

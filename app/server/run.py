@@ -4,19 +4,16 @@ import asyncio
 import logging
 import signal
 import sys
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 
 from app import log
-from app.demo.sandbox import clock_for
 from app.embedded_postgres.attach import provided
-from app.http.context import AppState
-from app.main import create_app
 from app.server.announcement import announcement, show
-from app.server.connections import Limits
-from app.server.listening import address_of, allow_connections, bind
-from app.server.operations import bind_operations, connections_source, create_companion
+from app.server.listening import address_of, bind
+from app.server.operations import bound_operations
 from app.server.preparation import prepare
-from app.server.web_server import Stopping, create_server
+from app.server.process import run_process
+from app.server.supervisor import Supervisor
 from app.settings import Settings
 
 
@@ -30,7 +27,7 @@ def serve(settings: Settings) -> None:
     with (
         suppress(KeyboardInterrupt),
         bind(settings.host, settings.port) as listener,
-        bind_operations(settings) or nullcontext() as operations_listener,
+        bound_operations(settings) as operations,
         provided(settings, attach=False) as complete,
     ):
         log.configure(complete)
@@ -42,21 +39,12 @@ def serve(settings: Settings) -> None:
             address_of(listener),
             prepared.first_key,
             to_terminal=sys.stderr.isatty(),
-            operations=address_of(operations_listener) if operations_listener else None,
+            operations=[address_of(one) for one in operations],
         )
-        app = create_app(complete, clock=clock_for(complete))
-        app_state: AppState = app.state.app_state
-        server = create_server(
-            app,
-            limits=Limits(connections=allow_connections(complete.max_connections)),
-            stopping=Stopping(complete.drain_seconds, complete.grace_seconds),
-            announce=lambda: show(lines),
-            on_stop=app.state.worker.begin_stop,
-            companion=create_companion(app_state, operations_listener, is_stopping=lambda: server.registry.is_draining),
-        )
-        if app_state.metrics is not None:
-            app_state.metrics.add_source(connections_source(server.registry))
-        server.run([listener])
+        if complete.workers > 1:
+            Supervisor(complete, listener, operations, announce=lambda: show(lines)).run()
+        else:
+            run_process(complete, listener, operations[0] if operations else None, announce=lambda: show(lines))
 
 
 def _notify(line: str) -> None:

@@ -1,0 +1,51 @@
+"""One of several worker processes; `app.server.supervisor` starts it and sends its settings on standard input."""
+
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+from contextlib import suppress
+
+from app import log
+from app.errors import OperatorError
+from app.server.announcement import show
+from app.server.process import run_process
+from app.settings import Settings
+
+
+def main() -> None:
+    """Serve until a signal, or until the supervisor has gone, however it ended."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        order = json.loads(sys.stdin.buffer.readline())
+        threading.Thread(target=_end_with_the_supervisor, name="supervisor", daemon=True).start()
+        settings = Settings(**order["settings"])
+        log.configure(settings)
+        operations = order["operations"]
+        try:
+            run_process(
+                settings,
+                socket.socket(fileno=order["listener"]),
+                None if operations is None else socket.socket(fileno=operations),
+                announce=lambda: _report_ready(order["ready"]),
+            )
+        except OperatorError as refused:
+            show([f"fa-readiness: {refused}"])
+            sys.exit(1)
+
+
+def _end_with_the_supervisor() -> None:
+    # Only the supervisor holds the other end of the pipe. Its embedded database ends with it, so nothing can finish.
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+def _report_ready(descriptor: int) -> None:
+    os.write(descriptor, b"1")
+    os.close(descriptor)
+
+
+if __name__ == "__main__":
+    main()

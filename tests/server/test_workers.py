@@ -1,0 +1,104 @@
+"""Several worker processes under one supervisor."""
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.server.supervisor import RESTARTS
+from tests.server.threads import START_SECONDS
+from tests.support.processes import is_alive, open_folder, wait_for
+from tests.support.services import Service, serving
+
+LISTENER = re.compile(r"^  operations +(\S+)/metrics and \S+$", re.MULTILINE)
+
+
+def workers(service: Service) -> set[int]:
+    """The ids of the worker processes."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            command = (stat.parent / "cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(parent) == service.process.pid and state != "Z" and b"app.server.worker_process" in command:
+            found.add(int(stat.parent.name))
+    return found
+
+
+def get(service: Service, path: str) -> httpx.Response:
+    """GET on a connection of its own."""
+    headers = {"Authorization": f"Bearer {service.key}"}
+    return httpx.get(service.address + path, headers=headers, trust_env=False, timeout=START_SECONDS)
+
+
+def is_up(listener: str) -> bool:
+    try:
+        return httpx.get(f"{listener}/healthz/ready", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+@pytest.fixture(scope="module")
+def pair() -> Iterator[Service]:
+    """A service of two workers, each with an operations listener."""
+    with (
+        open_folder() as folder,
+        serving(folder / "data", FA_WORKERS="2", FA_METRICS_PORT="0") as service,
+    ):
+        yield service
+
+
+def test_two_workers_are_announced_once(pair: Service) -> None:
+    assert len(workers(pair)) == 2
+    assert pair.announcement.count(" takes requests at ") == 1
+    assert len(LISTENER.findall(pair.announcement)) == 2
+    assert all(is_up(listener) for listener in LISTENER.findall(pair.announcement))
+
+
+def test_a_killed_worker_comes_back_while_the_other_serves(pair: Service) -> None:
+    for victim in workers(pair):
+        os.kill(victim, signal.SIGKILL)
+        assert [get(pair, "/v1/me").status_code for _ in range(20)] == [200] * 20
+        wait_for(lambda gone=victim: gone not in workers(pair) and len(workers(pair)) == 2, START_SECONDS)  # type: ignore[misc]
+        wait_for(lambda: all(is_up(listener) for listener in LISTENER.findall(pair.announcement)), START_SECONDS)
+    assert "was ended by signal 9; restart 1 of at most" in pair.log.read_text().replace("\\", "")
+
+
+def test_a_stop_drains_all_workers(folder: Path) -> None:
+    with (
+        serving(folder / "data", FA_WORKERS="2", FA_DRAIN_SECONDS="300") as service,
+        httpx.Client(trust_env=False) as http,
+    ):
+        assert http.get(f"{service.address}/healthz/live").status_code == 200
+        children, postmaster = workers(service), service.postmaster
+        service.process.send_signal(signal.SIGTERM)
+        wait_for(lambda: get(service, "/healthz/ready").status_code == 503, START_SECONDS)
+        assert get(service, "/v1/me").headers["connection"] == "close"
+        assert service.end(signal.SIGTERM) == 0
+        assert not [pid for pid in (*children, postmaster) if is_alive(pid)]
+
+
+def test_nothing_outlives_a_killed_supervisor(folder: Path) -> None:
+    with serving(folder / "data", FA_WORKERS="2") as service:
+        children, postmaster = workers(service), service.postmaster
+        service.process.kill()
+        wait_for(lambda: not [pid for pid in (*children, postmaster) if is_alive(pid)], START_SECONDS)
+
+
+def test_workers_that_keep_ending_end_the_service_with_one_line(folder: Path) -> None:
+    with serving(folder / "data", FA_WORKERS="2") as service:
+        for _ in range(RESTARTS + 1):
+            former = workers(service)
+            for victim in former:
+                os.kill(victim, signal.SIGKILL)
+            wait_for(lambda former=former: service.process.poll() is not None or workers(service) - former, 60.0)  # type: ignore[misc]
+        assert service.process.wait(START_SECONDS) == 1
+        last = service.err.read_text().removeprefix(service.announcement)
+        assert last.count("\n") == 1
+        assert last.startswith("fa-readiness: A worker process was ended by signal 9 after 5 restarts")
