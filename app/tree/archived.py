@@ -40,6 +40,7 @@ _OF_ASSESSMENTS: Final[dict[str, bool]] = {
     "withdrawParticipant": ALLOWED,
     "inviteParticipant": ALLOWED,
     "claimSeat": ALLOWED,
+    "claimOwnSeat": ALLOWED,
     "revokeSeatToken": ALLOWED,
     "castVote": ALLOWED,
     "castVotes": ALLOWED,

@@ -19,7 +19,7 @@ from tests.support.team import Team, new_team
 from tests.support.tools import ROOT
 
 #: Operations that change nothing in an organization.
-ELSEWHERE = {"createScoringProfile", "computeReadiness"}
+ELSEWHERE = {"createScoringProfile", "computeReadiness", "cancelJob"}
 Call = tuple[str, str, Any]
 
 
