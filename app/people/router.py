@@ -81,6 +81,6 @@ async def delete_person(context: ContextDep, person_id: UUID) -> Response:
 
     Use it to remove a person added by mistake, or on request of that person. Action items and seats that name the
     person prevent it with 409; set `active` to false instead. Stored answers to repeatable requests lose the person's
-    data too.
+    data too, and the audit trail their names.
     """
     return await write(context, service.remove, person_id)

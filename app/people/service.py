@@ -7,6 +7,7 @@ from sqlmodel import col, select
 from app.access.policy import is_visible, load_organization_for
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
+from app.events.erasure import erase_audit_values
 from app.events.record import record_event
 from app.idempotency.answers import erase_answers_about
 from app.organizations.errors import UnknownOrganization
@@ -81,6 +82,7 @@ async def remove(tx: Tx, person_id: UUID) -> None:
     person = await _person_for(tx, person_id, "deletePerson")
     await tx.session.delete(person)
     await erase_answers_about(tx, person.id)
+    await erase_audit_values(tx, person.id)
     record_event(tx, "person.deleted", person.id, organization_id=person.organization_id)
 
 

@@ -189,3 +189,23 @@ async def test_the_command_line_names_the_altered_row_of_either_chain(
     status, out, _ = run("audit", "verify", "--tenant", slug, "--json", **logins)
     votes = json.loads(out.splitlines()[1])
     assert (status, votes["altered_sequence"], votes["altered_id"]) == (1, 1, str(altered["id"]))
+
+
+async def test_deleting_a_person_erases_the_names_and_keeps_the_chain(
+    tenancy: Tenancy, admin: Actor, direct: Direct
+) -> None:
+    names = ("Former Name", "Later Name")
+    made = await admin.made("/v1/people", {"organization_id": tenancy.root_id, "name": names[0]})
+    path = f"/v1/people/{made['id']}"
+    await admin.patch(path, {"name": names[1]})
+    await seal_trail(tenancy)
+    before = await verify(admin)
+    assert (await admin.delete(path)).status_code == 204
+    assert (await verify(admin)) == before
+    rows = await trail(admin, object_id=made["id"])
+    assert [row["action"] for row in rows] == ["person.created", "person.updated", "person.deleted"]
+    [change] = rows[1]["changes"]
+    assert change == {"field": "name", "before": None, "after": None, "kept": False}
+    for table in ("audit_events", "audit_values", "outbox_events"):
+        stored = await direct.connection.fetch(f"select t::text from {table} t where tenant_id = $1", tenancy.tenant_id)
+        assert not any(name in row[0] for row in stored for name in names), table

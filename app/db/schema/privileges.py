@@ -167,6 +167,7 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
 FUNCTIONS: Final = frozenset(
     {
         "assessment_is_final(uuid)",
+        "erase_audit_values(uuid,uuid)",
         "final_state_is_recorded(uuid)",
         "find_identity_provider(text)",
         "job_tenants(text[])",
