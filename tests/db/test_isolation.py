@@ -80,10 +80,13 @@ async def test_readiness_is_asked_once_a_second(client: httpx.AsyncClient, gate:
     assert {answer.content for answer in answers} == {ready.content}
 
 
-async def test_readiness_of_a_silent_database_is_refused_with_a_reason(client: httpx.AsyncClient, gate: Gate) -> None:
+async def test_readiness_of_a_silent_database_is_refused_and_the_log_says_why(
+    client: httpx.AsyncClient, gate: Gate, caplog: pytest.LogCaptureFixture
+) -> None:
     gate.is_open = False
     answer = await client.get("/healthz/ready")
-    assert (answer.status_code, answer.json()["reason"]) == (503, "database_unreachable")
+    assert (answer.status_code, answer.json()["code"]) == (503, "not_ready")
+    assert "not ready: database_unreachable" in {record.getMessage() for record in caplog.records}
 
 
 async def test_the_last_permit_is_kept_for_a_holder_that_has_none() -> None:
