@@ -12,20 +12,17 @@ down_revision = "0017"
 branch_labels = None
 depends_on = None
 
+# A transaction that names another tenant erases nothing.
 _ERASE = """
-create function erase_audit_values(of_tenant uuid, of_person uuid) returns integer
-language plpgsql {pinned} as $$
-declare
-    erased integer;
-begin
-    if of_tenant is distinct from nullif(current_setting('app.tenant', true), '')::uuid then
-        raise insufficient_privilege using message = 'the transaction is of another tenant';
-    end if;
-    update public.audit_values v set salt = null, value = null, erased_at = clock_timestamp()
-    where v.tenant_id = of_tenant and v.person_id = of_person and v.erased_at is null;
-    get diagnostics erased = row_count;
-    return erased;
-end
+create function erase_audit_values(of_tenant uuid, of_person uuid) returns bigint
+language sql {pinned} as $$
+    with erased as (
+        update public.audit_values v set salt = null, value = null, erased_at = clock_timestamp()
+        where v.tenant_id = of_tenant and v.person_id = of_person and v.erased_at is null
+        and of_tenant = nullif(current_setting('app.tenant', true), '')::uuid
+        returning 1
+    )
+    select count(*) from erased
 $$
 """
 
