@@ -1,19 +1,33 @@
-"""Reads of jobs: the statements, and the representation of their rows.
+"""Reads of jobs, rendered by PostgreSQL.
 
 A job belongs to an organization, or to the whole tenant. The latter, like a job whose organization was deleted, is
 visible from the root only.
 """
 
-from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import DateTime, Text, Uuid, and_, bindparam, select, true
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Text,
+    Uuid,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal_column,
+    select,
+    true,
+)
 from sqlmodel import col
 
 from app.access.policy import require
 from app.db.keyset import Listing
-from app.db.statement import Read, Row, from_json
+from app.db.sql_json import Rendered, json_constant, render
+from app.db.statement import Read
 from app.db.transaction import CallerReader
 from app.errors import NotFound
 from app.jobs.models import Job, JobState
@@ -23,25 +37,47 @@ from app.tree.models import OrganizationPlace
 from app.tree.paths import is_root, lives_within, organization_scope
 
 _TENANT = bindparam("tenant_id", type_=Uuid())
-_COLUMNS = [
-    getattr(Job, name)
-    for name in JobRead.model_fields
-    if name not in {"percent", "counts", "errors", "error_count", "failure"}
-]
-_ROWS = select(*_COLUMNS, col(Job.outcome)).where(col(Job.tenant_id) == _TENANT)
+_JOBS = select(col(Job.id)).where(col(Job.tenant_id) == _TENANT)
 _PLACE = and_(
     col(OrganizationPlace.tenant_id) == col(Job.tenant_id),
     col(OrganizationPlace.organization_id) == col(Job.organization_id),
 )
+_HUNDRED = literal_column("100", BigInteger)
+_PERCENT = case(
+    (col(Job.state) == literal_column(f"'{JobState.DONE}'", Text), _HUNDRED),
+    (col(Job.total) > literal_column("0"), func.least(_HUNDRED, col(Job.done) * _HUNDRED // col(Job.total))),
+)
+
+
+def _part(name: str, otherwise: Any) -> Any:
+    """Return a part of what came of a job."""
+    part = func.json_extract_path(cast(col(Job.outcome), JSON), literal_column(f"'{name}'", Text))
+    return func.coalesce(part, json_constant(otherwise))
+
+
+def _render(statement: Any, *columns: Any) -> Any:
+    return render(
+        statement,
+        Job,
+        JobRead,
+        col(Job.id),
+        *columns,
+        percent=_PERCENT,
+        counts=_part("counts", {}),
+        errors=_part("errors", []),
+        error_count=_part("error_count", 0),
+        failure=_part("failure", None),
+    )
+
+
 _JOB = Read(
-    _ROWS.add_columns(col(OrganizationPlace.path))
-    .select_from(Job)
-    .outerjoin(OrganizationPlace, _PLACE)
-    .where(col(Job.id) == bindparam("id", type_=Uuid()))
+    _render(
+        _JOBS.select_from(Job).outerjoin(OrganizationPlace, _PLACE), col(Job.version), col(OrganizationPlace.path)
+    ).where(col(Job.id) == bindparam("id", type_=Uuid()))
 )
 LIST: Final = Listing(
     "jobs",
-    _ROWS,
+    _render(_JOBS),
     key=col(Job.id),
     orders={"id": col(Job.id), "updated_at": col(Job.updated_at)},
     filters={
@@ -54,20 +90,6 @@ LIST: Final = Listing(
     scope=lives_within(col(Job.organization_id)),
     organization_scope=organization_scope(col(Job.organization_id), pinned=("organization_id",)),
 )
-_NOTHING: Final[Mapping[str, Any]] = {"counts": {}, "errors": [], "error_count": 0, "failure": None}
-
-
-def to_job(row: Row) -> JobRead:
-    """Return the representation of a row."""
-    outcome = from_json(row["outcome"]) or _NOTHING
-    shown = {name: row[name] for name in JobRead.model_fields if name in row}
-    return JobRead(**shown, **outcome, percent=_percent(row["state"], row["done"], row["total"]))
-
-
-def _percent(state: str, done: int, total: int | None) -> int | None:
-    if state == JobState.DONE:
-        return 100
-    return min(100, done * 100 // total) if total else None
 
 
 def path_of(principal: Principal, path: str | None) -> str:
@@ -84,7 +106,7 @@ def path_of(principal: Principal, path: str | None) -> str:
     raise NotFound
 
 
-async def get_job(reader: CallerReader, job_id: UUID) -> JobRead:
+async def get_job(reader: CallerReader, job_id: UUID) -> Rendered:
     """Return one job.
 
     Raises:
@@ -94,4 +116,4 @@ async def get_job(reader: CallerReader, job_id: UUID) -> JobRead:
     if row is None:
         raise NotFound
     require(reader.principal, "getJob", path_of(reader.principal, row["path"]))
-    return to_job(row)
+    return Rendered(row["rendered"], version=row["version"], id=row["id"])

@@ -11,7 +11,7 @@ from app.http.context import ContextDep
 from app.http.pagination import page
 from app.http.problems import problems
 from app.http.responses import show
-from app.http.write import write
+from app.http.write import write_and_read
 from app.jobs import queries, service
 from app.jobs.errors import JobFinished
 from app.jobs.schemas import JobQuery, JobRead
@@ -30,7 +30,7 @@ async def list_jobs(context: ContextDep, query: Annotated[JobQuery, Query()]) ->
     is 404 if that organization is not visible to you.
     """
     within = await visible_paths(context, context.principal, query.subtree)
-    return await page(context, queries.LIST, query, queries.to_job, visible=within)
+    return await page(context, queries.LIST, query, visible=within)
 
 
 @router.get("/{job_id}", response_model=JobRead)
@@ -53,4 +53,4 @@ async def cancel_job(context: ContextDep, job_id: UUID) -> Response:
     meanwhile. The key that started a job may cancel it as long as it can read it; other keys need the role. The answer
     is 409 if the job is done or has failed. Canceling a job again changes nothing, and no `If-Match` is needed.
     """
-    return await write(context, service.cancel_job, job_id)
+    return await write_and_read(context, queries.get_job, service.cancel_job, job_id)

@@ -13,14 +13,13 @@ from app.errors import NotFound
 from app.events.record import record_event
 from app.jobs.errors import JobFinished
 from app.jobs.models import FINISHED, Job, JobState
-from app.jobs.queries import get_job, path_of
-from app.jobs.schemas import JobRead
+from app.jobs.queries import path_of
 from app.jobs.signals import signal_cancel
 from app.tree.models import OrganizationPlace
 
 
-async def cancel_job(tx: Tx, job_id: UUID) -> JobRead:
-    """Cancel a job: at once where it waits, shortly where it runs. A canceled job stays as it is.
+async def cancel_job(tx: Tx, job_id: UUID) -> UUID:
+    """Cancel a job: at once where it waits, shortly where it runs. A canceled job stays as it is. Return its id.
 
     Raises:
         NotFound: It does not exist, or the caller cannot see it.
@@ -36,8 +35,7 @@ async def cancel_job(tx: Tx, job_id: UUID) -> JobRead:
     if tx.touch(job):
         record_event(tx, "job.canceled", job.id, organization_id=job.organization_id)
         tx.after_commit.append(partial(signal_cancel, job.id))
-    await tx.flush()
-    return await get_job(tx, job_id)
+    return job.id
 
 
 async def _load(tx: Tx, job_id: UUID) -> Job:
