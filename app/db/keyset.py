@@ -72,7 +72,8 @@ class Listing:
 
     Args:
         name: the list's unique name; cursors are bound to it.
-        statement: selects ``id`` and ``rendered``, joined and limited to the tenant (``:tenant_id``).
+        statement: selects ``id`` and ``rendered``, or the columns of a row where it is not rendered here, joined and
+            limited to the tenant (``:tenant_id``).
         key: the id column, last in every order.
         orders: column by its public name; all not null.
         filters: condition by parameter name; each binds a parameter of that name.
@@ -93,6 +94,7 @@ class Listing:
     ) -> None:
         self.name = name
         self.orders = orders
+        self._is_rendered = "rendered" in statement.selected_columns
         self._statement = statement
         self._key = key
         self._filters = filters
@@ -130,7 +132,8 @@ class Listing:
         page = page.subquery("most")
         row_key = page.c[key.name]
         value = row_key if column is key else page.c.order_value
-        return select(page.c.rendered, *_by(value, row_key)).order_by(*_by(value, row_key, descending)).limit(_LIMIT)
+        columns = (page.c.rendered, *_by(value, row_key)) if self._is_rendered else page.c
+        return select(*columns).order_by(*_by(value, row_key, descending)).limit(_LIMIT)
 
 
 def _by(value: Any, key: Any, descending: bool = False) -> tuple[Any, ...]:

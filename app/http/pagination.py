@@ -17,9 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from pydantic_core import to_json
 
 from app.db.keyset import Listing
+from app.db.statement import Row
 from app.errors import InvalidCursor
 from app.http.context import RequestContext
 from app.http.delivery import JSONBytes
+from app.http.responses import to_bytes
 
 _SIGNATURE = 16
 _SENT_CURSOR = re.compile(rb"(?:^|&)cursor=[^&]*")
@@ -84,6 +86,7 @@ async def page(
     context: RequestContext,
     listing: Listing,
     query: ListQuery,
+    item: Callable[[Row], BaseModel] | None = None,
     *,
     visible: Mapping[str, Any] | None = None,
     caller: Mapping[str, Any] | None = None,
@@ -92,6 +95,7 @@ async def page(
     """Answer one page of a list.
 
     Args:
+        item: makes one item of one row, where that takes more than PostgreSQL can render; None: it renders the rows.
         visible: the parameters of the visible subtrees, two for each; empty means the whole tenant.
         caller: parameters that the cursor is not bound to, because they may differ from page to page.
         values: further parameters of the statement, which bind the cursor too.
@@ -128,7 +132,7 @@ async def page(
         mark = _as_text(await context.app_state.sync_marks.get(context, context.tenant_id, context.now))
     rows: Sequence[Any] = await context.fetch(read, **parameters)
     shown = rows[: query.limit]
-    items = [row["rendered"] for row in shown]
+    items = [row["rendered"] for row in shown] if item is None else [to_bytes(item(row)) for row in shown]
     following = None
     if len(rows) > len(shown):
         final = shown[-1]
