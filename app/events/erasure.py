@@ -4,12 +4,11 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from app.db.statement import Read
 from app.db.transaction import Tx
 
-_ERASE = Read(text("select erase_audit_values(:tenant_id, :person_id) as erased"))
+_ERASE = text("select erase_audit_values(:tenant_id, :person_id)")
 
 
 async def erase_audit_values(tx: Tx, person_id: UUID) -> None:
     """Erase the values before and after that say who a person is. The rows stay, and say that they are not kept."""
-    await tx.fetch_one(_ERASE, tenant_id=tx.tenant_id, person_id=person_id)
+    await tx.session.execute(_ERASE, {"tenant_id": tx.tenant_id, "person_id": person_id})
