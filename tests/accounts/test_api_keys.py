@@ -150,7 +150,9 @@ async def test_an_admin_makes_keys_in_the_own_subtree_only(tenancy: Tenancy) -> 
 
 
 @pytest.mark.parametrize(
-    ("expires_at", "code"), [(None, "beyond_own_rights"), (LATER, "beyond_own_rights"), (SOON, None)]
+    ("expires_at", "code"),
+    [(None, "beyond_own_rights"), (LATER, "beyond_own_rights"), (SOON, None)],
+    ids=["never", "later", "soon"],
 )
 async def test_no_key_outlasts_the_role_of_its_maker(
     tenancy: Tenancy, expires_at: str | None, code: str | None
@@ -165,7 +167,9 @@ async def test_no_key_outlasts_the_role_of_its_maker(
 
 
 @pytest.mark.parametrize(
-    ("expires_at", "code"), [(None, "beyond_own_rights"), (LATER, "beyond_own_rights"), (SOON, None)]
+    ("expires_at", "code"),
+    [(None, "beyond_own_rights"), (LATER, "beyond_own_rights"), (SOON, None)],
+    ids=["never", "later", "soon"],
 )
 async def test_no_key_outlasts_the_key_that_made_it(tenancy: Tenancy, expires_at: str | None, code: str | None) -> None:
     limit = (datetime.now(UTC) + timedelta(days=1)).isoformat()

@@ -113,7 +113,11 @@ async def test_a_principal_that_the_caller_does_not_manage_is_unknown(tenancy: T
     assert answers[0].json()["errors"] == answers[1].json()["errors"]
 
 
-@pytest.mark.parametrize(("ends_at", "code"), [(None, "beyond_own_rights"), (LATER, "beyond_own_rights"), (SOON, None)])
+@pytest.mark.parametrize(
+    ("ends_at", "code"),
+    [(None, "beyond_own_rights"), (LATER, "beyond_own_rights"), (SOON, None)],
+    ids=["never", "later", "soon"],
+)
 async def test_no_grant_outlasts_the_role_of_who_gives_it(
     tenancy: Tenancy, admin: Actor, ends_at: str | None, code: str | None
 ) -> None:
@@ -122,7 +126,11 @@ async def test_no_grant_outlasts_the_role_of_who_gives_it(
     assert problem(await grant(giver.actor, principal, "viewer", tenancy.root_id, ends_at=ends_at))[1] == code
 
 
-@pytest.mark.parametrize(("ends_at", "code"), [(None, "beyond_own_rights"), (LATER, "beyond_own_rights"), (PAST, None)])
+@pytest.mark.parametrize(
+    ("ends_at", "code"),
+    [(None, "beyond_own_rights"), (LATER, "beyond_own_rights"), (PAST, None)],
+    ids=["never", "later", "past"],
+)
 async def test_no_grant_is_prolonged_beyond_the_role_of_who_prolongs_it(
     tenancy: Tenancy, ends_at: str | None, code: str | None
 ) -> None:

@@ -35,7 +35,9 @@ async def test_unknown_routes_and_methods_answer_problems(admin: Actor) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "allowed"), [("action-items/transitions", "POST"), (f"assessments/{uuid4()}/participants/bulk", "POST")]
+    ("path", "allowed"),
+    [("action-items/transitions", "POST"), (f"assessments/{uuid4()}/participants/bulk", "POST")],
+    ids=["action-items", "participants"],
 )
 async def test_the_name_of_a_sub_resource_is_not_read_as_an_id(admin: Actor, path: str, allowed: str) -> None:
     for method in ("GET", "PATCH", "DELETE"):
