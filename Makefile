@@ -69,8 +69,9 @@ SPREAD := --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-re
 
 # What drives programs from outside, or starts servers again and again, is left for when a change is done.
 NOT_QUICK := backup bench clients demo deployment docs embedded_postgres faults fuzz make server
+NOT_QUICK_FILES := audit/test_chain.py jobs/test_processes.py
 quick: $(DEV)
-	$(PY) -m pytest $(SPREAD) $(addprefix --ignore=tests/,$(NOT_QUICK)) $(PYTEST_ARGS)
+	$(PY) -m pytest $(SPREAD) $(addprefix --ignore=tests/,$(NOT_QUICK) $(NOT_QUICK_FILES)) $(PYTEST_ARGS)
 
 # What works on the run's database: the rest starts other servers, or needs none.
 ON_DATABASE := $(addprefix --ignore=tests/,$(NOT_QUICK) contract scoring)

@@ -47,7 +47,10 @@ def take_rows(session: Session, matches: Callable[[Any], bool]) -> list[RowChang
     session.info[_FLUSHED] = [change for change in flushed if not matches(change.row)]
     taken: dict[Any, Any] = session.info.setdefault(_TAKEN, {})
     for change in found:
-        taken.update({(id(change.row), change.effect, name): after for name, (_, after) in change.fields.items()})
+        # The row is kept with the value, because the address of a row that is gone would be that of another one.
+        taken.update(
+            {(id(change.row), change.effect, name): (change.row, after) for name, (_, after) in change.fields.items()}
+        )
     return found
 
 
@@ -59,7 +62,7 @@ def _pending(session: Session) -> Iterator[RowChange]:
             fields = {
                 name: values
                 for name, values in _fields(row, effect).items()
-                if (id(row), effect, name) not in taken or taken[id(row), effect, name] != values[1]
+                if (id(row), effect, name) not in taken or taken[id(row), effect, name][1] != values[1]
             }
             if fields or (effect is RowEffect.DELETED and not taken):
                 yield RowChange(row, effect, fields)

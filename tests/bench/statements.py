@@ -1,6 +1,7 @@
 """The SQL the service really runs and the plans PostgreSQL chose for it, read from its log; and pgbench."""
 
 import asyncio
+import os
 import re
 import subprocess
 import tempfile
@@ -152,7 +153,14 @@ def pgbench(place: Place, text: str, *, load: Load, transactions: int = 0) -> Sa
         command = [str(find_programs(None) / "pgbench"), "-n", "-M", "prepared", "-c", str(load.connections), "-j", "1"]
         command += [*amount, "-f", file.name, "-h", str(address.socket_dir), "-p", str(address.port), "-U", APP]
         done = subprocess.run(  # noqa: S603 - our own command
-            [*command, address.database], capture_output=True, text=True, check=False, cwd="/", timeout=seconds + 300
+            [*command, address.database],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd="/",
+            # The service names the tenant when it begins a transaction.
+            env={**os.environ, "PGOPTIONS": f"-c app.tenant={place.data.ground.tenant_id}"},
+            timeout=seconds + 300,
         )
     rate, latency = _RATE.search(done.stdout), _LATENCY.search(done.stdout)
     if rate is None or latency is None or "ERROR" in done.stderr:

@@ -1,5 +1,6 @@
 """A Python client nobody here wrote: generated without a warning, typed, and used for the main job."""
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -36,7 +37,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_operation_was_generated(client: Path) -> None:
     modules = {path.stem for path in (client / PACKAGE / "api").glob("*/*.py")} - {"__init__"}
-    assert len(modules) == DOCUMENT.read_text(encoding="utf-8").count('"operationId"')
+    paths = json.loads(DOCUMENT.read_text(encoding="utf-8"))["paths"]
+    assert len(modules) == json.dumps(paths).count('"operationId"')
 
 
 def test_it_does_the_main_job(client: Path, service: Service) -> None:

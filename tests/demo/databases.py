@@ -15,6 +15,8 @@ Rows = dict[str, list[dict[str, Any]]]
 
 #: Columns that the database sets by its clock.
 OF_THE_DATABASE = {"recorded_at"}
+#: The audit trail is dated by the database too, and its digests are salted.
+OF_THE_AUDIT = {"audit_events": {"created_at", "changes", "source_ref"}, "audit_values": {"created_at", "salt"}}
 
 PRIMARY_KEYS = """
 select c.relname as table_name, array_agg(a.attname::text order by k.place) as columns
@@ -27,6 +29,11 @@ where x.indisprimary group by c.relname order by c.relname
 """
 
 
+def omitted(table: str) -> set[str]:
+    """Return the columns of a table that two databases of the same content need not share."""
+    return OF_THE_DATABASE | OF_THE_AUDIT.get(table, set())
+
+
 def all_rows(urls: Urls) -> Rows:
     """Return every row of every table, in the order of the primary keys, without values of the database's clock."""
 
@@ -36,7 +43,7 @@ def all_rows(urls: Urls) -> Rows:
             keys = {row["table_name"]: row["columns"] for row in await connection.fetch(PRIMARY_KEYS)}
             return {
                 table: [
-                    {name: value for name, value in row.items() if name not in OF_THE_DATABASE}
+                    {name: value for name, value in row.items() if name not in omitted(table)}
                     for row in await connection.fetch(f'select * from "{table}" order by {", ".join(columns)}')
                 ]
                 for table, columns in keys.items()

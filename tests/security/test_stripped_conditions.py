@@ -145,7 +145,8 @@ async def found(connection: Any, sql: str, arguments: Sequence[Any]) -> set[str]
         await transaction.rollback()
     values = [value for row in rows for value in row.values()]
     texts = [
-        value.decode() if isinstance(value, bytes) and value[:1] in {b"{", b"["} else str(value) for value in values
+        value.decode(errors="replace") if isinstance(value, bytes) and value[:1] in {b"{", b"["} else str(value)
+        for value in values
     ]
     return {one for text in texts for one in UUIDS.findall(text)}
 

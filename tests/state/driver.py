@@ -107,7 +107,8 @@ class Driver:
         self.finals: dict[str, dict[str, str]] = {}
         """The sums of each final assessment's rows."""
         self.keys: dict[str, UUID] = {}
-        self.revocations = 0
+        self.revoked: set[str] = set()
+        self.granted = 0
         self.numbers = 0
         self.admin = self._known(self.tenancy.admin.token, [("admin", self.tenancy.root_id)])
         root = self.get(self.admin, f"/v1/organizations/{self.tenancy.root_id}")
@@ -140,9 +141,8 @@ class Driver:
     def revoke(self, caller: Caller) -> None:
         """Revoke a key, and let the app know at once; that it would know within a second is tested elsewhere."""
         self.run(self._revoke_key, self.keys[caller.id])
-        if caller.dead is None:
-            caller.dead = "key_revoked"
-            self.revocations += 1
+        self.revoked.add(caller.id)
+        caller.dead = caller.dead or "key_revoked"
         self.forget()
 
     def wait(self, time: timedelta) -> None:
@@ -169,6 +169,7 @@ class Driver:
         assert sorted((one["role"], one["organization_id"]) for one in me["grants"]) == sorted(grants)
         caller = Caller(me["id"], me["name"], token, grants)
         self.world.keys.append(caller)
+        self.granted += len(grants)
         return caller
 
     # Requests

@@ -135,7 +135,7 @@ def _counts(driver: Driver) -> dict[str, int]:
     tree, runs, items = world.organizations.values(), world.assessments.values(), world.items.values()
     grants = sum(len(key.grants) for key in world.keys)
     # The command line records the tenant, each key with its principal and its grants, and each revocation.
-    written = sum(world.recorded.values()) + 1 + 2 * len(world.keys) + grants + driver.revocations
+    written = sum(world.recorded.values()) + 1 + 2 * len(world.keys) + driver.granted + len(driver.revoked)
     return {
         "organizations": len(tree),
         "organization_places": len(tree),
