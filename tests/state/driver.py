@@ -205,7 +205,8 @@ class Driver:
         self.around.clock.now = self.world.now
         ask = Ask(caller, f"s{self.number()}", request.if_match, request.must_not_exist, dry_run, key)
         kept = self._kept(ask)
-        rule = request.rule(copy.deepcopy(self.world) if dry_run else self.world, ask, *request.arguments)
+        changes_nothing = dry_run or kept is not None
+        rule = request.rule(copy.deepcopy(self.world) if changes_nothing else self.world, ask, *request.arguments)
         expected = self._expect(request, ask, kept, rule)
         answer = self._answer(request, ask)
         self._check_status(request, ask, answer, expected)
@@ -236,12 +237,16 @@ class Driver:
     def _expect(self, request: Request, ask: Ask, kept: Kept | None, rule: Rule) -> Outcome:
         if (why := self.dead(ask.caller)) is not None:
             return 401, why
-        if kept is not None:
-            return (kept.status, "") if kept.fingerprint == request.fingerprint else (422, "idempotency_key_reused")
+        if kept is not None and kept.fingerprint != request.fingerprint:
+            return 422, "idempotency_key_reused"
         try:
             status = next(rule)
         except Refused as refused:
-            return refused.outcome
+            # Who may not make the request any more does not see the answer that was kept.
+            if kept is None or refused.outcome[0] in {403, 404}:
+                return refused.outcome
+        if kept is not None:
+            return kept.status, ""
         return (200 if ask.dry_run else status), ""
 
     def _check_status(self, request: Request, ask: Ask, answer: httpx.Response, expected: Outcome) -> None:
