@@ -30,6 +30,8 @@ settings.configure(
             "HOST": os.environ["BENCH_HOST"],
             "PORT": os.environ["BENCH_PORT"],
             "CONN_MAX_AGE": None,
+            # Row-level security shows the rows of the tenant that a session names.
+            "OPTIONS": {"options": f"-c app.tenant={os.environ['BENCH_TENANT']}"},
         }
     },
 )
