@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from app.access.oidc import issuer_keys
@@ -294,9 +295,7 @@ async def test_a_key_that_is_unfit_verifies_nothing(
 
 
 async def test_a_weak_key_verifies_nothing(tenancy: Tenancy, issuer: Issuer) -> None:
-    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key  # noqa: PLC0415
-
     with warnings.catch_warnings(action="ignore"):
-        weak = RSAKey.import_key(generate_private_key(65_537, 1_024))  # noqa: S505
+        weak = RSAKey.import_key(generate_private_key(65_537, 1_024))  # noqa: S505 - too short on purpose
     issuer.keys = {"first": ("RS256", weak)}
     assert (await Actor(tenancy.http, issuer.token()).get("/v1/me")).status_code == 401

@@ -6,7 +6,6 @@ Run it as ``python -m tests.bench.jobs``; it takes a PostgreSQL of its own and a
 import argparse
 import asyncio
 import json
-import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -115,10 +114,13 @@ async def measure_recovery(ground: Ground, lease: float) -> float:
         logins["FA_OWNER_DATABASE_URL"] = ground.urls.owner
     command = [sys.executable, "-m", "tests.support.job_process", kind.name]
     settings = environment(**logins, FA_JOB_LEASE_SECONDS=str(lease), FA_LOG_LEVEL="error")
-    with subprocess.Popen(command, cwd=CHECKOUT, env=settings) as process:  # noqa: ASYNC220, S603  # our own command
+    process = await asyncio.create_subprocess_exec(*command, cwd=CHECKOUT, env=settings)
+    try:
         await until(ground.owner, kind, lambda jobs: jobs[0].state == "running")
         await asyncio.sleep(lease / 2)
+    finally:
         process.kill()
+        await process.wait()
     began = time.perf_counter()
     async with _working(ground.work, kind):
         await until(ground.owner, kind, lambda jobs: jobs[0].state == "done")

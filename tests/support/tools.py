@@ -37,16 +37,25 @@ QUIET = {
 
 
 def run(
-    command: Sequence[str | Path], *, seconds: float = INSTALL_SECONDS, cwd: Path = ROOT, **environment: str
+    command: Sequence[str | Path],
+    *,
+    seconds: float = INSTALL_SECONDS,
+    cwd: Path = ROOT,
+    errors: int = subprocess.STDOUT,
+    **environment: str,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end; its standard error goes to its standard output."""
+    """Run a program to its end.
+
+    Args:
+        errors: where its standard error goes: by default to its standard output, with ``PIPE`` apart from it.
+    """
     return subprocess.run(  # noqa: S603 - programs named by the tests
         command,
         cwd=cwd,
         env=os.environ | QUIET | environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=errors,
         text=True,
         timeout=seconds,
         check=False,

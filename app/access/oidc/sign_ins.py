@@ -99,14 +99,14 @@ class SignIns:
         # The libraries for signatures and HTTP take a while to load, and only services with an issuer need them.
         for name in ("app.access.oidc.verification", "app.access.oidc.issuer_keys"):
             await asyncio.to_thread(importlib.import_module, name)
-        from app.access.oidc.verification import verify  # noqa: PLC0415
+        from app.access.oidc.verification import verify  # noqa: PLC0415  # loaded just now
 
         key = await self._keys_of(provider).find(kid)
         return None if key is None else verify(token, key)
 
     def _keys_of(self, provider: Row) -> "IssuerKeys":
-        from app.access.oidc.issuer_keys import IssuerKeys  # noqa: PLC0415
-        from app.outgoing.client import OutgoingClient  # noqa: PLC0415
+        from app.access.oidc.issuer_keys import IssuerKeys  # noqa: PLC0415  # loaded by `_verify`
+        from app.outgoing.client import OutgoingClient  # noqa: PLC0415  # loaded by `_verify`
 
         if self._outgoing is None:
             self._outgoing = OutgoingClient(self._networks)

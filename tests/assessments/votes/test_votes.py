@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -18,6 +19,34 @@ from tests.support.team import Team, new_team
 
 COMMENT = "Coaching was cut in spring."
 NOW = datetime(2026, 10, 5, 13, tzinfo=UTC)
+
+
+@dataclass
+class Records:
+    """The audit rows and events of a tenant."""
+
+    tenancy: Tenancy
+    database: asyncpg.Connection
+    seen: int = 0
+
+    async def new_actions(self) -> list[str]:
+        """Return the actions of the audit rows since the last call, each of which but votes has one equal event."""
+        rows = {}
+        for table, name, only in (("outbox_events", "type", ""), ("audit_events", "action", "and outcome = 'done'")):
+            rows[table] = await self.database.fetch(
+                f"select {name} as name, subject_id, organization_id, request_id, data from {table}"
+                f" where tenant_id = $1 {only} order by id",
+                self.tenancy.tenant_id,
+            )
+        open_rows = [tuple(row) for row in rows["audit_events"] if "vote_" not in row["name"]]
+        assert [tuple(row) for row in rows["outbox_events"]] == open_rows
+        seen, self.seen = self.seen, len(rows["audit_events"])
+        return [row["name"] for row in rows["audit_events"]][seen:]
+
+
+@pytest.fixture
+def records(tenancy: Tenancy, database: asyncpg.Connection) -> Records:
+    return Records(tenancy, database)
 
 
 @pytest.fixture
@@ -102,8 +131,10 @@ NO_VOTES = [
 ]
 
 
-async def test_nothing_else_can_be_said(team: Team, tenancy: Tenancy, database: asyncpg.Connection) -> None:
-    await new_actions(tenancy, database)
+async def test_nothing_else_can_be_said(
+    team: Team, tenancy: Tenancy, database: asyncpg.Connection, records: Records
+) -> None:
+    await records.new_actions()
     for text in NO_VOTES:
         body = f'{{"value":{text}}}'.encode()
         headers = {"Content-Type": "application/json"}
@@ -113,7 +144,7 @@ async def test_nothing_else_can_be_said(team: Team, tenancy: Tenancy, database: 
         assert "zqx7" not in answer.text
         assert "123456789123" not in answer.text
     assert await database.fetchval("select count(*) from votes where tenant_id = $1", tenancy.tenant_id) == 0
-    assert await new_actions(tenancy, database) == []
+    assert await records.new_actions() == []
 
 
 async def test_only_respondents_vote_and_only_for_themselves(team: Team, tenancy: Tenancy, admin: Actor) -> None:
@@ -538,37 +569,19 @@ async def test_whether_a_withdrawal_or_the_close_came_first_is_decided_by_which_
     assert await counted(team) == {"P1": [0, 1, 0, 0, 0]}
 
 
-async def new_actions(tenancy: Tenancy, database: asyncpg.Connection) -> list[str]:
-    """Return the actions of the tenant's new audit rows, each of which but votes has one equal event."""
-    rows = {}
-    for table, name, only in (("outbox_events", "type", ""), ("audit_events", "action", "and outcome = 'done'")):
-        rows[table] = await database.fetch(
-            f"select {name} as name, subject_id, organization_id, request_id, data from {table}"
-            f" where tenant_id = $1 {only} order by id",
-            tenancy.tenant_id,
-        )
-    open_rows = [tuple(row) for row in rows["audit_events"] if "vote_" not in row["name"]]
-    assert [tuple(row) for row in rows["outbox_events"]] == open_rows
-    seen = getattr(tenancy, "seen_events", 0)
-    tenancy.seen_events = len(rows["audit_events"])  # type: ignore[attr-defined]
-    return [row["name"] for row in rows["audit_events"]][seen:]
-
-
 @pytest.fixture
-async def watched(tenancy: Tenancy, database: asyncpg.Connection) -> Team:
+async def watched(tenancy: Tenancy, records: Records) -> Team:
     """A draft with a token seat and a paper seat, whose events were all seen."""
     team = await new_team(tenancy)
     await team.seat("A")
     await team.paper("B")
-    await new_actions(tenancy, database)
+    await records.new_actions()
     return team
 
 
-async def test_each_write_to_a_seat_is_recorded_once(
-    tenancy: Tenancy, admin: Actor, database: asyncpg.Connection
-) -> None:
+async def test_each_write_to_a_seat_is_recorded_once(tenancy: Tenancy, admin: Actor, records: Records) -> None:
     team = await new_team(tenancy)
-    await new_actions(tenancy, database)
+    await records.new_actions()
     await team.seat("A")
     await team.paper("B")
     await admin.patch(f"{team.path}/participants/{team.ids['B']}", {"label": "b"})
@@ -576,7 +589,7 @@ async def test_each_write_to_a_seat_is_recorded_once(
     await admin.post(f"{other}/invitation")
     await admin.delete(f"{other}/token")
     await admin.delete(f"{other}/token")
-    assert await new_actions(tenancy, database) == [
+    assert await records.new_actions() == [
         "participant.added",
         "participant.claimed",
         "participant.added",
@@ -587,18 +600,16 @@ async def test_each_write_to_a_seat_is_recorded_once(
     ]
 
 
-async def test_a_refused_write_to_a_draft_is_not_recorded(
-    watched: Team, admin: Actor, database: asyncpg.Connection
-) -> None:
+async def test_a_refused_write_to_a_draft_is_not_recorded(watched: Team, admin: Actor, records: Records) -> None:
     refused(await watched.vote("A", "P1", 1), 409, "voting_not_open")
     refused(await admin.patch(watched.path, {"title": "A"}, if_match='"9.0"'), 412, "precondition_failed")
     refused(await admin.move(watched.path, "final"), 409, "invalid_transition")
     refused(await admin.post(f"{watched.path}/participants", {"seat": "respondent"}), 422, "perspective_mismatch")
-    assert await new_actions(watched.tenancy, database) == []
+    assert await records.new_actions() == []
 
 
 async def test_each_vote_is_recorded_once_and_no_refused_one(
-    watched: Team, admin: Actor, database: asyncpg.Connection
+    watched: Team, admin: Actor, database: asyncpg.Connection, records: Records
 ) -> None:
     await watched.move("collecting")
     cast = await watched.seats["A"].put(place(watched, "A"), {"value": 2, "comment": COMMENT})
@@ -607,7 +618,7 @@ async def test_each_vote_is_recorded_once_and_no_refused_one(
     refused(await watched.vote("A", "P1", 0), 409, "vote_exists")
     refused(await watched.vote("A", "P1", 1, **if_match(cast)), 412, "precondition_failed")
     refused(await admin.put(place(watched, "A"), {"value": 0}), 403, "not_a_paper_seat")
-    assert await new_actions(watched.tenancy, database) == [
+    assert await records.new_actions() == [
         "assessment.opened",
         "assessment.vote_cast",
         "assessment.vote_replaced",
@@ -616,14 +627,12 @@ async def test_each_vote_is_recorded_once_and_no_refused_one(
     await check_that_records_hide_votes(watched, admin, database)
 
 
-async def test_each_decision_is_recorded_once_and_no_refused_one(
-    watched: Team, admin: Actor, database: asyncpg.Connection
-) -> None:
+async def test_each_decision_is_recorded_once_and_no_refused_one(watched: Team, admin: Actor, records: Records) -> None:
     await watched.move("collecting")
     await watched.vote("A", "P1", 1)
     await admin.delete(f"{watched.path}/participants/{watched.ids['B']}")
     await watched.move("consensus")
-    await new_actions(watched.tenancy, database)
+    await records.new_actions()
     refused(await watched.consensus("P1", 2), 422, "consensus_note_required")
     refused(await admin.delete(f"{watched.path}/consensus/P1"), 404, "not_found")
     await watched.consensus("P1", 1)
@@ -632,7 +641,7 @@ async def test_each_decision_is_recorded_once_and_no_refused_one(
     await admin.put(f"{watched.path}/practices/P1", {"importance": 5})
     await watched.administration()
     refused(await admin.move(watched.path, "final"), 409, "insufficient_coverage")
-    assert await new_actions(watched.tenancy, database) == [
+    assert await records.new_actions() == [
         "assessment.consensus_recorded",
         "assessment.consensus_recorded",
         "assessment.consensus_removed",
@@ -641,9 +650,7 @@ async def test_each_decision_is_recorded_once_and_no_refused_one(
     ]
 
 
-async def test_each_step_of_an_assessment_is_recorded_once(
-    watched: Team, admin: Actor, database: asyncpg.Connection
-) -> None:
+async def test_each_step_of_an_assessment_is_recorded_once(watched: Team, admin: Actor, records: Records) -> None:
     await admin.patch(watched.path, {"title": "A"})
     await watched.move("collecting")
     await admin.delete(f"{watched.path}/participants/{watched.ids['B']}")
@@ -651,7 +658,7 @@ async def test_each_step_of_an_assessment_is_recorded_once(
     await watched.move("collecting", "Again")
     await watched.move("void", "Because")
     await admin.delete(watched.path)
-    assert await new_actions(watched.tenancy, database) == [
+    assert await records.new_actions() == [
         "assessment.updated",
         "assessment.opened",
         "participant.withdrawn",
