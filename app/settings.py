@@ -81,8 +81,8 @@ class Settings(BaseSettings):
         default=False,
         description="States that a proxy ends TLS in front. Required to listen beyond loopback.",
     )
-    trusted_proxies: Annotated[list[str], NoDecode] = Field(
-        default_factory=list,
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        default_factory=tuple,
         description="Networks of the proxies in front, comma-separated, such as `10.0.0.0/8`. The client is then the "
         "last address in `X-Forwarded-For` outside of them. Unset: there is one proxy, and its entry is believed.",
     )
@@ -196,21 +196,15 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
     log_format: Literal["text", "json"] = Field(default="text", description="How it is logged.")
 
-    @field_validator("trusted_proxies", mode="before")
-    @classmethod
-    def _networks(cls, value: object) -> object:
-        parts = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-        return [str(ip_network(str(part))) for part in parts] if isinstance(parts, list) else parts
-
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         parts = [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
         return [_origin(part) for part in parts] if isinstance(parts, list) else parts
 
-    @field_validator("outgoing_networks", mode="before")
+    @field_validator("trusted_proxies", "outgoing_networks", mode="before")
     @classmethod
-    def _outgoing(cls, value: object) -> object:
+    def _networks(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
     @field_validator("database_url", "owner_database_url")

@@ -1,7 +1,7 @@
 """The address of the client, behind the proxies that the settings trust."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from app.errors import Unauthorized
 from app.http.head import Scope
@@ -31,10 +31,9 @@ def client_address(scope: Scope, settings: Settings) -> str:
     seen = [entry.strip() for entry in b",".join(sent).decode("latin-1").split(",")] if sent else []
     if not settings.trusted_proxies:
         return (seen[-1] if seen else "") or peer
-    trusted = [ip_network(network) for network in settings.trusted_proxies]
     address = peer
     for entry in reversed(seen):
-        if not _is_within(address, trusted) or parse_address(entry) is None:
+        if not _is_within(address, settings.trusted_proxies) or parse_address(entry) is None:
             break
         address = entry
     return address

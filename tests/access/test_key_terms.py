@@ -103,7 +103,7 @@ def test_the_client_is_the_last_address_that_no_trusted_proxy_has(
     behind: bool, trusted: list[str], peer: str, forwarded: list[str], expected: str
 ) -> None:
     headers = [(b"x-forwarded-for", value.encode()) for value in forwarded]
-    settings = Settings.model_construct(behind_proxy=behind, trusted_proxies=trusted)
+    settings = Settings.model_construct(behind_proxy=behind, trusted_proxies=tuple(map(ip_network, trusted)))
     assert client_address({"client": (peer, 1), "headers": headers}, settings) == expected
 
 
