@@ -27,14 +27,14 @@ def verify(tenant: TenantSlug, as_json: AsJson = False) -> None:
     found = in_tenant(tenant, work)
     for name, one in zip(("audit trail", "rows about votes"), found, strict=True):
         show(_described(name, one), as_json)
-    if any(one.altered is not None for one in found):
+    if any(one.reason is not None for one in found):
         raise typer.Exit(1)
 
 
 def _described(name: str, found: Verification) -> dict[str, Any]:
     return {
         "chain": name,
-        "intact": found.altered is None,
+        "intact": found.reason is None,
         "rows": found.rows,
         "head": found.head.hex(),
         "altered_sequence": found.altered,

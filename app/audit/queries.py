@@ -129,7 +129,7 @@ def present(row: Row) -> AuditEventRead:
 def present_verification(found: Verification) -> AuditVerification:
     """Return what was found as an admin gets it."""
     return AuditVerification(
-        intact=found.altered is None,
+        intact=found.reason is None,
         rows=found.rows,
         head=found.head.hex(),
         altered_sequence=found.altered,

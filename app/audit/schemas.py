@@ -123,7 +123,9 @@ class AuditVerification(Read):
     """Whether every sealed row is as it was sealed."""
     rows: int = Field(description="How many rows are in order, from the first one.")
     head: str = Field(description="The seal of the last of these rows, SHA-256 in hexadecimal. Keep it elsewhere.")
-    altered_sequence: int | None = Field(description="The place of the first row that was altered; null if none was.")
+    altered_sequence: int | None = Field(
+        description="The place of the first row that was altered; null if none was or it has no place."
+    )
     altered_id: UUID | None = Field(description="Id of that row; null if it is gone or none was altered.")
     reason: Literal["missing", "seal", "value", "head"] | None = Field(
         description="`missing`: the row is gone. `seal`: it was changed. `value`: a personal value of it was. `head`: "

@@ -56,6 +56,16 @@ _HEAD = Read(
         _HIDDEN
     )
 )
+# No place in the order leads to such a row, and readers of the trail would see it.
+_UNPLACED = Read(
+    text(
+        """
+        select id from audit_events
+        where tenant_id = :tenant_id and hidden = :hidden and seal is not null and (sequence is null or sequence < 1)
+        order by id limit 1
+        """
+    ).bindparams(_HIDDEN)
+)
 _SEALED = Read(
     text(
         f"""
@@ -77,9 +87,9 @@ class Verification:
     Attributes:
         rows: how many rows were in order, from the first one.
         head: the seal of the last of them.
-        altered: the sequence of the first row that is not as it was sealed; None: all are.
+        altered: the sequence of the first row that is not as it was sealed; None where that row has no place.
         altered_id: its id; None where the row is gone.
-        reason: what is wrong with it.
+        reason: what is wrong with it; None: every row is as it was sealed.
     """
 
     rows: int
@@ -104,44 +114,53 @@ def _as_text(value: Any) -> str:
 
 
 async def seal_audit_trail(database: Database) -> None:
-    """Seal what is committed, of every tenant. A periodic task does so every second."""
-    for row in await database.jobs.fetch(_TENANTS):
-        tenant_id = UUID(int=row["tenant_id"].int)
-        try:
-            for hidden in (False, True):
-                await seal_chain(database, tenant_id, hidden=hidden)
-        except (Unavailable, *DATABASE_ERRORS) as error:
-            _log.warning("sealing of the audit trail put off", exc_info=error)
+    """Seal what is committed, of every tenant. A periodic task does so every second.
+
+    The chains take turns, a batch each, so the many rows of one tenant do not delay another. A chain that cannot be
+    sealed delays none.
+    """
+    tenants = [UUID(int=row["tenant_id"].int) for row in await database.jobs.fetch(_TENANTS)]
+    waiting = [(tenant_id, hidden) for tenant_id in tenants for hidden in (False, True)]
+    while waiting:
+        waiting = [chain for chain in waiting if await _try_to_seal(database, *chain) == _BATCH]
 
 
-async def seal_chain(database: Database, tenant_id: UUID, *, hidden: bool) -> int:
-    """Seal the committed rows of a chain, unless another process is doing so. Return how many."""
-    count = 0
-    while True:
-        async with database.jobs.transaction(tenant_id, _ISOLATION) as connection:
+async def _try_to_seal(database: Database, tenant_id: UUID, hidden: bool) -> int:
+    """Seal a batch, or leave it to the next sweep. Return how many rows were sealed."""
+    named = {"tenant": str(tenant_id), "chain": "votes" if hidden else "open"}
+    try:
+        return await seal_batch(database, tenant_id, hidden=hidden)
+    except (Unavailable, *DATABASE_ERRORS) as error:
+        _log.warning("sealing of the audit trail put off", exc_info=error, extra=named)
+    except Exception:
+        _log.exception("sealing of the audit trail failed", extra=named)
+    return 0
 
-            async def fetch(read: Read, **values: Any) -> Any:
-                arguments = read.arguments({"tenant_id": tenant_id, "hidden": hidden, **values})
-                return await connection.fetch(read.sql, arguments)  # used before the next turn
 
-            locked = await fetch(_LOCK)
-            waiting = await fetch(_WAITING) if locked else []
-            if not waiting:
-                return count
-            former, seal, moment = locked[0]["sequence"], locked[0]["seal"], datetime.now(UTC)
-            seals: list[bytes] = []
-            for place, row in enumerate(waiting, start=former + 1):
-                seal = compute_seal(seal, tenant_id, row, place, moment)
-                seals.append(seal)
-            await fetch(_SEAL, former=former, ids=[row["id"] for row in waiting], seals=seals, moment=moment)
-            await connection.commit()
-        count += len(waiting)
-        if not hidden:
-            # Whoever keeps these lines can show later that the chain was not written anew.
-            head = {"tenant": str(tenant_id), "sequence": str(former + len(waiting)), "head": seal.hex()}
-            _log.info("audit trail sealed", extra=head)
-        if len(waiting) < _BATCH:
-            return count
+async def seal_batch(database: Database, tenant_id: UUID, *, hidden: bool) -> int:
+    """Seal the first committed rows of a chain, unless another process is doing so. Return how many."""
+    async with database.jobs.transaction(tenant_id, _ISOLATION) as connection:
+
+        async def fetch(read: Read, **values: Any) -> Any:
+            arguments = read.arguments({"tenant_id": tenant_id, "hidden": hidden, **values})
+            return await connection.fetch(read.sql, arguments)
+
+        locked = await fetch(_LOCK)
+        waiting = await fetch(_WAITING) if locked else []
+        if not waiting:
+            return 0
+        former, seal, moment = locked[0]["sequence"], locked[0]["seal"], datetime.now(UTC)
+        seals: list[bytes] = []
+        for place, row in enumerate(waiting, start=former + 1):
+            seal = compute_seal(seal, tenant_id, row, place, moment)
+            seals.append(seal)
+        await fetch(_SEAL, former=former, ids=[row["id"] for row in waiting], seals=seals, moment=moment)
+        await connection.commit()
+    if not hidden:
+        # These lines, kept outside the database, show later that the chain was not written anew.
+        head = {"tenant": str(tenant_id), "sequence": str(former + len(waiting)), "head": seal.hex()}
+        _log.info("audit trail sealed", extra=head)
+    return len(waiting)
 
 
 async def verify_chain(reader: Reader, tenant_id: UUID, *, hidden: bool = False) -> Verification:
@@ -150,12 +169,15 @@ async def verify_chain(reader: Reader, tenant_id: UUID, *, hidden: bool = False)
     Returns:
         What was found. Checking ends at the first row that was altered, removed or inserted.
     """
-    heads = await reader.fetch(_HEAD, tenant_id=tenant_id, hidden=hidden)
-    wanted, head = (heads[0]["sequence"], heads[0]["seal"]) if heads else (0, BEGINNING)
+    wanted, head = await _read_head(reader, tenant_id, hidden=hidden)
     seal, count = BEGINNING, 0
     async for row in _read_sealed(reader, tenant_id, hidden=hidden):
         if count == wanted:
-            break  # sealed since the head was read
+            # Rows that were sealed since the head was read have moved the head. Otherwise the head was set back.
+            present, _ = await _read_head(reader, tenant_id, hidden=hidden)
+            if present < row["sequence"]:
+                return Verification(count, seal, row["sequence"], UUID(int=row["id"].int), "head")
+            break
         reason = _find_fault(row, seal, tenant_id, count + 1)
         if reason is not None:
             is_missing = row["sequence"] != count + 1
@@ -166,7 +188,15 @@ async def verify_chain(reader: Reader, tenant_id: UUID, *, hidden: bool = False)
         return Verification(count, seal, count + 1, None, "missing")
     if seal != head:
         return Verification(count, seal, count, None, "head")
+    for row in await reader.fetch(_UNPLACED, tenant_id=tenant_id, hidden=hidden):
+        return Verification(count, seal, None, UUID(int=row["id"].int), "seal")
     return Verification(count, seal)
+
+
+async def _read_head(reader: Reader, tenant_id: UUID, *, hidden: bool) -> tuple[int, bytes]:
+    """Return the sequence and the seal of a chain's last row, as they are recorded."""
+    heads = await reader.fetch(_HEAD, tenant_id=tenant_id, hidden=hidden)
+    return (heads[0]["sequence"], heads[0]["seal"]) if heads else (0, BEGINNING)
 
 
 def _find_fault(row: Row, former: bytes, tenant_id: UUID, expected: int) -> str | None:

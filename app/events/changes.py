@@ -47,9 +47,7 @@ RECORDED: Final = {
     "organizations": Recorded(_names("parent_id kind name staff_count timezone archived_at")),
     "programs": Recorded(_names("organization_id name website"), _names("description")),
     "implementations": Recorded(_names("organization_id program_id stage ended_at")),
-    "people": Recorded(
-        _names("organization_id active erased_at"), personal=_names("name"), person=lambda row: row.get("id")
-    ),
+    "people": Recorded(_names("organization_id active"), personal=_names("name"), person=lambda row: row.get("id")),
     "assessments": Recorded(
         _names(
             "organization_id implementation_id instrument_version_id scoring_profile_id title state stage"

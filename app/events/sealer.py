@@ -52,26 +52,28 @@ class Sealer:
             self._task = asyncio.get_running_loop().create_task(self._seal_waiting(), context=Context())
 
     async def seal_all(self) -> None:
-        """Seal the events of every tenant that has some without a position. A periodic task does so every second."""
-        for row in await self._database.jobs.fetch(_TENANTS):
-            await self._try_to_seal(UUID(int=row["tenant_id"].int))
+        """Seal the events of every tenant that has some without a position. A periodic task does so every second.
 
-    async def seal(self, tenant_id: UUID) -> bool:
-        """Give positions to all committed events of a tenant.
+        The tenants take turns, a batch each, so the many events of one do not delay those of another.
+        """
+        waiting = [UUID(int=row["tenant_id"].int) for row in await self._database.jobs.fetch(_TENANTS)]
+        while waiting:
+            waiting = [tenant_id for tenant_id in waiting if await self._try_to_seal(tenant_id) == _BATCH]
+
+    async def seal_batch(self, tenant_id: UUID) -> int:
+        """Give positions to the first committed events of a tenant.
 
         Returns:
-            False where another process is doing so.
+            How many got one; -1 where another process is doing so.
         """
-        while True:
-            async with self._database.jobs.transaction(tenant_id, _ISOLATION) as connection:
-                values = {"tenant_id": tenant_id, "most": _BATCH}
-                row = await connection.fetch_one(_SEAL.sql, _SEAL.arguments(values))
-                await connection.commit()
-            sealed: int = row["sealed"]
-            if sealed > 0:
-                self._on_sealed(tenant_id)
-            if sealed < _BATCH:
-                return sealed >= 0
+        async with self._database.jobs.transaction(tenant_id, _ISOLATION) as connection:
+            values = {"tenant_id": tenant_id, "most": _BATCH}
+            row = await connection.fetch_one(_SEAL.sql, _SEAL.arguments(values))
+            await connection.commit()
+        sealed: int = row["sealed"]
+        if sealed > 0:
+            self._on_sealed(tenant_id)
+        return sealed
 
     async def close(self) -> None:
         """Stop, in the middle of whatever is being done."""
@@ -85,15 +87,16 @@ class Sealer:
             await asyncio.sleep(_PAUSE_SECONDS)
             tenants, self._waiting = self._waiting, set()
             for tenant_id in tenants:
-                if not await self._try_to_seal(tenant_id):
+                if not 0 <= await self._try_to_seal(tenant_id) < _BATCH:
                     self._waiting.add(tenant_id)
 
-    async def _try_to_seal(self, tenant_id: UUID) -> bool:
-        """Seal, or leave it to the next sweep. Return False where another process is sealing this tenant."""
+    async def _try_to_seal(self, tenant_id: UUID) -> int:
+        """Seal a batch, or leave it to the next sweep. Return what `seal_batch` returns; 0 after a failure."""
+        named = {"tenant": str(tenant_id)}
         try:
-            return await self.seal(tenant_id)
+            return await self.seal_batch(tenant_id)
         except (Unavailable, *DATABASE_ERRORS) as error:
-            _log.warning("sealing put off", exc_info=error)
+            _log.warning("sealing put off", exc_info=error, extra=named)
         except Exception:
-            _log.exception("sealing failed")
-        return True
+            _log.exception("sealing failed", extra=named)
+        return 0

@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from app.events.chain import Verification, verify_chain
+from app.events.chain import Verification, seal_audit_trail, verify_chain
 from tests.support.actors import Actor, Tenancy
 from tests.support.audit import seal_trail, trail, verify
 from tests.support.database import Urls
@@ -99,6 +99,15 @@ async def test_the_service_cannot_alter_the_trail(service: asyncpg.Connection, s
 
 
 WHERE = "where tenant_id = $1 and id = $2"
+OF_ROW = "c.tenant_id = $1 and not c.hidden and e.tenant_id = $1 and e.id = $2"
+#: Sets the recorded end of the chain back to the row before the one that is altered.
+HEAD_BACK = """
+update audit_chains c set sequence = e.sequence - 1, seal = coalesce(
+    (select f.seal from audit_events f
+     where f.tenant_id = e.tenant_id and not f.hidden and f.sequence = e.sequence - 1),
+    decode(repeat('00', 32), 'hex'))
+from audit_events e
+"""
 #: Statements that alter one row, by the first words of what they do.
 ALTERING = [
     *(f"update audit_events set {one} = 'x' || left(coalesce({one}, ''), 10) {WHERE}" for one in TEXTS),
@@ -113,7 +122,10 @@ ALTERING = [
     f"update audit_events set seal = null, sequence = null {WHERE}",
     f"update audit_events set hidden = true, sequence = 1000000 {WHERE}",
     f"update audit_events set sequence = sequence + 1000000 {WHERE}",
+    f"update audit_events set sequence = null {WHERE}",
+    f"update audit_events set sequence = -sequence {WHERE}",
     f"update audit_events set id = gen_random_uuid(), action = 'forged', data = '{{}}' {WHERE}",
+    f"with cut as ({HEAD_BACK} where {OF_ROW}) update audit_events set data = '[1]' {WHERE}",
 ]
 ALTERING_VALUES = [
     f"update audit_values set {change} where tenant_id = $1 and audit_event_id = $2"
@@ -173,6 +185,93 @@ async def test_another_head_is_found(
     )
     found = await verify(admin)
     assert (found["intact"], found["reason"], found["altered_sequence"]) == (False, "head", len(sealed))
+
+
+async def test_a_head_that_is_gone_is_found(
+    sealed: list[dict[str, Any]], tenancy: Tenancy, direct: Direct, admin: Actor
+) -> None:
+    await direct.connection.execute("delete from audit_chains where tenant_id = $1 and not hidden", tenancy.tenant_id)
+    found = await verify(admin)
+    assert (found["intact"], found["reason"], found["altered_sequence"]) == (False, "head", 1)
+
+
+@pytest.mark.parametrize("place", ["null", "0", "-1"])
+async def test_a_sealed_row_without_a_place_is_found(
+    sealed: list[dict[str, Any]], tenancy: Tenancy, direct: Direct, admin: Actor, place: str
+) -> None:
+    last = max(sealed, key=lambda row: row["sequence"])
+    of_row = (tenancy.tenant_id, last["id"])
+    await direct.connection.execute(f"{HEAD_BACK} where {OF_ROW}", *of_row)
+    await direct.connection.execute(f"update audit_events set sequence = {place} {WHERE}", *of_row)
+    found = await verify(admin)
+    assert found == {
+        "intact": False,
+        "rows": len(sealed) - 1,
+        "head": found["head"],
+        "altered_sequence": None,
+        "altered_id": last["id"],
+        "reason": "seal",
+    }
+
+
+async def test_rows_that_are_sealed_during_a_check_are_no_fault(
+    sealed: list[dict[str, Any]], tenancy: Tenancy, direct: Direct, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch, asked = direct.fetch, 0
+
+    async def fetch_and_seal(read: Any, **values: Any) -> Any:
+        nonlocal asked
+        asked, rows = asked + 1, await fetch(read, **values)
+        if asked == 1:
+            await tenancy.organization()
+            await seal_trail(tenancy)
+        return rows
+
+    monkeypatch.setattr(direct, "fetch", fetch_and_seal)
+    found = await direct.verify(tenancy)
+    assert (found.rows, found.reason) == (len(sealed), None)
+
+
+async def test_a_damaged_chain_does_not_keep_others_unsealed(
+    sealed: list[dict[str, Any]],
+    tenancy: Tenancy,
+    direct: Direct,
+    other_tenancy: Tenancy,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await direct.connection.execute(
+        "update audit_chains set sequence = 0 where tenant_id = $1 and not hidden", tenancy.tenant_id
+    )
+    await tenancy.organization()
+    await other_tenancy.organization()
+    await seal_audit_trail(tenancy.app.state.app_state.database)
+    assert all(row["sequence"] for row in await trail(other_tenancy.admin))
+    [record] = [one for one in caplog.records if getattr(one, "tenant", None) == str(tenancy.tenant_id)]
+    assert (record.levelname, vars(record)["chain"]) == ("ERROR", "open")
+
+
+async def test_many_rows_of_one_tenant_do_not_delay_the_seals_of_another(
+    sealed: list[dict[str, Any]],
+    tenancy: Tenancy,
+    other_tenancy: Tenancy,
+    direct: Direct,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    await direct.connection.execute(
+        """
+        insert into audit_events (tenant_id, id, actor_kind, action, outcome, subject_type, request_id, data)
+        select $1, gen_random_uuid(), 'worker', 'person.created', 'done', 'person', 'many', '{}'
+        from generate_series(1, 501)
+        """,
+        tenancy.tenant_id,
+    )
+    await other_tenancy.organization()
+    with caplog.at_level("INFO", "fa.audit"):
+        await seal_audit_trail(tenancy.app.state.app_state.database)
+    both = {str(tenancy.tenant_id), str(other_tenancy.tenant_id)}
+    turns = [vars(record)["tenant"] for record in caplog.records if getattr(record, "tenant", None) in both]
+    assert turns[-1] == str(tenancy.tenant_id)
+    assert len(turns) == 3
 
 
 async def test_the_command_line_names_the_altered_row_of_either_chain(

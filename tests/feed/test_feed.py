@@ -4,6 +4,7 @@ import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID
 
 import asyncpg
 import pytest
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from app.access.keys import revoke_key
 from app.events import watch
 from app.events.retention import has_expired_events, purge_events
+from app.events.sealer import Sealer
 from app.events.types import EVENT_TYPES
 from app.jobs.context import WorkContext
 from app.principal import Role
@@ -270,3 +272,18 @@ async def test_what_a_killed_process_left_is_found(tenancy: Tenancy, admin: Acto
     await tenancy.key((Role.VIEWER, tenancy.root_id))
     await app.state.app_state.sealer.seal_all()
     assert types(await read_all(admin))[-1:] == ["api_key.created"]
+
+
+async def test_many_events_of_one_tenant_do_not_delay_those_of_another(
+    tenancy: Tenancy, other_tenancy: Tenancy, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns: list[UUID] = []
+    sealer = Sealer(app.state.app_state.database, turns.append)
+    await sealer.seal_all()
+    monkeypatch.setattr("app.events.sealer._BATCH", 1)
+    for one in (tenancy, tenancy, tenancy, other_tenancy):
+        await one.key((Role.VIEWER, one.root_id))
+    turns.clear()
+    await sealer.seal_all()
+    assert set(turns[:2]) == {tenancy.tenant_id, other_tenancy.tenant_id}
+    assert turns[-1] == tenancy.tenant_id

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.events.chain import seal_chain
+from app.events.chain import seal_batch
 from tests.support.actors import Actor, Tenancy
 
 AUDIT = "/v1/audit-events"
@@ -12,7 +12,8 @@ async def seal_trail(tenancy: Tenancy) -> None:
     """Seal all that is committed, as the service does within seconds."""
     database = tenancy.app.state.app_state.database
     for hidden in (False, True):
-        await seal_chain(database, tenancy.tenant_id, hidden=hidden)
+        while await seal_batch(database, tenancy.tenant_id, hidden=hidden):
+            pass
 
 
 async def trail(actor: Actor, **filters: Any) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ EVENTS = "/v1/events"
 async def seal(tenancy: Tenancy) -> None:
     """Give positions to all that is committed, as the service does within a second."""
     sealer = tenancy.app.state.app_state.sealer
-    while not await sealer.seal(tenancy.tenant_id):
+    while await sealer.seal_batch(tenancy.tenant_id):
         pass
 
 

@@ -2,10 +2,12 @@
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.db.errors import Reason
 from app.db.statement import Read
 from app.telemetry.gauges import DatabaseGauge, DatabaseGauges
+from tests.support.actors import Tenancy
 from tests.telemetry.conftest import Measured
 
 
@@ -39,6 +41,18 @@ async def test_a_gauge_that_cannot_be_read_has_no_value_and_is_counted(
     assert await measured.value("fa_test_lag_seconds", task="sealing") is None
     assert sum(measured.state.database.failures.counts.values()) == 1
     assert await measured.value("fa_database_failures_total", reason=reason.value) == 1
+
+
+@pytest.mark.parametrize("task", ["seal_events", "seal_audit_trail"])
+async def test_the_age_of_the_oldest_unsealed_row_is_a_gauge(
+    tenancy: Tenancy, measured: Measured, owner: AsyncEngine, task: str
+) -> None:
+    async with owner.begin() as connection:
+        for table in ("outbox_events", "audit_events"):
+            aged = f"update {table} set recorded_at = now() - interval '1 hour' where tenant_id = :tenant_id"
+            await connection.execute(text(aged), {"tenant_id": tenancy.tenant_id})
+    await measured.metrics.gauges.refresh()
+    assert (await measured.value("fa_unsealed_age_seconds", task=task) or 0) > 3_000
 
 
 async def test_the_lag_of_periodic_tasks_is_a_gauge(measured: Measured) -> None:

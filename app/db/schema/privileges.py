@@ -174,6 +174,7 @@ FUNCTIONS: Final = frozenset(
         "key_revoked_at(uuid)",
         "list_tenant_ids()",
         "lock_audit_chain(uuid,boolean)",
+        "oldest_unsealed()",
         "purge_events(uuid,timestamp with time zone,integer)",
         "remove_expired_invitations(text[],timestamp with time zone)",
         "seal_audit_events(uuid,boolean,bigint,uuid[],bytea[],timestamp with time zone)",
