@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -11,12 +12,12 @@ from app.settings import Settings
 from tests.support.actors import Actor, Tenancy
 from tests.support.gate import Gate
 
-SECONDS = 2.0
+SECONDS = 5.0
 
 
 @pytest.fixture
 async def hurried(tenancy: Tenancy, gate: Gate, settings: Settings) -> AsyncIterator[Actor]:
-    """The tenant's admin, whose requests have two seconds."""
+    """The tenant's admin, whose requests have a few seconds."""
     app = create_app(settings.model_copy(update={"request_seconds": SECONDS}), database_url=gate.through)
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
@@ -42,7 +43,8 @@ async def test_a_commit_that_is_not_answered_in_time_has_an_unknown_outcome(
 ) -> None:
     body = {"parent_id": tenancy.root_id, "kind": "site", "name": "Site"}
     assert (await hurried.post("/v1/organizations", body)).status_code == 201
-    gate.last_words = b"commit"
+    body["name"] = f"Site {uuid4()}"
+    gate.first_words, gate.last_words = body["name"].encode(), b"commit"
     late = await hurried.post("/v1/organizations", body, headers={"Idempotency-Key": "late"})
     assert late.status_code == 503
     assert "same Idempotency-Key" in late.json()["detail"]

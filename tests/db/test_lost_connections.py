@@ -86,7 +86,7 @@ async def test_a_commit_without_a_reply_is_never_acknowledged(
     body, headers = site(tenancy), {"Idempotency-Key": "lost-reply"}
     await warm_up(gated, tenancy)
     before = await count_sites(urls, tenancy)
-    gate.last_words = b"commit"
+    gate.first_words, gate.last_words = body["name"].encode(), b"commit"
     write = asyncio.create_task(gated.post("/v1/organizations", body, headers=headers))
     await gate.heard.wait()
     await asyncio.sleep(0.2)

@@ -30,6 +30,8 @@ class Gate:
     servers: list[asyncio.StreamWriter] = field(default_factory=list)
     #: Bytes of the client after which the gate loses the replies: those of a COMMIT, for example.
     last_words: bytes = b""
+    #: Bytes that the same connection sent before its last words: those that only the observed write has.
+    first_words: bytes = b""
     heard: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -53,9 +55,12 @@ class Gate:
         ]
 
     async def pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, is_reply: bool) -> None:
+        spoke = False
         try:
             while data := await source.read(65_536):
-                if self.last_words and not is_reply and self.last_words in data:
+                if self.last_words and not is_reply:
+                    spoke = spoke or self.first_words in data
+                if spoke and self.last_words and self.last_words in data:
                     self.replies = False
                     self.heard.set()
                 if is_reply and self.delay:

@@ -6,7 +6,7 @@ import time
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
@@ -39,7 +39,7 @@ class Issuer:
     """Serves a discovery document and a key set, and signs tokens.
 
     Attributes:
-        answers: what is sent instead, by path: bytes of a whole HTTP answer, or None to send nothing.
+        answers: what is sent instead, by path from ``/realm``: bytes of a whole HTTP answer, or None to send nothing.
         asked: the paths that were asked for.
     """
 
@@ -48,11 +48,13 @@ class Issuer:
     asked: list[str] = field(default_factory=list)
     url: str = ""
     provider_id: UUID | None = None
+    _place: str = field(default_factory=lambda: f"/{uuid4()}")
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def __aenter__(self) -> "Issuer":
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/realm"
+        # A port comes back within a test run, but an issuer is bound once.
+        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}{self._place}/realm"
         if not self.keys:
             self.rotate("first")
         return self
@@ -111,7 +113,7 @@ class Issuer:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.append(writer)
-        path = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1].decode()
+        path = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1].decode().removeprefix(self._place)
         self.asked.append(path)
         answer = self.answers.get(path, b"")
         if answer is None:
