@@ -257,6 +257,11 @@ class Settings(BaseSettings):
                 raise ValueError("FA_DEMO_DATE stops the clock of one process: unset FA_WORKERS")
         if self.metrics_port and self.metrics_port + self.workers - 1 > _LAST_PORT:
             raise ValueError("FA_METRICS_PORT leaves no ports for all FA_WORKERS")
+        if self.metrics_port and self.port in range(self.metrics_port, self.metrics_port + self.workers):
+            raise ValueError(
+                "FA_PORT belongs to an operations listener: they take FA_METRICS_PORT and the ports after it, "
+                "one for each of FA_WORKERS"
+            )
         if self.require_database_url and not self.database_url:
             raise ValueError("FA_DATABASE_URL is required here: name a PostgreSQL 15 or newer")
         if self.owner_database_url and not self.database_url:

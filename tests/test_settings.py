@@ -210,6 +210,19 @@ def test_each_process_needs_a_port_for_its_operations_listener(monkeypatch: pyte
     assert load_settings().workers == 3
 
 
+@pytest.mark.parametrize(("port", "is_refused"), [(8999, False), (9000, True), (9002, True), (9003, False), (0, False)])
+def test_the_port_of_the_service_is_none_of_its_operations_listeners(
+    monkeypatch: pytest.MonkeyPatch, port: int, is_refused: bool
+) -> None:
+    monkeypatch.setenv("FA_WORKERS", "3")
+    monkeypatch.setenv("FA_METRICS_PORT", "9000")
+    monkeypatch.setenv("FA_PORT", str(port))
+    if is_refused:
+        assert "FA_PORT belongs to an operations listener" in refusal()
+    else:
+        assert load_settings().port == port
+
+
 def test_settings_reach_a_worker_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FA_DATABASE_URL", URL)
     monkeypatch.setenv("FA_CORS_ORIGINS", "https://a.example")

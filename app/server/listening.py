@@ -8,9 +8,13 @@ from app.errors import OperatorError
 #: Files that are no client connections: the database's, the log, the libraries.
 _OTHER_FILES = 256
 _WAITING_TO_BE_SENT = 131_072
+#: How many connections wait for the service to accept them.
+BACKLOG = 2_048
+SERVICE_SETTINGS = "FA_HOST and FA_PORT"
+OPERATIONS_SETTINGS = "FA_METRICS_HOST and FA_METRICS_PORT"
 
 
-def bind(host: str, port: int, *, settings: str = "FA_HOST and FA_PORT") -> socket.socket:
+def bind(host: str, port: int, *, settings: str = SERVICE_SETTINGS) -> socket.socket:
     """Take the port without listening yet, so that nobody connects before the service is ready.
 
     Args:
@@ -39,7 +43,23 @@ def bind(host: str, port: int, *, settings: str = "FA_HOST and FA_PORT") -> sock
     return made
 
 
-def cannot_listen(host: str, port: int, refused: OSError, *, settings: str = "FA_HOST and FA_PORT") -> OperatorError:
+def listen(listener: socket.socket, *, settings: str = SERVICE_SETTINGS) -> None:
+    """Listen on a socket that is bound.
+
+    Args:
+        settings: names the settings that an operator can change if the port cannot be had.
+
+    Raises:
+        OperatorError: another process listens on the port.
+    """
+    try:
+        listener.listen(BACKLOG)
+    except OSError as refused:
+        host, port, *_ = listener.getsockname()
+        raise cannot_listen(host, port, refused, settings=settings) from None
+
+
+def cannot_listen(host: str, port: int, refused: OSError, *, settings: str = SERVICE_SETTINGS) -> OperatorError:
     """Make the error for a port that cannot be had."""
     reason = (refused.strerror or str(refused)).partition(" (while")[0]
     return OperatorError(f"Cannot listen on {host} port {port}: {reason}. See {settings}.")

@@ -1,4 +1,4 @@
-"""The operations listener: a port of its own for metrics, and for what is wrong."""
+"""The operations listener: a separate port for metrics and for the reason why the service is not ready."""
 
 import socket
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from app.http.context import AppState
 from app.server.connections import Connections, Limits
-from app.server.listening import bind
+from app.server.listening import OPERATIONS_SETTINGS, bind
 from app.server.web_server import Companion, Stopping, create_server
 from app.settings import Settings
 from app.telemetry.metrics import Source
@@ -32,8 +32,7 @@ def bound_operations(settings: Settings) -> Iterator[Sequence[socket.socket]]:
             yield ()
             return
         ports = [first + number if first else 0 for number in range(settings.workers)]
-        names = "FA_METRICS_HOST and FA_METRICS_PORT"
-        yield [stack.enter_context(bind(settings.metrics_host, port, settings=names)) for port in ports]
+        yield [stack.enter_context(bind(settings.metrics_host, port, settings=OPERATIONS_SETTINGS)) for port in ports]
 
 
 def create_companion(
@@ -47,7 +46,8 @@ def create_companion(
     if listener is None or app_state.metrics is None:
         return None
     app = operations_app(app_state.metrics, app_state.database.health, is_stopping)
-    return Companion(create_server(app, limits=_LIMITS, stopping=_STOPPING), listener)
+    server = create_server(app, limits=_LIMITS, stopping=_STOPPING, port_settings=OPERATIONS_SETTINGS)
+    return Companion(server, listener)
 
 
 def connections_source(registry: Connections) -> Source:

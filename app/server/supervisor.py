@@ -1,7 +1,7 @@
 """Several worker processes on one socket, and the process that watches them.
 
-The supervisor binds the ports, owns the embedded database and prepares the schema, once. Each worker is an interpreter
-of its own, because a forked one would hold the embedded database's lock. All workers accept from the same socket, so a
+The supervisor opens the ports, owns the embedded database and prepares the schema, once. Each worker is a separate
+interpreter, because a forked one would hold the embedded database's lock. All workers accept from the same socket, so a
 connection that waits when a worker is killed is served by another one.
 """
 
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 from app.errors import OperatorError
+from app.server.listening import OPERATIONS_SETTINGS, listen
 from app.settings import Settings
 
 RESTARTS = 5
@@ -81,8 +82,12 @@ class Supervisor:
         """Serve until SIGINT or SIGTERM, and until all workers have ended.
 
         Raises:
-            OperatorError: the workers keep ending by themselves.
+            OperatorError: a port is taken, or the workers keep ending by themselves.
         """
+        # Two services can bind one port. Only listening says which of them has it.
+        listen(self._listener)
+        for one in self._operations:
+            listen(one, settings=OPERATIONS_SETTINGS)
         with _signals() as received:
             try:
                 for number in range(self._settings.workers):
@@ -137,7 +142,7 @@ class Supervisor:
             self._announce()
 
     def _count_restart(self, worker: _Worker, status: int) -> None:
-        reason = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
+        reason = _reason(status)
         now = time.monotonic()
         while self._restarts and self._restarts[0] < now - WINDOW_SECONDS:
             self._restarts.popleft()
@@ -160,6 +165,16 @@ class Supervisor:
                 for worker in self._workers:
                     worker.process.send_signal(ending)
             time.sleep(_POLL_SECONDS)
+        for worker in self._workers:
+            status = worker.process.poll()
+            if status is None:
+                _log.error(f"Worker process {worker.number} did not end in time and is killed.")
+            elif status:
+                _log.error(f"Worker process {worker.number} {_reason(status)} when it was stopped.")
+
+
+def _reason(status: int) -> str:
+    return f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from typing import Any
 import uvicorn
 
 from app.server.connections import Connections, Limits
-from app.server.listening import cannot_listen
+from app.server.listening import BACKLOG, SERVICE_SETTINGS, listen
 from app.server.protocol import Protocol
 
 KEEP_ALIVE_SECONDS = 75  # longer than the idle time of the usual proxies, which then close first
@@ -46,6 +46,7 @@ class Server(uvicorn.Server):
         announce: called once, when the port is open.
         on_stop: called once, when the drain begins.
         companion: a server in the same event loop that starts before and ends after this one.
+        port_settings: names the settings that an operator can change if the port cannot be had.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Server(uvicorn.Server):
         announce: Callable[[], None],
         on_stop: Callable[[], None],
         companion: "Companion | None" = None,
+        port_settings: str = SERVICE_SETTINGS,
     ) -> None:
         super().__init__(config)
         self.registry = registry
@@ -64,18 +66,15 @@ class Server(uvicorn.Server):
         self._announce = announce
         self._on_stop = on_stop
         self._companion = companion
+        self._port_settings = port_settings
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Open the port, as the last step of the start."""
         if self._companion is not None:
             await self._companion.begin()
         for made in sockets or ():
-            try:
-                # uvloop listens too, but does not say when that fails.
-                made.listen(self.config.backlog)
-            except OSError as refused:
-                host, port, *_ = made.getsockname()
-                raise cannot_listen(host, port, refused) from None
+            # uvloop listens too, but does not say when that fails.
+            listen(made, settings=self._port_settings)
         await super().startup(sockets)
         self._announce()
 
@@ -167,6 +166,7 @@ def create_server(
     announce: Callable[[], None] = lambda: None,
     on_stop: Callable[[], None] = lambda: None,
     companion: Companion | None = None,
+    port_settings: str = SERVICE_SETTINGS,
 ) -> Server:
     """Make a server for an app, with our protocol and our logs."""
     registry = Connections(limits or Limits())
@@ -183,7 +183,16 @@ def create_server(
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=math.ceil(stopping.grace_seconds),
     )
-    return Server(config, registry, stopping, announce=announce, on_stop=on_stop, companion=companion)
+    return Server(
+        config,
+        registry,
+        stopping,
+        announce=announce,
+        on_stop=on_stop,
+        companion=companion,
+        port_settings=port_settings,
+    )

@@ -14,6 +14,8 @@ from app.server.announcement import show
 from app.server.process import run_process
 from app.settings import Settings
 
+_STDIN = 0
+
 
 def main() -> None:
     """Serve until a signal, or until the supervisor has gone, however it ended."""
@@ -38,7 +40,9 @@ def main() -> None:
 
 def _end_with_the_supervisor() -> None:
     # Only the supervisor holds the other end of the pipe. Its embedded database ends with it, so nothing can finish.
-    sys.stdin.buffer.read()
+    # The descriptor is read, because a read of `sys.stdin` holds a lock that the interpreter needs when it ends.
+    while os.read(_STDIN, 4_096):
+        pass
     os._exit(1)
 
 

@@ -63,7 +63,7 @@ class DatabaseGauges:
         """Read each gauge once."""
         rows: dict[str, Sequence[Row]] = {}
         try:
-            # A connection of its own: a busy pool does not delay it, and it takes none from a request.
+            # A separate connection: a busy pool does not delay it, and it takes none from a request.
             async with asyncio.timeout(self._timeout), transaction(self._database.engine) as connection:
                 for gauge in self._gauges:
                     rows[gauge.name] = await connection.fetch(gauge.read.sql, gauge.read.arguments({}))

@@ -4,8 +4,8 @@ A final assessment, its seats, votes, consensus, ratings and history stay as the
 whatever the service writes. Restrictive policies refuse the new row; no trigger is involved. The owner is not bound.
 The database dates the audit trail, because the service has no right to give its rows a date.
 
-A policy sees the new row only. Functions that run as the owner read the stored one, of the caller's tenant alone. They are VOLATILE, so they see what
-was committed while the statement waited for a lock.
+A policy sees the new row only. Functions that run as the owner read the stored one, of the caller's tenant alone. They
+are VOLATILE, so they see what was committed while the statement waited for a lock.
 """
 
 import sqlalchemy as sa

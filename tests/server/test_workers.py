@@ -9,7 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.server.supervisor import RESTARTS
+from app.errors import OperatorError
+from app.server.listening import bind
+from app.server.supervisor import RESTARTS, Supervisor
+from app.settings import Settings
 from tests.server.threads import START_SECONDS
 from tests.support.processes import is_alive, open_folder, wait_for
 from tests.support.services import Service, serving
@@ -81,7 +84,45 @@ def test_a_stop_drains_all_workers(folder: Path) -> None:
         wait_for(lambda: get(service, "/healthz/ready").status_code == 503, START_SECONDS)
         assert get(service, "/v1/me").headers["connection"] == "close"
         assert service.end(signal.SIGTERM) == 0
+        assert "Fatal Python error" not in service.err.read_text()
+        assert "Worker process" not in service.log.read_text().replace("\\", "")
         assert not [pid for pid in (*children, postmaster) if is_alive(pid)]
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_workers_at_rest_stop_without_an_error(folder: Path, ending: signal.Signals) -> None:
+    with serving(folder / "data", FA_WORKERS="2") as service:
+        assert service.end(ending) == 0
+        assert service.err.read_text() == service.announcement
+        assert "Worker process" not in service.log.read_text()
+
+
+def test_a_worker_that_fails_while_it_stops_is_logged(folder: Path) -> None:
+    with serving(folder / "data", FA_WORKERS="2", FA_DRAIN_SECONDS="300") as service:
+        with httpx.Client(trust_env=False) as http:
+            assert http.get(f"{service.address}/healthz/live").status_code == 200
+            service.process.send_signal(signal.SIGTERM)
+            wait_for(lambda: get(service, "/healthz/ready").status_code == 503, START_SECONDS)
+            for worker in workers(service):
+                os.kill(worker, signal.SIGKILL)
+            assert service.process.wait(START_SECONDS) == 0
+        assert "was ended by signal 9 when it was stopped" in service.log.read_text()
+
+
+@pytest.mark.parametrize("is_operations", [False, True])
+def test_a_port_that_another_took_is_one_line_before_a_worker_starts(is_operations: bool) -> None:
+    with (
+        bind("127.0.0.1", 0) as other,
+        bind("127.0.0.1", other.getsockname()[1]) as taken,
+        bind("127.0.0.1", 0) as free,
+    ):
+        other.listen()
+        listener, operations = (free, [taken]) if is_operations else (taken, [])
+        names = "FA_METRICS_HOST and FA_METRICS_PORT" if is_operations else "FA_HOST and FA_PORT"
+        # Settings that no worker could start with.
+        supervisor = Supervisor(Settings(workers=2), listener, operations, announce=pytest.fail)
+        with pytest.raises(OperatorError, match=rf"^Cannot listen on 127\.0\.0\.1 port \d+: .+ See {names}\.$"):
+            supervisor.run()
 
 
 def test_nothing_outlives_a_killed_supervisor(folder: Path) -> None:

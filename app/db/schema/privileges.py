@@ -1,7 +1,8 @@
 """The privileges of the role that serves requests, by table. It has no others, and none on a table that is not here.
 
-A column that may be updated is named: identity, tenant, parent and date of a row never change. Whatever is only added
-has no UPDATE and no DELETE. Rows that go with the row they belong to are deleted by the database, as their owner.
+A column that may be updated is named: identity, tenant, parent and date of a row never change. Tables that are only
+added to have neither UPDATE nor DELETE. Rows that go with the row they belong to are deleted by the database, as their
+owner.
 """
 
 from collections.abc import Mapping
