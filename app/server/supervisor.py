@@ -28,6 +28,7 @@ WINDOW_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 #: How much longer than its drain and its grace time a worker may take to end.
 _END_SECONDS = 10.0
+_ENDINGS = (signal.SIGTERM, signal.SIGINT)
 _log = logging.getLogger("fa")
 
 
@@ -169,7 +170,8 @@ class Supervisor:
             status = worker.process.poll()
             if status is None:
                 _log.error(f"Worker process {worker.number} did not end in time and is killed.")
-            elif status:
+            elif status and (worker.is_ready or -status not in _ENDINGS):
+                # A worker that is not ready yet may be too young to handle the signal.
                 _log.error(f"Worker process {worker.number} {_reason(status)} when it was stopped.")
 
 
@@ -185,7 +187,7 @@ def _signals() -> Iterator[list[int]]:
     def receive(number: int, _frame: FrameType | None) -> None:
         received.append(number)
 
-    former = {ending: signal.signal(ending, receive) for ending in (signal.SIGTERM, signal.SIGINT)}
+    former = {ending: signal.signal(ending, receive) for ending in _ENDINGS}
     try:
         yield received
     finally:
