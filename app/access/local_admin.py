@@ -42,11 +42,13 @@ class LocalAdmin:
         """Return the admin, if the request was meant for this machine.
 
         A page of another site can send requests here, and can give this machine's address to its own host name. Such
-        requests name another host or another origin.
+        requests name another host or another origin. A proxy on this machine forwards requests from elsewhere.
 
         Raises:
-            Unauthorized: the request names a host or an origin elsewhere, or there is no tenant.
+            Unauthorized: the request names a host or an origin elsewhere or was forwarded, or there is no tenant.
         """
+        if header(scope, b"x-forwarded-for") is not None or header(scope, b"forwarded") is not None:
+            raise Unauthorized("FA_AUTH=dev signs in no requests that a proxy has forwarded.")
         host, origin = header(scope, b"host"), header(scope, b"origin")
         if host is None or not _HOST.fullmatch(host) or not (origin is None or _ORIGIN.fullmatch(origin)):
             raise Unauthorized("FA_AUTH=dev signs in requests to and from a loopback address only.")

@@ -39,7 +39,7 @@ async def read_feed(context: RequestContext, query: EventQuery) -> Response:
             if not await watch.wait(context.tenant_id, page.position, until, lambda: _is_stopping(context)):
                 break
             # What the caller may see can have changed while the request waited.
-            context.principal = await context.app_state.authenticate(context.header(b"authorization"))
+            context.principal = await context.app_state.sign_in(context.scope)
             page = await _read(context, query, page.position)
     return _answer(context, page)
 

@@ -15,6 +15,7 @@ from app.db.sync_marks import SyncMarks
 from app.events.sealer import Sealer
 from app.events.watch import FeedWatch
 from app.http.address_limits import AddressLimit
+from app.http.client_address import check_address, client_address
 from app.http.head import Scope, header
 from app.http.query import check_names, parse_query, read_dry_run
 from app.principal import Principal
@@ -51,6 +52,22 @@ class AppState:
     metrics: Metrics | None = None
     sign_in_locally: Callable[[Scope], Awaitable[Principal]] | None = None
 
+    async def sign_in(self, scope: Scope) -> Principal:
+        """Return who sends a request, and keep them in the scope as the caller that a refusal names.
+
+        Raises:
+            Unauthorized: no valid credential, or an address that the key does not allow.
+        """
+        authorization = header(scope, b"authorization")
+        if authorization is None and self.sign_in_locally is not None:
+            principal = await self.sign_in_locally(scope)
+        else:
+            principal = await self.authenticate(authorization)
+        scope["principal"] = principal
+        if principal.key is not None and principal.key.networks:
+            check_address(principal.key, client_address(scope, self.settings))
+        return principal
+
     async def take_instant(self, connection: Connection) -> datetime:
         """Return the instant of a transaction that has begun, on the database's clock unless the app has another."""
         return await self.database.take_instant(connection, self.clock)
@@ -79,10 +96,17 @@ class RequestContext:
         """Return a request header by its lower-case name."""
         return header(self.scope, name)
 
-    def stream(self) -> AsyncIterator[bytes]:
-        """Return the body as it arrives, where the route needs a stream; bounded by the route's size."""
-        body: AsyncIterator[bytes] = self.scope["stream"]
-        return body
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives, where the route needs a stream; bounded by the route's size.
+
+        At the end of a slow body the caller is authenticated again, and `principal` is the caller as of then.
+
+        Raises:
+            Unauthorized: the credential stopped working while the body arrived.
+        """
+        async for chunk in self.scope["stream"]:
+            yield chunk
+        self.principal = self.scope["principal"]
 
     def fetch(self, read: Read, **values: Any) -> Coroutine[Any, Any, Sequence[Row]]:
         """Run a read and return its rows."""

@@ -18,10 +18,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.db.deadline import Deadlines, RequestDeadline
 from app.errors import AppError, RequestTimeout, Unauthorized, Unavailable
 from app.http import body, problems
-from app.http.client_address import check_address, client_address
+from app.http.client_address import client_address
 from app.http.context import AppState, RequestContext
 from app.http.delivery import CLOSE, complete_headers, deliver, is_whole
-from app.http.head import header, read_head, request_id_of
+from app.http.head import read_head, request_id_of
 from app.http.needs import BodyKind
 from app.http.rate_limits import HEADERS, RateLimits
 from app.http.refusals import RefusalRecorder
@@ -34,6 +34,8 @@ _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _DRAINED_BYTES = 65_536
 #: What one process holds of bodies that are still arriving, with credentials and without.
 _BODY_BYTES, _PUBLIC_BODY_BYTES = 67_108_864, 2_097_152
+#: The caller of a body that takes longer is authenticated again: the credential may have been revoked meanwhile.
+_PROMPT_SECONDS = 0.1
 _log = logging.getLogger("fa.http")
 
 
@@ -163,7 +165,7 @@ class Gateway:
             if carries_body:
                 body.check_head(head, scope["method"], needs.body, max_bytes)
             if not needs.public:
-                scope["principal"] = await self._authenticate(scope)
+                await self._authenticate(scope)
             if carries_body:
                 receive = await self._read_body(exchange, target, max_bytes, receive)
             if target.plan is None:
@@ -176,36 +178,55 @@ class Gateway:
             else:
                 await response(scope, receive, exchange.send_completed)
 
-    async def _authenticate(self, scope: Scope) -> Principal:
-        authorization, sign_in_locally = header(scope, b"authorization"), self._app_state.sign_in_locally
+    async def _authenticate(self, scope: Scope) -> None:
+        """Sign the caller in, and count the request for the caller whose credential may be used from here."""
         try:
-            if authorization is None and sign_in_locally is not None:
-                principal = await sign_in_locally(scope)
-            else:
-                principal = await self._app_state.authenticate(authorization)
+            principal = await self._app_state.sign_in(scope)
         except Unauthorized:
             self._limits.count_failure(scope)
             raise
         self._limits.count(scope, principal)
         if principal.key is not None:
-            if principal.key.networks:
-                check_address(principal.key, client_address(scope, self._app_state.settings))
             self._app_state.note_use(principal)
-        return principal
 
     async def _read_body(self, exchange: _Exchange, target: Target, max_bytes: int, receive: Receive) -> Receive:
         """Read the body, or leave it to the route within its size."""
         scope, needs = exchange.scope, target.needs
         if needs.body is not BodyKind.JSON:
+            if not needs.public:
+                receive = self._authenticated_at_the_end(scope, receive)
             receive = body.bounded(receive, max_bytes)
             scope["stream"] = body.stream(receive, max_bytes)
             return receive
-        exchange.is_reading = True
+        exchange.is_reading, since = True, time.monotonic()
         content = await body.read(receive, max_bytes, self._public_budget if needs.public else self._budget)
         exchange.is_reading = exchange.has_unread_body = False
+        if not needs.public:
+            await self._authenticate_again(scope, since)
         if content:
             scope["json"] = body.parse_json(content)
         return body.replay(content, receive) if target.plan is None else receive
+
+    def _authenticated_at_the_end(self, scope: Scope, receive: Receive) -> Receive:
+        """Return the same channel, which ends only for a caller who is authenticated then."""
+        since = time.monotonic()
+
+        async def received() -> Message:
+            message = await receive()
+            if message["type"] == "http.request" and not message.get("more_body", False):
+                await self._authenticate_again(scope, since)
+            return message
+
+        return received
+
+    async def _authenticate_again(self, scope: Scope, since: float) -> None:
+        """Authenticate the caller of a body that took long. The limits have counted the request already.
+
+        Raises:
+            Unauthorized: the credential does not work any more.
+        """
+        if time.monotonic() - since > _PROMPT_SECONDS:
+            await self._app_state.sign_in(scope)
 
     async def _serve_by_framework(self, exchange: _Exchange, receive: Receive) -> None:
         scope = exchange.scope

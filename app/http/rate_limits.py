@@ -48,12 +48,13 @@ class RateLimits:
         """
         if self._policy is None:
             return
+        # The caller's own quota is first: a caller beyond it takes nothing from the others at its address.
+        if self._principals is not None:
+            self._answer(scope, b"principal", self._principals, *self._principals.spend(principal.id))
         if self._addresses is not None:
             spent = self._addresses.take(client_address(scope, self._settings))
             if spent[0] or self._principals is None:
                 self._answer(scope, b"address", self._addresses.buckets, *spent)
-        if self._principals is not None:
-            self._answer(scope, b"principal", self._principals, *self._principals.spend(principal.id))
 
     def count_failure(self, scope: Scope) -> None:
         """Count a request without valid credentials.

@@ -1,5 +1,6 @@
 """FA_AUTH=dev, and pages on loopback that call the sandbox."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import date
@@ -38,6 +39,19 @@ async def test_a_request_without_credentials_is_the_local_admins(serve: Serve) -
         assert (await client.post("/v1/people", json=body)).status_code == 201
 
 
+@pytest.mark.usefixtures("tenancy")
+async def test_the_local_admin_waits_for_events(serve: Serve) -> None:
+    async with serve(auth="dev") as client:
+        after = (await client.get("/v1/events?after=latest")).json()["next_after"]
+        waiting = asyncio.ensure_future(client.get("/v1/events", params={"after": after, "wait": 30}))
+        await asyncio.sleep(0.1)
+        root = (await client.get("/v1/me")).json()["grants"][0]["organization_id"]
+        made = await client.post("/v1/people", json={"organization_id": root, "name": "Person"})
+        answer = await waiting
+        assert answer.status_code == 200
+        assert made.json()["id"] in {event["subject_id"] for event in answer.json()["items"]}
+
+
 async def test_credentials_count_as_ever(serve: Serve, tenancy: Tenancy) -> None:
     async with serve(auth="dev") as client:
         headers = {"Authorization": f"Bearer {tenancy.admin.token}"}
@@ -57,9 +71,13 @@ async def test_credentials_count_as_ever(serve: Serve, tenancy: Tenancy) -> None
         {"Origin": "http://127.0.0.1.evil.example"},
         {"Origin": "null"},
         {"Origin": "http://localhost:8000@evil.example"},
+        {"X-Forwarded-For": "127.0.0.1"},
+        {"Forwarded": "for=127.0.0.1"},
     ],
 )
-async def test_a_page_of_another_site_is_nobody(serve: Serve, headers: dict[str, str]) -> None:
+async def test_a_page_of_another_site_and_a_forwarded_request_are_nobodys(
+    serve: Serve, headers: dict[str, str]
+) -> None:
     async with serve(auth="dev") as client:
         assert (await client.get("/v1/me", headers=headers)).status_code == 401
 

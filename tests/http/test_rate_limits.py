@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 
@@ -9,7 +10,8 @@ from app.http.token_buckets import TokenBuckets
 from app.main import create_app
 from app.settings import Settings
 from tests.http.conftest import caller
-from tests.support.actors import Tenancy
+from tests.support.accounts import problem
+from tests.support.actors import Actor, Tenancy
 
 
 def limited(settings: Settings, **changed: Any) -> FastAPI:
@@ -51,6 +53,25 @@ async def test_callers_of_one_address_share_its_quota(settings: Settings, tenanc
     refused = await caller(app, other.token).get("/v1/me")
     assert refused.headers["ratelimit"].startswith('"address";r=0')
     assert refused.headers["ratelimit-policy"] == '"principal";q=10;w=60, "address";q=2;w=60'
+    await app.state.app_state.database.close()
+
+
+async def test_a_caller_beyond_its_quota_takes_nothing_from_its_address(settings: Settings, tenancy: Tenancy) -> None:
+    app = limited(settings, rate_per_principal=1, rate_per_address=2)
+    other = await tenancy.key(("viewer", tenancy.root_id))
+    actors = (tenancy.admin, tenancy.admin, tenancy.admin, other)
+    assert [(await caller(app, actor.token).get("/v1/me")).status_code for actor in actors] == [200, 429, 429, 200]
+    await app.state.app_state.database.close()
+
+
+async def test_a_key_from_elsewhere_spends_nothing_of_its_owner(settings: Settings, tenancy: Tenancy) -> None:
+    app = limited(settings, rate_per_principal=1, failures_per_address=2)
+    key = await tenancy.key(("viewer", tenancy.root_id), networks=["203.0.113.0/24"])
+    thefts = [problem(await caller(app, key.token).get("/v1/me")) for _ in range(3)]
+    assert thefts == [(401, "address_not_allowed")] * 2 + [(429, "too_many_failures")]
+    transport = httpx.ASGITransport(app=app, client=("203.0.113.9", 4711))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        assert (await Actor(client, key.token).get("/v1/me")).status_code == 200
     await app.state.app_state.database.close()
 
 
