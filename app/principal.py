@@ -58,11 +58,15 @@ class UsedKey:
     Attributes:
         expires_at: when the secret that was sent stops working, UTC; None: it does not.
         networks: where it may be used from; empty: everywhere.
+        secret_hash: the SHA-256 of the secret that was sent.
+        is_former: a rotation has replaced the secret that was sent.
     """
 
     id: UUID
     expires_at: datetime | None = None
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    secret_hash: bytes = field(default=b"", repr=False)
+    is_former: bool = False
 
 
 @dataclass(frozen=True, slots=True)

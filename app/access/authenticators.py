@@ -43,7 +43,7 @@ class ApiKeys:
             return None
         now = self._clock()
         row = await _fetch(self._reads, BY_SECRET, credential, now=now)
-        return Unauthorized if row is None else principal_of_key(credential.tenant_id, row, now)
+        return principal_of_key(credential.tenant_id, credential.secret_hash, row, now)
 
 
 class SeatTokens:

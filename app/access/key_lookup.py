@@ -1,4 +1,4 @@
-"""The principal behind an API key: one statement, by the hash of a secret or by the key's id."""
+"""The principal behind an API key: one statement, by the hash of a secret."""
 
 from datetime import datetime
 from ipaddress import ip_network
@@ -98,16 +98,12 @@ BY_SECRET = Read(
         or_(col(ApiKey.secret_hash) == _HASH, col(ApiKey.id) == _former(col(FormerKeySecret.key_id)))
     )
 )
-#: Takes ``tenant_id``, ``key_id`` and ``now``.
-BY_ID = Read(
-    _KEY.add_columns(literal_column("null::timestamptz", DateTime(timezone=True)).label("secret_ends_at")).where(
-        col(ApiKey.id) == bindparam("key_id", type_=Uuid())
-    )
-)
 
 
-def principal_of_key(tenant_id: UUID, row: Row, now: datetime) -> Found:
-    """Return the principal of a key with the roles in force, or the class of its refusal."""
+def principal_of_key(tenant_id: UUID, secret_hash: bytes, row: Row | None, now: datetime) -> Found:
+    """Return the principal of a row that `BY_SECRET` found, with the roles in force, or the class of its refusal."""
+    if row is None:
+        return Unauthorized
     if row["revoked_at"] is not None:
         return KeyRevoked
     ends = [at for at in (row["expires_at"], row["secret_ends_at"]) if at is not None]
@@ -124,7 +120,9 @@ def principal_of_key(tenant_id: UUID, row: Row, now: datetime) -> Found:
         name=row["name"],
         tenant_secret=row["secret"],
         grants=tuple(map(grant_of, from_json(row["grants"]))),
-        key=UsedKey(UUID(int=row["key_id"].int), expires_at, networks),
+        key=UsedKey(
+            UUID(int=row["key_id"].int), expires_at, networks, secret_hash, is_former=row["secret_ends_at"] is not None
+        ),
     )
 
 

@@ -19,14 +19,14 @@ from sqlalchemy import DateTime, Uuid, bindparam, exists, literal_column, or_, s
 from sqlmodel import col
 
 from app.access.credentials import PrincipalDeactivated
-from app.access.key_lookup import BY_ID, in_force, principal_of_key
+from app.access.key_lookup import BY_SECRET, in_force, principal_of_key
 from app.access.models import ApiKey, PrincipalRecord, RoleGrant
 from app.access.operations import OPERATIONS
 from app.access.policy import allowed_below
 from app.accounts.errors import BeyondOwnRights, LastAdmin
 from app.db.statement import Read
 from app.db.transaction import Tx
-from app.errors import FieldError, Unauthorized
+from app.errors import FieldError
 from app.principal import Principal, Role
 from app.tree.models import Organization, OrganizationPlace
 
@@ -64,7 +64,7 @@ _HAS_ADMIN = Read(
 )
 #: The grants in force of a principal; one row without a grant where it has none.
 _CALLER = Read(
-    select(col(PrincipalRecord.deactivated_at), col(RoleGrant.id))
+    select(col(PrincipalRecord.deactivated_at), col(RoleGrant.id), col(RoleGrant.ends_at))
     .select_from(PrincipalRecord)
     .outerjoin(
         RoleGrant,
@@ -97,29 +97,29 @@ async def lock_rights(tx: Tx, operation: str) -> None:
     """Order the changes of rights in a tenant one after the other, and take the caller's rights as they are now.
 
     The caller was authenticated up to a second ago. Another admin may have ended their rights since, and two admins may
-    be removing each other. The locked rows are the grants of the root's admins, of which one always stays. A caller
-    who may do this nowhere waits for nobody and is refused later.
+    be removing each other. The locked rows are the grants of the root's admins, of which one always stays. A tenant
+    whose only admins are those of an issuer's claims has none, so that nothing orders its changes. A caller who may do
+    this nowhere waits for nobody and is refused later.
 
     Raises:
-        Unauthorized: the caller's key does not work any more.
+        Unauthorized: the secret that the caller sent does not work any more.
     """
     if not allowed_below(tx.principal, operation):
         return
     await tx.fetch(_LOCK_ADMINS, tenant_id=tx.tenant_id)
     used = tx.principal.key
     if used is None:
-        await _drop_ended_grants(tx)
+        await _refresh_grants(tx)
         return
-    row = await tx.fetch_one(BY_ID, tenant_id=tx.tenant_id, key_id=used.id, now=tx.now)
-    found = Unauthorized if row is None else principal_of_key(tx.tenant_id, row, tx.now)
+    row = await tx.fetch_one(BY_SECRET, tenant_id=tx.tenant_id, secret_hash=used.secret_hash, now=tx.now)
+    found = principal_of_key(tx.tenant_id, used.secret_hash, row, tx.now)
     if not isinstance(found, Principal):
         raise found
-    # The secret that was sent may end sooner than the key.
-    tx.principal = replace(found, key=used)
+    tx.principal = found
 
 
-async def _drop_ended_grants(tx: Tx) -> None:
-    """Take from a caller without a key the stored grants that have ended.
+async def _refresh_grants(tx: Tx) -> None:
+    """Give a caller without a key the present periods of the stored grants, and take those that have ended.
 
     Raises:
         PrincipalDeactivated: the caller was deactivated.
@@ -128,9 +128,15 @@ async def _drop_ended_grants(tx: Tx) -> None:
     rows = await tx.fetch(_CALLER, **values)
     if any(row["deactivated_at"] is not None for row in rows):
         raise PrincipalDeactivated
-    kept = {UUID(int=row["id"].int) for row in rows if row["id"] is not None}
-    grants = tuple(grant for grant in tx.principal.grants if grant.id is None or grant.id in kept)
-    tx.principal = replace(tx.principal, grants=grants)
+    ends = {UUID(int=row["id"].int): row["ends_at"] for row in rows if row["id"] is not None}
+    tx.principal = replace(
+        tx.principal,
+        grants=tuple(
+            grant if grant.id is None else replace(grant, ends_at=ends[grant.id])
+            for grant in tx.principal.grants
+            if grant.id is None or grant.id in ends
+        ),
+    )
 
 
 @asynccontextmanager
@@ -162,8 +168,11 @@ def may_until(principal: Principal, operation: str, path: str, ends_at: datetime
     )
 
 
-def check_end(tx: Tx, operation: str, path: str, ends_at: datetime | None, pointer: str) -> None:
+def check_end(tx: Tx, operation: str, path: str, ends_at: datetime | None, pointer: str | None) -> None:
     """Check that a right which the caller may give does not outlast the caller's own.
+
+    Args:
+        pointer: the member of the request that says when the right ends; None: no member does.
 
     Raises:
         BeyondOwnRights: it does.
@@ -187,8 +196,11 @@ async def check_covers(tx: Tx, principal_id: UUID, operation: str, until: dateti
             raise BeyondOwnRights("This principal has rights that you could not grant.")
 
 
-def check_key_terms(tx: Tx, expires_at: datetime | None, networks: Sequence[str]) -> None:
+def check_key_terms(tx: Tx, expires_at: datetime | None, networks: Sequence[str], *, are_sent: bool) -> None:
     """Check that a key which the caller gets is no better than the caller's own key.
+
+    Args:
+        are_sent: the body of the request states these terms.
 
     Raises:
         BeyondOwnRights: it would last longer, or work from elsewhere.
@@ -197,10 +209,11 @@ def check_key_terms(tx: Tx, expires_at: datetime | None, networks: Sequence[str]
     if own is None:
         return
     if own.expires_at is not None and (expires_at is None or expires_at > own.expires_at):
-        raise _beyond("/body/expires_at", "This would outlast your own key")
+        raise _beyond("/body/expires_at" if are_sent else None, "This would outlast your own key")
     wanted = [ip_network(network) for network in networks]
     if own.networks and not (wanted and all(_is_within(network, own.networks) for network in wanted)):
-        raise _beyond("/body/allowed_networks", "Your own key works only from certain networks")
+        pointer = "/body/allowed_networks" if are_sent else None
+        raise _beyond(pointer, "Your own key works only from certain networks")
 
 
 def _is_within(network: IPv4Network | IPv6Network, others: Sequence[IPv4Network | IPv6Network]) -> bool:
@@ -210,5 +223,7 @@ def _is_within(network: IPv4Network | IPv6Network, others: Sequence[IPv4Network 
     return any(map(lies_in, others))
 
 
-def _beyond(pointer: str, message: str) -> BeyondOwnRights:
+def _beyond(pointer: str | None, message: str) -> BeyondOwnRights:
+    if pointer is None:
+        return BeyondOwnRights(f"{message}.")
     return BeyondOwnRights(errors=[FieldError(pointer, BeyondOwnRights.code, message)])

@@ -149,11 +149,7 @@ async def test_an_admin_makes_keys_in_the_own_subtree_only(tenancy: Tenancy) -> 
     assert answers == [(201, None), (201, None), (403, "forbidden"), (404, "not_found"), (404, "not_found")]
 
 
-@pytest.mark.parametrize(
-    ("expires_at", "code"),
-    [(None, "beyond_own_rights"), (LATER, "beyond_own_rights"), (SOON, None)],
-    ids=["never", "later", "soon"],
-)
+@pytest.mark.parametrize(("expires_at", "code"), EXPIRIES, ids=["never", "later", "soon"])
 async def test_no_key_outlasts_the_role_of_its_maker(
     tenancy: Tenancy, expires_at: str | None, code: str | None
 ) -> None:
@@ -166,11 +162,7 @@ async def test_no_key_outlasts_the_role_of_its_maker(
         assert grant["ends_at"] is not None
 
 
-@pytest.mark.parametrize(
-    ("expires_at", "code"),
-    [(None, "beyond_own_rights"), (LATER, "beyond_own_rights"), (SOON, None)],
-    ids=["never", "later", "soon"],
-)
+@pytest.mark.parametrize(("expires_at", "code"), EXPIRIES, ids=["never", "later", "soon"])
 async def test_no_key_outlasts_the_key_that_made_it(tenancy: Tenancy, expires_at: str | None, code: str | None) -> None:
     limit = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     maker = await new_account(tenancy, ("admin", tenancy.root_id), expires_at=limit)
@@ -224,8 +216,31 @@ async def test_an_ending_key_cannot_rotate_a_lasting_one(tenancy: Tenancy) -> No
     assert problem(answer) == (403, "beyond_own_rights")
 
 
-async def test_a_former_secret_cannot_rotate_its_key(tenancy: Tenancy) -> None:
-    account = await new_account(tenancy, ("admin", tenancy.root_id))
+async def root_admin_until_tomorrow(tenancy: Tenancy) -> Actor:
+    limit = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    return (await new_account(tenancy, ("admin", tenancy.root_id), ends_at=limit)).actor
+
+
+@pytest.mark.parametrize(("expires_at", "code"), EXPIRIES, ids=["never", "later", "soon"])
+async def test_no_key_of_a_principal_without_roles_outlasts_the_role_of_its_maker(
+    tenancy: Tenancy, admin: Actor, expires_at: str | None, code: str | None
+) -> None:
+    maker, target = await root_admin_until_tomorrow(tenancy), await new_principal(admin, tenancy.root_id)
+    answer = await maker.post(f"/v1/principals/{target}/api-keys", {"name": "Key", "expires_at": expires_at})
+    assert problem(answer)[1] == code
+
+
+@pytest.mark.parametrize(("expires_at", "code"), EXPIRIES, ids=["never", "later", "soon"])
+async def test_an_ending_admin_rotates_no_key_that_outlasts_the_role(
+    tenancy: Tenancy, expires_at: str | None, code: str | None
+) -> None:
+    maker, target = await root_admin_until_tomorrow(tenancy), await new_account(tenancy, expires_at=expires_at)
+    assert problem(await maker.post(f"/v1/api-keys/{target.key_id}/rotation", {}))[1] == code
+
+
+@pytest.mark.parametrize("expires_at", [None, SOON], ids=["a lasting key", "a key that ends before the secret"])
+async def test_a_former_secret_cannot_rotate_its_key(tenancy: Tenancy, expires_at: str | None) -> None:
+    account = await new_account(tenancy, ("admin", tenancy.root_id), expires_at=expires_at)
     path = f"/v1/api-keys/{account.key_id}/rotation"
     new = await account.actor.post(path, {})
     assert new.status_code == 200

@@ -82,8 +82,9 @@ async def rotate_api_key(context: ContextDep, api_key_id: UUID, body: ApiKeyRota
 
     The answer shows the new key, this once. The present secret works until the overlap ends, so that its holder has
     time to change it; with an overlap of 0 all former secrets end at once. Id, roles, expiry and networks
-    stay. You need to be an admin of everything that the principal may do, and the key may not be better than your own
-    (403 `beyond_own_rights`). A revoked or expired key cannot be rotated (409).
+    stay. You need to be an admin of everything that the principal may do, and the key may neither outlast your own role
+    nor be better than the key you call with; a former secret cannot rotate its own key (403 `beyond_own_rights`). A
+    revoked or expired key cannot be rotated (409).
     """
     return await write(context, service.rotate, api_key_id, body)
 

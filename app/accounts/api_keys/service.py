@@ -11,11 +11,12 @@ from app.access.policy import is_visible, load_organization_for
 from app.accounts.api_keys import queries
 from app.accounts.api_keys.schemas import ApiKeyCreate, ApiKeyIssued, ApiKeyRead, ApiKeyRotation, PrincipalKeyCreate
 from app.accounts.authority import check_covers, check_end, check_key_terms, keep_an_admin, lock_rights, may_until
-from app.accounts.errors import InvalidPeriod, PrincipalInactive
+from app.accounts.errors import BeyondOwnRights, InvalidPeriod, PrincipalInactive
 from app.accounts.principals.queries import HOME
 from app.accounts.principals.service import load_principal_for
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
+from app.tree.models import Organization
 
 
 async def create(tx: Tx, body: ApiKeyCreate) -> ApiKeyIssued:
@@ -47,12 +48,14 @@ async def create_for_principal(tx: Tx, principal_id: UUID, body: PrincipalKeyCre
         Forbidden: The caller may see it, but may not do this.
         PrincipalInactive: the principal is deactivated.
         BeyondOwnRights: the principal may do what the caller could not grant, or the key would be better than the
-            caller's.
+            caller's role or key.
         InvalidPeriod: the key has expired already.
     """
     await lock_rights(tx, "createPrincipalKey")
-    principal, _ = await load_principal_for(tx, principal_id, "createPrincipalKey")
+    principal, organization = await load_principal_for(tx, principal_id, "createPrincipalKey")
     _check_terms(tx, body)
+    # The principal may get roles later that outlast the caller's.
+    check_end(tx, "createPrincipalKey", organization.path, body.expires_at, "/body/expires_at")
     await check_covers(tx, principal.id, "createPrincipalKey", body.expires_at)
     if principal.deactivated_at is not None:
         raise PrincipalInactive
@@ -65,13 +68,18 @@ async def rotate(tx: Tx, api_key_id: UUID, body: ApiKeyRotation) -> ApiKeyIssued
     Raises:
         NotFound: The key or its principal does not exist, or the caller cannot see it.
         Forbidden: The caller may see it, but may not do this.
-        BeyondOwnRights: the principal may do what the caller could not grant, or the key is better than the caller's.
+        BeyondOwnRights: the principal may do what the caller could not grant, the key is better than the caller's role
+            or key, or the caller sent a former secret of the key.
         PrincipalInactive: the principal is deactivated.
         KeyEnded: the key was revoked or has expired.
     """
     await lock_rights(tx, "rotateApiKey")
-    key, principal = await _key_for(tx, api_key_id, "rotateApiKey")
-    check_key_terms(tx, key.expires_at, key.allowed_networks)
+    key, principal, organization = await _key_for(tx, api_key_id, "rotateApiKey")
+    used = tx.principal.key
+    if used is not None and used.is_former and used.id == key.id:
+        raise BeyondOwnRights("A former secret cannot rotate its key.")
+    check_key_terms(tx, key.expires_at, key.allowed_networks, are_sent=False)
+    check_end(tx, "rotateApiKey", organization.path, key.expires_at, None)
     await check_covers(tx, principal.id, "rotateApiKey", key.expires_at)
     if principal.deactivated_at is not None:
         raise PrincipalInactive
@@ -91,7 +99,7 @@ async def revoke(tx: Tx, api_key_id: UUID) -> None:
         LastAdmin: no admin of the tenant would have a working key.
     """
     await lock_rights(tx, "revokeApiKey")
-    key, principal = await _key_for(tx, api_key_id, "revokeApiKey")
+    key, principal, _ = await _key_for(tx, api_key_id, "revokeApiKey")
     tx.expect(key)
     async with keep_an_admin(tx):
         await keys.revoke_key(tx, key.id, organization_id=principal.organization_id)
@@ -100,7 +108,7 @@ async def revoke(tx: Tx, api_key_id: UUID) -> None:
 def _check_terms(tx: Tx, body: PrincipalKeyCreate) -> None:
     if body.expires_at is not None and body.expires_at <= tx.now:
         raise InvalidPeriod(errors=[FieldError("/body/expires_at", InvalidPeriod.code, InvalidPeriod.title)])
-    check_key_terms(tx, body.expires_at, body.allowed_networks)
+    check_key_terms(tx, body.expires_at, body.allowed_networks, are_sent=True)
 
 
 async def _add(tx: Tx, principal: PrincipalRecord, body: PrincipalKeyCreate) -> ApiKeyIssued:
@@ -114,7 +122,7 @@ async def _issued(tx: Tx, key_id: UUID, shown: str) -> ApiKeyIssued:
     return ApiKeyIssued(**stored.model_dump(), key=shown, key_reason=None)
 
 
-async def _key_for(tx: Tx, api_key_id: UUID, operation: str) -> tuple[ApiKey, PrincipalRecord]:
+async def _key_for(tx: Tx, api_key_id: UUID, operation: str) -> tuple[ApiKey, PrincipalRecord, Organization]:
     query = (
         select(ApiKey, PrincipalRecord, HOME.label("home"))
         .join(
@@ -133,5 +141,5 @@ async def _key_for(tx: Tx, api_key_id: UUID, operation: str) -> tuple[ApiKey, Pr
     found = (await tx.session.execute(query)).one_or_none()
     if found is None:
         raise NotFound
-    await load_organization_for(tx, found.home, operation)
-    return found.ApiKey, found.PrincipalRecord
+    organization = await load_organization_for(tx, found.home, operation)
+    return found.ApiKey, found.PrincipalRecord, organization
