@@ -2,6 +2,7 @@
 
 A refusal is written in a short transaction of its own, because the one of the request is rolled back. It delays the
 answer, so its time and the rate for each caller are bounded. What is beyond the rate is counted in the next row.
+Refused votes have a rate and a count of their own, so that no open row depends on them.
 """
 
 import logging
@@ -12,13 +13,13 @@ from uuid import UUID
 from app.db.deadline import RequestDeadline
 from app.db.errors import DATABASE_ERRORS
 from app.db.transaction import Tx
-from app.errors import AppError, Unavailable
+from app.errors import AppError, TooManyRequests, Unavailable
 from app.events.record import record_refusal
-from app.http.address_limits import AddressLimit
 from app.http.client_address import client_address
 from app.http.context import AppState
 from app.http.head import Scope
 from app.http.query import parse_query
+from app.http.token_buckets import TokenBuckets
 from app.principal import Principal
 
 _WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
@@ -50,29 +51,43 @@ class RefusalRecorder:
     """Records the refused writes of this process."""
 
     def __init__(self) -> None:
-        self._limit = AddressLimit(burst=_BURST, seconds=_REFILL_SECONDS)
-        self._left_out: Counter[UUID] = Counter()
+        self._buckets = TokenBuckets(burst=_BURST, seconds=_REFILL_SECONDS)
+        self._left_out: Counter[tuple[UUID, bool]] = Counter()
+        """The refusals without a row, by principal and by whether the row would be hidden."""
 
     async def record(self, app_state: AppState, scope: Scope, error: AppError) -> None:
         """Record a refusal, if it is one of a write by a known caller."""
         principal: Principal | None = scope.get("principal")
         if principal is None or not _is_refused_write(scope, error):
             return
-        if self._limit.spend(str(principal.id)):
-            if len(self._left_out) < _MOST_COUNTED:
-                self._left_out[principal.id] += 1
+        hidden = _is_hidden(scope, principal, error)
+        counted = principal.id, hidden
+        wait, _ = self._buckets.spend(counted)
+        if wait:
+            self._leave_out(counted, 1)
             return
+        # A concurrent refusal of this caller must not report the same ones again.
+        left_out, is_written = self._left_out.pop(counted, 0), False
         try:
             with RequestDeadline(_SECONDS):
-                await self._write(app_state, scope, principal, error)
+                await self._write(app_state, scope, principal, error, hidden=hidden, left_out=left_out)
+            is_written = True
         except (Unavailable, *DATABASE_ERRORS) as failed:
-            self._left_out[principal.id] += 1
             _log.warning("a refusal was not recorded", exc_info=failed, extra={"request_id": scope["request_id"]})
         except Exception:
             _log.exception("a refusal was not recorded", extra={"request_id": scope["request_id"]})
+        finally:
+            if not is_written:
+                self._leave_out(counted, left_out + 1)
 
-    async def _write(self, app_state: AppState, scope: Scope, principal: Principal, error: AppError) -> None:
-        left_out = self._left_out.pop(principal.id, 0)
+    def _leave_out(self, counted: tuple[UUID, bool], number: int) -> None:
+        if counted in self._left_out or len(self._left_out) < _MOST_COUNTED:
+            self._left_out[counted] += number
+
+    @staticmethod
+    async def _write(
+        app_state: AppState, scope: Scope, principal: Principal, error: AppError, *, hidden: bool, left_out: int
+    ) -> None:
         async with app_state.database.writes.transaction(principal.tenant_id) as connection:
             now = await app_state.take_instant(connection)
             tx = Tx(connection, principal, now, scope["request_id"])
@@ -82,14 +97,23 @@ class RefusalRecorder:
             data: dict[str, Any] = {"status": error.status}
             if left_out:
                 data["left_out"] = left_out
-            hidden = tx.operation in _VOTING and (principal.key is None or error.code not in _SAYS_NOTHING_OF_VOTES)
             record_refusal(tx, subject_type, subject_id, code=error.code, data=data, hidden=hidden)
             await tx.flush()
             await connection.commit()
 
 
+def _is_hidden(scope: Scope, principal: Principal, error: AppError) -> bool:
+    """Return whether a refusal may say something of votes."""
+    if scope["route"].operation_id not in _VOTING:
+        return False
+    return principal.key is None or error.code not in _SAYS_NOTHING_OF_VOTES
+
+
 def _is_refused_write(scope: Scope, error: AppError) -> bool:
     route = scope.get("route")
+    if isinstance(error, TooManyRequests):
+        # A limit that costs a transaction limits nothing.
+        return False
     if scope["method"] not in _WRITES or not 400 <= error.status < 500 or getattr(route, "operation_id", None) is None:
         return False
     marks = getattr(route, "openapi_extra", None) or {}

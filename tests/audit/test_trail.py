@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.http.address_limits import AddressLimit
+from app.http.token_buckets import TokenBuckets
 from app.principal import Role
 from tests.support.actors import Actor, Tenancy
 from tests.support.audit import changed, seal_trail, trail, verify
@@ -116,8 +116,8 @@ async def test_an_unknown_caller_leaves_no_row(tenancy: Tenancy, admin: Actor) -
 async def test_the_rate_of_refusals_is_bounded_and_what_is_left_out_counted(
     tenancy: Tenancy, admin: Actor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    spent = iter([0.0, 1.0, 1.0, 0.0])
-    monkeypatch.setattr(AddressLimit, "spend", lambda _self, _key: next(spent))
+    spent = iter([(0.0, 1.0), (1.0, 1.0), (1.0, 1.0), (0.0, 1.0)])
+    monkeypatch.setattr(TokenBuckets, "spend", lambda _self, _key: next(spent))
     for _ in range(4):
         await admin.post("/v1/people", {})
     assert [row["details"] for row in await trail(admin, outcome="refused")] == [
