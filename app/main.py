@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -185,19 +185,26 @@ class _Background:
     @asynccontextmanager
     async def run(self, _app: FastAPI) -> AsyncIterator[None]:
         """Start the background work, and end it with the app."""
-        uses = asyncio.create_task(self.key_uses.run())
-        work = asyncio.create_task(self.worker.run()) if self.runs_jobs else None
-        yield
-        if work is not None:
-            self.worker.begin_stop()
-            await work
-        uses.cancel()
-        with suppress(asyncio.CancelledError):
-            await uses
-        await self.key_uses.write()
-        await self.sign_ins.close()
-        await self.sealer.close()
-        await self.database.close()
+        async with AsyncExitStack() as closings:
+            # The last one is called first. Each is called, also where another one fails.
+            closings.push_async_callback(self.database.close)
+            closings.push_async_callback(self.sealer.close)
+            closings.push_async_callback(self.sign_ins.close)
+            closings.push_async_callback(self.key_uses.write)
+            closings.push_async_callback(_cancel, asyncio.create_task(self.key_uses.run()))
+            if self.runs_jobs:
+                closings.push_async_callback(self._stop_work, asyncio.create_task(self.worker.run()))
+            yield
+
+    async def _stop_work(self, work: asyncio.Task[None]) -> None:
+        self.worker.begin_stop()
+        await work
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 class _Application(FastAPI):

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import text
 
 from app.db.engine import Database
+from app.db.errors import DATABASE_ERRORS
 from app.db.statement import Read
 from app.errors import AppError
 from app.principal import Principal
@@ -74,7 +75,7 @@ class KeyUses:
                 "instants": list(keys.values()),
                 "resolution": _RESOLUTION,
             }
-            with suppress(AppError):
+            with suppress(AppError, *DATABASE_ERRORS):
                 async with self._database.writes.transaction(tenant_id, _WITHOUT_WAITING) as connection:
                     await connection.fetch(_WRITE.sql, _WRITE.arguments(values))
                     await connection.commit()

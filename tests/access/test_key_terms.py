@@ -6,6 +6,7 @@ from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.access.key_uses import KeyUses
 from app.access.keys import MOST_FORMER_SECRETS, KeyEnded, revoke_key, rotate_key
 from app.http.client_address import check_address, client_address
+from app.main import create_app
 from app.principal import UsedKey
 from app.provisioning import operators_transaction
 from app.settings import Settings
@@ -97,6 +99,14 @@ def test_an_address_is_compared_in_every_spelling(address: str) -> None:
         (True, ["10.0.0.0/8"], "192.0.2.1", ["198.51.100.1"], "192.0.2.1"),
         (True, ["10.0.0.0/8"], "10.0.0.1", ["198.51.100.1, nonsense"], "10.0.0.1"),
         (True, ["10.0.0.0/8"], "10.0.0.1", ["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+        (True, ["10.0.0.0/8"], "10.0.0.1", ["198.51.100.1:4711, 10.0.0.2:80"], "198.51.100.1"),
+        (True, [], "192.0.2.1", ["198.51.100.1:4711"], "198.51.100.1"),
+        (True, [], "192.0.2.1", ["[2001:db8:0::1]:4711"], "2001:db8::1"),
+        (True, [], "192.0.2.1", ["[2001:DB8::1]"], "2001:db8::1"),
+        (True, [], "192.0.2.1", ["198.51.100.1, nonsense"], "192.0.2.1"),
+        (True, [], "192.0.2.1", ["198.51.100.1:port"], "192.0.2.1"),
+        (False, [], "::ffff:192.0.2.1", [], "192.0.2.1"),
+        (False, [], "unix", [], "unix"),
     ],
 )
 def test_the_client_is_the_last_address_that_no_trusted_proxy_has(
@@ -105,6 +115,15 @@ def test_the_client_is_the_last_address_that_no_trusted_proxy_has(
     headers = [(b"x-forwarded-for", value.encode()) for value in forwarded]
     settings = Settings.model_construct(behind_proxy=behind, trusted_proxies=tuple(map(ip_network, trusted)))
     assert client_address({"client": (peer, 1), "headers": headers}, settings) == expected
+
+
+async def test_a_key_works_behind_a_proxy_that_adds_ports(settings: Settings, tenancy: Tenancy) -> None:
+    app = create_app(settings.model_copy(update={"behind_proxy": True}))
+    key = await tenancy.key(("viewer", tenancy.root_id), networks=["203.0.113.0/24"])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://test") as client:
+        headers = {"X-Forwarded-For": "203.0.113.9:4711"}
+        assert (await Actor(client, key.token).get("/v1/me", headers=headers)).status_code == 200
+    await app.state.app_state.database.close()
 
 
 async def test_a_rotated_key_works_with_both_secrets_until_the_overlap_ends(tenancy: Tenancy, execute: Execute) -> None:
@@ -184,6 +203,20 @@ async def test_the_last_use_is_written_at_most_once_a_minute(
         await uses.write()
         written.append(await last_use(execute))
     assert [at and at.minute for at in written] == [0, 0, 1]
+
+
+async def test_uses_that_the_database_does_not_take_are_dropped(
+    admin: Actor, app: FastAPI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uses = KeyUses(app.state.app_state.database, lambda: datetime.now(UTC))
+    uses.note(await app.state.app_state.authenticate(f"Bearer {admin.token}"))
+
+    def lose(*_: Any) -> Any:
+        raise asyncpg.SerializationError
+
+    monkeypatch.setattr(app.state.app_state.database.writes, "transaction", lose)
+    await uses.write()
+    assert uses._used == {}
 
 
 async def test_a_use_is_noted_only_where_the_address_is_allowed(
