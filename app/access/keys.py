@@ -112,6 +112,22 @@ def add_grant(
     return grant
 
 
+async def remove_grant(tx: Tx, grant: RoleGrant, *, organization_id: UUID) -> None:
+    """Take back a role.
+
+    Args:
+        organization_id: whose admins see the event.
+    """
+    await tx.session.delete(grant)
+    record_event(
+        tx,
+        "role_grant.deleted",
+        grant.id,
+        organization_id=organization_id,
+        data={"principal_id": str(grant.principal_id), "role": grant.role.value},
+    )
+
+
 def period_as_json(grant: RoleGrant) -> dict[str, str | None]:
     """Return the period of a grant as an event shows it."""
     period = {"starts_at": grant.starts_at, "ends_at": grant.ends_at}

@@ -8,7 +8,6 @@ from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
-from sqlalchemy import func
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db.base import Record, Versioned
@@ -49,11 +48,6 @@ class Outcome(StrEnum):
     CREATED = "created"
     REPLACED = "replaced"
     UNCHANGED = "unchanged"
-
-
-def next_instant(updated_at: Any, now: datetime) -> Any:
-    """Return the new ``updated_at`` of rows that one statement changes, as `Tx.touch` sets it for one row."""
-    return func.greatest(now, updated_at + _NEXT)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete
 from sqlalchemy import select as select_exists
 from sqlmodel import col, select
 
-from app.access.models import PrincipalRecord, RoleGrant
+from app.access.deleted_organizations import hand_over_principals, remove_grants
 from app.access.policy import load_organization_for
-from app.db.transaction import Tx, next_instant
+from app.db.transaction import Tx
 from app.errors import FieldError, Invalid, InvalidTransition
 from app.events.record import record_event
 from app.organizations import integrators
@@ -225,20 +225,12 @@ async def remove(tx: Tx, organization_id: UUID) -> None:
     if await tx.session.scalar(select_exists(child.exists())):
         raise HasChildren
     await lock_place(tx, organization.id)
+    await hand_over_principals(tx, organization.id, organization.parent_id)
+    await remove_grants(tx, organization.id, organization.parent_id)
+    table: Any = OrganizationExternalId
     await tx.session.execute(
-        update(PrincipalRecord)
-        .where(col(PrincipalRecord.tenant_id) == tx.tenant_id, col(PrincipalRecord.organization_id) == organization.id)
-        .values(
-            organization_id=organization.parent_id,
-            version=col(PrincipalRecord.version) + 1,
-            updated_at=next_instant(col(PrincipalRecord.updated_at), tx.now),
-        )
+        delete(table).where(table.tenant_id == tx.tenant_id, table.organization_id == organization.id)
     )
-    for owned in (OrganizationExternalId, RoleGrant):
-        table: Any = owned
-        await tx.session.execute(
-            delete(table).where(table.tenant_id == tx.tenant_id, table.organization_id == organization.id)
-        )
     await tx.session.delete(organization)
     tx.principals_changed = True
     record_event(tx, "organization.deleted", organization.id, organization_id=organization.parent_id)

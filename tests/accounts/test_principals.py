@@ -8,6 +8,8 @@ import pytest
 
 from tests.support.accounts import grant, new_account, new_principal, problem
 from tests.support.actors import Actor, Tenancy
+from tests.support.audit import changed, trail
+from tests.support.feed import end_of, read_all, seal
 from tests.support.replicas import Meeting
 
 
@@ -158,6 +160,30 @@ async def test_a_principal_of_a_deleted_organization_belongs_to_its_parent(tenan
     assert (await admin.delete(f"/v1/organizations/{county}")).status_code == 204
     assert (await admin.get(f"/v1/principals/{account.id}")).json()["organization_id"] == tenancy.root_id
     assert (await account.actor.get("/v1/me")).json()["grants"] == []
+
+
+async def test_the_trail_says_what_a_deleted_organization_took_along(tenancy: Tenancy, admin: Actor) -> None:
+    county = (await tenancy.organization())["id"]
+    account = await new_account(tenancy, ("viewer", county))
+    assert (await admin.delete(f"/v1/organizations/{county}")).status_code == 204
+    [taken] = await trail(admin, object_id=account.grants[0], action="role_grant.deleted")
+    assert (changed(taken)["role"], taken["operation"]) == (("viewer", None), "deleteOrganization")
+    [moved] = await trail(admin, object_id=account.id, action="principal.updated")
+    assert changed(moved) == {"organization_id": (county, tenancy.root_id)}
+
+
+async def test_the_feed_says_what_a_deleted_organization_took_along(tenancy: Tenancy, admin: Actor) -> None:
+    county = (await tenancy.organization())["id"]
+    account = await new_account(tenancy, ("viewer", county))
+    after = await end_of(tenancy)
+    assert (await admin.delete(f"/v1/organizations/{county}")).status_code == 204
+    await seal(tenancy)
+    events = {(one["type"], one["subject_id"], one["organization_id"]) for one in await read_all(admin, after)}
+    assert events == {
+        ("principal.updated", account.id, tenancy.root_id),
+        ("role_grant.deleted", account.grants[0], tenancy.root_id),
+        ("organization.deleted", county, tenancy.root_id),
+    }
 
 
 @pytest.mark.parametrize("how", ["revoke", "rotate", "deactivate", "take the role", "end the role", "move"])

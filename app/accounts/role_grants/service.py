@@ -5,7 +5,7 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
-from app.access.keys import add_grant, period_as_json
+from app.access.keys import add_grant, period_as_json, remove_grant
 from app.access.models import PrincipalRecord, RoleGrant
 from app.access.policy import is_visible, load_organization_for
 from app.accounts.authority import check_end, keep_an_admin, lock_rights
@@ -94,14 +94,7 @@ async def remove(tx: Tx, role_grant_id: UUID) -> None:
     grant, organization = await _grant_for(tx, role_grant_id, "deleteRoleGrant")
     tx.expect(grant)
     async with keep_an_admin(tx):
-        await tx.session.delete(grant)
-    record_event(
-        tx,
-        "role_grant.deleted",
-        grant.id,
-        organization_id=organization.id,
-        data={"principal_id": str(grant.principal_id), "role": grant.role.value},
-    )
+        await remove_grant(tx, grant, organization_id=organization.id)
 
 
 async def _principal_to_grant(tx: Tx, principal_id: UUID) -> PrincipalRecord:
