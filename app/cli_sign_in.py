@@ -154,7 +154,7 @@ def identities_list(tenant: TenantSlug, as_json: AsJson = False) -> None:
 
 @identities.command("unlink")
 def identities_unlink(tenant: TenantSlug, identity_id: UUID, as_json: AsJson = False) -> None:
-    """End a link: the person cannot sign in by it within a second."""
+    """End a link. Within a second its subject has the issuer's default roles only."""
 
     async def work(tx: Tx, _root_id: UUID) -> dict[str, Any]:
         await unlink(tx, identity_id)

@@ -79,7 +79,8 @@ async def link(tx: Tx, provider_id: UUID, person_id: UUID, subject: str) -> Iden
         OperatorError: the subject is linked already.
     """
     provider = await tx.session.get(IdentityProvider, (tx.tenant_id, provider_id), with_for_update={"read": True})
-    person = await tx.session.get(Person, (tx.tenant_id, person_id), with_for_update={"read": True})
+    # Nothing else may add a principal for the person meanwhile: neither another link nor an admin.
+    person = await tx.session.get(Person, (tx.tenant_id, person_id), with_for_update=True)
     if provider is None or person is None:
         raise NotFound("The tenant has no such identity provider or person.")
     known = select(col(Identity.id)).where(
@@ -103,10 +104,11 @@ async def link(tx: Tx, provider_id: UUID, person_id: UUID, subject: str) -> Iden
 
 
 async def _principal_of(tx: Tx, person: Person) -> PrincipalRecord:
+    # The lock keeps an admin from giving the principal to another person before the link is committed.
     known = await tx.session.scalar(
-        select(PrincipalRecord).where(
-            col(PrincipalRecord.tenant_id) == tx.tenant_id, col(PrincipalRecord.person_id) == person.id
-        )
+        select(PrincipalRecord)
+        .where(col(PrincipalRecord.tenant_id) == tx.tenant_id, col(PrincipalRecord.person_id) == person.id)
+        .with_for_update(read=True)
     )
     if known is not None:
         return known
@@ -130,7 +132,9 @@ async def list_links(tx: Tx) -> list[Identity]:
 
 
 async def unlink(tx: Tx, identity_id: UUID) -> None:
-    """End a link; the person cannot sign in by it within a second.
+    """End a link. Within a second the issuer's subject is an unknown person, who has the provider's default roles.
+
+    To refuse somebody who left, set the person inactive or deactivate the principal instead.
 
     Raises:
         NotFound: the tenant has no such link.

@@ -99,6 +99,24 @@ async def test_a_subject_is_linked_once_and_unlinked(tenancy: Tenancy, issuer: I
     assert (await issuer.holder(tenancy).get("/v1/me")).json()["name"] == "Unknown person"
 
 
+async def test_an_unlinked_subject_has_the_default_role(tenancy: Tenancy, issuer: Issuer) -> None:
+    await issuer.bind(tenancy, (None, Role.VIEWER))
+    await issuer.link(tenancy)
+    async with operators_transaction(tenancy.owner, tenancy.tenant_id) as tx:
+        [made] = await list_links(tx)
+        await unlink(tx, made.id)
+    forget(tenancy)
+    assert [grant["role"] for grant in (await issuer.holder(tenancy).get("/v1/me")).json()["grants"]] == ["viewer"]
+
+
+async def test_the_libraries_are_loaded_once(tenancy: Tenancy, issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:
+    await issuer.bind(tenancy)
+    assert await status(issuer.holder(tenancy)) == 200
+    monkeypatch.setattr("app.access.oidc.sign_ins.importlib.import_module", None)
+    forget(tenancy)
+    assert await status(issuer.holder(tenancy)) == 200
+
+
 async def test_a_person_who_can_sign_in_is_not_deleted(tenancy: Tenancy, issuer: Issuer) -> None:
     await issuer.bind(tenancy)
     person_id = await issuer.link(tenancy)

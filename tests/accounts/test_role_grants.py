@@ -248,7 +248,7 @@ async def test_the_last_two_admins_cannot_both_leave(meeting: Meeting) -> None:
             tenancy.admin = one.actor
 
 
-@pytest.mark.parametrize("how", ["deactivate", "take the role", "revoke the key"])
+@pytest.mark.parametrize("how", ["deactivate", "take the role", "revoke the key", "rotate the key"])
 async def test_who_loses_the_rights_meanwhile_grants_nothing(meeting: Meeting, how: str) -> None:
     tenancy = meeting.tenancy
     giver = await root_admin(tenancy)
@@ -258,8 +258,10 @@ async def test_who_loses_the_rights_meanwhile_grants_nothing(meeting: Meeting, h
         answer = await tenancy.admin.move(f"/v1/principals/{giver.id}", "deactivated")
     elif how == "take the role":
         answer = await tenancy.admin.delete(f"/v1/role-grants/{giver.grants[0]}")
-    else:
+    elif how == "revoke the key":
         answer = await tenancy.admin.delete(f"/v1/api-keys/{giver.key_id}")
+    else:
+        answer = await tenancy.admin.post(f"/v1/api-keys/{giver.key_id}/rotation", {"overlap_seconds": 0})
     assert answer.is_success
     target = await new_principal(tenancy.admin, tenancy.root_id)
     refused = await grant(there, target, "admin", tenancy.root_id)

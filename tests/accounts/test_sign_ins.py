@@ -1,11 +1,17 @@
 """People who signed in give and take rights as keys do."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy import text
 
+from app.people.sign_ins import link
+from app.provisioning import operators_transaction
 from tests.support.accounts import grant, new_account, new_principal, problem
 from tests.support.actors import Actor, Tenancy
 from tests.support.issuer import Issuer
@@ -60,6 +66,34 @@ async def test_a_person_who_loses_the_rights_meanwhile_grants_nothing(
     assert (await grant(there, target, "viewer", tenancy.root_id)).status_code in {401, 404}
 
 
+async def test_a_person_whose_role_was_shortened_meanwhile_grants_nothing_longer(
+    tenancy: Tenancy, admin: Actor, elsewhere: httpx.AsyncClient, issuer: Issuer
+) -> None:
+    principal, target = await principal_of(tenancy, issuer), await new_principal(admin, tenancy.root_id)
+    made = (await grant(admin, principal, "admin", tenancy.root_id)).json()
+    there = Actor(elsewhere, issuer.holder(tenancy).token)
+    assert (await there.get("/v1/organizations")).status_code == 200
+    ends_at = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    assert (await admin.patch(f"/v1/role-grants/{made['id']}", {"ends_at": ends_at})).status_code == 200
+    assert problem(await grant(there, target, "viewer", tenancy.root_id)) == (403, "beyond_own_rights")
+
+
+async def test_a_link_does_not_name_a_principal_that_another_person_gets_meanwhile(
+    tenancy: Tenancy, admin: Actor, issuer: Issuer
+) -> None:
+    person = await admin.made("/v1/people", {"organization_id": tenancy.root_id, "name": "Person"})
+    taken = await new_principal(admin, tenancy.root_id, kind="person", person_id=person["id"])
+    async with tenancy.owner.begin() as changing:
+        statement = "update principals set person_id = null where tenant_id = :tenant and id = :id"
+        await changing.execute(text(statement), {"tenant": tenancy.tenant_id, "id": taken})
+        linking = asyncio.ensure_future(issuer.link(tenancy, person_id=person["id"]))
+        await asyncio.wait({linking}, timeout=0.5)
+    await linking
+    me = (await issuer.holder(tenancy).get("/v1/me")).json()
+    [principal] = await admin.items("/v1/principals", person_id=person["id"])
+    assert me["id"] == principal["id"] != taken
+
+
 async def test_a_deactivated_person_is_refused(tenancy: Tenancy, admin: Actor, issuer: Issuer) -> None:
     principal, holder = await principal_of(tenancy, issuer), issuer.holder(tenancy)
     assert (await holder.get("/v1/me")).status_code == 200
@@ -80,3 +114,17 @@ async def test_a_person_without_a_key_is_not_the_last_admin(tenancy: Tenancy, ad
     assert problem(await admin.delete(f"/v1/role-grants/{own}")) == (409, "last_admin")
     await new_account(tenancy, ("admin", tenancy.root_id))
     assert (await admin.delete(f"/v1/role-grants/{own}")).status_code == 204
+
+
+async def test_two_links_of_a_person_at_once_share_a_principal(tenancy: Tenancy, admin: Actor, issuer: Issuer) -> None:
+    person = await admin.made("/v1/people", {"organization_id": tenancy.root_id, "name": "Person"})
+    assert issuer.provider_id is not None
+    async with operators_transaction(tenancy.owner, tenancy.tenant_id) as tx:
+        await link(tx, issuer.provider_id, UUID(person["id"]), "first")
+        await tx.flush()
+        second = asyncio.ensure_future(issuer.link(tenancy, "second", person["id"]))
+        await asyncio.wait({second}, timeout=0.5)
+    await second
+    callers = [(await issuer.holder(tenancy, subject).get("/v1/me")).json() for subject in ("first", "second")]
+    [principal] = await admin.items("/v1/principals", person_id=person["id"])
+    assert [caller["id"] for caller in callers] == [principal["id"]] * 2

@@ -67,6 +67,7 @@ class SignIns:
         self._instant = instant
         self._outgoing: OutgoingClient | None = None
         self._keys: dict[UUID, IssuerKeys] = {}
+        self._is_loaded = False
 
     async def look_up(self, token: str) -> Found | None:
         """Return the principal of an access token, or the class of its refusal; None if it is no signed token."""
@@ -97,8 +98,10 @@ class SignIns:
 
     async def _verify(self, token: str, provider: Row, kid: str | None) -> Claims | None:
         # The libraries for signatures and HTTP take a while to load, and only services with an issuer need them.
-        for name in ("app.access.oidc.verification", "app.access.oidc.issuer_keys"):
-            await asyncio.to_thread(importlib.import_module, name)
+        if not self._is_loaded:
+            for name in ("app.access.oidc.verification", "app.access.oidc.issuer_keys"):
+                await asyncio.to_thread(importlib.import_module, name)
+            self._is_loaded = True
         from app.access.oidc.verification import verify  # noqa: PLC0415  # loaded just now
 
         key = await self._keys_of(provider).find(kid)

@@ -84,8 +84,8 @@ async def update_principal(context: ContextDep, principal_id: UUID, body: Princi
 
     Send only the fields to change, with the `ETag` you read in `If-Match`. A person to stand for must be visible
     to you (422) and must not have another principal (409); while the present person can sign in, the person stays
-    (409). The person gets what the principal may do, so you must be
-    able to grant all of that (403 `beyond_own_rights`). The audit trail keeps the name that the principal had.
+    (409). The person gets what the principal may do, so you must be able to grant all of that (403
+    `beyond_own_rights`). The audit trail keeps the name that the principal had.
     """
     return await write_and_read(context, queries.get_principal, service.patch, principal_id, body)
 
