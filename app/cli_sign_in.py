@@ -45,37 +45,46 @@ def _claimed_role(text: str) -> tuple[str, Role, UUID | None]:
     return (_text(value), *parse_grant(role))
 
 
+_Url = Annotated[str, typer.Option(help="The issuer, exactly as its tokens name it.", callback=_url)]
+_Audiences = Annotated[list[str], typer.Option(help="Repeatable; a token names one of them.")]
+_KeysUrl = Annotated[
+    str | None, typer.Option(help="Where its keys are. Absent: where its discovery document says.", callback=_url)
+]
+_PersonClaim = Annotated[
+    str, typer.Option(help="The claim that identifies a person: one that people cannot change.", callback=_text)
+]
+_RolesClaim = Annotated[
+    str | None, typer.Option(help="The claim that names roles or groups, such as groups or realm_access.roles.")
+]
+_ClaimedRoles = Annotated[
+    list[Any] | None,
+    typer.Option(
+        parser=_claimed_role,
+        metavar="VALUE=ROLE[@ORGANIZATION-ID]",
+        help="Repeatable; what a value of that claim gives a linked person. Without @: on the root.",
+    ),
+]
+_DefaultRoles = Annotated[
+    list[Any] | None,
+    typer.Option(
+        parser=parse_grant,
+        metavar="ROLE[@ORGANIZATION-ID]",
+        help="Repeatable; what everyone has whom no link names. Absent: no rights.",
+    ),
+]
+
+
 @providers.command("add")
 def providers_add(
     *,
     tenant: TenantSlug,
-    issuer: Annotated[str, typer.Option(help="The issuer, exactly as its tokens name it.", callback=_url)],
-    audience: Annotated[list[str], typer.Option(help="Repeatable; a token names one of them.")],
-    jwks_url: Annotated[
-        str | None, typer.Option(help="Where its keys are. Absent: where its discovery document says.", callback=_url)
-    ] = None,
-    person_claim: Annotated[
-        str, typer.Option(help="The claim that identifies a person: one that people cannot change.", callback=_text)
-    ] = "sub",
-    roles_claim: Annotated[
-        str | None, typer.Option(help="The claim that names roles or groups, such as groups or realm_access.roles.")
-    ] = None,
-    role: Annotated[
-        list[Any] | None,
-        typer.Option(
-            parser=_claimed_role,
-            metavar="VALUE=ROLE[@ORGANIZATION-ID]",
-            help="Repeatable; what a value of that claim gives a linked person. Without @: on the root.",
-        ),
-    ] = None,
-    default_role: Annotated[
-        list[Any] | None,
-        typer.Option(
-            parser=parse_grant,
-            metavar="ROLE[@ORGANIZATION-ID]",
-            help="Repeatable; what everyone has whom no link names. Absent: no rights.",
-        ),
-    ] = None,
+    issuer: _Url,
+    audience: _Audiences,
+    jwks_url: _KeysUrl = None,
+    person_claim: _PersonClaim = "sub",
+    roles_claim: _RolesClaim = None,
+    role: _ClaimedRoles = None,
+    default_role: _DefaultRoles = None,
     as_json: AsJson = False,
 ) -> None:
     """Bind an issuer to a tenant. Its tokens work within a second."""

@@ -235,10 +235,7 @@ async def build_input(
     ids = row["ids"] or ()
     ballots = await _ballots(reader, tenant_id, row, ids, sealed=sealed)
     codes, nobody = instrument.scored.codes, _NO_LETTER * len(ids)
-    agreed = {
-        practice: Agreed(parse_vote(on_wire(value)), note)
-        for practice, value, note in from_json(row["consensus"]) or ()
-    }
+    agreed = _agreed(row)
     ratings = {practice: values for practice, *values in from_json(row["ratings"]) or ()}
     importance, feasibility, notes = zip(*[ratings.get(code, _NO_RATING) for code in codes], strict=True)
     return AssessmentInput(
@@ -253,16 +250,27 @@ async def build_input(
         stage=row["stage"],
         as_of=as_of,
         has_administration_record=row["has_administration_record"],
-        subject=Subject(
-            str(row["id"]),
-            row["title"],
-            str(row["organization_id"]),
-            row["organization_name"],
-            str(row["program_id"]),
-            row["program_name"],
-        ),
+        subject=_subject(row),
         sealed=sealed,
         digest_key=digest_key,
+    )
+
+
+def _agreed(row: Row) -> dict[str, Agreed]:
+    return {
+        practice: Agreed(parse_vote(on_wire(value)), note)
+        for practice, value, note in from_json(row["consensus"]) or ()
+    }
+
+
+def _subject(row: Row) -> Subject:
+    return Subject(
+        str(row["id"]),
+        row["title"],
+        str(row["organization_id"]),
+        row["organization_name"],
+        str(row["program_id"]),
+        row["program_name"],
     )
 
 

@@ -54,20 +54,7 @@ async def create(tx: Tx, body: AssessmentCreate) -> UUID:
         raise _unknown("implementation_id") from None
     check_archived(organization, "createAssessment")
     check_ended(implementation.ended_at, "createAssessment")
-    made = Assessment(
-        tenant_id=tx.tenant_id,
-        created_at=tx.now,
-        updated_at=tx.now,
-        organization_id=organization.id,
-        implementation_id=implementation.id,
-        instrument_version_id=await _instrument(tx, body.instrument_version_id, source),
-        scoring_profile_id=await _profile(tx, body.scoring_profile_id, source),
-        title=body.title,
-        stage=body.stage,
-        opens_at=body.opens_at,
-        closes_at=body.closes_at,
-        administered_on=body.administered_on,
-    )
+    made = await _make(tx, body, organization.id, implementation.id, source)
     check_administered_on(made.administered_on, LockedAssessment(made, organization).day(tx.now))
     tx.session.add(made)
     await tx.session.flush()
@@ -86,6 +73,25 @@ async def create(tx: Tx, body: AssessmentCreate) -> UUID:
         },
     )
     return made.id
+
+
+async def _make(
+    tx: Tx, body: AssessmentCreate, organization_id: UUID, implementation_id: UUID, source: Assessment | None
+) -> Assessment:
+    return Assessment(
+        tenant_id=tx.tenant_id,
+        created_at=tx.now,
+        updated_at=tx.now,
+        organization_id=organization_id,
+        implementation_id=implementation_id,
+        instrument_version_id=await _instrument(tx, body.instrument_version_id, source),
+        scoring_profile_id=await _profile(tx, body.scoring_profile_id, source),
+        title=body.title,
+        stage=body.stage,
+        opens_at=body.opens_at,
+        closes_at=body.closes_at,
+        administered_on=body.administered_on,
+    )
 
 
 async def patch(tx: Tx, assessment_id: UUID, body: AssessmentPatch) -> UUID:

@@ -102,20 +102,14 @@ async def relocate(
         MovedOnInFuture, MovedOnTooEarly: the day is to come, or before the organization's last move.
         NotFound, UnknownOrganization, PreconditionFailed: another request changed one of them meanwhile.
     """
-    if organization.parent_id is None:
-        raise RootOrganization
-    if parent.path.startswith(organization.path):
-        error = FieldError("/body/parent_id", "organization_cycle", "This is the organization itself or lies below it")
-        raise OrganizationCycle(errors=[error])
-    if parent.id == organization.parent_id:
-        raise AlreadyThere
+    former_id = _check_parent(organization, parent)
     by_admin = integrators.is_admin(tx, organization) and integrators.is_admin(tx, parent)
     if not by_admin:
         await integrators.check_move(tx, organization, parent)
     check_archived(parent, "moveOrganization: below it")
     ensure_depth(parent.depth + 1 + await _deepest(tx, organization.path) - organization.depth)
-    record = await _record(tx, organization, organization.parent_id, parent.id, moved_on=moved_on, reason=reason)
-    change = await _change(tx, organization.parent_id, organization.id, parent.id)
+    record = await _record(tx, organization, former_id, parent.id, moved_on=moved_on, reason=reason)
+    change = await _change(tx, former_id, organization.id, parent.id)
     moved = await change_places(tx, change)
     organization, parent = await _lock_both(tx, organization, parent)
     if not by_admin:
@@ -124,21 +118,37 @@ async def relocate(
     organization.parent_id = parent.id
     tx.touch(organization)
     tx.session.add(record)
+    _record_moved(tx, record, descendants=moved - 1)
+    tx.after_commit.append(invalidate)
+    return organization
+
+
+def _record_moved(tx: Tx, record: OrganizationMove, *, descendants: int) -> None:
     record_event(
         tx,
         "organization.moved",
-        organization.id,
-        organization_id=organization.id,
+        record.organization_id,
+        organization_id=record.organization_id,
         data={
             "from_parent_id": str(record.from_parent_id),
             "to_parent_id": str(record.to_parent_id),
             "moved_on": record.moved_on.isoformat(),
-            "reason": reason,
-            "descendants": moved - 1,
+            "reason": record.reason,
+            "descendants": descendants,
         },
     )
-    tx.after_commit.append(invalidate)
-    return organization
+
+
+def _check_parent(organization: Organization, parent: Organization) -> UUID:
+    """Check that an organization may lie below a parent, and return the id of its present one."""
+    if organization.parent_id is None:
+        raise RootOrganization
+    if parent.path.startswith(organization.path):
+        error = FieldError("/body/parent_id", "organization_cycle", "This is the organization itself or lies below it")
+        raise OrganizationCycle(errors=[error])
+    if parent.id == organization.parent_id:
+        raise AlreadyThere
+    return organization.parent_id
 
 
 async def _lock_both(tx: Tx, organization: Organization, parent: Organization) -> tuple[Organization, Organization]:

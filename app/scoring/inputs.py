@@ -97,16 +97,14 @@ def read_input(
     if stage is not None and stage not in STAGES:
         raise ValueError(f"unknown stage {stage!r}")
     codes = instrument.codes
-    by_practice = {
-        "votes": votes,
-        "consensus": consensus,
-        "left_unscored": left_unscored,
-        "importance": importance,
-        "feasibility": feasibility,
-    }
-    for name, values in by_practice.items():
-        if unknown := values.keys() - set(codes):
-            raise ValueError(f"{name} of unknown practice {min(unknown)!r}")
+    _check_practices(
+        codes,
+        votes=votes,
+        consensus=consensus,
+        left_unscored=left_unscored,
+        importance=importance,
+        feasibility=feasibility,
+    )
     ordered = _order_seats(seats)
     if empty := [code for code, note in left_unscored.items() if not note.strip()]:
         raise ValueError(f"leaving {empty[0]} unscored needs a note")
@@ -122,6 +120,12 @@ def read_input(
         stage=stage,
         **carried,
     )
+
+
+def _check_practices(codes: Sequence[str], **by_practice: Mapping[str, object]) -> None:
+    for name, values in by_practice.items():
+        if unknown := values.keys() - set(codes):
+            raise ValueError(f"{name} of unknown practice {min(unknown)!r}")
 
 
 def _order_seats(seats: Sequence[Seat]) -> tuple[Seat, ...]:

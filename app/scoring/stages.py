@@ -68,10 +68,10 @@ def stage_attainment(
         return StageAttainment(0, 0, reason, None, ())
     cut = profile.ready_from
     reaches = 100 * attained * cut.denominator >= cut.numerator * total
-    blocking = (
-        ("attainment_too_low", [] if reaches else short),
-        ("practice_at_zero", zeros),
-        ("unscored", unscored),
-    )
-    findings = tuple([Finding(reason, tuple(practices)) for reason, practices in blocking if practices])
+    findings = _findings(attainment_too_low=[] if reaches else short, practice_at_zero=zeros, unscored=unscored)
     return StageAttainment(attained, total, None, not findings, findings)
+
+
+def _findings(**blocking: Sequence[str]) -> tuple[Finding, ...]:
+    """Return the reasons that name a practice, in the order given."""
+    return tuple([Finding(reason, tuple(practices)) for reason, practices in blocking.items() if practices])

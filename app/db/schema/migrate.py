@@ -14,7 +14,7 @@ import asyncpg
 from sqlalchemy import exc
 
 from app.db.schema.grants import missing_grants, wanted_rights
-from app.db.schema.locks import Connect, Notify, watch_locks
+from app.db.schema.locks import Connect, LockWatch, Notify, watch_locks
 from app.db.schema.preflight import Preflight, check
 from app.db.schema.privileges import FUNCTIONS
 from app.errors import OperatorError
@@ -110,28 +110,36 @@ async def migrate(
 
     async with _opened(url) as owner, _opened(service_url) as service:
         pids.add(owner.get_server_pid())
+
+        async def bring_to_head() -> None:
+            async with _bounded(owner):
+                found = await check(owner, service, role, revisions(), assumed=not login_is_separate)
+                await also_check(owner)
+            await _bring_to_head(owner, connect, role, found, assumed=not login_is_separate)
+
         async with watch_locks(lambda: asyncpg.connect(url, timeout=10), pids, notify) as watch:
-            began = time.monotonic()
-            for attempt in range(1, _TRIES + 1):
-                try:
-                    async with _bounded(owner):
-                        found = await check(owner, service, role, revisions(), assumed=not login_is_separate)
-                        await also_check(owner)
-                    await _bring_to_head(owner, connect, role, found, assumed=not login_is_separate)
-                except (exc.DBAPIError, asyncpg.PostgresError) as refused:
-                    # Another process migrates at the same time, or a lock was not free. Its work stays, so try again.
-                    if attempt < _TRIES:
-                        await asyncio.sleep(attempt * 0.5)
-                    elif _is_lock_timeout(refused):
-                        raise OperatorError(
-                            f"The database is locked: waited {time.monotonic() - began:.0f} s for a lock held by "
-                            f"{watch.blockers or 'another session'}. End that transaction, or try again later."
-                        ) from None
-                    else:
-                        raise
-                else:
-                    break
+            await _try(bring_to_head, watch)
     return head()
+
+
+async def _try(work: Callable[[], Awaitable[None]], watch: LockWatch) -> None:
+    """Do the work; again where another process migrates at the same time, or a lock was not free. Its work stays."""
+    began = time.monotonic()
+    for attempt in range(1, _TRIES + 1):
+        try:
+            await work()
+        except (exc.DBAPIError, asyncpg.PostgresError) as refused:
+            if attempt < _TRIES:
+                await asyncio.sleep(attempt * 0.5)
+            elif _is_lock_timeout(refused):
+                raise OperatorError(
+                    f"The database is locked: waited {time.monotonic() - began:.0f} s for a lock held by "
+                    f"{watch.blockers or 'another session'}. End that transaction, or try again later."
+                ) from None
+            else:
+                raise
+        else:
+            return
 
 
 async def ensure_role(url: str, role: str, *, login_is_separate: bool, service_url: str | None) -> None:

@@ -126,6 +126,15 @@ def install(app: FastAPI, rules: Mapping[str, Rule], events: Mapping[str, EventT
     app.openapi = build  # type: ignore[method-assign]
 
 
+_SECURITY_SCHEMES = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key (`fa_…`), the token of one seat (`fs_…`), or the access token of a sign-in.",
+    }
+}
+
+
 def _document(app: FastAPI, rules: Mapping[str, Rule], events: Mapping[str, EventType]) -> dict[str, Any]:
     made: dict[str, Any] = get_openapi(
         title=app.title,
@@ -146,13 +155,7 @@ def _document(app: FastAPI, rules: Mapping[str, Rule], events: Mapping[str, Even
     described = TypeAdapter(Problem).json_schema(ref_template=_REF + "{model}")
     schemas.update(described.pop("$defs"))
     schemas["Problem"] = described
-    made["components"]["securitySchemes"] = {
-        "bearer": {
-            "type": "http",
-            "scheme": "bearer",
-            "description": "An API key (`fa_…`), the token of one seat (`fs_…`), or the access token of a sign-in.",
-        }
-    }
+    made["components"]["securitySchemes"] = _SECURITY_SCHEMES
     _open_answers(made)
     _spell_out_choices(schemas)
     _close_maps(schemas)
