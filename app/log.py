@@ -63,7 +63,7 @@ def request_logger(settings: Settings) -> LogRequest | None:
     lines = _Lines()
     atexit.register(lines.write)
 
-    # Each field is of our own making or has been checked, so that none can end its value.
+    # The service made or checked each field, so that none can end its value.
     def log_as_json(line: RequestLine) -> None:
         lines.add(
             f'{{"method": "{_known(line.method)}", "route": {_json(line.route)}, "status": {line.status}, '

@@ -96,7 +96,7 @@ class Settings(BaseSettings):
     )
     auth: Literal["credentials", "dev"] = Field(
         default="credentials",
-        description="`dev`: a request without credentials is an admin's, to try things on a machine of your own. "
+        description="`dev`: a request without credentials is an admin's, to try things on your own machine. "
         "Refused where others may call.",
     )
     public_url: str | None = Field(
@@ -157,8 +157,8 @@ class Settings(BaseSettings):
         default=5,
         ge=1,
         le=100,
-        description="Connections a process keeps for reads, and as many again for writes; one more is for health. "
-        "One tenant never holds the last of them.",
+        description="Connections a process keeps for reads, and as many again for writes; five more are for background "
+        "work, health and metrics. One tenant never holds the last of them.",
     )
     pool_seconds: float = Field(
         default=2.0, gt=0, le=60, description="How long a request waits for a connection (503 beyond)."

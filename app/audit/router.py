@@ -40,7 +40,7 @@ async def verify_audit_events(context: ContextDep) -> Response:
     Every sealed row is hashed again, with the row before it, up to the last one. The answer names the first row that
     was changed, removed or inserted since it was sealed; rows are sealed within five seconds. Keep `head` outside of
     the service from time to time: a chain that was written anew as a whole has another one at that place. Rows about
-    votes have a chain of their own, which operators check on the command line. Only admins of the whole tenant may.
+    votes have a separate chain, which operators check on the command line. Only admins of the whole tenant may.
     """
     require_everywhere(context.principal, "verifyAuditEvents")
     reader: Reader = context

@@ -1,6 +1,6 @@
 """The connections that a process holds: pools for transactions, for reads and for the bookkeeping of background work.
 
-One more connection is for health.
+One more connection is for health, and one for the gauges of the metrics.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -24,6 +24,8 @@ from app.settings import Settings
 _TRANSACTION_TIMEOUT_SERVER = (17,)
 #: Claims, beats and ends of jobs are short, and must not wait behind requests.
 _JOBS_POOL_SIZE = 3
+_HEALTH_POOL_SIZE = 1
+_GAUGES_CONNECTIONS = 1
 
 #: A server notices within about half a minute that the network no longer reaches this process. Until then a session
 #: that was in a transaction holds its locks, the row of an Idempotency-Key among them.
@@ -139,6 +141,11 @@ class _Sessions:
         return {**chosen, "role": self._role} if self._role else chosen
 
 
+def count_connections(settings: Settings) -> int:
+    """Return how many connections a process opens at most, the one that reads gauges for metrics included."""
+    return 2 * settings.pool_size + _JOBS_POOL_SIZE + _HEALTH_POOL_SIZE + _GAUGES_CONNECTIONS
+
+
 def open_database(settings: Settings, url: str, *, role: str | None) -> Database:
     """Make the engine and the pools; nothing connects yet.
 
@@ -180,6 +187,6 @@ def open_database(settings: Settings, url: str, *, role: str | None) -> Database
         reads=pool(connect_for_reads, settings.pool_size),
         writes=pool(connect_for_writes, settings.pool_size),
         jobs=pool(connect_without_session, _JOBS_POOL_SIZE),
-        health=HealthCheck(pool(connect_without_session, 1)),
+        health=HealthCheck(pool(connect_without_session, _HEALTH_POOL_SIZE)),
         failures=failures,
     )

@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL: a server of our own under the data directory, for when no other one is given.
+"""The embedded PostgreSQL: a server under the data directory, for when no other one is given.
 
 It listens on a unix socket only, lets in only the account this service runs as, and ends with this process in
 whatever way the process ends. Its owner is the process that calls `start`: with several workers that is their

@@ -1,6 +1,6 @@
 """The chain of the audit trail: each row is sealed with a hash of itself and of the row before it.
 
-One process at a time seals the rows of a tenant, after their commit. Rows about votes have a chain of their own, so
+One process at a time seals the rows of a tenant, after their commit. Rows about votes have a separate chain, so
 that neither the number nor the head of the open chain changes when somebody votes.
 """
 

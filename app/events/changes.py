@@ -1,6 +1,6 @@
 """The values before and after a change, as the audit trail keeps them.
 
-Only columns that are named here are kept. Values that say who somebody is stand in a table of their own: the audit row
+Only columns that are named here are kept. Values that say who somebody is stand in a separate table: the audit row
 has a reference and a digest, so that a person can be erased and the chain stays whole. Long texts, which people write
 freely, are named and not kept. Votes and secrets are not even named.
 """

@@ -49,7 +49,7 @@ class EventFeed(SQLModel, table=True):
 class AuditEvent(Record, table=True):
     """An entry of the audit trail, dated by the database. Its ``seal`` chains the rows, after the commit.
 
-    Entries about votes are ``hidden``: they have a chain of their own, and nothing over HTTP depends on them.
+    Entries about votes are ``hidden``: they have a separate chain, and nothing over HTTP depends on them.
     """
 
     __tablename__ = "audit_events"

@@ -1,6 +1,6 @@
 """Record refused writes of known callers in the audit trail.
 
-A refusal is written in a short transaction of its own, because the one of the request is rolled back. It delays the
+A refusal is written in a short separate transaction, because the one of the request is rolled back. It delays the
 answer, so its time and the rate for each caller are bounded. What is beyond the rate is counted in the next row.
 Refused votes have a rate and a count of their own, so that no open row depends on them.
 """

@@ -25,7 +25,7 @@ _DETAILS: Final = {
     Reason.READ_ONLY: "The database takes no changes.",
     Reason.SCHEMA: "The database's schema is not this release's; run fa-readiness migrate.",
     Reason.BUSY: "The database does not answer in time.",
-    Reason.FAILING: "The database has a problem of its own; the log says which.",
+    Reason.FAILING: "The database has a problem; the log says which.",
 }
 
 

@@ -1,7 +1,7 @@
 """audit trail
 
-Audit rows get the operation, the address and the values before and after; personal values stand in a table of their
-own. Rows about votes get a chain of their own. The serving role may only add rows; functions of the owner seal them.
+Audit rows get the operation, the address and the values before and after; personal values stand in a separate
+table. Rows about votes get a separate chain. The serving role may only add rows; functions of the owner seal them.
 New columns are null or have a constant default, so no row is rewritten but those about votes.
 """
 

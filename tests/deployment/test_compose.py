@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from app.db.engine import count_connections
 from app.settings import Settings, load_settings
 
 FOLDER = Path(__file__).parents[2] / "docs" / "deployment"
@@ -27,10 +28,16 @@ def compose() -> dict[str, Any]:
     return document
 
 
-def test_the_replicas_settings_are_accepted(compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def replica_settings(compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """The settings of a replica."""
     for name, value in compose["services"]["api-1"]["environment"].items():
         monkeypatch.setenv(name, value)
-    settings = load_settings()
+    return load_settings()
+
+
+def test_the_replicas_settings_are_accepted(replica_settings: Settings) -> None:
+    settings = replica_settings
     assert settings.login_is_separate
     assert settings.pooler == "transaction"
     assert settings.drain_seconds + settings.grace_seconds + 2 < SECONDS_OF_STOPPING
@@ -46,9 +53,21 @@ def test_only_the_proxy_publishes_ports(compose: dict[str, Any]) -> None:
     assert "front" not in compose["services"]["postgres"]["networks"]
 
 
-def test_the_pooler_has_a_connection_for_each_of_the_replicas(compose: dict[str, Any]) -> None:
-    wanted = 2 * (2 * Settings.model_fields["pool_size"].default + 1)
+def test_the_pooler_has_a_connection_for_each_use_of_all_replicas(
+    compose: dict[str, Any], replica_settings: Settings
+) -> None:
+    replicas = [name for name in compose["services"] if name.startswith("api-")]
+    wanted = len(replicas) * replica_settings.workers * count_connections(replica_settings)
     assert int(compose["services"]["pgbouncer"]["environment"]["DEFAULT_POOL_SIZE"]) >= wanted
+
+
+def test_the_deployment_chapter_names_the_connections_of_a_process(replica_settings: Settings) -> None:
+    chapter = (FOLDER.parent / "deployment.md").read_text(encoding="utf-8")
+    assert f"A process needs at most {count_connections(replica_settings)} connections" in chapter
+
+
+def test_the_database_is_healthy_when_it_answers_over_tcp(compose: dict[str, Any]) -> None:
+    assert "--host=127.0.0.1" in compose["services"]["postgres"]["healthcheck"]["test"]
 
 
 def test_every_image_names_a_version(compose: dict[str, Any]) -> None:

@@ -86,6 +86,13 @@ async def test_the_parts_of_an_open_assessment_can_be_changed(own: Session) -> N
     assert await own.execute(f"update votes set comment = 'x' where assessment_id = {OPEN}") != "UPDATE 0"
 
 
+async def test_no_event_of_the_last_day_can_be_purged(own: Session, tenants: Tenants) -> None:
+    await own.execute("select seal_events($1, 1000)", tenants.sandbox.tenant_id)
+    assert await own.fetchval("select count(*) from outbox_events where position is not null") > 0
+    purge = "select purge_events($1, now() + interval '100 years', 1000)"
+    assert await own.fetchval(purge, tenants.sandbox.tenant_id) == 0
+
+
 @pytest.mark.parametrize("revoked_at", ["null", "now() + interval '1 day'"])
 async def test_a_revoked_key_stays_revoked(own: Session, revoked_at: str) -> None:
     assert await own.fetchval("select count(*) from api_keys where revoked_at is not null") > 0

@@ -55,7 +55,7 @@ async def list_principals(context: ContextDep, query: Annotated[PrincipalQuery, 
 async def create_principal(context: ContextDep, body: PrincipalCreate) -> Response:
     """Create a person or a machine that can hold roles.
 
-    A new principal has neither roles nor keys. Grant it roles, and make keys for it, with requests of their own. It
+    A new principal has neither roles nor keys. Grant it roles, and make keys for it, with separate requests. It
     belongs to an organization, whose admins manage it; the answer is 404 if that organization is not visible to you.
     A principal of kind `person` can name the person it stands for, who must be visible to you (422) and must not have
     another principal (409).
