@@ -132,14 +132,15 @@ def create_app(
     metrics = None if settings.metrics_port is None else Metrics(__version__, database, GAUGES)
 
     feeds = FeedWatch(database.reads)
+    sealer = Sealer(database, feeds.notify)
     background = _Background(
         database=database,
-        sealer=Sealer(database, feeds.notify),
+        sealer=sealer,
         key_uses=KeyUses(database, clock),
         sign_ins=SignIns(
             database.reads, SIGNED_IN, assessment_reads.HELD_SEATS, clock=clock, networks=settings.outgoing_networks
         ),
-        worker=Worker(WorkContext(settings, database, clock), KINDS, PERIODIC),
+        worker=Worker(WorkContext(settings, database, clock, sealer), KINDS, PERIODIC),
         runs_jobs=settings.worker,
     )
     seat_tokens = SeatTokens(database.reads, assessment_reads.SEAT_BY_TOKEN)

@@ -2,13 +2,12 @@
 
 The transactions are READ COMMITTED whatever the database's default is: two workers that look for work at the same time
 do not contradict each other. They do not wait for the disk, as a crash merely repeats a job. Every beat and every end
-is fenced with the holder, so a worker that has lost a job changes nothing of it.
+is fenced with the holder and the attempt, so an attempt that has lost its job changes nothing of it.
 """
 
 import json
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -20,8 +19,8 @@ from app.db.connection import Connection
 from app.db.errors import AlreadyExists
 from app.db.statement import Read, Row
 from app.jobs.context import WorkContext
+from app.jobs.endings import Ending
 from app.jobs.kinds import Kind, RunningJob
-from app.jobs.models import JobState
 
 #: How often more than the kind allows a job may be taken up again after its worker died: it may be what kills it.
 _MOST_LOSSES = 4
@@ -80,13 +79,15 @@ _BEAT = Read(
             updated_at = case when b.moved then greatest(:now, j.updated_at + interval '1 microsecond')
                          else j.updated_at end
         from (
-            select u.id, u.done, u.total, (o.done, o.total) is distinct from (u.done, u.total) as moved
-            from unnest(cast(:ids as uuid[]), cast(:dones as bigint[]), cast(:totals as bigint[]))
-                 as u(id, done, total)
+            select u.id, u.attempt, u.done, u.total, (o.done, o.total) is distinct from (u.done, u.total) as moved
+            from unnest(
+                cast(:ids as uuid[]), cast(:attempts as int[]), cast(:dones as bigint[]), cast(:totals as bigint[])
+            ) as u(id, attempt, done, total)
             join jobs o on o.tenant_id = :tenant_id and o.id = u.id
         ) b
-        where j.tenant_id = :tenant_id and j.id = b.id and j.held_by = :holder and j.state = 'running'
-        returning j.id, j.cancel_requested
+        where j.tenant_id = :tenant_id and j.id = b.id and j.attempt = b.attempt and j.held_by = :holder
+          and j.state = 'running'
+        returning j.id, j.attempt, j.cancel_requested
         """
     )
 )
@@ -95,35 +96,21 @@ _END = Read(
     text(
         f"""
         update jobs j
-        set state = case when :state = 'waiting' and j.cancel_requested then 'canceled' else :state end,
-            finished_at = case when :state <> 'waiting' or j.cancel_requested then cast(:now as timestamptz) end,
-            held_by = null, held_until = null, due_at = now() + make_interval(secs => :wait),
-            attempt = j.attempt - cast(:uncounted as int), done = :done, total = :total,
-            outcome = cast(:outcome as jsonb), {_CHANGED}
-        where j.tenant_id = :tenant_id and j.id = :id and j.held_by = :holder and j.state = 'running'
-        returning j.state
+        set state = case when e.state = 'waiting' and j.cancel_requested then 'canceled' else e.state end,
+            finished_at = case when e.state <> 'waiting' or j.cancel_requested then cast(:now as timestamptz) end,
+            held_by = null, held_until = null, due_at = now() + make_interval(secs => e.wait),
+            attempt = j.attempt - e.uncounted, done = e.done, total = e.total,
+            outcome = cast(e.outcome as jsonb), {_CHANGED}
+        from unnest(
+            cast(:ids as uuid[]), cast(:attempts as int[]), cast(:states as text[]), cast(:waits as float8[]),
+            cast(:uncounted as int[]), cast(:dones as bigint[]), cast(:totals as bigint[]), cast(:outcomes as text[])
+        ) as e(id, attempt, state, wait, uncounted, done, total, outcome)
+        where j.tenant_id = :tenant_id and j.id = e.id and j.attempt = e.attempt and j.held_by = :holder
+          and j.state = 'running'
+        returning j.id
         """  # noqa: S608  # constants of this module
-    ).bindparams(bindparam("state", type_=Text()))
+    )
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How an attempt ended.
-
-    Attributes:
-        state: the state of the job after it; ``waiting`` to run again.
-        wait: seconds until then.
-        counts: what the job counted.
-        failure: code and sentence of what stopped it.
-        is_counted: False where the job was handed back and nothing was wrong with it.
-    """
-
-    state: JobState
-    wait: float = 0.0
-    counts: Mapping[str, int] | None = None
-    failure: tuple[str, str] | None = None
-    is_counted: bool = True
 
 
 class Bookkeeping:
@@ -177,11 +164,11 @@ class Bookkeeping:
             return []
         return [self._to_job(tenant_id, row) for row in rows]
 
-    async def beat(self, tenant_id: UUID, jobs: Sequence[RunningJob]) -> dict[UUID, bool]:
+    async def beat(self, tenant_id: UUID, jobs: Sequence[RunningJob]) -> dict[tuple[UUID, int], bool]:
         """Renew the leases of jobs and store their progress.
 
         Returns:
-            For each job that still belongs to this worker, whether its cancellation was requested.
+            By id and attempt, for each job that still belongs to this worker: whether its cancellation was requested.
         """
         async with self._transaction(tenant_id) as (connection, now):
             rows = await _fetch(
@@ -189,29 +176,31 @@ class Bookkeeping:
                 _BEAT,
                 tenant_id=tenant_id,
                 ids=[job.id for job in jobs],
+                attempts=[job.attempt for job in jobs],
                 dones=[job.done for job in jobs],
                 totals=[job.total for job in jobs],
                 holder=self._holder,
                 lease=self._lease,
                 now=now,
             )
-        return {row["id"]: row["cancel_requested"] for row in rows}
+        return {(row["id"], row["attempt"]): row["cancel_requested"] for row in rows}
 
-    async def end(self, job: RunningJob, ending: Ending) -> None:
-        """Store how an attempt ended, if the job still belongs to this worker."""
-        async with self._transaction(job.tenant_id) as (connection, now):
+    async def end(self, tenant_id: UUID, ended: Sequence[tuple[RunningJob, Ending]]) -> None:
+        """Store how attempts at jobs of a tenant ended, where the jobs still belong to this worker."""
+        async with self._transaction(tenant_id) as (connection, now):
             await _fetch(
                 connection,
                 _END,
-                tenant_id=job.tenant_id,
-                id=job.id,
+                tenant_id=tenant_id,
+                ids=[job.id for job, _ in ended],
+                attempts=[job.attempt for job, _ in ended],
                 holder=self._holder,
-                state=ending.state.value,
-                wait=ending.wait,
-                uncounted=0 if ending.is_counted else 1,
-                done=job.done,
-                total=job.total,
-                outcome=_outcome(job, ending.counts, ending.failure),
+                states=[ending.state.value for _, ending in ended],
+                waits=[ending.wait for _, ending in ended],
+                uncounted=[0 if ending.is_counted else 1 for _, ending in ended],
+                dones=[job.done for job, _ in ended],
+                totals=[job.total for job, _ in ended],
+                outcomes=[_outcome(job, ending.counts, ending.failure) for job, ending in ended],
                 now=now,
             )
 
@@ -229,6 +218,7 @@ class Bookkeeping:
             kind=self._kinds[row["kind"]],
             arguments=json.loads(row["arguments"]),
             attempt=row["attempt"],
+            held_by=self._holder,
             organization_id=row["organization_id"],
             has_key=row["has_key"],
             work=self._work,

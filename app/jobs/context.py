@@ -8,33 +8,44 @@ from uuid import UUID
 
 from app.db.engine import Database
 from app.db.transaction import Tx
+from app.events.sealer import Sealer
 from app.principal import Principal
 from app.settings import Settings
 
 _NOBODY = UUID(int=0)
+_ISOLATION = "transaction_isolation = 'read committed'"
 
 
 @dataclass(frozen=True, slots=True)
 class WorkContext:
-    """The parts of the app that work outside a request needs."""
+    """The parts of the app that work outside a request needs.
+
+    Attributes:
+        sealer: gives positions to events as soon as they are committed; None: the periodic task does.
+    """
 
     settings: Settings
     database: Database
     clock: Callable[[], datetime]
+    sealer: Sealer | None = None
 
     @asynccontextmanager
     async def transaction(self, tenant_id: UUID, request_id: str) -> AsyncIterator[Tx]:
         """Provide a transaction of the service itself in one tenant, committed unless something is raised.
 
+        It is READ COMMITTED whatever the database's default is: nothing here could run it again after a conflict.
+
         Args:
             request_id: names the work in events and audit rows.
         """
-        async with self.database.writes.transaction(tenant_id) as connection:
+        async with self.database.writes.transaction(tenant_id, _ISOLATION) as connection:
             now = await self.database.take_instant(connection, self.clock)
             tx = Tx(connection, worker(tenant_id), now, request_id)
             yield tx
             await tx.flush()
             await connection.commit()
+        if tx.events_recorded and self.sealer is not None:
+            self.sealer.wake(tenant_id)
         for hook in tx.after_commit:
             hook()
 

@@ -1,5 +1,7 @@
 """What is deleted when it is old enough: the job that does it, and the deletion of finished jobs."""
 
+import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,9 +13,10 @@ from app.db.statement import Read
 from app.db.transaction import Tx
 from app.jobs.context import WorkContext
 from app.jobs.enqueue import enqueue
-from app.jobs.kinds import Kind, RunningJob
+from app.jobs.kinds import JobLost, Kind, RunningJob
 from app.settings import Settings
 
+_log = logging.getLogger("fa.jobs")
 #: The service's own jobs come every hour; those that went well are of no use after a day.
 _OWN_RETENTION: Final = timedelta(days=1)
 _BATCH = 1_000
@@ -52,25 +55,51 @@ class Purge:
 
 
 async def enqueue_purges(kind: Kind, purges: Sequence[Purge], work: WorkContext) -> None:
-    """Enqueue a job in each tenant that has something to delete."""
+    """Enqueue a job in each tenant that has something to delete.
+
+    Raises:
+        Exception: what went wrong in one tenant. The others have their jobs.
+    """
+    failures = []
     for tenant in await work.database.jobs.fetch(_TENANTS):
-        async with work.transaction(tenant["id"], "enqueue-purges") as tx:
-            if any([await purge.has_expired(tx, work.settings) for purge in purges]):
-                await enqueue(tx, kind, dedupe_key=kind.name)
+        try:
+            async with work.transaction(tenant["id"], "enqueue-purges") as tx:
+                if any([await purge.has_expired(tx, work.settings) for purge in purges]):
+                    await enqueue(tx, kind, dedupe_key=kind.name)
+        except Exception as error:
+            _log.warning("no purge enqueued", exc_info=error, extra={"tenant": str(tenant["id"])})
+            failures.append(error)
+    if failures:
+        raise failures[0]
 
 
 async def run_purges(purges: Sequence[Purge], job: RunningJob) -> Mapping[str, int]:
-    """Delete what is old enough, in short transactions. Return how many rows of what."""
-    counts = {purge.name: 0 for purge in purges}
+    """Delete what is old enough, in short transactions. Return how many rows of what.
+
+    Rows of a kind that cannot be deleted do not keep the others: the job fails after those are gone.
+    """
+    counts: Counter[str] = Counter({purge.name: 0 for purge in purges})
+    failures = []
     for purge in purges:
-        while True:
-            async with job.transaction() as tx:
-                deleted = await purge.delete(tx, job.work.settings)
-            if not deleted:
-                break
-            counts[purge.name] += deleted
-            await job.report_progress(sum(counts.values()))
+        try:
+            await _run_purge(purge, job, counts)
+        except JobLost:
+            raise
+        except Exception as error:
+            failures.append(error)
+    if failures:
+        raise failures[0]
     return counts
+
+
+async def _run_purge(purge: Purge, job: RunningJob, counts: Counter[str]) -> None:
+    while True:
+        async with job.transaction() as tx:
+            deleted = await purge.delete(tx, job.work.settings)
+        if not deleted:
+            return
+        counts[purge.name] += deleted
+        await job.report_progress(counts.total())
 
 
 async def has_expired_jobs(tx: Tx, settings: Settings) -> bool:

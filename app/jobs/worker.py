@@ -7,13 +7,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from uuid import UUID, uuid4
 
 from app.db.errors import DATABASE_ERRORS
-from app.errors import AppError, Unavailable
-from app.jobs.bookkeeping import Bookkeeping, Ending
+from app.errors import AppError
+from app.jobs.bookkeeping import Bookkeeping
 from app.jobs.context import WorkContext
-from app.jobs.kinds import Again, Kind, RunningJob
+from app.jobs.endings import Ending, Endings, is_passing
+from app.jobs.kinds import Again, JobLost, Kind, RunningJob
 from app.jobs.models import JobState
 from app.jobs.periodic import PeriodicTask, Scheduler
 from app.jobs.signals import listening
@@ -25,6 +27,7 @@ POLL_SECONDS = 1.0
 _PAUSE_SECONDS = 0.25
 _RELEASE_SECONDS = 2.0
 _FAILED_STATUS = 500
+_INTERNAL_ERROR = ("internal_error", "Something went wrong here; the log has the cause.")
 
 
 class _Interruption(StrEnum):
@@ -72,9 +75,9 @@ class Worker:
         self._lease = settings.job_lease_seconds
         self._grace = settings.grace_seconds
         self._books = Bookkeeping(work, kinds, holder=uuid4(), lease=self._lease)
+        self._endings = Endings(self._books.end)
         self._scheduler = Scheduler(work, tasks, lease=self._lease)
-        self._held: dict[UUID, _Held] = {}
-        self._running: Counter[UUID] = Counter()
+        self._held: set[_Held] = set()
         #: The tenants that may have due jobs, the next one first.
         self._turns: dict[UUID, None] = {}
         self._look = asyncio.Event()
@@ -87,8 +90,9 @@ class Worker:
 
     def on_cancel(self, job_id: UUID) -> None:
         """Interrupt a job, if it runs here."""
-        if held := self._held.get(job_id):
-            held.interrupt(_Interruption.CANCELED)
+        for held in self._held:
+            if held.job.id == job_id:
+                held.interrupt(_Interruption.CANCELED)
 
     def begin_stop(self) -> None:
         """Claim nothing any more. Jobs that run have the grace time from now on."""
@@ -147,8 +151,9 @@ class Worker:
         free = self._slots - len(self._held)
         if free <= 0:
             return False
+        running = Counter(held.job.tenant_id for held in self._held)
         for tenant_id in self._turns:
-            most = free - 1 if self._running[tenant_id] else min(free, max(1, self._slots - 1))
+            most = free - 1 if running[tenant_id] else min(free, max(1, self._slots - 1))
             if most > 0:
                 break
         else:
@@ -165,34 +170,35 @@ class Worker:
         lease_ends = loop.time() + self._lease
         jobs = await self._books.claim(tenant_id, most)
         for job in jobs:
-            held = self._held[job.id] = _Held(job)
-            self._running[tenant_id] += 1
-            job.reporter = self._report
+            held = _Held(job)
+            self._held.add(held)
+            job.reporter = partial(self._report, held)
             self._renew(held, lease_ends)
             held.task = asyncio.create_task(self._run_job(held), name=f"job {job.kind.name}")
+            held.task.add_done_callback(partial(self._forget, held))
         return len(jobs)
 
     async def _run_job(self, held: _Held) -> None:
         job = held.job
-        ending = None
-        try:
-            ending = await self._attempt(held)
-            held.has_ended = True
-            if ending is not None:
-                await self._end(held, ending)
-        finally:
-            if held.timer is not None:
-                held.timer.cancel()
-            del self._held[job.id]
-            self._running[job.tenant_id] -= 1
-            if not self._running[job.tenant_id]:
-                del self._running[job.tenant_id]
-            self._look.set()
-            if job.has_key:
-                # The next job of its key may begin.
-                self._add_turn(job.tenant_id)
-            if ending is not None and ending.state is JobState.WAITING and ending.wait < POLL_SECONDS:
-                asyncio.get_running_loop().call_later(ending.wait, self._add_turn, job.tenant_id)
+        ending = await self._attempt(held)
+        held.has_ended = True
+        if ending is None:
+            return
+        await self._end(held, ending)
+        if ending.state is JobState.WAITING and ending.wait < POLL_SECONDS:
+            asyncio.get_running_loop().call_later(ending.wait, self._add_turn, job.tenant_id)
+
+    def _forget(self, held: _Held, task: asyncio.Task[None]) -> None:
+        """Free the slot of an attempt whose task is done, however it ended."""
+        self._held.discard(held)
+        if held.timer is not None:
+            held.timer.cancel()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("job attempt not ended", exc_info=error, extra=_named(held.job))
+        self._look.set()
+        if held.job.has_key:
+            # The next job of its key may begin.
+            self._add_turn(held.job.tenant_id)
 
     async def _attempt(self, held: _Held) -> Ending | None:
         """Run the job once. Return how it ended; None where it belongs to another worker now."""
@@ -207,55 +213,65 @@ class Worker:
             if held.interruption is None:
                 raise
             return _interrupted(job, held.interruption)
+        except JobLost:
+            return _interrupted(job, _Interruption.LOST)
         except Exception as error:
             return _failed(job, error)
         finally:
             held.is_working = False
 
     async def _end(self, held: _Held, ending: Ending) -> None:
-        """Store the end, and try again while the database does not serve and the lease lasts."""
+        """Store the end. Try again while the database does not serve and the lease lasts.
+
+        An end that the database refuses, because of what the job counted or said, is stored as a failure.
+        """
         while True:
             try:
-                return await self._books.end(held.job, ending)
-            except (AppError, *DATABASE_ERRORS) as error:
-                if asyncio.get_running_loop().time() > held.lease_ends:
-                    _log.warning("end of job not stored; it will run again", exc_info=error, extra=_named(held.job))
+                return await self._endings.store(held.job, ending)
+            except Exception as error:
+                if is_passing(error):
+                    if asyncio.get_running_loop().time() > held.lease_ends:
+                        _log.warning("end of job not stored; it will run again", exc_info=error, extra=_named(held.job))
+                        return None
+                    await asyncio.sleep(_PAUSE_SECONDS)
+                    continue
+                _log.exception("end of job refused", extra=_named(held.job))
+                if ending.failure == _INTERNAL_ERROR and not held.job.errors:
                     return None
-                await asyncio.sleep(_PAUSE_SECONDS)
+                held.job.errors.clear()
+                ending = Ending(JobState.FAILED, failure=_INTERNAL_ERROR)
 
-    async def _report(self, job: RunningJob) -> None:
-        with suppress(Unavailable, *DATABASE_ERRORS):
-            await self._beat(job.tenant_id, [job])
+    async def _report(self, held: _Held) -> None:
+        with suppress(AppError, *DATABASE_ERRORS):
+            await self._beat(held.job.tenant_id, [held])
         # An interruption is raised here, between two parts of the work.
         await asyncio.sleep(0)
 
     async def _keep_leases(self) -> None:
         while True:
             await asyncio.sleep(self._lease / 3)
-            tenants = {held.job.tenant_id for held in self._held.values()}
+            tenants = {held.job.tenant_id for held in self._held}
             for tenant_id in tenants:
-                jobs = [held.job for held in self._held.values() if held.job.tenant_id == tenant_id]
+                own = [held for held in self._held if held.job.tenant_id == tenant_id]
                 try:
                     async with asyncio.timeout(self._lease / 3):
-                        await self._beat(tenant_id, jobs)
+                        await self._beat(tenant_id, own)
                 except (AppError, *DATABASE_ERRORS) as error:
                     # A job whose lease ends meanwhile is interrupted by its timer.
                     _log.warning("leases not renewed", exc_info=error)
                 except Exception:
                     _log.exception("leases not renewed")
 
-    async def _beat(self, tenant_id: UUID, jobs: Sequence[RunningJob]) -> None:
+    async def _beat(self, tenant_id: UUID, attempts: Sequence[_Held]) -> None:
         lease_ends = asyncio.get_running_loop().time() + self._lease
-        kept = await self._books.beat(tenant_id, jobs)
-        for job in jobs:
-            held = self._held.get(job.id)
-            if held is None:
-                continue
-            if job.id not in kept:
+        kept = await self._books.beat(tenant_id, [held.job for held in attempts])
+        for held in self._held.intersection(attempts):
+            is_to_stop = kept.get((held.job.id, held.job.attempt))
+            if is_to_stop is None:
                 held.interrupt(_Interruption.LOST)
                 continue
             self._renew(held, lease_ends)
-            if kept[job.id]:
+            if is_to_stop:
                 held.interrupt(_Interruption.CANCELED)
 
     def _renew(self, held: _Held, lease_ends: float) -> None:
@@ -272,16 +288,16 @@ class Worker:
         scheduler, leases = others
         scheduler.cancel()
         await self._wait_for_jobs(self._stops_at - loop.time())
-        for held in list(self._held.values()):
+        for held in self._held:
             held.interrupt(_Interruption.RELEASED)
         await self._wait_for_jobs(_RELEASE_SECONDS)
-        left = [scheduler, leases, *(held.task for held in self._held.values() if held.task is not None)]
+        left = [scheduler, leases, *(held.task for held in self._held if held.task is not None)]
         for task in left:
             task.cancel()
         await asyncio.wait(left, timeout=_RELEASE_SECONDS)
 
     async def _wait_for_jobs(self, seconds: float) -> None:
-        tasks = [held.task for held in self._held.values() if held.task is not None]
+        tasks = [held.task for held in self._held if held.task is not None]
         if tasks and seconds > 0:
             await asyncio.wait(tasks, timeout=seconds)
 
@@ -306,7 +322,7 @@ def _failed(job: RunningJob, error: Exception) -> Ending:
     _log.warning("job attempt failed", exc_info=error, extra=_named(job))
     if isinstance(error, TimeoutError):
         return _retry(job, ("timed_out", "The attempt took too long."))
-    return _retry(job, ("internal_error", "Something went wrong here; the log has the cause."))
+    return _retry(job, _INTERNAL_ERROR)
 
 
 def _retry(job: RunningJob, failure: tuple[str, str], *, after: float = 0.0) -> Ending:

@@ -12,6 +12,7 @@ from app.db.engine import open_database
 from app.db.schema.migrate import load_models
 from app.demo.sandbox import clock_for
 from app.embedded_postgres.attach import check_revision, owner_engine, provided
+from app.events.sealer import Sealer
 from app.jobs.context import WorkContext
 from app.jobs.kinds import Kind
 from app.jobs.periodic import PeriodicTask
@@ -40,12 +41,14 @@ async def _work(settings: Settings, kinds: Sequence[Kind], tasks: Sequence[Perio
         await check_revision(engine)
     load_models()
     database = open_database(settings, settings.database_url or "", role=settings.assumed_role)
-    worker = Worker(WorkContext(settings, database, clock_for(settings)), kinds, tasks)
+    sealer = Sealer(database)
+    worker = Worker(WorkContext(settings, database, clock_for(settings), sealer), kinds, tasks)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop, worker)
     show(["fa-readiness: background work runs here"])
     await worker.run()
+    await sealer.close()
     await database.close()
 
 

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 
 from app.access.keys import revoke_key
 from app.events import watch
+from app.events.record import record_event
 from app.events.retention import has_expired_events, purge_events
 from app.events.sealer import Sealer
 from app.events.types import EVENT_TYPES
@@ -21,6 +22,7 @@ from app.provisioning import operators_transaction
 from tests.support.actors import Actor, Tenancy
 from tests.support.database import Urls, run
 from tests.support.feed import ask, end_of, read, read_all, seal, types
+from tests.support.jobs import work_of
 from tests.support.places import furnish
 from tests.support.team import new_team
 
@@ -278,6 +280,14 @@ async def test_what_a_killed_process_left_is_found(tenancy: Tenancy, admin: Acto
     await tenancy.key((Role.VIEWER, tenancy.root_id))
     await app.state.app_state.sealer.seal_all()
     assert types(await read_all(admin))[-1:] == ["api_key.created"]
+
+
+async def test_events_of_background_work_reach_followers_at_once(tenancy: Tenancy, admin: Actor, app: FastAPI) -> None:
+    after, root_id = await end_of(tenancy), UUID(tenancy.root_id)
+    async with work_of(app).transaction(tenancy.tenant_id, "test") as tx:
+        record_event(tx, "organization.archived", root_id, organization_id=root_id)
+    page = await read(admin, after, wait=30)
+    assert types(page["items"]) == ["organization.archived"]
 
 
 async def test_many_events_of_one_tenant_do_not_delay_those_of_another(

@@ -37,7 +37,7 @@ PLACED = Kind("test_placed", do_nothing)
 def work_of(app: FastAPI, **settings: Any) -> WorkContext:
     """Return what a worker of this app is given."""
     state = app.state.app_state
-    return WorkContext(state.settings.model_copy(update=settings), state.database, state.clock)
+    return WorkContext(state.settings.model_copy(update=settings), state.database, state.clock, state.sealer)
 
 
 async def add_job(tenancy: Tenancy, kind: Kind, arguments: Mapping[str, Any] | None = None, **more: Any) -> UUID:
