@@ -97,6 +97,16 @@ Prose = Annotated[
 ]
 #: What names are searched by: folded as the stored search keys are.
 Search = Annotated[Name, AfterValidator(_search_key)]
+#: An e-mail address as HTML defines it, in lower case.
+Email = Annotated[
+    str,
+    StringConstraints(
+        to_lower=True,
+        max_length=254,
+        pattern=r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+        r"(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$",
+    ),
+]
 Key = Annotated[
     str,
     StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]*$"),

@@ -47,7 +47,12 @@ RECORDED: Final = {
     "organizations": Recorded(_names("parent_id kind name staff_count timezone archived_at")),
     "programs": Recorded(_names("organization_id name website"), _names("description")),
     "implementations": Recorded(_names("organization_id program_id stage ended_at")),
-    "people": Recorded(_names("organization_id active"), personal=_names("name"), person=lambda row: row.get("id")),
+    "people": Recorded(
+        _names("organization_id active manager_id"),
+        personal=_names("name email employee_number position department on_leave hired_on left_on"),
+        person=lambda row: row.get("id"),
+    ),
+    "person_external_ids": Recorded(frozenset(), personal=_names("external_id"), part_of="person_id"),
     "assessments": Recorded(
         _names(
             "organization_id implementation_id instrument_version_id scoring_profile_id title state stage"

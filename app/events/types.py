@@ -156,6 +156,13 @@ class ActionItemMoved(EventData):
     """The status after."""
 
 
+class OwnerConcerned(EventData):
+    """Who owns an action item."""
+
+    person_id: UUID
+    """Id of the person."""
+
+
 class NoteAdded(EventData):
     """The note that was added."""
 
@@ -257,6 +264,8 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = _by_name(
         EventType("implementation.deleted", "An implementation was deleted"),
         EventType("person.created", "A person was added"),
         EventType("person.updated", "Fields of a person changed", FieldsChanged),
+        EventType("person.left", "A person left"),
+        EventType("person.rehired", "A person who had left came back"),
         EventType("person.deleted", "A person was deleted"),
         EventType("scoring_profile.published", "A scoring profile was published", ProfilePublished, Audience.EVERYONE),
         EventType("assessment.created", "An assessment was added as a draft", AssessmentCreated),
@@ -281,6 +290,7 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = _by_name(
         EventType("participant.withdrawn", "A seat was withdrawn", _SEAT),
         EventType("action_item.created", "An action item was added", ActionItemCreated),
         EventType("action_item.updated", "Fields of an action item changed", FieldsChanged),
+        EventType("action_item.owner_left", "The owner of an unfinished action item left", OwnerConcerned),
         EventType("action_item.note_added", "A note was added to an action item", NoteAdded),
         EventType("action_item.deleted", "An action item was deleted"),
         EventType("action_item.proposed", "An action item went back to being proposed", _STATUS),

@@ -40,12 +40,10 @@ class OrganizationStatus(StrEnum):
 
 
 class ExternalId(Body):
-    """What another system calls this organization; unique within its source."""
+    """What another system calls an organization or a person; unique within its source."""
 
     source: Key = Field(description="The other system.", examples=["hr"])
-    external_id: Name = Field(
-        description="The id or name by which that system knows the organization.", examples=["4711"]
-    )
+    external_id: Name = Field(description="The id or name that it has in that system.", examples=["4711"])
 
 
 ExternalIds = Annotated[list[ExternalId], Field(max_length=50)]

@@ -1,25 +1,90 @@
-"""The people whom action items and seats name."""
+"""The people whom action items and seats name, and what HR systems say of them."""
 
+from datetime import date
+from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index
-from sqlmodel import Field
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, false
+from sqlmodel import Field, SQLModel
 
-from app.db.base import Versioned, folded
+from app.db.base import Record, Versioned, folded
+
+
+class EmploymentStatus(StrEnum):
+    """Whether a person works in the organization at present."""
+
+    ACTIVE = "active"
+    ON_LEAVE = "on_leave"
+    LEFT = "left"
 
 
 class Person(Versioned, table=True):
-    """A person who works in an organization, with only what is needed to own work."""
+    """A person who works in an organization, or did.
+
+    Everything from ``email`` on is shown only to those who may change the person. The row describes the present
+    employment, or the last one; earlier ones are `FormerEmployment`.
+    """
 
     __tablename__ = "people"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
+        ForeignKeyConstraint(["tenant_id", "manager_id"], ["people.tenant_id", "people.id"]),
+        CheckConstraint("manager_id <> id", name="other_manager"),
+        CheckConstraint("left_on >= hired_on", name="employment"),
         Index("ix_people_organization", "tenant_id", "organization_id"),
         Index("ix_people_name", "tenant_id", "name_key", "id"),
         Index("ix_people_updated", "tenant_id", "updated_at", "id"),
+        Index("ix_people_email", "tenant_id", "email", postgresql_where="email is not null"),
+        Index(
+            "ix_people_employee_number",
+            "tenant_id",
+            "employee_number",
+            postgresql_where="employee_number is not null",
+        ),
+        Index("ix_people_manager", "tenant_id", "manager_id", postgresql_where="manager_id is not null"),
     )
 
     organization_id: UUID
     name: str = Field(max_length=200)
     name_key: str = folded()
     active: bool = True
+    email: str | None = Field(default=None, max_length=254, description="In lower case. People may share a mailbox.")
+    employee_number: str | None = Field(default=None, max_length=200)
+    position: str | None = Field(default=None, max_length=200)
+    department: str | None = Field(default=None, max_length=200)
+    manager_id: UUID | None = None
+    on_leave: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
+    hired_on: date | None = None
+    left_on: date | None = None
+
+
+class PersonExternalId(SQLModel, table=True):
+    """The id of a person in another system."""
+
+    __tablename__ = "person_external_ids"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "person_id"], ["people.tenant_id", "people.id"], ondelete="CASCADE"),
+        Index("ix_person_external_ids_person", "tenant_id", "person_id"),
+    )
+
+    tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
+    source: str = Field(primary_key=True, max_length=100)
+    external_id: str = Field(primary_key=True, max_length=200)
+    person_id: UUID
+
+
+class FormerEmployment(Record, table=True):
+    """An employment that had ended when the person was hired again. ``created_at`` is when that was recorded."""
+
+    __tablename__ = "former_employments"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "person_id"], ["people.tenant_id", "people.id"], ondelete="CASCADE"),
+        Index("ix_former_employments_person", "tenant_id", "person_id", "id"),
+    )
+
+    person_id: UUID
+    employee_number: str | None = Field(default=None, max_length=200)
+    position: str | None = Field(default=None, max_length=200)
+    department: str | None = Field(default=None, max_length=200)
+    hired_on: date | None = None
+    left_on: date | None = None

@@ -132,7 +132,13 @@ CALLS: dict[str, Call] = {
     "createPerson": lambda p, _: ("POST", "/v1/people", {"organization_id": p.organization, **N}),
     "getPerson": item("GET", "/v1/people/{person}"),
     "updatePerson": item("PATCH", "/v1/people/{person}", N),
+    "upsertPerson": lambda p, _: (
+        "PUT",
+        f"/v1/people/by-external-id/matrix/{p.organization}",
+        {"organization_id": p.organization, **N},
+    ),
     "deletePerson": item("DELETE", "/v1/people/{person}"),
+    "listFormerEmployments": item("GET", "/v1/people/{person}/former-employments"),
     "listDrivers": item("GET", "/v1/drivers"),
     "getDriver": item("GET", "/v1/drivers/coaching"),
     "listInstruments": item("GET", "/v1/instruments"),
@@ -235,7 +241,7 @@ COLLECTIONS = {
 SCOPED = {"listEvents", "listAuditEvents"}
 # What belongs to the whole tenant takes the role at its root.
 TENANT_WIDE = {"createScoringProfile": "root", "verifyAuditEvents": "root"}
-CREATED_BY_REFERENCE = {"createAssessment", "upsertOrganization"}
+CREATED_BY_REFERENCE = {"createAssessment", "upsertOrganization", "upsertPerson"}
 READING = {name for name in OPERATIONS if name.startswith(("get", "list"))} - {"listVotes"}
 # What every reader of the place may read; the rest takes the role that changes it.
 READ_BY_ALL = {name for name in READING if OPERATIONS[name].anyone or OPERATIONS[name].roles >= READERS}

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 #: What a field or parameter refers to, where its name says otherwise.
-REFERENCES = {"parent_id": "organization", "owner_id": "person", "subtree": "organization", "profile": "profile"}
+REFERENCES = {
+    "parent_id": "organization",
+    "owner_id": "person",
+    "manager_id": "person",
+    "subtree": "organization",
+    "profile": "profile",
+}
 
 
 def reference(name: str) -> str:

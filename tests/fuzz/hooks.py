@@ -24,6 +24,7 @@ REFUSALS_OUT_OF_SIGHT = {400, 401, 404, 405, 413, 415, 422}
 BEYOND_A_SCHEMA = {
     *(
         "above_one",
+        "active_contradicted",
         "blank_name",
         "cuts_out_of_order",
         "dangling",
@@ -32,7 +33,16 @@ BEYOND_A_SCHEMA = {
         "fixed_by_specification",
         "gate_bands",
     ),
-    *("kind_not_listed", "not_consecutive", "one_parent", "only_respondents_vote", "ratio_parts", "repeated"),
+    *(
+        "kind_not_listed",
+        "not_consecutive",
+        "one_manager",
+        "one_organization",
+        "one_parent",
+        "only_respondents_vote",
+        "ratio_parts",
+        "repeated",
+    ),
     *("repeated_external_id", "repeated_item", "repeated_respondent", "repeated_seat", "repeated_vote"),
     *("respondent_missing", "reversed_range", "signal_kind", "uneven_stages", "unknown_item", "unknown_respondent"),
     *("repeated_practice", "unknown_practice", "unknown_reference", "unknown_timezone", "url_parsing"),

@@ -35,6 +35,11 @@ BEFORE_THE_FIRST_RELEASE = {
     "unowned_action_items": {"require-concurrent-index-creation"},
     "seat_claims": {"ban-drop-constraint", "constraint-missing-not-valid", "disallowed-unique-constraint"},
     "audit_trail": {"ban-drop-not-null", "require-concurrent-index-creation"},
+    "employment": {
+        "adding-foreign-key-constraint",
+        "constraint-missing-not-valid",
+        "require-concurrent-index-creation",
+    },
     "keys_and_grants_with_terms": {
         "adding-foreign-key-constraint",
         "constraint-missing-not-valid",

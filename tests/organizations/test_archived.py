@@ -115,6 +115,11 @@ def calls(scene: Scene) -> dict[str, Call]:
         "transitionImplementation: end": ("POST", f"{use}/transitions", {"to": "ended", "reason": "R"}),
         "createPerson": ("POST", "/v1/people", {"organization_id": county, "name": "New"}),
         "updatePerson": ("PATCH", f"/v1/people/{place.person}", {"name": "New"}),
+        "upsertPerson: create": (
+            "PUT",
+            "/v1/people/by-external-id/hr/new",
+            {"organization_id": county, "name": "New"},
+        ),
         "deletePerson": ("DELETE", f"/v1/people/{place.person}", None),
         "createAssessment": (
             "POST",

@@ -22,7 +22,7 @@ def check_lists(driver: Driver, caller: Caller) -> None:
         "implementations": [
             programs.show_implementation(world, caller, one) for one in _seen(world, caller, world.implementations)
         ],
-        "people": [programs.show_person(one) for one in _seen(world, caller, world.people)],
+        "people": [programs.show_person(world, caller, one) for one in _seen(world, caller, world.people)],
         "assessments": [assessments.show(world, caller, one) for one in _seen(world, caller, world.assessments)],
         "action-items": [action_items.show(world, caller, one) for one in _seen(world, caller, world.items)],
     }

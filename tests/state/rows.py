@@ -145,6 +145,8 @@ def _counts(driver: Driver) -> dict[str, int]:
         "implementations": len(world.implementations),
         "stage_changes": sum(len(one.stages) for one in world.implementations.values()),
         "people": len(world.people),
+        "person_external_ids": 0,
+        "former_employments": sum(one.returns for one in world.people.values()),
         "assessments": len(runs),
         "assessment_changes": sum(len(one.history) for one in runs),
         "participants": sum(len(one.seats) for one in runs),

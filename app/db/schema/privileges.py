@@ -56,6 +56,7 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
     "assessment_changes": _ADD,
     "audit_events": _ADD,
     "audit_values": _ADD,
+    "former_employments": _ADD,
     "organization_moves": _ADD,
     "outbox_events": _ADD,
     "scoring_profiles": _ADD,
@@ -64,6 +65,7 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
     # Added and removed.
     "invitation_codes": _ADD_AND_REMOVE,
     "organization_external_ids": _ADD_AND_REMOVE,
+    "person_external_ids": _ADD_AND_REMOVE,
     # Who may call. A key's principal, and a grant's role, principal and organization, stay what they were.
     "api_keys": _row(
         "name", "secret_hash", "allowed_networks", "expires_at", "revoked_at", "last_used_at", delete=False
@@ -76,7 +78,20 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
     "organization_places": Privileges(
         insert=True, update=frozenset({"path", "depth", "archived_by_id", "timezone_from_id"}), delete=True
     ),
-    "people": _row("organization_id", "name", "name_key", "active"),
+    "people": _row(
+        "organization_id",
+        "name",
+        "name_key",
+        "active",
+        "email",
+        "employee_number",
+        "position",
+        "department",
+        "manager_id",
+        "on_leave",
+        "hired_on",
+        "left_on",
+    ),
     "programs": _row("organization_id", "name", "name_key", "description", "website"),
     "implementations": _row("stage", "ended_at"),
     # Assessments and their parts. Policies keep all of this as it is once an assessment is final.

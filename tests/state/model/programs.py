@@ -172,8 +172,19 @@ def _keep(
     )
 
 
-def show_person(one: Person) -> dict[str, Any]:
-    return head(one) | {"organization_id": one.organization_id, "name": one.name, "active": one.active}
+_DETAILS = ("email", "employee_number", "position", "department", "manager_id", "hired_on", "left_on")
+_UNFINISHED = {"proposed", "open", "in_progress", "blocked"}
+
+
+def show_person(world: World, caller: Caller, one: Person) -> dict[str, Any]:
+    shown = world.may(caller, one.organization_id, FEED)
+    status = "active" if one.active else "left"
+    return (
+        head(one)
+        | {"organization_id": one.organization_id, "name": one.name, "active": one.active, "details_visible": shown}
+        | dict.fromkeys(_DETAILS)
+        | {"employment_status": status if shown else None, "external_ids": [] if shown else None}
+    )
 
 
 def create_person(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
@@ -182,7 +193,7 @@ def create_person(world: World, ask: Ask, body: dict[str, Any]) -> Rule:
     one = Person(**made(world, answer), **{"active": True, **body})
     world.people[one.id] = one
     world.record(ask, "person.created", one.id)
-    return show_person(one)
+    return show_person(world, ask.caller, one)
 
 
 def patch_person(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> Rule:
@@ -191,9 +202,18 @@ def patch_person(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> R
     if target != one.organization_id:
         ensure_active(world, world.require_named(ask.caller, target, FEED))
     yield 200
-    if one.change(world, changes):
+    was = one.active
+    returns = one.returns + (not was and changes.get("active", False))
+    if one.change(world, {**changes, "returns": returns}):
         world.record(ask, "person.updated", id_)
-    return show_person(one)
+    if one.active and not was:
+        world.record(ask, "person.rehired", id_)
+    if was and not one.active:
+        world.record(ask, "person.left", id_)
+        for item in world.items.values():
+            if item.owner_id == id_ and item.status in _UNFINISHED:
+                world.record(ask, "action_item.owner_left", item.id)
+    return show_person(world, ask.caller, one)
 
 
 def remove_person(world: World, ask: Ask, id_: str) -> Rule:

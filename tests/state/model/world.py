@@ -151,6 +151,8 @@ class Person(Thing):
     organization_id: str
     name: str
     active: bool
+    returns: int = 0
+    """How often the person came back after having left."""
 
 
 @dataclass

@@ -1,0 +1,23 @@
+"""Errors of changes to people."""
+
+from app.errors import Conflict, Invalid
+
+
+class PersonExternalIdTaken(Conflict):
+    code = "person_external_id_taken"
+    title = "Another person has this external id"
+
+
+class UnknownManager(Invalid):
+    code = "unknown_manager"
+    title = "No such person is visible to these credentials to manage another"
+
+
+class ManagerCycle(Invalid):
+    code = "manager_cycle"
+    title = "A person cannot be managed by themselves, directly or through others"
+
+
+class LeftBeforeHired(Invalid):
+    code = "left_before_hired"
+    title = "A person cannot leave before they are hired"

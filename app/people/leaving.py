@@ -1,0 +1,34 @@
+"""What leaving means for the work that a person owns: it is announced item by item."""
+
+from sqlalchemy import text
+
+from app.db.statement import Read
+from app.db.transaction import Tx
+from app.events.record import record_event
+from app.people.models import Person
+
+#: Statuses of action items that wait for nobody (`app.action_items.lifecycle.SETTLED`).
+SETTLED = frozenset({"done", "verified", "dismissed"})
+_OWNED = Read(
+    text(
+        """
+        select id, organization_id from action_items
+        where tenant_id = :tenant_id and owner_id = :person_id and not status = any(cast(:settled as text[]))
+        order by id
+        """
+    )
+)
+
+
+async def announce_leaving(tx: Tx, person: Person) -> None:
+    """Record that a person left, and for each unfinished action item that its owner did."""
+    record_event(tx, "person.left", person.id, organization_id=person.organization_id)
+    items = await tx.fetch(_OWNED, tenant_id=tx.tenant_id, person_id=person.id, settled=sorted(SETTLED))
+    for item in items:
+        record_event(
+            tx,
+            "action_item.owner_left",
+            item["id"],
+            organization_id=item["organization_id"],
+            data={"person_id": str(person.id)},
+        )
