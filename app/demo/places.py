@@ -138,7 +138,13 @@ def _implementation(spec: ImplementationSpec) -> Iterator[Step]:
 
 def _person(spec: PersonSpec, label: str, number: int) -> Iterator[Step]:
     async def create(tx: Tx, state: DemoState) -> UUID:
-        body = PersonCreate(organization_id=state.the("organizations", spec.at), name=label)
+        body = PersonCreate(
+            organization_id=state.the("organizations", spec.at),
+            name=label,
+            email=f"{spec.key}@agency.example",
+            position=spec.role,
+            external_ids=[ExternalId(source="hr", external_id=f"P-{1001 + number}")],
+        )
         return await people.create(tx, body)
 
     made = ("people", spec.key)

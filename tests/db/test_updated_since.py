@@ -19,7 +19,8 @@ async def furnished(tenancy: Tenancy) -> dict[str, tuple[Actor, str]]:
     site, aside = await tenancy.organization(), await tenancy.organization()
     team = await new_team(tenancy, site["id"])
     seat = await filled(team)
-    await admin.made("/v1/people", {"organization_id": site["id"], "name": "Coach"})
+    person = await admin.made("/v1/people", {"organization_id": site["id"], "name": "Coach", "active": False})
+    assert (await admin.patch(f"/v1/people/{person['id']}", {"active": True})).status_code == 200
     item = await admin.made("/v1/action-items", {"organization_id": site["id"], "title": "T", "practices": []})
     await admin.made(f"/v1/action-items/{item['id']}/notes", {"text": "Begun."})
     await add_job(tenancy, PLACED)
@@ -33,6 +34,7 @@ async def furnished(tenancy: Tenancy) -> dict[str, tuple[Actor, str]]:
         "assessment_id": team.assessment["id"],
         "participant_id": team.ids["Seat"],
         "action_item_id": item["id"],
+        "person_id": person["id"],
         "key": "facilitative-administration",
     }
     lists = {}

@@ -87,6 +87,7 @@ def test_every_table_with_something_to_show_has_rows(rows: Rows) -> None:
         "implementations": 8,
         "stage_changes": 19,
         "people": 25,
+        "person_external_ids": 25,
         "principals": 6,
         "api_keys": 6,
         "assessments": 16,

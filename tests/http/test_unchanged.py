@@ -14,7 +14,13 @@ _TRACES = (
     "select (select count(*) from outbox_events where tenant_id = $1), "
     "(select count(*) from audit_events where tenant_id = $1 and outcome = 'done')"
 )
-PERSON: dict[str, Any] = {"name": "Coach", "active": True}
+PERSON: dict[str, Any] = {
+    "name": "Coach",
+    "active": True,
+    "email": "coach@agency.example",
+    "hired_on": "2024-03-01",
+    "external_ids": [{"source": "hr", "external_id": "1"}],
+}
 ORGANIZATION: dict[str, Any] = {
     "name": "Site",
     "staff_count": 4,
