@@ -51,6 +51,7 @@ from app.people import router as people
 from app.people.sign_ins import SIGNED_IN
 from app.programs import router as programs
 from app.readiness import router as readiness
+from app.roster import router as roster
 from app.settings import Settings, load_settings
 from app.telemetry.metrics import Metrics
 
@@ -100,6 +101,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     programs.router,
     programs.implementations,
     people.router,
+    roster.router,
     *instruments.ROUTERS,
     feed.router,
     jobs.router,

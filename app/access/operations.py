@@ -112,6 +112,7 @@ OPERATIONS: Final[dict[str, Access]] = {
     "upsertPerson": Access(_FEED),
     "deletePerson": Access(_FEED),
     "listFormerEmployments": Access(_FEED),
+    "mergePeople": Access(_FEED),
     "listDrivers": _ANYONE,
     "getDriver": _ANYONE,
     "listInstruments": _ANYONE,

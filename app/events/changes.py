@@ -48,7 +48,7 @@ RECORDED: Final = {
     "programs": Recorded(_names("organization_id name website"), _names("description")),
     "implementations": Recorded(_names("organization_id program_id stage ended_at")),
     "people": Recorded(
-        _names("organization_id active manager_id"),
+        _names("organization_id active manager_id merged_into_id"),
         personal=_names("name email employee_number position department on_leave hired_on left_on"),
         person=lambda row: row.get("id"),
     ),

@@ -163,6 +163,13 @@ class OwnerConcerned(EventData):
     """Id of the person."""
 
 
+class PersonMergedInto(EventData):
+    """Who a person turned out to be."""
+
+    into_id: UUID
+    """Id of the person that has everything now."""
+
+
 class NoteAdded(EventData):
     """The note that was added."""
 
@@ -266,6 +273,7 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = _by_name(
         EventType("person.updated", "Fields of a person changed", FieldsChanged),
         EventType("person.left", "A person left"),
         EventType("person.rehired", "A person who had left came back"),
+        EventType("person.merged", "A person was merged into another one", PersonMergedInto),
         EventType("person.deleted", "A person was deleted"),
         EventType("scoring_profile.published", "A scoring profile was published", ProfilePublished, Audience.EVERYONE),
         EventType("assessment.created", "An assessment was added as a draft", AssessmentCreated),

@@ -13,7 +13,7 @@ from app.events.record import record_event
 from app.organizations.errors import UnknownOrganization
 from app.organizations.schemas import ExternalId
 from app.people.employment import Turn, settle
-from app.people.errors import PersonExternalIdTaken
+from app.people.errors import PersonExternalIdTaken, PersonMerged
 from app.people.leaving import announce_leaving
 from app.people.managers import check_manager
 from app.people.models import FormerEmployment, Person, PersonExternalId
@@ -76,7 +76,9 @@ async def change_person(
         UnknownManager, ManagerCycle: that person cannot manage this one.
         LeftBeforeHired: the days of the employment are in the wrong order.
         PersonExternalIdTaken: another person has one of the external ids.
+        PersonMerged: the person is another one's by now.
     """
+    check_not_merged(person)
     at = {"organization_id": "/body/organization_id", "manager_id": "/body/manager_id", **(pointers or {})}
     plain, employment = _split(changes)
     if plain.get("organization_id", person.organization_id) != person.organization_id:
@@ -100,6 +102,16 @@ async def change_person(
         record_event(tx, "person.rehired", person.id, organization_id=home)
     if settled.turn is Turn.LEFT:
         await announce_leaving(tx, person)
+
+
+def check_not_merged(person: Person) -> None:
+    """Refuse to change a person who was merged with another.
+
+    Raises:
+        PersonMerged: they were.
+    """
+    if person.merged_into_id is not None:
+        raise PersonMerged
 
 
 def _split(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

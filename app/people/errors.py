@@ -8,6 +8,11 @@ class PersonExternalIdTaken(Conflict):
     title = "Another person has this external id"
 
 
+class PersonMerged(Conflict):
+    code = "person_merged"
+    title = "The person was merged with another one; change that one"
+
+
 class UnknownManager(Invalid):
     code = "unknown_manager"
     title = "No such person is visible to these credentials to manage another"

@@ -41,7 +41,7 @@ async def check_manager(
         pointer: the field that names the manager.
 
     Raises:
-        UnknownManager: the manager does not exist, or the caller cannot see them.
+        UnknownManager: the manager does not exist, was merged, or the caller cannot see them.
         ManagerCycle: the person manages them already, directly or through others, or is the same one.
     """
     if manager_id is None:
@@ -49,15 +49,16 @@ async def check_manager(
     seen = select(Person.id).where(
         col(Person.tenant_id) == tx.tenant_id,
         col(Person.id) == manager_id,
+        col(Person.merged_into_id).is_(None),
         is_visible(tx.principal, Person.organization_id),
     )
     if await tx.session.scalar(seen.with_for_update(read=True)) is None:
         raise UnknownManager(errors=[FieldError(pointer, UnknownManager.code, UnknownManager.title)])
-    if person_id is not None and person_id in await _lock_chain(tx, manager_id):
+    if person_id is not None and person_id in await lock_chain(tx, manager_id):
         raise ManagerCycle(errors=[FieldError(pointer, ManagerCycle.code, ManagerCycle.title)])
 
 
-async def _lock_chain(tx: Tx, manager_id: UUID) -> Collection[UUID]:
+async def lock_chain(tx: Tx, manager_id: UUID) -> Collection[UUID]:
     """Return a person and everybody above, none of whom gets another manager before the commit."""
     locked: set[UUID] = set()
     while not (chain := await _chain(tx, manager_id)) <= locked:

@@ -29,7 +29,9 @@ class Person(Versioned, table=True):
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "organization_id"], ["organizations.tenant_id", "organizations.id"]),
         ForeignKeyConstraint(["tenant_id", "manager_id"], ["people.tenant_id", "people.id"]),
+        ForeignKeyConstraint(["tenant_id", "merged_into_id"], ["people.tenant_id", "people.id"]),
         CheckConstraint("manager_id <> id", name="other_manager"),
+        CheckConstraint("merged_into_id is null or not active", name="merged"),
         CheckConstraint("left_on >= hired_on", name="employment"),
         Index("ix_people_organization", "tenant_id", "organization_id"),
         Index("ix_people_name", "tenant_id", "name_key", "id"),
@@ -41,6 +43,7 @@ class Person(Versioned, table=True):
             "employee_number",
             postgresql_where="employee_number is not null",
         ),
+        Index("ix_people_merged", "tenant_id", "merged_into_id", postgresql_where="merged_into_id is not null"),
         Index("ix_people_manager", "tenant_id", "manager_id", postgresql_where="manager_id is not null"),
     )
 
@@ -56,6 +59,7 @@ class Person(Versioned, table=True):
     on_leave: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     hired_on: date | None = None
     left_on: date | None = None
+    merged_into_id: UUID | None = None
 
 
 class PersonExternalId(SQLModel, table=True):

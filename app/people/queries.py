@@ -100,6 +100,7 @@ def _list(shown: Any) -> Listing:
             "external_id": bindparam("external_id", type_=Text()).is_not(None),
             "organization_id": col(Person.organization_id) == bindparam("organization_id", type_=Uuid()),
             "subtree": true(),  # by its scope: see `access.subtrees.visible_paths`
+            "merged_into_id": col(Person.merged_into_id) == bindparam("merged_into_id", type_=Uuid()),
             "active": col(Person.active) == bindparam("active", type_=Boolean()),
             "q": func.strpos(col(Person.name_key), bindparam("q", type_=Text())) > 0,
             "updated_since": col(Person.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),
@@ -107,7 +108,7 @@ def _list(shown: Any) -> Listing:
         scope=within,
         organization_scope=organization_scope(
             col(Person.organization_id),
-            pinned=("organization_id", "email", "employee_number", "external_source", "manager_id"),
+            pinned=("organization_id", "email", "employee_number", "external_source", "manager_id", "merged_into_id"),
         ),
     )
 

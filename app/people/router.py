@@ -17,7 +17,7 @@ from app.http.write import put_and_read, write, write_and_read
 from app.organizations.errors import UnknownOrganization
 from app.organizations.schemas import ExternalId
 from app.people import queries, service, upsert_service
-from app.people.errors import LeftBeforeHired, ManagerCycle, PersonExternalIdTaken, UnknownManager
+from app.people.errors import LeftBeforeHired, ManagerCycle, PersonExternalIdTaken, PersonMerged, UnknownManager
 from app.people.schemas import (
     FormerEmploymentQuery,
     FormerEmploymentRead,
@@ -134,6 +134,7 @@ async def get_person(context: ContextDep, person_id: UUID) -> Response:
         ManagerCycle,
         OrganizationArchived,
         PersonExternalIdTaken,
+        PersonMerged,
         UnknownManager,
         UnknownOrganization,
     ),
@@ -148,7 +149,7 @@ async def update_person(context: ContextDep, person_id: UUID, body: PersonPatch)
     in their history, unless you send its own `hired_on` again to correct a mistake. Another `organization_id` moves
     the person; you need the role at both organizations, and the new one must be visible to you (422) and not archived
     (409). `external_ids` replaces the whole list; 409 if another person has one of them. A manager must be visible to
-    you, and must not be managed by this person (422).
+    you, and must not be managed by this person (422). A person who was merged with another is not changed (409).
     """
     return await write_and_read(context, queries.get_person, service.patch, person_id, body)
 

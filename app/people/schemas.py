@@ -176,6 +176,7 @@ class PersonRead(Resource):
                     "created_at": "2026-09-01T09:00:00Z",
                     "updated_at": "2026-09-01T09:00:00Z",
                     **_PERSON,
+                    "merged_into_id": None,
                     "details_visible": True,
                     **_DETAILS,
                 }
@@ -188,6 +189,9 @@ class PersonRead(Resource):
     name: str
     """Name of the person, or of the role."""
     active: bool = Field(description="Whether they still work there. People who left keep what they own and did.")
+    merged_into_id: UUID | None = Field(
+        description="Id of the person that this record was merged into. Null: it was not merged."
+    )
     details_visible: bool = Field(
         description="Whether you may see the fields below. It takes the role that may change the person."
     )
@@ -245,6 +249,7 @@ class PersonQuery(ListQuery):
     email: Email | None = Field(default=None, description="E-mail address; case is ignored." + _ONLY_SHOWN)
     employee_number: Name | None = Field(default=None, description="Employee number." + _ONLY_SHOWN)
     manager_id: UUID | None = Field(default=None, description="Only those this person manages." + _ONLY_SHOWN)
+    merged_into_id: UUID | None = Field(default=None, description="Only records that were merged into this person.")
     external_source: Key | None = Field(default=None, description="The source of `external_id`. Send both or neither.")
     external_id: Name | None = Field(
         default=None, description="Only the person with this external id. Needs `external_source`." + _ONLY_SHOWN

@@ -46,7 +46,8 @@ async def patch(tx: Tx, person_id: UUID, body: PersonPatch) -> UUID:
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         UnknownOrganization: The caller cannot see the new organization.
         OrganizationArchived: the new organization is archived.
-        UnknownManager, ManagerCycle, LeftBeforeHired, PersonExternalIdTaken: see `app.people.changes.change_person`.
+        UnknownManager, ManagerCycle, LeftBeforeHired, PersonExternalIdTaken, PersonMerged: see
+            `app.people.changes.change_person`.
     """
     person = await load_person_for(tx, person_id, "updatePerson")
     tx.expect(person)

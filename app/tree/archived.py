@@ -89,6 +89,7 @@ RULES: Final[dict[str, bool]] = {
     "upsertPerson: update": ALLOWED,
     "upsertPerson: move into it": REFUSED,
     "deletePerson": ALLOWED,
+    "mergePeople": ALLOWED,
     **_OF_ASSESSMENTS,
     "createActionItem": REFUSED,
     "createActionItems": REFUSED,

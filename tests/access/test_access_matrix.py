@@ -138,6 +138,7 @@ CALLS: dict[str, Call] = {
         {"organization_id": p.organization, **N},
     ),
     "deletePerson": item("DELETE", "/v1/people/{person}"),
+    "mergePeople": lambda p, _: ("POST", f"/v1/people/{p.person}/merge", {"person_id": p.person}),
     "listFormerEmployments": item("GET", "/v1/people/{person}/former-employments"),
     "listDrivers": item("GET", "/v1/drivers"),
     "getDriver": item("GET", "/v1/drivers/coaching"),

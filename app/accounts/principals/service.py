@@ -8,7 +8,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 from app.access.keys import add_principal
 from app.access.models import PrincipalKind, PrincipalRecord
 from app.access.oidc.models import Identity
-from app.access.policy import is_visible, load_organization_for
+from app.access.policy import forbidden, is_visible, load_organization_for
 from app.accounts.authority import check_covers, keep_an_admin, lock_rights
 from app.accounts.errors import PersonHasPrincipal, PersonOfMachine, PersonSignsIn, UnknownPerson
 from app.accounts.principals.queries import HOME
@@ -54,11 +54,7 @@ async def patch(tx: Tx, principal_id: UUID, body: PrincipalPatch) -> UUID:
     changes = body.changes()
     person_id = changes.get("person_id", principal.person_id)
     if person_id != principal.person_id:
-        if await tx.session.scalar(_identities_of(tx, principal_id)) is not None:
-            raise PersonSignsIn
-        await _check_person(tx, kind_of(principal), person_id)
-        if person_id is not None:
-            await check_covers(tx, principal.id, "updatePrincipal", None)
+        await _check_other_person(tx, principal, person_id)
     for name, value in changes.items():
         setattr(principal, name, value)
     if tx.touch(principal):
@@ -70,6 +66,46 @@ async def patch(tx: Tx, principal_id: UUID, body: PrincipalPatch) -> UUID:
             data={"fields": sorted(body.model_fields_set)},
         )
     return principal.id
+
+
+async def give_principal(tx: Tx, from_person_id: UUID, to_person_id: UUID) -> None:
+    """Let the principal of a person, if there is one, stand for another person from now on.
+
+    Raises:
+        Forbidden: the caller may not change the principal.
+        PersonHasPrincipal, BeyondOwnRights, PersonSignsIn: as for a patch.
+    """
+    await lock_rights(tx, "updatePrincipal")
+    query = select(PrincipalRecord.id).where(
+        col(PrincipalRecord.tenant_id) == tx.tenant_id, col(PrincipalRecord.person_id) == from_person_id
+    )
+    principal_id = await tx.session.scalar(query)
+    if principal_id is None:
+        return
+    try:
+        principal, organization = await load_principal_for(tx, principal_id, "updatePrincipal")
+    except NotFound:
+        raise forbidden("updatePrincipal", "the organization of the person's principal, or one above it") from None
+    await _check_other_person(tx, principal, to_person_id)
+    principal.person_id = to_person_id
+    tx.touch(principal)
+    fields = {"fields": ["person_id"]}
+    record_event(tx, "principal.updated", principal.id, organization_id=organization.id, data=fields)
+
+
+async def _check_other_person(tx: Tx, principal: PrincipalRecord, person_id: UUID | None) -> None:
+    """Check that a principal may stand for another person, or for nobody.
+
+    Raises:
+        PersonOfMachine, UnknownPerson, PersonHasPrincipal: see `_check_person`.
+        BeyondOwnRights: the person would get rights that the caller could not grant.
+        PersonSignsIn: an issuer knows the present person by this principal.
+    """
+    if await tx.session.scalar(_identities_of(tx, principal.id)) is not None:
+        raise PersonSignsIn
+    await _check_person(tx, kind_of(principal), person_id)
+    if person_id is not None:
+        await check_covers(tx, principal.id, "updatePrincipal", None)
 
 
 async def transition(tx: Tx, principal_id: UUID, body: PrincipalTransition) -> UUID:

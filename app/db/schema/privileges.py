@@ -91,6 +91,7 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
         "on_leave",
         "hired_on",
         "left_on",
+        "merged_into_id",
     ),
     "programs": _row("organization_id", "name", "name_key", "description", "website"),
     "implementations": _row("stage", "ended_at"),

@@ -181,7 +181,8 @@ def show_person(world: World, caller: Caller, one: Person) -> dict[str, Any]:
     status = "active" if one.active else "left"
     return (
         head(one)
-        | {"organization_id": one.organization_id, "name": one.name, "active": one.active, "details_visible": shown}
+        | {"organization_id": one.organization_id, "name": one.name, "active": one.active, "merged_into_id": None}
+        | {"details_visible": shown}
         | dict.fromkeys(_DETAILS)
         | {"employment_status": status if shown else None, "external_ids": [] if shown else None}
     )

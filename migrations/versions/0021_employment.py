@@ -9,8 +9,8 @@ from alembic import op
 
 from app.db.schema.isolation import isolate
 
-revision = "0020"
-down_revision = "0019"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
@@ -25,13 +25,16 @@ def _columns() -> tuple[sa.Column[object], ...]:
         sa.Column("on_leave", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("hired_on", sa.Date(), nullable=True),
         sa.Column("left_on", sa.Date(), nullable=True),
+        sa.Column("merged_into_id", sa.Uuid(), nullable=True),
     )
 
 
+_REFERENCES = ("manager_id", "merged_into_id")
 _INDEXES = {
     "ix_people_email": "email",
     "ix_people_employee_number": "employee_number",
     "ix_people_manager": "manager_id",
+    "ix_people_merged": "merged_into_id",
 }
 
 
@@ -51,15 +54,17 @@ def _to_tenant(table: str) -> sa.ForeignKeyConstraint:
 def upgrade() -> None:
     for column in _columns():
         op.add_column("people", column)
-    op.create_foreign_key(
-        op.f("fk_people_tenant_id_manager_id_people"),
-        "people",
-        "people",
-        ["tenant_id", "manager_id"],
-        ["tenant_id", "id"],
-    )
+    for column_name in _REFERENCES:
+        op.create_foreign_key(
+            op.f(f"fk_people_tenant_id_{column_name}_people"),
+            "people",
+            "people",
+            ["tenant_id", column_name],
+            ["tenant_id", "id"],
+        )
     op.create_check_constraint("other_manager", "people", "manager_id <> id")
     op.create_check_constraint("employment", "people", "left_on >= hired_on")
+    op.create_check_constraint("merged", "people", "merged_into_id is null or not active")
     for index, column_name in _INDEXES.items():
         op.create_index(
             index, "people", ["tenant_id", column_name], postgresql_where=sa.text(f"{column_name} is not null")
@@ -101,8 +106,10 @@ def downgrade() -> None:
     op.drop_table("person_external_ids")
     for index in _INDEXES:
         op.drop_index(index, table_name="people")
+    op.drop_constraint(op.f("ck_people_merged"), "people", type_="check")
     op.drop_constraint(op.f("ck_people_employment"), "people", type_="check")
     op.drop_constraint(op.f("ck_people_other_manager"), "people", type_="check")
-    op.drop_constraint(op.f("fk_people_tenant_id_manager_id_people"), "people", type_="foreignkey")
+    for column_name in _REFERENCES:
+        op.drop_constraint(op.f(f"fk_people_tenant_id_{column_name}_people"), "people", type_="foreignkey")
     for column in reversed(_columns()):
         op.drop_column("people", column.name)

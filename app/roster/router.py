@@ -1,0 +1,49 @@
+"""The route that merges people."""
+
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+
+from app.accounts.errors import BeyondOwnRights, PersonHasPrincipal, UnknownPerson
+from app.http.context import ContextDep
+from app.http.openapi.build import IF_MATCH
+from app.http.problems import problems
+from app.http.write import write_and_read
+from app.people import queries
+from app.people.errors import ManagerCycle, PersonMerged
+from app.people.schemas import PersonRead
+from app.roster import service
+from app.roster.errors import BothOnItem, BothSeated, SamePerson, StillSignsIn
+from app.roster.schemas import PersonMerge
+
+router = APIRouter(prefix="/v1/people", tags=["people"])
+
+
+@router.post(
+    "/{person_id}/merge",
+    response_model=PersonRead,
+    responses=problems(
+        BeyondOwnRights,
+        BothOnItem,
+        BothSeated,
+        ManagerCycle,
+        PersonHasPrincipal,
+        PersonMerged,
+        SamePerson,
+        StillSignsIn,
+        UnknownPerson,
+    ),
+    openapi_extra=IF_MATCH,
+)
+async def merge_people(context: ContextDep, person_id: UUID, body: PersonMerge) -> Response:
+    """Merge another record of the same person into this one.
+
+    Use it when two records turn out to be one person. The external ids, seats, action items, principal, employments and
+    managed people of the other record become this one's, in one transaction. The other record stays, inactive and
+    without details, and names this one as `merged_into_id`; it can no longer be changed. Fields of this one stay as
+    they are. You need the role at both organizations; for a principal you must be allowed to give it to the person.
+    The answer is 409 if both hold a seat in one assessment, if one verified what the other had done, if both have a
+    principal, if the other person signs in, or if one was merged before; and 422 if the other manages this one. A
+    merge cannot be undone.
+    """
+    return await write_and_read(context, queries.get_person, service.merge, person_id, body)
