@@ -167,7 +167,9 @@ class Driver:
     def _known(self, token: str, grants: list[tuple[str, str]]) -> Caller:
         me = self.get(Caller("", "", token), "/v1/me")
         assert sorted((one["role"], one["organization_id"]) for one in me["grants"]) == sorted(grants)
-        caller = Caller(me["id"], me["name"], token, grants)
+        ids = {(one["role"], one["organization_id"]): one["id"] for one in me["grants"]}
+        places = {at for _, at in grants}
+        caller = Caller(me["id"], me["name"], token, grants, ids, places.pop() if len(places) == 1 else None)
         self.world.keys.append(caller)
         self.granted += len(grants)
         return caller

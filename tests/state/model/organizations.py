@@ -115,7 +115,12 @@ def remove(world: World, ask: Ask, id_: str) -> Rule:
     yield 204
     del world.organizations[id_]
     for key in world.keys:
-        key.grants = [grant for grant in key.grants if grant[1] != id_]
+        for grant in [grant for grant in key.grants if grant[1] == id_]:
+            key.grants.remove(grant)
+            world.record(ask, "role_grant.deleted", key.grant_ids[grant])
+        if key.home == id_:
+            key.home = one.parent_id
+            world.record(ask, "principal.updated", key.id)
     world.record(ask, "organization.deleted", id_)
     return None
 

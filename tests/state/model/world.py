@@ -52,12 +52,17 @@ class AuditRow(NamedTuple):
 
 @dataclass(eq=False)
 class Caller:
-    """A key or a seat's token; of another tenant where it is `foreign`."""
+    """A key or a seat's token; of another tenant where it is `foreign`.
+
+    `home` is the organization that the key's principal belongs to, None: the root because it has roles on several.
+    """
 
     id: str
     name: str
     token: str
     grants: list[tuple[str, str]] = field(default_factory=list)
+    grant_ids: dict[tuple[str, str], str] = field(default_factory=dict)
+    home: str | None = None
     seat: tuple[str, str] | None = None
     expires_at: datetime | None = None
     dead: str | None = None
