@@ -4,10 +4,8 @@ The oracle is `app.access.operations.OPERATIONS` (published as ``x-required-role
 where it was granted and below; what is out of sight answers like what does not exist.
 """
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -15,11 +13,9 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.access.keys import revoke_key
 from app.access.operations import OPERATIONS
 from app.instruments.shipped import shipped_profiles
 from app.principal import READERS, Role
-from app.provisioning import operators_transaction
 from tests.support.actors import Actor, Tenancy, new_tenancy
 from tests.support.places import MISSING, Place, furnish
 
@@ -300,25 +296,6 @@ def alike(answer: httpx.Response) -> dict[str, Any]:
 
 def test_every_operation_is_in_the_matrix() -> None:
     assert set(CALLS) == set(OPERATIONS)
-
-
-async def test_without_a_good_credential_nothing_is_served(scene: Scene, app: FastAPI) -> None:
-    tenancy = scene.tenancy
-    revoked = await tenancy.key((Role.ADMIN, tenancy.root_id))
-    async with operators_transaction(tenancy.owner, tenancy.tenant_id) as tx:
-        await revoke_key(tx, tenancy.keys[-1])
-    expired = await tenancy.key((Role.ADMIN, tenancy.root_id), expires_at=datetime.now(UTC) - timedelta(days=1))
-    callers = {
-        "none": Actor(tenancy.http, ""),
-        "bad": Actor(tenancy.http, tenancy.admin.token[:-1] + "#"),
-        "unknown": Actor(tenancy.http, tenancy.admin.token[:-4] + "AAAA"),
-        "revoked": revoked,
-        "expired": expired,
-    }
-    for operation, (name, actor) in itertools.product(OPERATIONS, callers.items()):
-        answer = await send(actor, scene, operation, "own")
-        expected = {404, 429} if operation == "claimSeat" else {200} if OPERATIONS[operation].public else {401}
-        assert answer.status_code in expected, (operation, name, answer.text)
 
 
 @pytest.mark.parametrize("granted", list(TREE))
