@@ -14,12 +14,20 @@ from sqlalchemy import text
 
 from app.db.pool import Pool
 from app.db.statement import Read
+from app.errors import TooManyRequests, Unavailable
 
 _POLL_SECONDS = 0.5
 _MOST_WAITING = 500
-_MOST_WAITING_OF_ONE = 10
+_MOST_WAITING_OF_TENANT = 100
+_MOST_WAITING_OF_CALLER = 10
+_SECONDS_TO_RETRY = 5
 
 _POSITION = Read(text("select position from event_feeds where tenant_id = :tenant_id"))
+
+
+class TooManyFollowers(TooManyRequests):
+    code = "too_many_followers"
+    title = "Too many requests of yours wait for events"
 
 
 class _Feed:
@@ -43,7 +51,8 @@ class FeedWatch:
     def __init__(self, reads: Pool) -> None:
         self._reads = reads
         self._feeds: dict[UUID, _Feed] = {}
-        self._waiting: Counter[UUID] = Counter()
+        self._waiting_of_caller: Counter[UUID] = Counter()
+        self._waiting_of_tenant: Counter[UUID] = Counter()
 
     def notify(self, tenant_id: UUID) -> None:
         """Wake those who wait for a tenant's feed, because it has grown."""
@@ -53,19 +62,38 @@ class FeedWatch:
             feed.grown.set()
             feed.grown = asyncio.Event()
 
+    def count(self, tenant_id: UUID) -> int:
+        """Return how many requests wait for a tenant's feed."""
+        return self._waiting_of_tenant[tenant_id]
+
     @contextmanager
-    def place(self, principal_id: UUID) -> Iterator[bool]:
-        """Take a place among those who wait. Provide False where none is free, for all or for this principal."""
-        if self._waiting.total() >= _MOST_WAITING or self._waiting[principal_id] >= _MOST_WAITING_OF_ONE:
-            yield False
-            return
-        self._waiting[principal_id] += 1
+    def place(self, tenant_id: UUID, principal_id: UUID) -> Iterator[None]:
+        """Take a place among those who wait.
+
+        Raises:
+            TooManyFollowers: as many requests as may wait of this caller, or of this tenant, wait already.
+            Unavailable: as many as may wait of all do.
+        """
+        callers, tenants = self._waiting_of_caller, self._waiting_of_tenant
+        if callers[principal_id] >= _MOST_WAITING_OF_CALLER:
+            raise TooManyFollowers(
+                f"At most {_MOST_WAITING_OF_CALLER} of a caller wait.", retry_after=_SECONDS_TO_RETRY
+            )
+        if tenants[tenant_id] >= _MOST_WAITING_OF_TENANT:
+            raise TooManyFollowers(
+                f"At most {_MOST_WAITING_OF_TENANT} of a tenant wait.", retry_after=_SECONDS_TO_RETRY
+            )
+        if tenants.total() >= _MOST_WAITING:
+            raise Unavailable("Too many requests wait for events.", retry_after=_SECONDS_TO_RETRY)
+        callers[principal_id] += 1
+        tenants[tenant_id] += 1
         try:
-            yield True
+            yield
         finally:
-            self._waiting[principal_id] -= 1
-            if not self._waiting[principal_id]:
-                del self._waiting[principal_id]
+            for counts, key in ((callers, principal_id), (tenants, tenant_id)):
+                counts[key] -= 1
+                if not counts[key]:
+                    del counts[key]
 
     async def wait(self, tenant_id: UUID, beyond: int, until: float, is_stopping: Callable[[], bool]) -> bool:
         """Wait until the feed has events beyond a position.

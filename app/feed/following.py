@@ -25,6 +25,7 @@ async def read_feed(context: RequestContext, query: EventQuery) -> Response:
         Forbidden: the caller reads no organization.
         InvalidCursor: the place is none of this feed.
         EventsExpired: events behind the place are no longer kept.
+        TooManyFollowers, Unavailable: too many requests wait already.
     """
     if query.after == LATEST:
         end = await queries.read_end(context, context.principal)
@@ -34,8 +35,8 @@ async def read_feed(context: RequestContext, query: EventQuery) -> Response:
     if page.rows or page.has_more or not query.wait:
         return _answer(context, page)
     watch, until = context.app_state.feeds, asyncio.get_running_loop().time() + query.wait
-    with watch.place(context.principal.id) as is_free:
-        while is_free and not page.rows and not page.has_more:
+    with watch.place(context.tenant_id, context.principal.id):
+        while not page.rows and not page.has_more:
             if not await watch.wait(context.tenant_id, page.position, until, lambda: _is_stopping(context)):
                 break
             # What the caller may see can have changed while the request waited.

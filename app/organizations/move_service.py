@@ -137,6 +137,8 @@ def _record_moved(tx: Tx, record: OrganizationMove, *, descendants: int) -> None
             "descendants": descendants,
         },
     )
+    # For those who read the former place and not the new one, which this event therefore does not name.
+    record_event(tx, "organization.moved_away", record.organization_id, organization_id=record.from_parent_id)
 
 
 def _check_parent(organization: Organization, parent: Organization) -> UUID:

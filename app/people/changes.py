@@ -81,7 +81,8 @@ async def change_person(
     check_not_merged(person)
     at = {"organization_id": "/body/organization_id", "manager_id": "/body/manager_id", **(pointers or {})}
     plain, employment = _split(changes)
-    if plain.get("organization_id", person.organization_id) != person.organization_id:
+    former_home = person.organization_id
+    if plain.get("organization_id", former_home) != former_home:
         await _ensure_takes(tx, plain["organization_id"], operation, at["organization_id"])
     if plain.get("manager_id", person.manager_id) != person.manager_id:
         await check_manager(tx, person.id, plain["manager_id"], pointer=at["manager_id"])
@@ -98,6 +99,9 @@ async def change_person(
     named = sorted({name if name in PUBLIC else "details" for name in sent})
     home = person.organization_id
     record_event(tx, "person.updated", person.id, organization_id=home, data={"fields": named})
+    if home != former_home:
+        # For those who read the former organization and not the new one.
+        record_event(tx, "person.moved_away", person.id, organization_id=former_home)
     if settled.turn is Turn.REHIRED:
         record_event(tx, "person.rehired", person.id, organization_id=home)
     if settled.turn is Turn.LEFT:

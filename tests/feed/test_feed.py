@@ -21,7 +21,7 @@ from app.principal import Role
 from app.provisioning import operators_transaction
 from tests.support.actors import Actor, Tenancy
 from tests.support.database import Urls, run
-from tests.support.feed import ask, end_of, read, read_all, seal, types
+from tests.support.feed import ask, end_of, read, read_all, seal, types, until_waiting
 from tests.support.jobs import work_of
 from tests.support.places import furnish
 from tests.support.team import new_team
@@ -112,6 +112,32 @@ async def test_the_document_describes_every_type_as_a_webhook(app: FastAPI) -> N
     narrowed = operation["requestBody"]["content"]["application/json"]["schema"]["allOf"][1]
     assert narrowed["properties"]["data"] == {"$ref": "#/components/schemas/OrganizationMoved"}
     assert "to_parent_id" in document["components"]["schemas"]["OrganizationMoved"]["properties"]
+
+
+async def test_followers_of_the_former_place_learn_that_an_organization_left(tenancy: Tenancy, admin: Actor) -> None:
+    former, new = [(await tenancy.organization(name=name))["id"] for name in ("Former", "New")]
+    moved = (await tenancy.organization(former))["id"]
+    follower, other = [await tenancy.key((Role.VIEWER, place)) for place in (former, new)]
+    after = await end_of(tenancy, follower)
+    answer = await admin.post(f"/v1/organizations/{moved}/move", {"parent_id": new}, headers={"If-Match": "*"})
+    assert answer.status_code == 200, answer.text
+    await seal(tenancy)
+    [left] = await read_all(follower, after)
+    assert (left["type"], left["subject_id"], left["organization_id"]) == ("organization.moved_away", moved, former)
+    assert new not in str(left)
+    assert types(await read_all(other, after)) == ["organization.moved"]
+
+
+async def test_followers_of_the_former_organization_learn_that_a_person_left(tenancy: Tenancy, admin: Actor) -> None:
+    former, new = [(await tenancy.organization(name=name))["id"] for name in ("Former", "New")]
+    person = await admin.made("/v1/people", {"organization_id": former, "name": "A"})
+    follower, other = [await tenancy.key((Role.VIEWER, place)) for place in (former, new)]
+    after = await end_of(tenancy, follower)
+    await admin.patch(f"/v1/people/{person['id']}", {"organization_id": new})
+    await seal(tenancy)
+    [left] = await read_all(follower, after)
+    assert (left["type"], left["subject_id"], left["data"]) == ("person.moved_away", person["id"], {})
+    assert types(await read_all(other, after)) == ["person.updated"]
 
 
 async def test_followers_get_the_events_of_what_they_can_read(tenancy: Tenancy, admin: Actor) -> None:
@@ -231,16 +257,37 @@ async def test_a_key_that_is_revoked_while_it_waits_gets_nothing(tenancy: Tenanc
     assert (await waiting).status_code == 401
 
 
-async def test_at_most_a_few_requests_of_one_caller_wait(
-    tenancy: Tenancy, admin: Actor, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("bound", "status", "code"),
+    [
+        ("_MOST_WAITING_OF_CALLER", 429, "too_many_followers"),
+        ("_MOST_WAITING_OF_TENANT", 429, "too_many_followers"),
+        ("_MOST_WAITING", 503, "unavailable"),
+    ],
+)
+async def test_a_bounded_number_of_requests_waits(
+    tenancy: Tenancy, monkeypatch: pytest.MonkeyPatch, bound: str, status: int, code: str
 ) -> None:
-    monkeypatch.setattr(watch, "_MOST_WAITING_OF_ONE", 1)
-    after = await end_of(tenancy)
+    admin, after = tenancy.admin, await end_of(tenancy)
+    monkeypatch.setattr(watch, bound, 1)
     first = asyncio.ensure_future(read(admin, after, wait=30))
-    await asyncio.sleep(0.1)
-    assert (await read(admin, after, wait=30))["items"] == []
-    assert not first.done()
+    await until_waiting(tenancy)
+    refused = await ask(admin, after, wait=30)
+    assert (refused.status_code, refused.json()["code"]) == (status, code)
+    assert int(refused.headers["retry-after"]) > 0
     await admin.made("/v1/people", {"organization_id": tenancy.root_id, "name": "A"})
+    assert len((await first)["items"]) == 1
+    assert len((await read(admin, after, wait=30))["items"]) == 1
+
+
+async def test_the_waiting_of_one_tenant_takes_no_place_of_another(
+    tenancy: Tenancy, other_tenancy: Tenancy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_MOST_WAITING_OF_TENANT", 1)
+    first = asyncio.ensure_future(read(tenancy.admin, await end_of(tenancy), wait=30))
+    await until_waiting(tenancy)
+    assert (await ask(other_tenancy.admin, await end_of(other_tenancy), wait=1)).status_code == 200
+    await tenancy.admin.made("/v1/people", {"organization_id": tenancy.root_id, "name": "A"})
     assert len((await first)["items"]) == 1
 
 

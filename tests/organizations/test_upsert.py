@@ -98,7 +98,11 @@ async def test_another_parent_moves_it_today(tenancy: Tenancy, feed: Actor, admi
     assert [one["id"] for one in below] == [site["id"], team["id"]]
     [kept] = (await admin.get(f"/v1/organizations/{site['id']}/moves")).json()["items"]
     assert (kept["from_parent_id"], kept["to_parent_id"], kept["reason"]) == (east["id"], west["id"], None)
-    assert (await events(urls, tenancy))[-2:] == ["organization.moved", "organization.updated"]
+    assert (await events(urls, tenancy))[-3:] == [
+        "organization.moved",
+        "organization.moved_away",
+        "organization.updated",
+    ]
     cycle = await put(feed, "site", parent={"source": "hr", "external_id": "team"})
     assert outcome(cycle) == (422, "organization_cycle")
     assert outcome(await put(feed, "site", parent={"source": "hr", "external_id": "site"})) == (

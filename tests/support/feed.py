@@ -1,5 +1,6 @@
 """Following the event feed."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -51,3 +52,11 @@ async def end_of(tenancy: Tenancy, actor: Actor | None = None) -> str:
 
 def types(events: list[dict[str, Any]]) -> list[str]:
     return [event["type"] for event in events]
+
+
+async def until_waiting(tenancy: Tenancy) -> None:
+    """Wait until a request waits for the tenant's feed."""
+    feeds = tenancy.app.state.app_state.feeds
+    async with asyncio.timeout(300):
+        while not feeds.count(tenancy.tenant_id):  # noqa: ASYNC110  # the watch has no event for it
+            await asyncio.sleep(0.01)

@@ -8,6 +8,7 @@ from app.db.errors import Reason
 from app.db.statement import Read
 from app.telemetry.gauges import DatabaseGauge, DatabaseGauges
 from tests.support.actors import Tenancy
+from tests.support.jobs import add_job, change_jobs, new_kind
 from tests.telemetry.conftest import Measured
 
 
@@ -59,3 +60,29 @@ async def test_the_lag_of_periodic_tasks_is_a_gauge(measured: Measured) -> None:
     await measured.metrics.gauges.refresh()
     assert "# TYPE fa_periodic_task_lag_seconds gauge" in await measured.text()
     assert measured.state.database.failures.counts == {}
+
+
+async def test_jobs_are_counted_by_state_and_the_longest_wait_is_a_gauge(
+    tenancy: Tenancy, measured: Measured, owner: AsyncEngine
+) -> None:
+    kind = new_kind()
+    await add_job(tenancy, kind)
+    await change_jobs(owner, kind, "due_at = now() - interval '1 hour'")
+    await measured.metrics.gauges.refresh()
+    assert (await measured.value("fa_jobs", state="waiting") or 0) >= 1
+    assert (await measured.value("fa_job_wait_seconds") or 0) > 3_000
+
+
+@pytest.mark.parametrize("state", ["done", "failed", "canceled"])
+async def test_jobs_that_finished_within_the_last_hour_are_counted_by_outcome(
+    tenancy: Tenancy, measured: Measured, owner: AsyncEngine, state: str
+) -> None:
+    await measured.metrics.gauges.refresh()
+    before = await measured.value("fa_jobs", state=state)
+    assert before is not None
+    for age in ("30 minutes", "2 hours"):
+        kind = new_kind()
+        await add_job(tenancy, kind)
+        await change_jobs(owner, kind, f"state = '{state}', finished_at = now() - interval '{age}'")
+    await measured.metrics.gauges.refresh()
+    assert await measured.value("fa_jobs", state=state) == before + 1

@@ -285,3 +285,4 @@ def _relocate(world: World, ask: Ask, one: Organization, parent: Organization, h
     one.parent_id = parent.id
     one.touch(world)
     world.record(ask, "organization.moved", one.id)
+    world.record(ask, "organization.moved_away", one.id)

@@ -202,11 +202,14 @@ def patch_person(world: World, ask: Ask, id_: str, changes: dict[str, Any]) -> R
     target = changes.get("organization_id", one.organization_id)
     if target != one.organization_id:
         ensure_active(world, world.require_named(ask.caller, target, FEED))
+    has_moved = target != one.organization_id
     yield 200
     was = one.active
     returns = one.returns + (not was and changes.get("active", False))
     if one.change(world, {**changes, "returns": returns}):
         world.record(ask, "person.updated", id_)
+    if has_moved:
+        world.record(ask, "person.moved_away", id_)
     if one.active and not was:
         world.record(ask, "person.rehired", id_)
     if was and not one.active:
