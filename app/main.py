@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import __version__, health, log
 from app.access import router as me
 from app.access.authenticate import Authenticator
-from app.access.authenticators import ApiKeys, SeatTokens
+from app.access.credential_kinds import ApiKeys, SeatTokens
 from app.access.key_uses import KeyUses
 from app.access.local_admin import LOOPBACK_ORIGIN, LocalAdmin
 from app.access.oidc.sign_ins import SignIns

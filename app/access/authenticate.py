@@ -1,11 +1,11 @@
-"""Authentication: resolve a credential to a principal by the first kind that knows it, cached for at most a second."""
+"""Authentication: find the principal of a credential, and cache it for at most a second."""
 
 import hashlib
 import time
 from collections.abc import Sequence
 
 from app.access import credentials
-from app.access.authenticators import CredentialKind
+from app.access.credential_kinds import CredentialKind
 from app.access.key_lookup import Found
 from app.errors import Unauthorized
 from app.principal import Principal

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import Uuid, bindparam, select, text
 from sqlmodel import col
 
-from app.access.authenticators import HOLDER
+from app.access.credential_kinds import HOLDER
 from app.db.pool import Pool
 from app.db.statement import Read
 from app.errors import Unauthorized

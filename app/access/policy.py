@@ -64,7 +64,9 @@ def require(principal: Principal, operation: str, path: str) -> None:
 def require_for_assessment(principal: Principal, operation: str, path: str, assessment_id: UUID) -> None:
     """Check as `require` does, and accept the holder of a seat in this assessment where the operation allows seats.
 
-    A person who signed in may do what a role allows, or else read what the seat that the person holds allows.
+    A person who signed in and holds a seat here may do what the person's roles allow. Where they do not allow the
+    operation, the person may still read what the seat may read. To vote, the person acts as the seat (see
+    `app.assessments.acting`).
 
     Raises:
         NotFound: It is not visible to the caller.
@@ -79,7 +81,6 @@ def require_for_assessment(principal: Principal, operation: str, path: str, asse
     elif principal.holder_in(assessment_id) is None or may(principal, operation, path):
         require(principal, operation, path)
     elif not (access.seat and operation.startswith(("get", "list"))):
-        # A person votes as the seat: see `app.assessments.acting`.
         raise forbidden(operation, where)
 
 

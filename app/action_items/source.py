@@ -6,7 +6,7 @@ from uuid import UUID
 
 from app.action_items.errors import OrganizationMismatch, OrganizationRequired, PracticeRequired, TitleRequired, at
 from app.action_items.schemas import ActionItemCreate
-from app.assessments.practice_scores import Gap, gaps_of
+from app.assessments.gaps import Gap, gaps_of
 from app.db.transaction import Tx
 
 _LONGEST_TITLE = 500

@@ -1,7 +1,7 @@
 """Deferred inserts of rows that their transaction neither reads nor changes: history, events, created resources.
 
-A model of a table takes 150 microseconds to build and a flush of it several hundred, a statement for each table. So
-these rows are plain mappings, checked against the table's columns, and all of a transaction go in one statement.
+Building a model takes 150 microseconds, and a flush several hundred, with one statement for each table. So these rows
+are plain mappings, checked against the columns of the table. One statement sends all the rows of a transaction.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ class Change:
     """A statement that writes one row and can be sent together with others.
 
     Args:
-        build: the statement, whose parameters the function given makes from their names and types.
+        build: makes the statement. It gets a function that makes a parameter from a name and a type.
     """
 
     def __init__(self, build: Callable[[Bind], UpdateBase]) -> None:
@@ -36,7 +36,7 @@ class Insertion(Change):
     """The INSERT of a row into a table: all columns but those that the database sets.
 
     Args:
-        is_scripted: the instant of creation in any case: the sandbox writes its own history, as the owner.
+        is_scripted: set the instant of creation here and not in the database. The sandbox writes past events this way.
     """
 
     def __init__(self, table: type[SQLModel], *, is_scripted: bool = False) -> None:
@@ -65,7 +65,7 @@ class Insertion(Change):
         """Return a whole row: these values, and the model's defaults for what they leave out.
 
         Raises:
-            TypeError: a column that has no default is missing, or there is none of a name.
+            TypeError: a column without a default has no value, or a name is no column.
         """
         made = {name: make() for name, make in self._made.items() if name not in values}
         row = {**self._constants, **made, **values}
@@ -81,7 +81,7 @@ def insertion(table: type[SQLModel], *, is_scripted: bool = False) -> Insertion:
 
 
 class _CombinedStatement:
-    """Several changes as one statement, which has all but the last in its WITH clause."""
+    """Several changes as one statement: the WITH clause has all but the last."""
 
     def __init__(self, *changes: Change) -> None:
         places: dict[str, tuple[int, str]] = {}
@@ -114,7 +114,7 @@ _together = lru_cache(maxsize=256)(_CombinedStatement)
 
 
 async def send(connection: Connection, changes: Sequence[tuple[Change, Values]]) -> None:
-    """Make the changes in one round trip, or, where a kind of change occurs more than once, one for each kind."""
+    """Make all changes in one round trip. If a kind of change occurs twice, each kind takes one round trip."""
     rows: dict[Change, list[Values]] = {}
     for change, row in changes:
         rows.setdefault(change, []).append(row)

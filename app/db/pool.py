@@ -1,9 +1,9 @@
 """The pool of connections: for reads, which run one statement, and for transactions.
 
-A connection has one life: it is opened when none is idle, used until a deadline, and idle again unless its last use
-left it lost or in doubt. A server that restarted leaves connections that look open, so the first use of a connection
-is tried on the next one until one works. Nothing has happened before that first use: a read can be repeated, and a
-transaction has only begun. What is lost later in a transaction is reported, never repeated.
+A connection is opened when none is idle, used until a deadline, and then idle again, unless its last use left it lost
+or in doubt. After a restart of the server, idle connections look open and are lost. So a first use that fails this way
+is tried on the next connection until one works. That is safe: a read can be repeated, and a transaction has only begun.
+A connection that is lost later in a transaction is reported, and the transaction is not repeated.
 """
 
 import asyncio
@@ -45,17 +45,18 @@ class Waits:
 
 
 class Pool:
-    """A few connections, the last used first, shared fairly between tenants.
+    """A bounded set of connections, shared fairly between tenants. The one that was used last is used first.
 
     Args:
         connect: opens a connection.
-        size: the most connections held.
-        wait: seconds to wait for a free connection, then 503.
-        seconds: how long a use may take where no request's deadline holds, opening the connection included; then 503.
-        failures: where causes are logged.
+        size: the maximum number of connections.
+        wait: seconds to wait for a free connection; after that the caller gets 503.
+        seconds: the longest use, including the opening, where no request sets a deadline; after that the caller gets
+            503.
+        failures: logs the causes.
 
     Attributes:
-        size: the most connections held.
+        size: the maximum number of connections.
         waits: the uses that had to wait for a connection.
         statements: how many reads were run.
     """
@@ -95,7 +96,7 @@ class Pool:
         """Run a read and return its rows.
 
         Args:
-            holder: in whose name the connection is held; absent, the tenant's.
+            holder: who counts as the user of the connection, to share the pool fairly; None: the tenant.
 
         Raises:
             Unavailable: the database does not serve, or not in time.
@@ -122,21 +123,21 @@ class Pool:
         return rows
 
     def give_up(self, error: BaseException) -> Unavailable:
-        """Log that a transaction lost to others each time it was tried, and return what its caller gets."""
+        """Log that every attempt of a transaction failed to serialize. Return the error for its caller."""
         self._failures.record(error, Reason.BUSY)
         return unavailable(Reason.BUSY)
 
     @asynccontextmanager
     async def transaction(self, tenant_id: UUID, *settings: str) -> AsyncIterator[Connection]:
-        """Run a transaction in one tenant, rolled back unless it is committed inside.
+        """Run a transaction in one tenant. It is rolled back unless the block commits it.
 
         Args:
-            settings: what holds for this transaction only, as ``name = 'value'``.
+            settings: settings of this transaction only, as ``name = 'value'``.
 
         Raises:
-            Unavailable: the database does not serve, or not in time. Nothing was committed, except where the reply
-                to a commit was lost: then the detail says that the outcome is unknown.
-            AppError: what else a failure of the database means to the caller.
+            Unavailable: the database does not serve, or not in time. Nothing was committed, unless the reply to the
+                commit was lost; then the detail says that the outcome is unknown.
+            AppError: what another failure of the database means to the caller, such as a broken constraint.
         """
         local = (f"app.tenant = '{tenant_id}'", *settings)
         deadline = self._get_deadline()
@@ -182,7 +183,7 @@ class Pool:
     async def _first_use(
         self, deadline: float, method: Callable[..., Awaitable[Result]], *arguments: Any
     ) -> tuple[Connection, Result]:
-        """Use an idle connection, or the next one where the connection was lost meanwhile; at last a new one."""
+        """Use an idle connection. If it was lost meanwhile, try the next one, and at last a new one."""
         for left in range(self.size, -1, -1):
             if not left:
                 await self._drop_idle()
@@ -205,14 +206,14 @@ class Pool:
             async with asyncio.timeout_at(deadline):
                 return await self._connect()
         except DATABASE_ERRORS as error:
-            # The operator, not the caller, must fix what the server refuses at log-in.
+            # The operator, not the caller, must mend a refused log-in.
             reason = get_reason(error) or Reason.REFUSED
             self._failures.record(error, reason)
             raise unavailable(reason) from error
 
     async def _put_back(self, connection: Connection, error: BaseException | None = None) -> None:
         """Return a connection to the idle ones, unless its last use left it lost or in doubt."""
-        # A cancellation may come in the middle of a statement; any other failure comes between two, or ends one.
+        # Only a cancellation can interrupt a statement. After any other failure no statement is running.
         in_doubt = error is not None and not isinstance(error, Exception)
         lost = isinstance(error, DATABASE_ERRORS) and not leaves_connection_usable(error)
         try:
@@ -238,7 +239,7 @@ class Pool:
         self._idle.append(connection)
 
     def _translate(self, error: BaseException, *, overdue: bool = False, committing: bool = False) -> AppError | None:
-        """Log a database failure and return what it means to the caller; None where it is a fault of the service."""
+        """Log a database failure. Return the error for the caller, or None if the service is at fault."""
         reason = Reason.UNREACHABLE if overdue else get_reason(error)
         if reason is not None:
             self._failures.record(error, reason)

@@ -1,9 +1,9 @@
-"""The hot read path: Core statements compiled once, run as prepared statements on asyncpg connections.
+"""Reads: SQLAlchemy Core statements, compiled once and run as prepared statements on asyncpg connections.
 
-A read through an ORM session costs several hundred microseconds of Python; a prepared statement costs about thirty.
-So statements are written with SQLAlchemy Core over the tables (a renamed column breaks a test, not a query string),
-compiled to SQL text once, and run directly. A `Read` runs equally on a pooled connection (`app.db.pool.Pool`) and
-inside a write's own transaction (`app.db.transaction.Tx`), which is how a write answers with what it just stored.
+A read through an ORM session costs several hundred microseconds of Python; a prepared statement costs about thirty. So
+statements are written with SQLAlchemy Core, which knows the columns of the tables, compiled to SQL text once, and run
+directly. A `Read` runs on a pooled connection (`app.db.pool.Pool`) and in the transaction of a write
+(`app.db.transaction.Tx`). That is how a write answers with what it has just stored.
 
 Row-level security shows the service the rows of the tenant that ``app.tenant`` names, and none without it. A
 transaction sets it when it begins. On a pooled connection a read sets it itself, in its own statement: see
@@ -24,14 +24,15 @@ Row = Mapping[str, Any]
 
 
 class Read:
-    """One statement, compiled at import; parameters are named where it is written and positional where it runs.
+    """One statement, compiled at import. Its parameters have names in Python and positions in SQL.
 
-    Write `column == any_(array)`, not `in_`: a list of unknown length has no text that could be prepared.
+    Write `column == any_(array)` instead of `in_`: the text of a prepared statement cannot depend on the length of a
+    list.
 
     Attributes:
         sql: the statement for a transaction, which has set its tenant.
-        pooled_sql: the statement for a pooled connection: it sets the tenant of its parameter ``tenant_id``. Without
-            that parameter it sees no row of a tenant there.
+        pooled_sql: the statement for a pooled connection, which sets the tenant by its parameter ``tenant_id``. A
+            statement without that parameter sees no row of any tenant.
     """
 
     __slots__ = ("__weakref__", "_constants", "_order", "pooled_sql", "sql")
@@ -46,16 +47,16 @@ class Read:
             self.pooled_sql = set_tenant(self.sql, self._order.index(TENANT_PARAMETER) + 1)
 
     def arguments(self, values: Mapping[str, Any]) -> list[Any]:
-        """Return the positional arguments for these named ones. A missing name keeps its constant, or null."""
+        """Return the values by position. A parameter without a value keeps the statement's constant, or is null."""
         return list(map({**self._constants, **values}.get, self._order))
 
 
 def set_tenant(query: str, position: int) -> str:
     """Return a query that sets ``app.tenant`` for its own duration and then reads as the given one does.
 
-    PostgreSQL must set it before it touches the first table, because a policy that looks too early hides every row and
-    reports nothing. The order of a join or of conditions is the planner's. A LATERAL subquery that refers to the
-    setting runs after it, and OFFSET 0 keeps the planner from taking the subquery apart.
+    PostgreSQL must set it before it reads the first table: a policy that finds no tenant hides every row without an
+    error. The planner may reorder joins and conditions. But a LATERAL subquery that refers to the setting runs after
+    it, and OFFSET 0 keeps the planner from merging the subquery into the outer query.
 
     Args:
         position: of the parameter that holds the tenant.
@@ -66,12 +67,12 @@ def set_tenant(query: str, position: int) -> str:
 
 
 def from_json(value: Any) -> Any:
-    """Return an array or object column: text on a hot connection, already parsed inside a write's transaction."""
+    """Return the value of a JSON column, which is text on a pooled connection and parsed in a write's transaction."""
     return json.loads(value) if isinstance(value, str) else value
 
 
 class ReadCache:
-    """Statements made on demand from the filters in use, kept in a bounded cache."""
+    """A bounded cache of statements that are built at their first use, one for each combination of filters."""
 
     def __init__(self, build: Callable[..., Executable], *, size: int = 256) -> None:
         self._build = build

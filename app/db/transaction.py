@@ -63,10 +63,10 @@ class Preconditions:
 class Tx:
     """An open transaction. Services write through it and never end it; the write runner does.
 
-    What is read in order to be changed goes through ``session``, as models. What is only added (history, events, a new
-    thing with its answer) goes through `insert`, and is sent with everything else of its kind at the end: `fetch` does
-    not see it. What must happen only if it is committed, such as clearing a cache, goes into
-    ``after_commit``. The audit trail names the ``operation`` and the ``source_address`` of the request.
+    Load rows that you change as models of ``session``. Add rows that you do not read again, such as history and events,
+    with `insert`: they are sent together at the end, and `fetch` does not see them before. Append to ``after_commit``
+    what must happen only after a commit, such as clearing a cache. The audit trail names the ``operation`` and the
+    ``source_address`` of the request.
     """
 
     connection: Connection
@@ -84,7 +84,7 @@ class Tx:
 
     @property
     def session(self) -> AsyncSession:
-        """Return the unit of work for what is changed."""
+        """Return the ORM session, which sends the changes of loaded rows."""
         return self.connection.session
 
     @property
@@ -93,11 +93,14 @@ class Tx:
         return self.principal.tenant_id
 
     def expect(self, row: Versioned, asked: Preconditions | None = None) -> None:
-        """Check the version that the caller read, which the headers or, for one of many, the body names.
+        """Check that the row still has the version that the caller read.
+
+        Args:
+            asked: the preconditions of one row of many, from the body; None: those of the headers.
 
         Raises:
             PreconditionRequired: there was no If-Match.
-            PreconditionFailed: the row has changed since; carries the present ETag.
+            PreconditionFailed: the row has changed since. The error carries the present ETag.
         """
         asked = asked or self.preconditions
         if not asked.has_if_match:
@@ -127,14 +130,14 @@ class Tx:
         """Return whether a PUT without a precondition repeats the stored values, as a retry does.
 
         Args:
-            fields: what would be stored, including who stores it: only that caller may learn that nothing differs.
+            fields: the values to store. They include who stores them, so that nobody else can find out what is stored.
         """
         asked = asked or self.preconditions
         unconditional = not (asked.has_if_match or asked.must_not_exist)
         return unconditional and all(getattr(row, name) == value for name, value in fields.items())
 
     def insert(self, table: type[Record], **values: Any) -> dict[str, Any]:
-        """Add a row at the end of this transaction. It gets the tenant, and this instant as the one it came to be.
+        """Add a row at the end of this transaction. The row gets the transaction's tenant and instant.
 
         Returns:
             The whole row, with its defaults.
@@ -149,7 +152,7 @@ class Tx:
         return row
 
     def pending_inserts(self, matches: Callable[[str, Values], bool]) -> list[tuple[str, dict[str, Any]]]:
-        """Return the rows that `insert` holds back and that match: table and values."""
+        """Return the rows that `insert` has not sent yet and that match, each as table and values."""
         return [
             (change.table, dict(values))
             for change, values in self._changes
@@ -162,7 +165,7 @@ class Tx:
 
     @asynccontextmanager
     async def savepoint(self) -> AsyncIterator[None]:
-        """Provide a part of the transaction that never was where something is raised in it."""
+        """Run a block that is rolled back alone if it raises."""
         before = len(self._changes)
         try:
             async with self.session.begin_nested():

@@ -1,7 +1,7 @@
-"""Read a body within bounds: bytes, media type, and JSON that every parser understands alike.
+"""Read a body within bounds: its size, its media type, and JSON that no two parsers read differently.
 
-Each bound is checked before the work that it bounds. Legitimate requests stay far below: the largest one holds the
-votes of 200 respondents.
+Each bound is checked before the work that it bounds. Legitimate requests stay far below the bounds: the largest one
+holds the votes of 200 respondents.
 """
 
 import json
@@ -26,15 +26,15 @@ MAX_NAME = 200
 _JSON = re.compile(r"application/json\s*(?:;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
 _MERGE_PATCH = re.compile(r"application/merge-patch\+json\s*(?:;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
 _MULTIPART = re.compile(r"multipart/form-data\s*;.*", re.IGNORECASE)
-# A string without its end reaches to the end of the body, so that each byte is looked at once.
+# An unterminated string extends to the end of the body, so that the pattern looks at each byte once.
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 
 
 class BodyBudget:
-    """The bytes of unfinished bodies that a process holds at a time; one slow sender more gets 503.
+    """Limits the bytes of unfinished bodies that a process holds. A body beyond the limit is refused with 503.
 
     Args:
-        most: bytes.
+        most: the limit in bytes.
     """
 
     def __init__(self, most: int) -> None:
@@ -61,7 +61,7 @@ def has_body(head: Mapping[bytes, bytes]) -> bool:
 
 
 def check_head(head: Mapping[bytes, bytes], method: str, kind: BodyKind, max_bytes: int) -> None:
-    """Refuse a body by its head.
+    """Check the size and the media type that the head announces.
 
     Raises:
         PayloadTooLarge: it is announced as too large.
@@ -141,7 +141,7 @@ def bounded(receive: Receive, max_bytes: int) -> Receive:
 
 
 def replay(body: bytes, receive: Receive) -> Receive:
-    """Return a channel that gives a body which was read already."""
+    """Return a channel that delivers a body which was read before."""
     sent = False
 
     async def again() -> Message:
@@ -178,7 +178,7 @@ def parse_json(body: bytes) -> Any:
 
 
 def _check_values(body: bytes) -> None:
-    """Bound the number of values before anything is built of them: each follows a comma or a bracket."""
+    """Bound the number of values before they are parsed. Each value follows a comma or an opening bracket."""
     if sum(map(body.count, (b",", b"[", b"{"))) < MAX_VALUES:
         return
     bare = _STRING.sub(b"", body)

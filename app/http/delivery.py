@@ -18,7 +18,7 @@ from app.http import problems
 
 RawHeaders = list[tuple[bytes, bytes]]
 
-#: What every response carries unless it sets the header itself. Tenant data is not stored by a cache.
+#: The headers of every response that does not set them itself. No cache stores the data of tenants.
 SECURITY: RawHeaders = [
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -26,7 +26,7 @@ SECURITY: RawHeaders = [
     (b"cache-control", b"no-store"),
     (b"vary", b"Authorization"),
 ]
-#: Of a response with an ETag, which the caller may keep and revalidate.
+#: The header of a response with an ETag: the caller may keep the response and revalidate it.
 REVALIDATED = (b"cache-control", b"private, no-cache")
 CLOSE = (b"connection", b"close")
 _JSON = (b"content-type", b"application/json")
@@ -34,7 +34,7 @@ _WHOLE = frozenset({Response, JSONResponse, HTMLResponse, PlainTextResponse})
 
 
 class JSONBytes(Response):
-    """A body of encoded JSON with further headers; without a body where the status is 304."""
+    """A response of encoded JSON with further headers. A response with status 304 has no body."""
 
     def __init__(self, body: bytes, headers: Iterable[tuple[bytes, bytes]] = (), *, status_code: int = 200) -> None:
         self.status_code = status_code
@@ -91,10 +91,12 @@ def _write_whole(cycle: RequestResponseCycle, response: Response, headers: RawHe
 
 
 def refusal(error: AppError, default_headers: RawHeaders, request_id: str) -> bytes:
-    """Return the whole response to what is no request, for the server to write before it closes the connection.
+    """Return a whole response as bytes, which the server writes before it closes the connection.
+
+    The gateway never sees a request that the server refuses.
 
     Args:
-        default_headers: those that the server adds to every response.
+        default_headers: the headers that the server adds to every response.
         request_id: the caller's, or a new one.
     """
     response = problems.render(error, instance="", request_id=request_id)

@@ -1,8 +1,8 @@
 """The one path of a request, from the ASGI server to the route and back.
 
-`Gateway.__call__` reads from top to bottom: request id, route, limits, authentication from the head, body, binding,
-function, response, log line. A route that the gateway does not implement is served by the framework behind the same
-authentication and the same limits. `docs/request-path.md` follows a request through it.
+Read `Gateway.__call__` and `Gateway._serve` from top to bottom: request id, route, limits, authentication from the
+head, body, binding, function, response, log line. A route that the gateway does not implement is served by the
+framework behind the same authentication and the same limits. `docs/request-path.md` follows a request through it.
 """
 
 import logging

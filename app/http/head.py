@@ -18,7 +18,7 @@ _ONCE = frozenset({b"authorization", b"content-type", b"content-encoding", b"if-
 
 
 def request_id_of(scope: Scope) -> str:
-    """Return the caller's `X-Request-Id` where it is fit for the log; else a new id."""
+    """Return the caller's `X-Request-Id` if it is safe to log; otherwise return a new id."""
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             if _REQUEST_ID.fullmatch(value):
@@ -31,7 +31,7 @@ def read_head(scope: Scope) -> dict[bytes, bytes]:
     """Return the headers by lower-case name. The values of a header that may be repeated are joined by commas.
 
     Raises:
-        RepeatedHeader: a header is sent twice that has one value.
+        RepeatedHeader: a header that takes one value is sent twice.
     """
     headers = dict(scope["headers"])
     if len(headers) != len(scope["headers"]):
@@ -46,6 +46,6 @@ def read_head(scope: Scope) -> dict[bytes, bytes]:
 
 
 def header(scope: Scope, name: bytes) -> str | None:
-    """Return a header of a request whose head was read, by its lower-case name."""
+    """Return a header by its lower-case name, or None. `read_head` must have read the head."""
     value = scope["head"].get(name)
     return None if value is None else value.decode("latin-1")

@@ -25,7 +25,7 @@ class Needs:
             the gateway counts its bytes.
         max_bytes: the largest body; None: the setting `max_body_bytes`.
         seconds: the deadline of a request; None: the setting `request_seconds`.
-        streams: the answer is a stream, so that the deadline ends when the answer begins.
+        streams: the answer is a stream, to which no deadline applies.
         public: no credential is needed.
     """
 

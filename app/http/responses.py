@@ -26,7 +26,7 @@ def show(context: RequestContext, value: BaseModel | Rendered) -> Response:
 
 
 def tagged(context: RequestContext, body: bytes, tag: str) -> Response:
-    """Answer a read with this tag, or with 304 where the caller has it already."""
+    """Answer a read with a body and its ETag, or with 304 if the caller already has this ETag."""
     headers = ((b"etag", tag.encode("ascii")), REVALIDATED)
     known = context.header(b"if-none-match")
     if known is not None and matches(known, tag):
@@ -35,7 +35,7 @@ def tagged(context: RequestContext, body: bytes, tag: str) -> Response:
 
 
 def to_rendered(value: BaseModel | Rendered) -> Rendered:
-    """Return a model with its version and its id, as PostgreSQL would render it."""
+    """Return a model in the form in which PostgreSQL renders rows: the JSON, the version and the id."""
     if isinstance(value, Rendered):
         return value
     return Rendered(
@@ -43,6 +43,3 @@ def to_rendered(value: BaseModel | Rendered) -> Rendered:
         version=value.version if isinstance(value, Resource) else None,
         id=value.id if isinstance(value, Addressable) else None,
     )
-
-
-show_rendered = show

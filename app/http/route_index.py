@@ -1,8 +1,8 @@
 """Find the route of a path, and bind the request to the parameters of its function.
 
-The framework searches its routes one by one and solves each route's dependencies anew for every request; behind a
-hundred routes that costs several times what a read itself does. The index is built at the start. It serves a route
-only where the route uses nothing but what is implemented here (see `_bindable`); the framework serves the others.
+The framework searches its routes one by one and resolves the dependencies of a route for every request. With a hundred
+routes that costs several times as much as the read itself. The index is built at the start. It makes a plan for each
+route that uses only what a plan implements (see `_plan`). The framework serves the other routes.
 """
 
 import inspect
@@ -30,20 +30,25 @@ _NO_BODY = {"type": "missing", "loc": ("body",), "msg": "Field required"}
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The destination of a request: a route, its limits and its plan. Without a plan the framework runs it."""
+    """The destination of a request: a route, its limits and its plan.
+
+    Attributes:
+        plan: None: the framework serves the route.
+        reserved: literal steps of other routes that no parameter of this route takes, each with its position.
+    """
 
     route: BaseRoute
     needs: Needs
     plan: "Plan | None"
     reserved: frozenset[tuple[int, str]]
 
-    def leaves(self, steps: Sequence[str]) -> bool:
-        """Return whether a step that a parameter would take is the literal step of another route."""
+    def is_reserved(self, steps: Sequence[str]) -> bool:
+        """Return whether a parameter of this route would take the literal step of another route."""
         return any(step in self.reserved for step in enumerate(steps)) if self.reserved else False
 
 
 class Plan:
-    """How to bind the parameters of one route, and its function."""
+    """The function of one route, and how its parameters are bound."""
 
     def __init__(self, route: APIRoute, parameters: Iterable[inspect.Parameter]) -> None:
         self.route = route
@@ -71,11 +76,12 @@ class Plan:
             self._query.append((name, TypeAdapter(get_args(annotation)[0]).validator, parameter.default))
 
     def fits(self, steps: Sequence[str]) -> bool:
-        """Return whether a path of as many steps is this route's."""
+        """Return whether a path with the same number of steps matches this route."""
         for at, wanted in self._literal:
             if steps[at] != wanted:
                 return False
-        return all(map(steps.__getitem__, self._named.values()))
+        # A parameter takes no empty step.
+        return all(steps[at] for at in self._named.values())
 
     def bind(self, context: RequestContext, steps: Sequence[str]) -> dict[str, Any]:
         """Return the arguments of the function, without the context.
@@ -146,35 +152,37 @@ class RouteIndex:
     """
 
     def __init__(self, routes: Iterable[BaseRoute], *, everything_by_framework: bool = False) -> None:
-        self._by_place: dict[tuple[str, int, str, str], list[tuple[Plan, Target]]] = {}
+        self._by_key: dict[tuple[str, int, str, str], list[tuple[Plan, Target]]] = {}
         self._by_rest: list[tuple[str, Plan, Target]] = []
-        self._others: list[Target] = []
+        self._by_framework: list[Target] = []
         listed = list(routes)
         paths = [getattr(route, "path", "").split("/") for route in listed]
         for route, path in zip(listed, paths, strict=True):
             plan = None if everything_by_framework else _plan(route)
             target = Target(route, needs_of(route), plan, _reserved(path, paths))
             if plan is None:
-                self._others.append(target)
+                self._by_framework.append(target)
                 continue
             for method in plan.route.methods or ():
                 if plan.takes_rest:
                     self._by_rest.append((method, plan, target))
                 else:
-                    self._by_place.setdefault((method, *_place(plan.steps)), []).append((plan, target))
+                    self._by_key.setdefault((method, *_index_key(plan.steps)), []).append((plan, target))
 
     def find(self, scope: Scope, steps: list[str]) -> Target:
         """Return the target of a request. A HEAD is answered by the route of the GET.
 
         Args:
-            steps: the path, split at its slashes; the rest of it is joined again where a route takes that.
+            steps: the path, split at its slashes. Where a route takes the rest of a path, its steps are joined in
+                place.
 
         Raises:
             NotFound: no route has this path.
             MethodNotAllowed: some have, but not with this method.
         """
         method = scope["method"]
-        found = self._find("GET" if method == "HEAD" else method, steps) or self._find_other(scope, method, steps)
+        planned = self._find("GET" if method == "HEAD" else method, steps)
+        found = planned or self._find_by_framework(scope, method, steps)
         if found is not None:
             return found
         allowed = sorted(self._methods_at(scope, steps))
@@ -183,8 +191,8 @@ class RouteIndex:
         raise NotFound
 
     def _find(self, method: str, steps: list[str]) -> Target | None:
-        for plan, target in self._by_place.get((method, *_place(steps)), ()):
-            if plan.fits(steps) and not target.leaves(steps):
+        for plan, target in self._by_key.get((method, *_index_key(steps)), ()):
+            if plan.fits(steps) and not target.is_reserved(steps):
                 return target
         for wanted, plan, target in self._by_rest:
             last = len(plan.steps) - 1
@@ -193,33 +201,33 @@ class RouteIndex:
                 return target
         return None
 
-    def _find_other(self, scope: Scope, method: str, steps: list[str]) -> Target | None:
+    def _find_by_framework(self, scope: Scope, method: str, steps: list[str]) -> Target | None:
         ways = (method, "GET") if method == "HEAD" else (method,)
         for asked in ({**scope, "method": way} for way in ways):
-            for target in self._others:
-                if target.route.matches(asked)[0] is Match.FULL and not target.leaves(steps):
+            for target in self._by_framework:
+                if target.route.matches(asked)[0] is Match.FULL and not target.is_reserved(steps):
                     return target
         return None
 
     def _methods_at(self, scope: Scope, steps: list[str]) -> set[str]:
         allowed = {method for method in _METHODS if self._find(method, list(steps))}
-        for target in self._others:
-            if target.route.matches(dict(scope))[0] is not Match.NONE and not target.leaves(steps):
+        for target in self._by_framework:
+            if target.route.matches(dict(scope))[0] is not Match.NONE and not target.is_reserved(steps):
                 allowed |= getattr(target.route, "methods", None) or set()
-        return allowed | ({"HEAD"} & allowed if "GET" not in allowed else {"HEAD"})
+        return allowed | {"HEAD"} if "GET" in allowed else allowed
 
 
-def _place(steps: Sequence[str]) -> tuple[int, str, str]:
+def _index_key(steps: Sequence[str]) -> tuple[int, str, str]:
     """Return the index key of a path such as /v1/<resource>/<id>/<part>/<id>: its length, resource and part."""
     count = len(steps)
     return (count, steps[2] if count > 2 else "", steps[4] if count > 4 else "")
 
 
 def _reserved(path: Sequence[str], others: Iterable[Sequence[str]]) -> frozenset[tuple[int, str]]:
-    """Return the literal steps of other routes that a parameter of this path would take, each with its place.
+    """Return the literal steps of other routes that a parameter of this path would take, each with its position.
 
-    They are left to those routes: `PATCH /things/bulk` is a method that `/things/bulk` does not allow, and does not
-    change a thing of the id `bulk`.
+    They belong to those routes. `PATCH /things/bulk` is 405 where `/things/bulk` takes only POST; it does not change a
+    thing with the id `bulk`.
     """
     reserved = set()
     for other in others:
@@ -235,7 +243,7 @@ def _is_model(annotation: Any) -> bool:
 
 
 def _plan(route: BaseRoute) -> Plan | None:
-    """Return the plan of a route that uses nothing but what a plan implements; None: the framework serves it."""
+    """Return the plan of a route, or None if the route uses something that a plan does not implement."""
     if type(route) is not APIRoute or not _is_plain(route):
         return None
     parameters = list(inspect.signature(route.endpoint, eval_str=True).parameters.values())
@@ -248,12 +256,12 @@ def _plan(route: BaseRoute) -> Plan | None:
 
 
 def _is_plain(route: APIRoute) -> bool:
-    """Return whether the route is one coroutine that returns a response, and depends on its context alone."""
+    """Return whether the route is one coroutine that returns a response and depends on the request context only."""
     endpoint = route.endpoint
     returned = inspect.signature(endpoint, eval_str=True).return_annotation
     answers_itself = isinstance(returned, type) and issubclass(returned, Response)
     plain_class = isinstance(route.response_class, DefaultPlaceholder) or route.response_class is Response
-    literal_place = not any(step.startswith("{") for step in _place(route.path.split("/"))[1:])
+    has_literal_key = not any(step.startswith("{") for step in _index_key(route.path.split("/"))[1:])
     return (
         inspect.iscoroutinefunction(endpoint)
         and answers_itself
@@ -261,7 +269,7 @@ def _is_plain(route: APIRoute) -> bool:
         and not route.dependencies
         and len(route.dependant.dependencies) == 1
         and needs_of(route).body is not BodyKind.MULTIPART
-        and (literal_place or route.path.endswith(":path}"))
+        and (has_literal_key or route.path.endswith(":path}"))
         and route.path.count(":") == route.path.endswith(":path}")
     )
 

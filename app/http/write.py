@@ -37,12 +37,12 @@ async def write(
 ) -> Response:
     """Run a service function in one transaction and answer with what it returned.
 
-    The whole function is run again when PostgreSQL could not order it among concurrent ones (40001, 40P01). The body
-    is rendered before the commit; the response exists only after it. A dry run goes as far as the commit would, checks
-    every constraint, and rolls back. A POST with an Idempotency-Key keeps its response in the same transaction; when it
-    is repeated, the stored response is sent if the caller may still make the request.
+    After a serialization failure or a deadlock (40001, 40P01) the whole function runs again. The body is rendered
+    before the commit and sent after it. A dry run does everything but the commit, checks every constraint, and rolls
+    back. A POST with an Idempotency-Key stores its response in the same transaction. When the POST is repeated, the
+    caller gets the stored response if the caller may still make the request.
     """
-    # A dry run refuses the key that the write would refuse, and stores none.
+    # A dry run checks the form of the Idempotency-Key and does not use it.
     asked = idempotent_request(context)
     running = context.app_state.running
     if asked is None or context.dry_run:
@@ -66,7 +66,7 @@ async def write_and_read(
     """Run a service function as `write` does, and answer as a GET of the result would.
 
     Args:
-        read: the read behind the GET, run in the transaction after everything the service wrote was sent.
+        read: the read behind the GET. It runs in the same transaction, after the changes of the service were sent.
         do: returns the key that ``read`` takes.
     """
 
@@ -85,7 +85,7 @@ async def put_and_read(
     *args: Args.args,
     **kwargs: Args.kwargs,
 ) -> Response:
-    """Do as `write_and_read` does for a PUT that may create or replace: 201 where it created."""
+    """Run a PUT as `write_and_read` does, and answer 201 if it created the resource."""
 
     async def do_and_read(tx: Tx) -> Rendered:
         result = await do(tx, *args, **kwargs)
@@ -100,7 +100,8 @@ async def _run(context: RequestContext, asked: IdempotentRequest | None, do: Do)
         try:
             return await _attempt(context, asked, do)
         except DATABASE_ERRORS as error:
-            # The pool has translated all failures but those after which the transaction may run again.
+            # The pool raises a failure untranslated only if the transaction may run again, or if the service is at
+            # fault.
             if not may_try_again(error):
                 raise
             if attempt == _ATTEMPTS:
@@ -113,22 +114,22 @@ async def _attempt(context: RequestContext, asked: IdempotentRequest | None, do:
     conditions = preconditions(context.header(b"if-match"), context.header(b"if-none-match"))
     settings = () if asked is None else (LOCK_TIMEOUT,)
     async with context.app_state.database.writes.transaction(context.tenant_id, *settings) as connection:
-        # Not before the transaction has begun: see `app.db.sync_marks`.
+        # Take the instant only after the transaction has begun: see `app.db.sync_marks`.
         now = await context.app_state.take_instant(connection)
         tx = Tx(connection, context.principal, now, context.scope["request_id"], conditions, context.dry_run)
         tx.operation = context.scope["route"].operation_id
         tx.source_address = client_address(context.scope, context.app_state.settings)
-        if asked is not None and (known := await asked.claim(tx)) is not None:
+        if asked is not None and (stored_response := await asked.claim(tx)) is not None:
             await _authorize_replay(tx, do)
-            return known
+            return stored_response
         value = await do(tx)
         if context.dry_run:
             await tx.check_constraints()
             return _dry_run_response(value)
-        status, body, made = _render(context, value)
+        status, body, headers = _render(context, value)
         if asked is not None:
-            stored_value = _redact(value, "secret_not_replayable")
-            asked.finish(tx, *((status, body, made) if stored_value is value else _render(context, stored_value)))
+            redacted = _redact(value, "secret_not_replayable")
+            asked.finish(tx, *((status, body, headers) if redacted is value else _render(context, redacted)))
         await tx.flush()
         await connection.commit()
     if tx.principals_changed:
@@ -137,7 +138,7 @@ async def _attempt(context: RequestContext, asked: IdempotentRequest | None, do:
         context.app_state.sealer.wake(tx.tenant_id)
     for hook in tx.after_commit:
         hook()
-    return Response(body, status_code=status, headers=made)
+    return Response(body, status_code=status, headers=headers)
 
 
 async def _authorize_replay(tx: Tx, do: Do) -> None:

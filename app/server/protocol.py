@@ -23,21 +23,25 @@ class _Refused(Exception):
 class Protocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol with deadlines and bounds, and stricter about requests.
 
-    uvicorn waits for headers for ever, keeps whatever comes, and waits for ever until a client takes its response. It
-    serves requests of versions it does not speak, and of no host or of two; and it takes the trailers of a chunked
-    body for headers.
+    uvicorn sets no deadline for the headers, no bound on their size, and no deadline for a client that does not read
+    its response. It serves requests of unknown HTTP versions and requests without a Host or with two. It adds the
+    trailers of a chunked body to the headers. This class refuses or bounds all of these.
 
     Args:
         registry: every connection of the server, with its bounds.
     """
 
     _deadline: asyncio.TimerHandle | None = None
+    #: The request before the one whose body is arriving.
     _before: RequestResponseCycle | None = None
     _in_headers = False
     _in_body = False
     _has_seen_body = False
+    #: Bytes that arrived together with the beginning of a request.
     _begun_with = 0
+    #: Bytes of a header or a trailer that the parser has not reported yet.
     _unreported = 0
+    #: Bytes of the head that the parser has reported.
     _parsed_size = 0
     _error: AppError | None = None
     _is_counted = False
@@ -63,7 +67,7 @@ class Protocol(HttpToolsProtocol):
             return
         self._begun_with = 0 if was_in_headers or was_in_body else len(data)
         if (was_in_headers and self._in_headers) or (was_in_body and self._in_body and not self._has_seen_body):
-            # The parser reports a header or a trailer when it is whole; this bounds one that has no end.
+            # The parser reports a header or a trailer only when it is complete. This bounds one that never ends.
             self._unreported += len(data)
             if self._unreported > self.limits.header_bytes:
                 self._refuse(_too_large())
@@ -74,7 +78,7 @@ class Protocol(HttpToolsProtocol):
         elif not is_answered:
             self.registry.mark_busy(self)
         elif was_in_body:
-            # The rest of a body that had its answer before.
+            # This is the rest of a body whose request has been answered.
             self._end_deadline()
             self.registry.mark_idle(self)
             return
@@ -93,7 +97,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._count(len(name) + len(value) + _FIELD_OVERHEAD)
-        # A trailer comes after the body, when the request was let in by its headers. It is not one of them.
+        # A trailer follows the body. The request was admitted by its headers, so a trailer must not add to them.
         if not self._in_body:
             super().on_header(name, value)
 
@@ -120,7 +124,7 @@ class Protocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         super().on_response_complete()
         if self._in_body and self._deadline is None:
-            # The answer did not wait for the body, whose rest is read and dropped, but not for ever.
+            # The answer was sent before the whole body arrived. The rest is read and dropped until the deadline.
             self._start_deadline()
         if self.cycle.response_complete and not (self._in_headers or self._in_body):
             self.registry.mark_idle(self)
@@ -133,14 +137,14 @@ class Protocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def send_400_response(self, msg: str) -> None:
-        """Answer a request that cannot be parsed or must not be served, in the one shape of failures."""
+        """Answer a request that cannot be parsed or must not be served, with a problem document."""
         self._refuse(self._error or BadRequest(msg))
 
     def begin_drain(self) -> None:
         """Let the answer to the last request that has arrived be the last one on this connection."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False
-            # A request that waits for events waits no longer.
+            # A request that waits for events stops waiting.
             self.cycle.scope["state"]["draining"] = True
 
     def received_bytes(self) -> int:
@@ -151,7 +155,7 @@ class Protocol(HttpToolsProtocol):
         if self._in_body:
             size += self._parsed_size + self._unreported
             if self.cycle.body or not self._has_seen_body:
-                # Not only the body: the parser keeps a trailer until it is whole.
+                # The parser keeps an incomplete trailer, so the body alone is not the whole size.
                 size += max(len(self.cycle.body), self._begun_with)
         return size
 
@@ -162,7 +166,7 @@ class Protocol(HttpToolsProtocol):
     def _check_head(self) -> None:
         version = self.parser.get_http_version()
         if version not in {"1.0", "1.1"}:
-            self._fail(BadRequest("HTTP/1.1 and HTTP/1.0 are spoken here."))
+            self._fail(BadRequest("Send HTTP/1.1 or HTTP/1.0."))
         hosts = 0
         for name, value in self.headers:
             if name == b"host":
@@ -195,19 +199,19 @@ class Protocol(HttpToolsProtocol):
 
     def _refuse(self, error: AppError) -> None:
         if self._in_body and self.pipeline and self._before is not None:
-            # The request with the bad body waits behind another and has not begun: as if it had not come.
+            # The request with the bad body waits behind another one and has not begun. Forget it.
             self.pipeline.popleft()
             self._in_body, self.cycle = False, self._before
         if not self._in_body and self.cycle is not None and not self.cycle.response_complete:
-            # Sent now, this would be read as the answer to an earlier request, which is served all the same. That one
-            # is answered, and the connection then closed.
+            # A refusal sent now would be read as the answer to an earlier request. That request is answered first, and
+            # then the connection is closed.
             self.cycle.keep_alive = False
             return
         if self._in_body:
             if self.cycle.response_started:
                 self.transport.close()
                 return
-            # What the application answers now would come after this refusal.
+            # The application must not answer after this refusal.
             self.cycle.disconnected = True
             self.cycle.message_event.set()
         request_id = self._request_id()

@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 from sqlalchemy import text
 
-from app.access.authenticators import HOLDER, principal_of_seat
+from app.access.credential_kinds import HOLDER, principal_of_seat
 from app.access.credentials import PrincipalDeactivated, SignInEnded, SignInExpired
 from app.access.key_lookup import Found, grant_of
 from app.access.oidc import claims

@@ -22,7 +22,7 @@ from app.http.context import ContextDep
 from app.http.openapi.build import IF_MATCH
 from app.http.pagination import page
 from app.http.problems import problems
-from app.http.responses import show_rendered
+from app.http.responses import show
 from app.http.write import write
 from app.schemas import Page
 
@@ -69,7 +69,7 @@ async def get_api_key(context: ContextDep, api_key_id: UUID) -> Response:
     Use it to show when a key was used or rotated, or to get the `ETag` that revoking needs. The answer is 404 if it
     does not exist or the organization of its principal is not visible to you.
     """
-    return show_rendered(context, await queries.get_api_key(context, api_key_id))
+    return show(context, await queries.get_api_key(context, api_key_id))
 
 
 @router.post(

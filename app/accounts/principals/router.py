@@ -27,7 +27,7 @@ from app.http.context import ContextDep
 from app.http.openapi.build import IF_MATCH
 from app.http.pagination import page
 from app.http.problems import problems
-from app.http.responses import show_rendered
+from app.http.responses import show
 from app.http.write import write_and_read
 from app.schemas import Page
 
@@ -70,7 +70,7 @@ async def get_principal(context: ContextDep, principal_id: UUID) -> Response:
     Use it to show a principal, or to get the `ETag` that a change needs. The answer is 404 if it does not exist or its
     organization is not visible to you.
     """
-    return show_rendered(context, await queries.get_principal(context, principal_id))
+    return show(context, await queries.get_principal(context, principal_id))
 
 
 @router.patch(

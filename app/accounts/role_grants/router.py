@@ -21,7 +21,7 @@ from app.http.context import ContextDep
 from app.http.openapi.build import IF_MATCH
 from app.http.pagination import page
 from app.http.problems import problems
-from app.http.responses import show_rendered
+from app.http.responses import show
 from app.http.write import write, write_and_read
 from app.schemas import Page
 
@@ -66,7 +66,7 @@ async def get_role_grant(context: ContextDep, role_grant_id: UUID) -> Response:
     Use it to show a grant, or to get the `ETag` that a change needs. The answer is 404 if it does not exist or its
     organization is not visible to you.
     """
-    return show_rendered(context, await queries.get_role_grant(context, role_grant_id))
+    return show(context, await queries.get_role_grant(context, role_grant_id))
 
 
 @router.patch(

@@ -1,4 +1,7 @@
-"""The kinds of credentials that can be looked up in the database: API keys and seat tokens."""
+"""The kinds of credentials that are looked up in the database: API keys and seat tokens.
+
+`app.access.oidc.sign_ins` is the third kind, the access token of a person who signed in.
+"""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,8 +16,8 @@ from app.db.statement import Read, Row
 from app.errors import Unauthorized
 from app.principal import Principal, Seat, SeatKind
 
-# The tenant that a credential names is not known to be one yet. All look-ups share a holder, so that made-up
-# credentials of made-up tenants cannot hold every connection.
+# Before the look-up nobody knows whether the tenant that a credential names exists. All look-ups share one holder, so
+# that invented credentials of invented tenants cannot hold every connection.
 HOLDER = "credentials"
 
 
