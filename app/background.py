@@ -8,6 +8,8 @@ from app.events.chain import seal_audit_trail
 from app.events.retention import has_expired_events, purge_events
 from app.events.sealer import Sealer
 from app.idempotency.answers import has_expired_answers, purge_answers
+from app.integrations.webhooks.dispatcher import WebhookDispatcher
+from app.integrations.webhooks.retention import delete_deliveries, has_expired_deliveries
 from app.jobs.context import WorkContext
 from app.jobs.kinds import Kind
 from app.jobs.periodic import PeriodicTask
@@ -36,6 +38,7 @@ PURGES: Final = (
     Purge("idempotency_keys", _has_expired_answers, _purge_answers),
     Purge("jobs", has_expired_jobs, delete_jobs),
     Purge("events", has_expired_events, purge_events),
+    Purge("webhook_deliveries", has_expired_deliveries, delete_deliveries),
 )
 PURGE_EXPIRED: Final = Kind("purge_expired", partial(run_purges, PURGES))
 
@@ -47,3 +50,8 @@ PERIODIC: Final = (
     PeriodicTask("seal_events", 1.0, _seal),
     PeriodicTask("seal_audit_trail", 1.0, _seal_audit_trail),
 )
+
+
+def dispatching(webhooks: WebhookDispatcher) -> PeriodicTask:
+    """Return the task that sends events to webhooks: one process at a time, the one that has just sealed some first."""
+    return PeriodicTask("dispatch_webhooks", 1.0, webhooks.run, wake=webhooks.wakes)

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -26,7 +27,7 @@ from app.action_items import router as action_items
 from app.assessments import queries as assessment_reads
 from app.assessments import routers as assessments
 from app.audit import router as audit
-from app.background import KINDS, PERIODIC
+from app.background import KINDS, PERIODIC, dispatching
 from app.db.base import now
 from app.db.engine import Database, open_database
 from app.db.schema.migrate import load_models
@@ -42,6 +43,9 @@ from app.http.needs import needs_of
 from app.http.openapi import build
 from app.http.openapi.parameters import describe_query
 from app.instruments import router as instruments
+from app.integrations.webhooks import router as webhooks
+from app.integrations.webhooks.dispatcher import GAUGES as WEBHOOK_GAUGES
+from app.integrations.webhooks.dispatcher import WebhookDispatcher
 from app.jobs import router as jobs
 from app.jobs.context import WorkContext
 from app.jobs.gauges import GAUGES
@@ -70,6 +74,7 @@ TAGS = [
     {"name": "readiness", "description": "The score, computed per request and explained."},
     {"name": "action items", "description": "What is done about the gaps."},
     {"name": "events", "description": "What happened, in order, for systems that follow."},
+    {"name": "webhooks", "description": "Events sent to other systems, signed, and the log of what came of it."},
     {"name": "jobs", "description": "Background work: how far it is, what went wrong, and its cancellation."},
     {"name": "audit", "description": "Who changed what, and whether that record is whole."},
     {"name": "accounts", "description": "Who is calling, and who may call: principals, their keys and their roles."},
@@ -104,6 +109,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     roster.router,
     *instruments.ROUTERS,
     feed.router,
+    webhooks.router,
     jobs.router,
     audit.router,
     me.router,
@@ -131,10 +137,19 @@ def create_app(
     settings = settings or load_settings()
     url = database_url or settings.database_url or ""
     database = open_database(settings, url, role=settings.assumed_role)
-    metrics = None if settings.metrics_port is None else Metrics(__version__, database, GAUGES)
+    metrics = None if settings.metrics_port is None else Metrics(__version__, database, (*GAUGES, *WEBHOOK_GAUGES))
 
     feeds = FeedWatch(database.reads)
-    sealer = Sealer(database, feeds.notify)
+
+    def on_sealed(tenant_id: UUID) -> None:
+        feeds.notify(tenant_id)
+        dispatcher.notify(tenant_id)
+
+    sealer = Sealer(database, on_sealed)
+    work = WorkContext(settings, database, clock, sealer)
+    dispatcher = WebhookDispatcher(work)
+    if metrics is not None:
+        metrics.add_source(dispatcher.collect)
     background = _Background(
         database=database,
         sealer=sealer,
@@ -142,7 +157,8 @@ def create_app(
         sign_ins=SignIns(
             database.reads, SIGNED_IN, assessment_reads.HELD_SEATS, clock=clock, networks=settings.outgoing_networks
         ),
-        worker=Worker(WorkContext(settings, database, clock, sealer), KINDS, PERIODIC),
+        worker=Worker(work, KINDS, (*PERIODIC, dispatching(dispatcher))),
+        webhooks=dispatcher,
         runs_jobs=settings.worker,
     )
     seat_tokens = SeatTokens(database.reads, assessment_reads.SEAT_BY_TOKEN)
@@ -183,6 +199,7 @@ class _Background:
     key_uses: KeyUses
     sign_ins: SignIns
     worker: Worker
+    webhooks: WebhookDispatcher
     runs_jobs: bool
 
     @asynccontextmanager
@@ -195,6 +212,7 @@ class _Background:
             closings.push_async_callback(self.sign_ins.close)
             closings.push_async_callback(self.key_uses.write)
             closings.push_async_callback(_cancel, asyncio.create_task(self.key_uses.run()))
+            closings.push_async_callback(self.webhooks.close)
             if self.runs_jobs:
                 closings.push_async_callback(self._stop_work, asyncio.create_task(self.worker.run()))
             yield

@@ -172,6 +172,15 @@ class Settings(BaseSettings):
         default=30.0, ge=1, le=3_600, description="How long after a worker was killed its jobs run again."
     )
     job_retention_days: int = Field(default=30, ge=1, le=3_650, description="How many days finished jobs are kept.")
+    webhook_failure_days: float = Field(
+        default=5.0,
+        gt=0,
+        le=90,
+        description="For how many days nothing must reach a webhook until it is disabled.",
+    )
+    webhook_log_days: int = Field(
+        default=30, ge=1, le=3_650, description="How many days the attempts to deliver to webhooks are listed."
+    )
     pooler: Literal["none", "transaction"] = Field(
         default="none", description="`transaction`: a PgBouncer in transaction mode stands before the database."
     )

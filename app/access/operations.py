@@ -24,7 +24,7 @@ class Access:
         roles: any one of them on the organization concerned is enough.
         seat: the holder of a seat's token may too, for that seat's assessment only.
         proposer: so may the key that proposed an action item, as long as the item is proposed and the key may propose.
-        creator: so may the credential that created it, as long as it may read it.
+        creator: so may the caller that created it, as long as they may read it, or create it where the table says so.
         anyone: any valid credential may; nothing of an organization is touched.
         public: no credential is needed.
         linked: an integrator may only within what an admin linked to an external source.
@@ -169,6 +169,12 @@ OPERATIONS: Final[dict[str, Access]] = {
     "addActionItemNote": Access(_PLAN),
     "listActionItemHistory": _READ,
     "listEvents": _READ,
+    "listWebhooks": Access(_FEED),
+    "createWebhook": Access(_FEED),
+    "getWebhook": Access(_FEED),
+    "updateWebhook": Access(_ADMIN, creator=True),
+    "deleteWebhook": Access(_ADMIN, creator=True),
+    "listWebhookDeliveries": Access(_ADMIN, creator=True),
     "listJobs": _READ,
     "getJob": _READ,
     "cancelJob": Access(_ADMIN, creator=True),

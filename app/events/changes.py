@@ -81,6 +81,10 @@ RECORDED: Final = {
     "scoring_profiles": Recorded(_names("key version content_hash")),
     "principals": Recorded(_names("kind organization_id person_id deactivated_at"), personal=_names("name")),
     "api_keys": Recorded(_names("principal_id name allowed_networks expires_at revoked_at")),
+    # A URL can hold a secret, so it is not kept.
+    "webhooks": Recorded(
+        _names("organization_id principal_id event_types enabled disabled_reason"), _names("url description")
+    ),
     "role_grants": Recorded(_names("principal_id organization_id role starts_at ends_at")),
 }
 

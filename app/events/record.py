@@ -20,7 +20,7 @@ def record_event(
     *,
     organization_id: UUID | None = None,
     data: dict[str, Any] | None = None,
-) -> None:
+) -> UUID | None:
     """Record an event and an audit row in the transaction of the change.
 
     Followers get the event if its type is registered (`app.events.types`). The audit row is written in any case, with
@@ -29,7 +29,11 @@ def record_event(
     Args:
         event: ``<subject type>.<what happened>``, such as ``assessment.opened``.
         data: JSON values that help a follower; never a vote's value, a comment or a secret.
+
+    Returns:
+        The id of the event; None where followers get none.
     """
+    event_id: UUID | None = None
     subject_type = event.partition(".")[0]
     if subject_type in _CREDENTIALS:
         tx.principals_changed = True
@@ -42,7 +46,7 @@ def record_event(
     }
     if event in EVENT_TYPES:
         tx.events_recorded = True
-        tx.insert(OutboxEvent, type=event, **common)
+        event_id = tx.insert(OutboxEvent, type=event, **common)["id"]
     audit_id = uuid7()
     address, person = tx.source_address, _get_person(tx)
     is_personal = address is not None and person is not None
@@ -59,6 +63,7 @@ def record_event(
         changes=take_changes(tx, audit_id, subject_id),
         **common,
     )
+    return event_id
 
 
 def record_vote(tx: Tx, action: str, assessment_id: UUID, *, organization_id: UUID, data: dict[str, Any]) -> None:

@@ -226,6 +226,14 @@ class KeyRotated(EventData):
     """Seconds for which the former secret works as well as the new one."""
 
 
+class WebhookDisabled(EventData):
+    """Why a webhook was disabled."""
+
+    reason: str = Field(examples=["failing"])
+    """`gone`: the endpoint answered 410. `failing`: nothing was delivered for days. `rights_lost`: its creator may no
+    longer have it."""
+
+
 @dataclass(frozen=True, slots=True)
 class EventType:
     """A type of event.
@@ -310,6 +318,11 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = _by_name(
         EventType("action_item.done", "Work on an action item was done", _STATUS),
         EventType("action_item.verified", "An action item was verified", _STATUS),
         EventType("action_item.dismissed", "An action item was dismissed", _STATUS),
+        EventType("webhook.created", "A webhook was added"),
+        EventType("webhook.updated", "Fields of a webhook changed", FieldsChanged),
+        EventType("webhook.tested", "Somebody asked for a test of a webhook"),
+        EventType("webhook.disabled", "The service disabled a webhook", WebhookDisabled),
+        EventType("webhook.deleted", "A webhook was deleted"),
         EventType("job.canceled", "A job was canceled, or is to stop"),
         EventType("api_key.created", "An API key was made", KeyCreated, Audience.ADMINS),
         EventType("api_key.rotated", "An API key got a new secret", KeyRotated, Audience.ADMINS),

@@ -6,15 +6,12 @@ from fastapi import Response
 from pydantic_core import to_json
 
 from app.db.deadline import RequestDeadline
-from app.db.statement import Row, from_json
 from app.feed import queries
 from app.feed.cursors import open_position, seal_position
 from app.feed.queries import FeedPage
 from app.feed.schemas import LATEST, EventQuery
 from app.http.context import RequestContext
 from app.http.delivery import JSONBytes
-
-_SHOWN = ("id", "type", "created_at", "subject_type", "subject_id", "organization_id")
 
 
 async def read_feed(context: RequestContext, query: EventQuery) -> Response:
@@ -58,11 +55,5 @@ def _is_stopping(context: RequestContext) -> bool:
 
 def _answer(context: RequestContext, page: FeedPage) -> Response:
     cursor = seal_position(page.position, context.principal.tenant_secret)
-    items = [_present(row) for row in page.rows]
+    items = [queries.present(row) for row in page.rows]
     return JSONBytes(to_json({"items": items, "next_after": cursor, "has_more": page.has_more}))
-
-
-def _present(row: Row) -> dict[str, object]:
-    values = {name: row[name] for name in _SHOWN}
-    values["occurred_at"] = values.pop("created_at")
-    return {**values, "data": from_json(row["data"])}

@@ -7,12 +7,14 @@ from datetime import datetime
 from uuid import UUID
 
 from app.db.engine import Database
+from app.db.pool import Pool
 from app.db.transaction import Tx
 from app.events.sealer import Sealer
 from app.principal import Principal
 from app.settings import Settings
 
 _NOBODY = UUID(int=0)
+#: Each statement sees what was committed before it, whatever the database's default is.
 _ISOLATION = "transaction_isolation = 'read committed'"
 
 
@@ -38,7 +40,24 @@ class WorkContext:
         Args:
             request_id: names the work in events and audit rows.
         """
-        async with self.database.writes.transaction(tenant_id, _ISOLATION) as connection:
+        async with self._transaction(self.database.writes, tenant_id, request_id, _ISOLATION) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def bookkeeping(self, tenant_id: UUID, request_id: str, *settings: str) -> AsyncIterator[Tx]:
+        """Provide a short transaction that does not wait behind those of requests.
+
+        It is READ COMMITTED and has no session. `Tx.fetch` and `Tx.insert` work in it.
+
+        Args:
+            settings: what else holds for this transaction only, as ``name = 'value'``.
+        """
+        async with self._transaction(self.database.jobs, tenant_id, request_id, _ISOLATION, *settings) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _transaction(self, pool: Pool, tenant_id: UUID, request_id: str, *settings: str) -> AsyncIterator[Tx]:
+        async with pool.transaction(tenant_id, *settings) as connection:
             now = await self.database.take_instant(connection, self.clock)
             tx = Tx(connection, worker(tenant_id), now, request_id)
             yield tx

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from sqlalchemy import text
+from sqlalchemy import Boolean, bindparam, text
 
 from app.db.errors import DATABASE_ERRORS
 from app.db.statement import Read
@@ -26,10 +26,10 @@ _CLAIM = Read(
     text(
         """
         update schedules set held_by = :process, held_until = now() + make_interval(secs => :lease)
-        where name = :name and due_at <= now() and (held_until is null or held_until < now())
+        where name = :name and (due_at <= now() or :at_once) and (held_until is null or held_until < now())
         returning true
         """
-    )
+    ).bindparams(bindparam("at_once", type_=Boolean()))
 )
 # A process that lost its lease changes nothing: another one holds the task.
 _BEAT = Read(
@@ -61,12 +61,15 @@ class PeriodicTask:
         seconds: from the end of one run to the beginning of the next; after a failure a tenth of it.
         run: does the work.
         limit: the longest that a run may take, in seconds; then it is cancelled.
+        wake: set in a process that has work for the task now. The task then runs there at once, unless another process
+            is running it.
     """
 
     name: str
     seconds: float
     run: Callable[[WorkContext], Awaitable[object]]
     limit: float = 300.0
+    wake: asyncio.Event | None = None
 
 
 class Scheduler:
@@ -94,17 +97,31 @@ class Scheduler:
                 group.create_task(self._repeat(task))
 
     async def _repeat(self, task: PeriodicTask) -> None:
+        is_woken = False
         while True:
             try:
-                await self.run_if_due(task)
+                await self.run_if_due(task, at_once=is_woken)
             except (Unavailable, *DATABASE_ERRORS) as error:
                 _log.warning("periodic task put off", exc_info=error, extra={"task": task.name})
             except Exception:
                 _log.exception("periodic task failed", extra={"task": task.name})
-            await asyncio.sleep(min(task.seconds, self._poll))
+            is_woken = await self._wait_for(task)
 
-    async def run_if_due(self, task: PeriodicTask) -> bool:
+    async def _wait_for(self, task: PeriodicTask) -> bool:
+        """Wait until it is time to look at a task again. Return whether it was woken."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(task.seconds, self._poll)):
+                await (task.wake or asyncio.Event()).wait()
+        is_woken = task.wake is not None and task.wake.is_set()
+        if task.wake is not None:
+            task.wake.clear()
+        return is_woken
+
+    async def run_if_due(self, task: PeriodicTask, *, at_once: bool = False) -> bool:
         """Run a task where it is due and no other process holds it.
+
+        Args:
+            at_once: it counts as due.
 
         Returns:
             Whether it was run.
@@ -112,7 +129,7 @@ class Scheduler:
         if task.name not in self._known:
             await self._execute(_ADD, name=task.name)
             self._known.add(task.name)
-        if not await self._execute(_CLAIM, name=task.name, process=self._holder, lease=self._lease):
+        if not await self._execute(_CLAIM, name=task.name, process=self._holder, lease=self._lease, at_once=at_once):
             return False
         wait = task.seconds / 10
         try:

@@ -18,8 +18,6 @@ from app.outgoing.addresses import Network, is_allowed
 
 _PORTS = {"https": 443, "http": 80}
 _LAST_PORT = 65_535
-# A lookup cannot be cancelled, so lookups have separate threads.
-_LOOKUPS = 4
 
 #: Returns the addresses of a host.
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -29,12 +27,26 @@ class OutgoingError(Exception):
     """A request was refused or failed. The message never repeats an address or what was answered."""
 
 
+class OutgoingRefused(OutgoingError):
+    """The URL, or an address of its host, is not allowed. Nothing was sent."""
+
+
+class OutgoingTimeout(OutgoingError):
+    """No whole answer came in time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to a request: its status and its whole body."""
+    """The answer to a request.
+
+    Attributes:
+        body: the whole body; empty where it was not asked for.
+        retry_after: the header of this name, as it was sent.
+    """
 
     status: int
     body: bytes
+    retry_after: str | None = None
 
 
 class OutgoingClient:
@@ -44,6 +56,8 @@ class OutgoingClient:
         networks: networks allowed in addition to public addresses. Plain HTTP is allowed within these only.
         resolve: returns the addresses of a host; absent, the system's lookup.
         transport: sends the requests; absent, the network.
+        connections: the most connections open at once.
+        lookups: the most lookups at once. A lookup cannot be cancelled, so lookups have separate threads.
     """
 
     def __init__(
@@ -52,16 +66,20 @@ class OutgoingClient:
         *,
         resolve: Resolve | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        connections: int = 20,
+        lookups: int = 4,
     ) -> None:
         self._networks = tuple(networks)
-        self._threads = ThreadPoolExecutor(_LOOKUPS, thread_name_prefix="fa-lookup")
+        self._threads = ThreadPoolExecutor(lookups, thread_name_prefix="fa-lookup")
         self._resolve = resolve or self._look_up
         self._client = httpx.AsyncClient(
             transport=transport,
             trust_env=False,
             follow_redirects=False,
+            # Each request has a deadline for all of it.
+            timeout=httpx.Timeout(None),
             # A kept connection is found by address alone and was verified for the host that first used it.
-            limits=httpx.Limits(max_connections=20, max_keepalive_connections=0),
+            limits=httpx.Limits(max_connections=connections, max_keepalive_connections=0),
         )
 
     async def send(
@@ -78,7 +96,7 @@ class OutgoingClient:
 
         Args:
             seconds: how long all of it may take.
-            max_bytes: the size of the largest answer.
+            max_bytes: the size of the largest answer; 0: only the status is of interest, and the body is not read.
 
         Raises:
             OutgoingError: the URL or an address of its host is not allowed, or no whole answer came.
@@ -87,7 +105,7 @@ class OutgoingClient:
             async with asyncio.timeout(seconds):
                 return await self._send(method, url, max_bytes, content, headers or {})
         except TimeoutError:
-            raise OutgoingError("no answer in time") from None
+            raise OutgoingTimeout("no answer in time") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError, ValueError) as error:
             raise OutgoingError(f"no answer ({type(error).__name__})") from None
 
@@ -97,15 +115,20 @@ class OutgoingClient:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _send(
-        self, method: str, url: str, max_bytes: int, content: bytes | None, headers: Mapping[str, str]
+        self,
+        method: str,
+        url: str,
+        max_bytes: int,
+        content: bytes | None,
+        headers: Mapping[str, str],
     ) -> Answer:
         target = httpx.URL(url)
         host = target.raw_host.decode("ascii")
         if target.scheme not in _PORTS or not host or target.userinfo:
-            raise OutgoingError("not an http or https URL without credentials")
+            raise OutgoingRefused("not an http or https URL without credentials")
         port = _PORTS[target.scheme] if target.port is None else target.port
         if not 0 < port <= _LAST_PORT:
-            raise OutgoingError("no such port")
+            raise OutgoingRefused("no such port")
         address = await self._choose_address(host, port, target.scheme)
         request = self._client.build_request(
             method,
@@ -115,10 +138,13 @@ class OutgoingClient:
             extensions={"sni_hostname": host},
         )
         answer = await self._client.send(request, stream=True)
+        retry_after = answer.headers.get("retry-after")
         try:
+            if not max_bytes:
+                return Answer(answer.status_code, b"", retry_after)
             if answer.headers.get("content-encoding", "identity").lower() != "identity":
                 raise OutgoingError("the answer is compressed")
-            return Answer(answer.status_code, await _read(answer, max_bytes))
+            return Answer(answer.status_code, await _read(answer, max_bytes), retry_after)
         finally:
             await answer.aclose()
 
@@ -127,10 +153,10 @@ class OutgoingClient:
         if not addresses:
             raise OutgoingError("the host has no address")
         if not all(is_allowed(address, self._networks) for address in addresses):
-            raise OutgoingError("an address of the host is not allowed")
+            raise OutgoingRefused("an address of the host is not allowed")
         address = addresses[0]
         if scheme == "http" and not any(ip_address(address) in network for network in self._networks):
-            raise OutgoingError("plain HTTP is not allowed")
+            raise OutgoingRefused("plain HTTP is not allowed")
         return f"[{address}]" if isinstance(ip_address(address), IPv6Address) else address
 
     async def _look_up(self, host: str, port: int) -> Sequence[str]:

@@ -3,16 +3,18 @@
 import asyncio
 import signal
 from collections.abc import Sequence
+from uuid import UUID
 
 import uvloop
 
 from app import log
-from app.background import KINDS, PERIODIC
+from app.background import KINDS, PERIODIC, dispatching
 from app.db.engine import open_database
 from app.db.schema.migrate import load_models
 from app.demo.sandbox import clock_for
 from app.embedded_postgres.attach import check_revision, owner_engine, provided
 from app.events.sealer import Sealer
+from app.integrations.webhooks.dispatcher import WebhookDispatcher
 from app.jobs.context import WorkContext
 from app.jobs.kinds import Kind
 from app.jobs.periodic import PeriodicTask
@@ -26,7 +28,7 @@ def run_worker(settings: Settings, kinds: Sequence[Kind] = KINDS, tasks: Sequenc
 
     Args:
         kinds: the kinds of jobs that it runs.
-        tasks: the periodic tasks that it runs.
+        tasks: the periodic tasks that it runs. Webhooks are served with the service's own.
 
     Raises:
         OperatorError, EmbeddedPostgresError: it cannot run; one line that says why.
@@ -41,13 +43,22 @@ async def _work(settings: Settings, kinds: Sequence[Kind], tasks: Sequence[Perio
         await check_revision(engine)
     load_models()
     database = open_database(settings, settings.database_url or "", role=settings.assumed_role)
-    sealer = Sealer(database)
-    worker = Worker(WorkContext(settings, database, clock_for(settings), sealer), kinds, tasks)
+
+    def on_sealed(tenant_id: UUID) -> None:
+        webhooks.notify(tenant_id)
+
+    sealer = Sealer(database, on_sealed)
+    work = WorkContext(settings, database, clock_for(settings), sealer)
+    webhooks = WebhookDispatcher(work)
+    if tasks is PERIODIC:
+        tasks = (*tasks, dispatching(webhooks))
+    worker = Worker(work, kinds, tasks)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop, worker)
     show(["fa-readiness: background work runs here"])
     await worker.run()
+    await webhooks.close()
     await sealer.close()
     await database.close()
 

@@ -30,6 +30,7 @@ LOCKED = (
     "organizations",
     "participants",
     "programs",
+    "webhooks",
 )
 
 

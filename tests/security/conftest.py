@@ -145,3 +145,4 @@ async def _add_rows(admin: Actor, tenants: Tenants) -> None:
     assert answer.status_code == 201, answer.text
     [draft, *_] = await admin.items("/v1/assessments", state="draft")
     await admin.made(f"/v1/assessments/{draft['id']}/participants", {"seat": "observer", "label": "Guest"})
+    await admin.made("/v1/webhooks", {"organization_id": str(ids["root"]), "url": "https://localhost:1/hook"})

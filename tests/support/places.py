@@ -25,6 +25,7 @@ class Place:
     paper_participant: str = MISSING
     action_item: str = MISSING
     job: str = MISSING
+    webhook: str = MISSING
     principal: str = MISSING
     role_grant: str = MISSING
     api_key: str = MISSING
@@ -58,6 +59,7 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
     )
     key = await admin.made(f"/v1/principals/{principal['id']}/api-keys", {"name": "Feed"})
     action = await admin.made("/v1/action-items", {"organization_id": organization, "title": "T", "practices": []})
+    webhook = await admin.made("/v1/webhooks", {"organization_id": organization, "url": "https://localhost:1/hook"})
     return Place(
         organization=organization,
         program=own_program["id"],
@@ -68,6 +70,7 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
         paper_participant=team.ids["Paper"],
         action_item=action["id"],
         job=str(await add_job(tenancy, PLACED, organization_id=UUID(organization))),
+        webhook=webhook["id"],
         principal=principal["id"],
         role_grant=grant["id"],
         api_key=key["id"],

@@ -159,6 +159,17 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
         "done_at",
         "done_owner_id",
     ),
+    # Webhooks. A secret can be added and removed, never changed; the organization and the creator stay.
+    "webhooks": _row("url", "description", "event_types", "enabled", "disabled_reason", "disabled_at"),
+    "webhook_secrets": Privileges(insert=True, update=frozenset({"ends_at"}), delete=True),
+    "webhook_cursors": Privileges(
+        insert=True, update=frozenset({"position", "replay_position", "replay_until", "failing_since"})
+    ),
+    "webhook_messages": _ADD_AND_REMOVE,
+    "webhook_queues": Privileges(
+        insert=True, update=frozenset({"due_at", "position", "attempt", "held_by", "held_until"}), delete=True
+    ),
+    "webhook_deliveries": _ADD_AND_REMOVE,
     # Of the service itself. What a job is to do never changes.
     "jobs": _row(
         "dedupe_key",
@@ -202,6 +213,8 @@ FUNCTIONS: Final = frozenset(
         "spend_invitation_attempt(text,bytea,timestamp with time zone)",
         "tenants_to_audit()",
         "tenants_to_seal()",
+        "webhook_backlog()",
+        "webhook_tenants()",
     }
 )
 

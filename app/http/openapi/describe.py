@@ -26,6 +26,7 @@ PATH_DESCRIPTIONS: Final[Mapping[str, str]] = {
     "role_grant_id": "Id of the role grant.",
     "source": "Name of the other system.",
     "version": "Semantic version of the instrument.",
+    "webhook_id": "Id of the webhook.",
 }
 
 _EXAMPLES: Final[Mapping[str, Any]] = {

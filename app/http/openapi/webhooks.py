@@ -65,7 +65,8 @@ def _describe(one: EventType, schemas: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "operationId": "on" + to_pascal(one.name.replace(".", "_")),
         "summary": one.summary,
-        "description": f"{one.summary}. The feed, `GET /v1/events`, has events of this type as described here.",
+        "description": f"{one.summary}. The feed, `GET /v1/events`, has events of this type as described here, "
+        "and webhooks send them.",
         "tags": ["events"],
         "security": [],
         "requestBody": {

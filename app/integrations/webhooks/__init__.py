@@ -1,0 +1,1 @@
+"""Webhooks: the events of the feed, sent to the endpoints that callers name."""

@@ -1,0 +1,88 @@
+"""The rights of the creator of a webhook, as they are stored now.
+
+A webhook sends what its creator can read. No request carries a credential then, so the rights are read from the
+tables: those of the key that the webhook was made with, or those of a person who signs in.
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, Uuid, bindparam, or_, select
+from sqlmodel import col
+
+from app.access.key_lookup import grant_of, grants_of
+from app.access.models import ApiKey, PrincipalRecord
+from app.access.oidc.models import Identity
+from app.db.statement import Read, Reader, from_json
+from app.people.models import Person
+from app.principal import Principal
+from app.tree.models import Tenant
+
+_TENANT = bindparam("tenant_id", type_=Uuid())
+
+
+def _rights_of(holder: type[ApiKey] | type[Identity]) -> Any:
+    """Return the rights of the principal that a row names."""
+    return (
+        select(
+            col(PrincipalRecord.id),
+            col(PrincipalRecord.name),
+            col(Tenant.secret),
+            grants_of(holder).label("grants"),
+        )
+        .select_from(holder)
+        .join(Tenant, col(Tenant.id) == col(holder.tenant_id))
+        .join(
+            PrincipalRecord,
+            (col(PrincipalRecord.tenant_id) == col(holder.tenant_id))
+            & (col(PrincipalRecord.id) == col(holder.principal_id)),
+        )
+        .where(col(holder.tenant_id) == _TENANT, col(PrincipalRecord.deactivated_at).is_(None))
+    )
+
+
+_BY_KEY = Read(
+    _rights_of(ApiKey).where(
+        col(ApiKey.id) == bindparam("key_id", type_=Uuid()),
+        col(ApiKey.revoked_at).is_(None),
+        or_(
+            col(ApiKey.expires_at).is_(None),
+            col(ApiKey.expires_at) > bindparam("now", type_=DateTime(timezone=True)),
+        ),
+    )
+)
+# Roles that the claims of a sign-in give are not stored, so they do not count here.
+_PERSON = Read(
+    _rights_of(Identity)
+    .join(Person, (col(Person.tenant_id) == col(Identity.tenant_id)) & (col(Person.id) == col(Identity.person_id)))
+    .where(col(Identity.principal_id) == bindparam("principal_id", type_=Uuid()), col(Person.active))
+    .limit(1)
+)
+
+
+async def load_creator(
+    reader: Reader, tenant_id: UUID, principal_id: UUID, key_id: UUID | None, now: datetime
+) -> Principal | None:
+    """Return the creator with the roles that are granted now.
+
+    Args:
+        key_id: the key that the webhook was made with; None: a person signed in.
+
+    Returns:
+        None where the key was revoked or has expired, or the creator was deactivated.
+    """
+    if key_id is not None:
+        row = await reader.fetch_one(_BY_KEY, tenant_id=tenant_id, key_id=key_id, now=now)
+    else:
+        row = await reader.fetch_one(_PERSON, tenant_id=tenant_id, principal_id=principal_id, now=now)
+    if row is None:
+        return None
+    return Principal(
+        tenant_id=tenant_id,
+        id=UUID(int=row["id"].int),
+        kind="person" if key_id is None else "api_key",
+        name=row["name"],
+        tenant_secret=row["secret"],
+        grants=tuple(map(grant_of, from_json(row["grants"]))),
+    )

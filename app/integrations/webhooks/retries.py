@@ -1,0 +1,47 @@
+"""When a message is sent again."""
+
+import random
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+_MINUTE, _HOUR = 60.0, 3_600.0
+#: The waits after each failed attempt, in seconds, as the Standard Webhooks specification suggests them.
+WAITS: Final = (
+    5.0,
+    5 * _MINUTE,
+    30 * _MINUTE,
+    2 * _HOUR,
+    5 * _HOUR,
+    10 * _HOUR,
+    14 * _HOUR,
+    20 * _HOUR,
+    24 * _HOUR,
+)
+#: How much longer a wait may be than planned, so that messages that failed together do not come back together.
+_JITTER: Final = 0.2
+_LONGEST: Final = 24 * _HOUR
+
+
+def next_wait(attempt: int, retry_after: float | None) -> float | None:
+    """Return the seconds until the next attempt; None: the message is given up.
+
+    Args:
+        attempt: the number of the attempt that failed, from 1.
+        retry_after: the seconds that the endpoint asked for. A day is the most that is granted.
+    """
+    if attempt > len(WAITS):
+        return None
+    planned = WAITS[attempt - 1] * random.uniform(1, 1 + _JITTER)  # noqa: S311  # jitter, not a secret
+    return max(planned, min(retry_after or 0.0, _LONGEST))
+
+
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
+    """Return the seconds that a Retry-After asks for: a number or a date. None: there is none that can be read."""
+    text = (value or "").strip()
+    if text.isascii() and text.isdecimal():
+        return float(text[:12])
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
+    except (TypeError, ValueError, OverflowError):
+        return None

@@ -1,0 +1,191 @@
+"""Make, change and delete webhooks, and give them new secrets."""
+
+from collections.abc import Collection
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from sqlalchemy import func, update
+from sqlmodel import col, select
+
+from app.access.policy import is_visible, load_organization_for, may
+from app.db.ids import uuid7
+from app.db.transaction import Tx
+from app.errors import FieldError, NotFound
+from app.events.record import record_event
+from app.feed.queries import read_end
+from app.integrations.webhooks import queries
+from app.integrations.webhooks.creators import load_creator
+from app.integrations.webhooks.errors import RightNotStored, TooManyWebhooks, WebhookAddressRefused
+from app.integrations.webhooks.models import DisabledReason, Webhook, WebhookCursor, WebhookQueue, WebhookSecret
+from app.integrations.webhooks.schemas import WebhookCreate, WebhookIssued, WebhookPatch, WebhookRead
+from app.integrations.webhooks.signing import new_secret, show_secret
+from app.outgoing.addresses import Network, is_allowed
+from app.tree.archived import check_archived
+from app.tree.models import OrganizationPlace
+
+#: The webhooks that a tenant may have.
+MOST_WEBHOOKS: Final = 100
+
+
+async def create(tx: Tx, body: WebhookCreate, networks: Collection[Network]) -> WebhookIssued:
+    """Add a webhook. It gets the events from now on.
+
+    Args:
+        networks: the networks that the operator allows in addition to public addresses.
+
+    Raises:
+        NotFound: The organization does not exist, or the caller cannot see it.
+        Forbidden: the caller may not create there.
+        RightNotStored: the caller's role is not stored, so that it could not be checked when events are sent.
+        OrganizationArchived: the organization is archived.
+        WebhookAddressRefused: the service does not send to this address.
+        TooManyWebhooks: the tenant has as many as are allowed.
+    """
+    organization = await load_organization_for(tx, body.organization_id, "createWebhook")
+    check_archived(organization, "createWebhook")
+    _check_address(body.url, networks)
+    key_id = None if tx.principal.key is None else tx.principal.key.id
+    creator = await load_creator(tx, tx.tenant_id, tx.principal.id, key_id, tx.now)
+    if creator is None or not may(creator, "createWebhook", organization.path):
+        raise RightNotStored
+    count = select(func.count()).select_from(Webhook).where(col(Webhook.tenant_id) == tx.tenant_id)
+    if (await tx.session.scalar(count) or 0) >= MOST_WEBHOOKS:
+        raise TooManyWebhooks(f"Delete one of the {MOST_WEBHOOKS} first.")
+    made = Webhook(
+        tenant_id=tx.tenant_id,
+        id=uuid7(),
+        created_at=tx.now,
+        updated_at=tx.now,
+        principal_id=tx.principal.id,
+        key_id=key_id,
+        **body.model_dump(),
+    )
+    tx.session.add(made)
+    await tx.session.flush()
+    position = await read_end(tx, creator)
+    tx.session.add(WebhookCursor(tenant_id=tx.tenant_id, webhook_id=made.id, position=position))
+    secret = _add_secret(tx, made.id)
+    record_event(tx, "webhook.created", made.id, organization_id=organization.id)
+    return await _issued(tx, made.id, secret)
+
+
+async def patch(tx: Tx, webhook_id: UUID, body: WebhookPatch, networks: Collection[Network]) -> UUID:
+    """Change a webhook. Return its id.
+
+    Raises:
+        NotFound: It does not exist, or the caller cannot see it.
+        Forbidden: the caller is no admin there and did not create it.
+        PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
+        WebhookAddressRefused: the service does not send to this address.
+    """
+    webhook = await load_webhook_for(tx, webhook_id, "updateWebhook")
+    tx.expect(webhook)
+    changes = body.changes()
+    if "url" in changes:
+        _check_address(changes["url"], networks)
+    was_enabled = webhook.enabled
+    for name, value in changes.items():
+        setattr(webhook, name, value)
+    if webhook.enabled and not was_enabled:
+        webhook.disabled_reason = webhook.disabled_at = None
+        await _begin_anew(tx, webhook.id)
+    elif was_enabled and not webhook.enabled:
+        webhook.disabled_reason, webhook.disabled_at = DisabledReason.PAUSED, tx.now
+    if tx.touch(webhook):
+        record_event(
+            tx,
+            "webhook.updated",
+            webhook.id,
+            organization_id=webhook.organization_id,
+            data={"fields": sorted(body.model_fields_set)},
+        )
+    return webhook.id
+
+
+async def remove(tx: Tx, webhook_id: UUID) -> None:
+    """Delete a webhook with its secrets, its log and what waits to be sent.
+
+    Raises:
+        NotFound: It does not exist, or the caller cannot see it.
+        Forbidden: the caller is no admin there and did not create it.
+        PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
+    """
+    webhook = await load_webhook_for(tx, webhook_id, "deleteWebhook")
+    tx.expect(webhook)
+    await tx.session.delete(webhook)
+    record_event(tx, "webhook.deleted", webhook.id, organization_id=webhook.organization_id)
+
+
+async def load_webhook_for(tx: Tx, webhook_id: UUID, operation: str) -> Webhook:
+    """Load a webhook for an operation, and lock it.
+
+    Raises:
+        NotFound: It does not exist, or the caller cannot see its organization.
+        Forbidden: the caller is no admin there and did not create it.
+    """
+    query = (
+        select(Webhook, OrganizationPlace.path)
+        .join(
+            OrganizationPlace,
+            (col(OrganizationPlace.tenant_id) == col(Webhook.tenant_id))
+            & (col(OrganizationPlace.organization_id) == col(Webhook.organization_id)),
+        )
+        .where(
+            col(Webhook.tenant_id) == tx.tenant_id,
+            col(Webhook.id) == webhook_id,
+            is_visible(tx.principal, col(Webhook.organization_id)),
+        )
+        .with_for_update(of=Webhook)
+        .execution_options(populate_existing=True)
+    )
+    found = (await tx.session.execute(query)).one_or_none()
+    if found is None:
+        raise NotFound
+    webhook: Webhook = found.Webhook
+    queries.require_for_webhook(tx, operation, {"path": found.path, "principal_id": webhook.principal_id})
+    return webhook
+
+
+def _add_secret(tx: Tx, webhook_id: UUID) -> bytes:
+    secret = new_secret()
+    tx.session.add(WebhookSecret(tenant_id=tx.tenant_id, created_at=tx.now, webhook_id=webhook_id, secret=secret))
+    return secret
+
+
+async def _issued(tx: Tx, webhook_id: UUID, secret: bytes) -> WebhookIssued:
+    await tx.flush()
+    rendered = await queries.get_webhook(tx, webhook_id)
+    stored = WebhookRead.model_validate_json(rendered.body)
+    return WebhookIssued(**stored.model_dump(), secret=show_secret(secret), secret_reason=None)
+
+
+async def _begin_anew(tx: Tx, webhook_id: UUID) -> None:
+    """Let everything that waits be sent at once, as if nothing had failed."""
+    await tx.session.flush()
+    cursor: tuple[Any, ...] = (
+        col(WebhookCursor.tenant_id) == tx.tenant_id,
+        col(WebhookCursor.webhook_id) == webhook_id,
+    )
+    queue: tuple[Any, ...] = (col(WebhookQueue.tenant_id) == tx.tenant_id, col(WebhookQueue.webhook_id) == webhook_id)
+    await tx.session.execute(update(WebhookCursor).where(*cursor).values(failing_since=None))
+    await tx.session.execute(update(WebhookQueue).where(*queue).values(due_at=func.now(), attempt=0))
+
+
+def _check_address(url: str, networks: Collection[Network]) -> None:
+    """Refuse what the service would never send to. A name is looked up, and its addresses are checked, when it sends.
+
+    Raises:
+        WebhookAddressRefused: it is plain HTTP or a private address, and the operator has allowed no such network.
+    """
+    parts = urlsplit(url)
+    try:
+        ip_address(parts.hostname or "")
+    except ValueError:
+        refused = False
+    else:
+        refused = not is_allowed(parts.hostname or "", networks)
+    if refused or (parts.scheme == "http" and not networks):
+        error = FieldError("/body/url", WebhookAddressRefused.code, WebhookAddressRefused.title)
+        raise WebhookAddressRefused(errors=[error])
