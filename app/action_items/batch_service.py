@@ -19,7 +19,7 @@ Entry = TypeVar("Entry", ActionItemChange, ActionItemMove)
 
 
 async def create_many(tx: Tx, body: ActionItemsCreate) -> list[UUID]:
-    """Propose many action items; their ids in the order sent.
+    """Propose many action items. Return their ids in the order sent.
 
     Raises:
         AppError: what `service.create` raises, for the first item that is refused; ``errors`` says which.
@@ -34,7 +34,7 @@ async def create_many(tx: Tx, body: ActionItemsCreate) -> list[UUID]:
 
 
 async def patch_many(tx: Tx, body: ActionItemsPatch) -> list[UUID]:
-    """Change many action items, each at the version that was read; their ids in the order sent.
+    """Change many action items, each at the version that was read. Return their ids in the order sent.
 
     Raises:
         AppError: what `service.patch` raises, for the first item that is refused; ``errors`` says which.
@@ -44,7 +44,7 @@ async def patch_many(tx: Tx, body: ActionItemsPatch) -> list[UUID]:
 
 
 async def transition_many(tx: Tx, body: ActionItemsTransition) -> list[UUID]:
-    """Move many action items, each at the version that was read; their ids in the order sent.
+    """Make a transition of many action items, each at the version that was read. Return their ids in the order sent.
 
     Raises:
         AppError: what `transitions.transition` raises, for the first item that is refused; ``errors`` says which.

@@ -58,6 +58,6 @@ class VerifierIsOwner(Conflict):
     title = "The owner at the time the item was done cannot verify it"
 
 
-def at(kind: type[AppError], field: str) -> AppError:
-    """Make a failure of this kind that points at a field of the body."""
+def error_at(kind: type[AppError], field: str) -> AppError:
+    """Return an error of this kind that points at a field of the body."""
     return kind(errors=[FieldError(f"/body/{field}", kind.code, kind.title)])

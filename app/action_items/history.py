@@ -1,4 +1,4 @@
-"""Keeping an action item's history: who changed what, when, and why."""
+"""Record the history of an action item: who changed what, when, and why."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from app.db.transaction import Tx
 
 
 def compare(item: ActionItem, changes: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """Return the item's values before and after these changes, by field. Call it before the changes are made."""
+    """Return the values before and after these changes, by field. Call it before you change the item."""
     return {name: (getattr(item, name), value) for name, value in changes.items()}
 
 
@@ -29,8 +29,8 @@ def record_change(
 
     Args:
         before: the status before; None: the item is new.
-        changes: values before and after, by field; those of `ChangedField` are kept, where they differ.
-        reason: why, where the caller said so.
+        changes: values before and after, by field. Those of the fields in `ChangedField` are kept if they differ.
+        reason: the reason that the caller gave, or None.
     """
     kept = [
         {"field": field.value, "before": values[0], "after": values[1]}

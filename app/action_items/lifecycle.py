@@ -1,4 +1,4 @@
-"""The course of an action item: where each status may go, and which moves need a reason."""
+"""The statuses of an action item, and the transitions between them."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -7,7 +7,7 @@ from app.action_items.models import ActionStatus
 
 _PROPOSED, _OPEN, _IN_PROGRESS, _BLOCKED, _DONE, _VERIFIED, _DISMISSED = ActionStatus
 
-#: Where each status may go. From verified and from dismissed an item can be reopened.
+#: The statuses that may follow each status. The one after verified and the one after dismissed reopen the item.
 TRANSITIONS: Final[Mapping[ActionStatus, tuple[ActionStatus, ...]]] = {
     _PROPOSED: (_OPEN, _DISMISSED),
     _OPEN: (_IN_PROGRESS, _DISMISSED),
@@ -26,5 +26,5 @@ _NEED_REASON: Final = frozenset({_BLOCKED, _DISMISSED})
 
 
 def needs_reason(before: ActionStatus, to: ActionStatus) -> bool:
-    """Return whether the move must have a reason: blocking, dismissing and reopening do."""
+    """Return whether the transition needs a reason. Blocking, dismissing and reopening do."""
     return to in _NEED_REASON or before in CLOSED

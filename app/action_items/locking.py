@@ -1,4 +1,4 @@
-"""Loading action items, their organizations and people inside a write, locked until the commit."""
+"""Load and lock action items, their organizations and people in a write. The locks hold until the commit."""
 
 from uuid import UUID
 
@@ -8,10 +8,10 @@ from sqlmodel import col
 
 from app.access.operations import OPERATIONS
 from app.access.policy import is_visible, may, require
-from app.action_items.errors import InactiveOwner, UnknownOwner, at
+from app.action_items.errors import InactiveOwner, UnknownOwner, error_at
 from app.action_items.lifecycle import CLOSED
 from app.action_items.models import ActionItem, ActionItemChange, ActionStatus
-from app.db.statement import Read, Row
+from app.db.statement import Read
 from app.db.transaction import Tx
 from app.errors import Frozen, Invalid, NotFound
 from app.people.models import Person
@@ -20,25 +20,27 @@ from app.tree.models import Organization
 from app.tree.paths import below_any
 
 _TENANT = bindparam("tenant_id", type_=Uuid())
-_HOME = aliased(Organization)
+_OWNER_ORGANIZATION = aliased(Organization)
 _OWNER = (
-    select(col(Person.active), col(_HOME.path).label("path"))
+    select(col(Person.active), col(_OWNER_ORGANIZATION.path).label("path"))
     .join(
-        _HOME,
-        and_(col(_HOME.tenant_id) == col(Person.tenant_id), col(_HOME.id) == col(Person.organization_id)),
+        _OWNER_ORGANIZATION,
+        and_(
+            col(_OWNER_ORGANIZATION.tenant_id) == col(Person.tenant_id),
+            col(_OWNER_ORGANIZATION.id) == col(Person.organization_id),
+        ),
     )
     .where(
         col(Person.tenant_id) == _TENANT,
         col(Person.id) == bindparam("owner_id", type_=Uuid()),
-        below_any("visible", _HOME.path),
+        below_any("visible", _OWNER_ORGANIZATION.path),
     )
     .with_for_update(read=True, of=Person)
     .cte("owner")
 )
-_PLACE = Read(
+_ORGANIZATION_AND_OWNER = Read(
     select(
         col(Organization.path),
-        col(Organization.effective_timezone).label("timezone"),
         col(Organization.archived_by_id),
         _OWNER.c.active.label("owner_active"),
         _OWNER.c.path.label("owner_path"),
@@ -48,44 +50,42 @@ _PLACE = Read(
     .where(
         col(Organization.tenant_id) == _TENANT,
         col(Organization.id) == bindparam("id", type_=Uuid()),
-        # The caller does not wait for the lock of an organization, or of a person, that it cannot see.
+        # Without this condition the caller would wait for the lock of an organization that it cannot see.
         below_any("visible"),
     )
     .with_for_update(read=True, of=Organization)
 )
 
 
-async def lock_organization_and_owner(tx: Tx, organization_id: UUID, owner_id: UUID | None) -> Row:
-    """Lock the organization of a new item, and the person who is to own it.
-
-    Returns:
-        The organization's ``path`` and ``timezone``.
+async def lock_organization_and_owner(tx: Tx, organization_id: UUID, owner_id: UUID | None) -> None:
+    """Check and lock the organization of a new item and the person who is to own it.
 
     Raises:
         NotFound: no such organization is visible to the caller.
         Forbidden: the caller may not create there.
         OrganizationArchived: it takes nothing new.
-        UnknownOwner, InactiveOwner: this person can own nothing here.
+        UnknownOwner, InactiveOwner: the caller cannot see this person, or the person is not active.
     """
     visible = list(tx.principal.visible_paths)
-    place = await tx.fetch_one(_PLACE, tenant_id=tx.tenant_id, id=organization_id, owner_id=owner_id, visible=visible)
-    if place is None:
+    row = await tx.fetch_one(
+        _ORGANIZATION_AND_OWNER, tenant_id=tx.tenant_id, id=organization_id, owner_id=owner_id, visible=visible
+    )
+    if row is None:
         raise NotFound
-    require(tx.principal, "createActionItem", place["path"])
-    check_archived_by(place["archived_by_id"], "createActionItem")
+    require(tx.principal, "createActionItem", row["path"])
+    check_archived_by(row["archived_by_id"], "createActionItem")
     if owner_id is not None:
-        if place["owner_path"] is None or not tx.principal.reads(place["owner_path"]):
-            raise at(UnknownOwner, "owner_id")
-        if not place["owner_active"]:
-            raise at(InactiveOwner, "owner_id")
-    return place
+        if row["owner_path"] is None or not tx.principal.reads(row["owner_path"]):
+            raise error_at(UnknownOwner, "owner_id")
+        if not row["owner_active"]:
+            raise error_at(InactiveOwner, "owner_id")
 
 
 async def lock_action_item(tx: Tx, action_item_id: UUID, operation: str, *, lock: str = "update") -> ActionItem:
     """Load and lock an action item for an operation.
 
     Args:
-        lock: ``share`` keeps its status, ``update`` is for changing it.
+        lock: ``share`` keeps others from changing the item; ``update`` is for changing it.
 
     Raises:
         NotFound: no such item is visible to the caller.
@@ -128,11 +128,14 @@ def ensure_not_closed(item: ActionItem) -> None:
 async def require_active_person(
     tx: Tx, person_id: UUID, field: str, *, unknown: type[Invalid], inactive: type[Invalid]
 ) -> None:
-    """Lock an active person whom the caller may see.
+    """Check and lock a person whom the caller can see and who is active.
+
+    Args:
+        field: the field of the body that an error names.
 
     Raises:
         unknown: no such person is visible to the caller.
-        inactive: the person is no longer active.
+        inactive: the person is not active.
     """
     found = (
         await tx.session.execute(
@@ -151,9 +154,9 @@ async def require_active_person(
         )
     ).one_or_none()
     if found is None or not tx.principal.reads(found[1]):
-        raise at(unknown, field)
+        raise error_at(unknown, field)
     if not found[0]:
-        raise at(inactive, field)
+        raise error_at(inactive, field)
 
 
 async def _is_own_proposal(tx: Tx, item: ActionItem, path: str) -> bool:

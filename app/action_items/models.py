@@ -1,4 +1,4 @@
-"""Action items: what is done about a gap, by whom, until when."""
+"""Action items: the work on a gap, its owner and its due date."""
 
 from datetime import date, datetime
 from enum import StrEnum
@@ -13,7 +13,7 @@ from app.db.base import Record, Versioned, choice, folded
 
 
 class ActionStatus(StrEnum):
-    """Where an action item stands."""
+    """The status of an action item."""
 
     PROPOSED = "proposed"
     OPEN = "open"
@@ -62,7 +62,8 @@ class ActionItem(Versioned, table=True):
     status: ActionStatus = Field(default=ActionStatus.PROPOSED, sa_type=choice(ActionStatus, "status"))
     owner_id: UUID | None = None
     due_on: date | None = None
-    # Not the last day of year 9999: the driver sends that one as infinity, and a cursor would miss its place.
+    # The driver sends the last day of year 9999 as infinity, which would break the cursors of lists. So this day is
+    # earlier.
     due_sort: date | None = Field(
         default=None,
         sa_column=Column(Date, Computed("COALESCE(due_on, '9999-01-01'::date)", persisted=True), nullable=False),

@@ -1,4 +1,4 @@
-"""Reading action items: rendered by PostgreSQL, the same by id, in lists and after a write."""
+"""Reads of action items, rendered by PostgreSQL. Reads by id, lists and writes share the rendering."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -41,39 +41,43 @@ from app.tree.clock import sql_day_in
 from app.tree.models import Organization
 from app.tree.paths import below_any, lives_within, organization_scope
 
-_MOVE = "transitionActionItem"
-# No clock is further from UTC.
+_TRANSITION = "transitionActionItem"
+# The time zones furthest from UTC.
 _BEHIND_UTC, _AHEAD_OF_UTC = timedelta(hours=12), timedelta(hours=14)
 _TENANT = bindparam("tenant_id", type_=Uuid())
 _UPDATED_SINCE = bindparam("updated_since", type_=DateTime(timezone=True))
 _OF_TENANT = col(ActionItem.tenant_id) == _TENANT
 _OF_ID = col(ActionItem.id) == bindparam("id", type_=Uuid())
-_AT_HOME = and_(
+_IS_ITS_ORGANIZATION = and_(
     col(Organization.tenant_id) == col(ActionItem.tenant_id), col(Organization.id) == col(ActionItem.organization_id)
 )
 _OF_IDS = col(ActionItem.id) == any_(bindparam("ids", type_=ARRAY(Uuid())))
-_GUARD = Read(select(col(ActionItem.id), col(Organization.path)).join(Organization, _AT_HOME).where(_OF_TENANT, _OF_ID))
+_GUARD = Read(
+    select(col(ActionItem.id), col(Organization.path))
+    .join(Organization, _IS_ITS_ORGANIZATION)
+    .where(_OF_TENANT, _OF_ID)
+)
 
 
 def _text(constant: str) -> Any:
-    # Written out: a constant that is bound is sent with every request.
+    # A constant in the text of the statement need not be sent with every request.
     return literal_column(f"'{constant}'", Text)
 
 
-def _of_home(value: Any) -> Any:
-    # Looked up for a row where all else leaves it open; a join would look it up for each.
-    return select(value).where(_AT_HOME).correlate(ActionItem).scalar_subquery()
+def _of_its_organization(value: Any) -> Any:
+    # PostgreSQL runs this subquery only for rows that cheaper conditions have not decided. A join would run for all.
+    return select(value).where(_IS_ITS_ORGANIZATION).correlate(ActionItem).scalar_subquery()
 
 
 _NOW = bindparam("now", type_=DateTime(timezone=True))
 _UNSETTLED = col(ActionItem.status).not_in([_text(status) for status in sorted(SETTLED)])
 _OVERDUE = and_(
-    # An index can serve this one.
+    # An index serves this condition.
     col(ActionItem.due_sort) < bindparam("latest_today", type_=Date()),
     _UNSETTLED,
     or_(
         col(ActionItem.due_sort) < bindparam("earliest_today", type_=Date()),
-        col(ActionItem.due_sort) < _of_home(sql_day_in(col(Organization.effective_timezone), _NOW)),
+        col(ActionItem.due_sort) < _of_its_organization(sql_day_in(col(Organization.effective_timezone), _NOW)),
     ),
 )
 
@@ -81,7 +85,7 @@ _OVERDUE = and_(
 _OWNER_ACTIVE = exists().where(
     col(Person.tenant_id) == col(ActionItem.tenant_id), col(Person.id) == col(ActionItem.owner_id), col(Person.active)
 )
-# An array that is read once: few people have left, and most items are owned by one who has not.
+# PostgreSQL reads this array once for each statement. Few people are inactive, so it is short.
 _INACTIVE_PEOPLE = func.array(
     select(col(Person.id)).where(col(Person.tenant_id) == _TENANT, not_(col(Person.active))).scalar_subquery(),
     type_=ARRAY(Uuid()),
@@ -89,10 +93,10 @@ _INACTIVE_PEOPLE = func.array(
 
 
 def _rendered(movable: Any) -> Any:
-    """Make a statement for items as a caller gets them.
+    """Return a statement that renders items for a caller.
 
     Args:
-        movable: the condition that the caller may move the item.
+        movable: the condition that the caller may make transitions of the item.
     """
     return render(
         select(col(ActionItem.id)).where(_OF_TENANT),
@@ -143,11 +147,12 @@ def _list(movable: Any) -> Listing:
     )
 
 
-# By whether the caller may move items everywhere, nowhere, or depending on where they are.
-_MOVABLE = {True: true(), False: false(), None: _of_home(below_any("movable"))}
+# The keys say whether the caller may make transitions: of all items (True), of none (False), or of those below certain
+# organizations (None).
+_MOVABLE = {True: true(), False: false(), None: _of_its_organization(below_any("movable"))}
 _LISTS = {throughout: _list(movable) for throughout, movable in _MOVABLE.items()}
 _WITH_PATH = {
-    throughout: _rendered(movable).add_columns(_of_home(col(Organization.path)).label("path"))
+    throughout: _rendered(movable).add_columns(_of_its_organization(col(Organization.path)).label("path"))
     for throughout, movable in _MOVABLE.items()
 }
 _BY_ID = {throughout: Read(statement.where(_OF_ID)) for throughout, statement in _WITH_PATH.items()}
@@ -197,17 +202,17 @@ async def require_action_item(reader: Reader, principal: Principal, action_item_
 
 def list_for(principal: Principal) -> Listing:
     """Return the list of action items as this caller sees them."""
-    return _LISTS[allowed_throughout(principal, _MOVE)]
+    return _LISTS[allowed_throughout(principal, _TRANSITION)]
 
 
 def caller_arguments(principal: Principal, now: datetime, as_of: date | None = None) -> dict[str, Any]:
     """Return the parameters of rendered items that depend on the caller and on the time.
 
     Args:
-        as_of: the day for which ``overdue`` is decided; None: today, where each item's organization is.
+        as_of: the day for which ``overdue`` is computed; None: today in the time zone of each item's organization.
     """
     return {
-        "movable": allowed_below(principal, _MOVE),
+        "movable": allowed_below(principal, _TRANSITION),
         "now": now,
         "earliest_today": as_of or (now - _BEHIND_UTC).date(),
         "latest_today": as_of or (now + _AHEAD_OF_UTC).date(),
@@ -218,14 +223,14 @@ async def get_action_item(reader: CallerReader, action_item_id: UUID, as_of: dat
     """Return one action item, as its caller sees it.
 
     Args:
-        as_of: the day for which ``overdue`` is decided; None: today, where the item's organization is.
+        as_of: the day for which ``overdue`` is computed; None: today in the time zone of the item's organization.
 
     Raises:
         NotFound: no such item is visible to the caller.
     """
     principal = reader.principal
     row = await reader.fetch_one(
-        _BY_ID[allowed_throughout(principal, _MOVE)],
+        _BY_ID[allowed_throughout(principal, _TRANSITION)],
         tenant_id=principal.tenant_id,
         id=action_item_id,
         **caller_arguments(principal, reader.now, as_of),
@@ -240,7 +245,7 @@ async def get_action_items(reader: CallerReader, ids: Sequence[UUID]) -> Rendere
     """Return action items that the caller has just written, in the order of these ids."""
     principal = reader.principal
     rows = await reader.fetch(
-        _BY_IDS[allowed_throughout(principal, _MOVE)],
+        _BY_IDS[allowed_throughout(principal, _TRANSITION)],
         tenant_id=principal.tenant_id,
         ids=ids,
         **caller_arguments(principal, reader.now),

@@ -255,8 +255,8 @@ class ActionItemChangeRead(Read):
     to_status: ActionStatus = Field(description="The status after.")
     changes: list[FieldChange] = Field(description="The other fields that changed.")
     reason: str | None = Field(description="Why. Null: no reason was sent.")
-    actor_id: UUID = Field(description="Id of the API key that made the change.")
-    actor_name: str = Field(description="The key's name at that time.")
+    actor_id: UUID = Field(description="Id of the principal that made the change.")
+    actor_name: str = Field(description="Name of that principal at the time.")
 
 
 class ActionItemNoteCreate(Body):
@@ -295,9 +295,9 @@ class ActionItemNoteRead(Read):
     text: str
     """The note."""
     author_id: UUID
-    """Id of the API key that wrote it."""
+    """Id of the principal that wrote it."""
     author_name: str
-    """Name of that key at the time."""
+    """Name of that principal at the time."""
 
 
 class ActionItemQuery(ListQuery):

@@ -1,4 +1,4 @@
-"""Creating, changing and deleting action items, and noting progress on them."""
+"""Create, change and delete action items, and add progress notes."""
 
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from app.action_items.locking import (
 )
 from app.action_items.models import ActionItem, ActionItemChange, ActionItemNote, ActionStatus
 from app.action_items.schemas import ActionItemCreate, ActionItemNoteCreate, ActionItemPatch
-from app.action_items.source import check_gap, lowest_score, source_of
+from app.action_items.source import check_gap, find_source, lowest_score
 from app.db.transaction import Tx
 from app.errors import Frozen
 from app.events.record import record_event
@@ -29,10 +29,10 @@ async def create(tx: Tx, body: ActionItemCreate) -> UUID:
         NotFound: no such organization is visible to the caller.
         Forbidden: the caller may not propose there.
         OrganizationArchived: the organization takes nothing new.
-        UnknownOwner, InactiveOwner: this person can own nothing here.
-        AppError: what `source_of` raises.
+        UnknownOwner, InactiveOwner: the caller cannot see the owner, or the owner is not active.
+        AppError: as `find_source` raises.
     """
-    source = await source_of(tx, body)
+    source = await find_source(tx, body)
     await lock_organization_and_owner(tx, source.organization_id, body.owner_id)
     item = tx.insert(
         ActionItem,
@@ -62,24 +62,24 @@ async def create(tx: Tx, body: ActionItemCreate) -> UUID:
 
 
 async def patch(tx: Tx, action_item_id: UUID, body: ActionItemPatch) -> UUID:
-    """Change an action item's fields. A patch that changes nothing leaves its version as it is.
+    """Change the fields of an action item. A patch that changes nothing keeps the version.
 
     Raises:
         NotFound, Forbidden: the item is not visible to the caller, or the caller may not change it.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         Frozen: it is verified or dismissed.
-        UnknownOwner, InactiveOwner: this person can own nothing here.
-        AppError: what `check_gap` raises, where practices or assessment change.
+        UnknownOwner, InactiveOwner: the caller cannot see the owner, or the owner is not active.
+        AppError: as `check_gap` raises, if the practices or the assessment change.
     """
     item = await lock_action_item(tx, action_item_id, "updateActionItem")
     tx.expect(item)
     ensure_not_closed(item)
-    changes = _without_same(item, body.changes())
+    changes = _get_differences(item, body.changes())
     owner_id = changes.get("owner_id")
     if owner_id is not None:
         await require_active_person(tx, owner_id, "owner_id", unknown=UnknownOwner, inactive=InactiveOwner)
     if changes.keys() & {"assessment_id", "practices"}:
-        changes |= _without_same(item, {"gap_score": await _gap_score(tx, item, changes)})
+        changes |= _get_differences(item, {"gap_score": await _find_gap_score(tx, item, changes)})
     if not changes:
         return item.id
     record_change(tx, item.id, item.status, item.status, changes=compare(item, changes))
@@ -117,7 +117,7 @@ async def add_note(tx: Tx, action_item_id: UUID, body: ActionItemNoteCreate) -> 
     """Add a progress note.
 
     Raises:
-        NotFound, Forbidden: the item is not visible to the caller, or the caller may not note on it.
+        NotFound, Forbidden: the item is not visible to the caller, or the caller may not add notes to it.
         Frozen: it is verified or dismissed.
     """
     item = await lock_action_item(tx, action_item_id, "addActionItemNote", lock="share")
@@ -140,11 +140,11 @@ async def add_note(tx: Tx, action_item_id: UUID, body: ActionItemNoteCreate) -> 
     return note_id
 
 
-def _without_same(item: ActionItem, changes: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in changes.items() if getattr(item, name) != value}
+def _get_differences(item: ActionItem, fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if getattr(item, name) != value}
 
 
-async def _gap_score(tx: Tx, item: ActionItem, changes: dict[str, Any]) -> int | None:
+async def _find_gap_score(tx: Tx, item: ActionItem, changes: dict[str, Any]) -> int | None:
     assessment_id = changes.get("assessment_id", item.assessment_id)
     if assessment_id is None:
         return None

@@ -1,12 +1,18 @@
-"""What an action item takes from where it comes from: the caller's words, or the gap that an assessment found."""
+"""Where an action item comes from: a free proposal, or the gap that an assessment found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from app.action_items.errors import OrganizationMismatch, OrganizationRequired, PracticeRequired, TitleRequired, at
+from app.action_items.errors import (
+    OrganizationMismatch,
+    OrganizationRequired,
+    PracticeRequired,
+    TitleRequired,
+    error_at,
+)
 from app.action_items.schemas import ActionItemCreate
-from app.assessments.gaps import Gap, gaps_of
+from app.assessments.gaps import Gap, find_gaps
 from app.db.transaction import Tx
 
 _LONGEST_TITLE = 500
@@ -15,7 +21,7 @@ _HIGHEST_LEVEL = 2
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What a new item takes from its source."""
+    """The fields of a new item that its source decides."""
 
     organization_id: UUID
     title: str
@@ -23,11 +29,11 @@ class Source:
     expected_level: int | None
 
 
-async def source_of(tx: Tx, body: ActionItemCreate) -> Source:
-    """Find what a new item takes from its source.
+async def find_source(tx: Tx, body: ActionItemCreate) -> Source:
+    """Find the source of a new item.
 
     Raises:
-        OrganizationRequired, TitleRequired: a free item lacks them.
+        OrganizationRequired, TitleRequired: a free item needs both.
         AppError: what `check_gap` raises.
     """
     if body.assessment_id is not None:
@@ -40,34 +46,34 @@ async def source_of(tx: Tx, body: ActionItemCreate) -> Source:
             body.expected_level or next_level(score),
         )
     if body.organization_id is None:
-        raise at(OrganizationRequired, "organization_id")
+        raise error_at(OrganizationRequired, "organization_id")
     if body.title is None:
-        raise at(TitleRequired, "title")
+        raise error_at(TitleRequired, "title")
     return Source(body.organization_id, body.title, None, body.expected_level)
 
 
 async def check_gap(tx: Tx, assessment_id: UUID, practices: Sequence[str], organization_id: UUID | None) -> list[Gap]:
-    """Find the gaps that an item is to close, for a new item and for a changed one.
+    """Find the gaps that a new or a changed item is to close.
 
     Args:
-        organization_id: whose item it is; None: the assessment decides.
+        organization_id: the organization of the item; None: the organization of the assessment.
 
     Raises:
         PracticeRequired: no practice is named.
-        UnknownAssessment, UnknownPractice, AssessmentVoid, AssessmentSuperseded, SealedVotes, NoGap: there is no such
-            gap.
+        UnknownAssessment, UnknownPractice, AssessmentVoid, AssessmentSuperseded, SealedVotes, NoGap: as `find_gaps`
+            raises them.
         OrganizationMismatch: the assessment belongs to another organization.
     """
     if not practices:
-        raise at(PracticeRequired, "practices")
-    gaps = await gaps_of(tx, assessment_id, practices)
+        raise error_at(PracticeRequired, "practices")
+    gaps = await find_gaps(tx, assessment_id, practices)
     if organization_id not in {None, gaps[0].organization_id}:
-        raise at(OrganizationMismatch, "organization_id")
+        raise error_at(OrganizationMismatch, "organization_id")
     return gaps
 
 
 def lowest_score(gaps: Sequence[Gap]) -> int | None:
-    """Return the lowest score among the gaps, or None where none is scored."""
+    """Return the lowest score among the gaps, or None if none is scored."""
     return min((gap.score for gap in gaps if gap.score is not None), default=None)
 
 
@@ -77,6 +83,6 @@ def next_level(score: int | None) -> int:
 
 
 def join_titles(titles: Sequence[str]) -> str:
-    """Make one title of the practices' titles, shortened to what a title may hold."""
+    """Join the titles of practices to one title, shortened to the longest that is allowed."""
     joined = "; ".join(titles)
     return joined if len(joined) <= _LONGEST_TITLE else joined[: _LONGEST_TITLE - 1].rstrip() + "…"

@@ -1,4 +1,4 @@
-"""Moving action items to their next status."""
+"""Make the transitions of action items."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -9,7 +9,7 @@ from app.action_items.errors import (
     VerifierIsOwner,
     VerifierRequired,
     VerifierUnexpected,
-    at,
+    error_at,
 )
 from app.action_items.history import compare, record_change
 from app.action_items.lifecycle import TRANSITIONS, needs_reason
@@ -22,20 +22,21 @@ from app.events.record import record_event
 from app.tree.archived import check_archived
 from app.tree.organizations import load_organization
 
-#: Statuses in which there is work ahead: an archived organization takes none.
+#: Statuses in which work begins. In an archived organization no item may enter them.
 _STARTS: Final = frozenset({ActionStatus.OPEN, ActionStatus.IN_PROGRESS})
 
 
 async def transition(tx: Tx, action_item_id: UUID, body: ActionItemTransition) -> UUID:
-    """Move an action item to its next status.
+    """Make a transition of an action item.
 
     Raises:
         NotFound, Forbidden: the item is not visible to the caller, or the caller may not move it.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
-        InvalidTransition: the present status does not lead there.
+        InvalidTransition: the present status does not allow this transition.
         ReasonRequired: blocking, dismissing and reopening need a reason.
-        OrganizationArchived: an archived organization's item is opened or started.
-        VerifierRequired, VerifierUnexpected, UnknownVerifier, InactiveVerifier: see ``verified_by``.
+        OrganizationArchived: the organization is archived, and the item would be opened or started.
+        VerifierRequired, VerifierUnexpected, UnknownVerifier, InactiveVerifier: ``verified_by`` is missing, not taken
+            by this transition, not visible to the caller, or not active.
         VerifierIsOwner: the verifier owned the item when it was done.
     """
     item = await lock_action_item(tx, action_item_id, "transitionActionItem")
@@ -47,9 +48,9 @@ async def transition(tx: Tx, action_item_id: UUID, body: ActionItemTransition) -
         organization = await load_organization(tx, item.organization_id, lock=None)
         check_archived(organization, "transitionActionItem: open or start")
     if needs_reason(before, body.to) and body.reason is None:
-        raise at(ReasonRequired, "reason")
+        raise error_at(ReasonRequired, "reason")
     await _check_verifier(tx, item, body)
-    changes = _effects(tx, item, body)
+    changes = _get_effects(tx, item, body)
     record_change(tx, item.id, before, body.to, changes=compare(item, changes), reason=body.reason)
     for name, value in changes.items():
         setattr(item, name, value)
@@ -65,8 +66,8 @@ async def transition(tx: Tx, action_item_id: UUID, body: ActionItemTransition) -
     return item.id
 
 
-def _effects(tx: Tx, item: ActionItem, body: ActionItemTransition) -> dict[str, Any]:
-    """Return the fields that the move sets."""
+def _get_effects(tx: Tx, item: ActionItem, body: ActionItemTransition) -> dict[str, Any]:
+    """Return the fields that the transition sets."""
     if body.to is ActionStatus.DONE:
         return {"done_at": tx.now, "done_owner_id": item.owner_id}
     if body.to is ActionStatus.VERIFIED:
@@ -79,11 +80,11 @@ def _effects(tx: Tx, item: ActionItem, body: ActionItemTransition) -> dict[str, 
 async def _check_verifier(tx: Tx, item: ActionItem, body: ActionItemTransition) -> None:
     if body.to is not ActionStatus.VERIFIED:
         if body.verified_by is not None:
-            raise at(VerifierUnexpected, "verified_by")
+            raise error_at(VerifierUnexpected, "verified_by")
         return
     if body.verified_by is None:
-        raise at(VerifierRequired, "verified_by")
+        raise error_at(VerifierRequired, "verified_by")
     await require_active_person(tx, body.verified_by, "verified_by", unknown=UnknownVerifier, inactive=InactiveVerifier)
-    # Naming another owner after the work was done must not let its owner verify it.
+    # The owner at the time the work was done must not verify it, even after the item was given to another owner.
     if body.verified_by == item.done_owner_id:
         raise VerifierIsOwner

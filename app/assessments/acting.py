@@ -1,4 +1,4 @@
-"""Decide whether a person who signed in votes as the holder of a seat, or by a role."""
+"""Let a person who signed in vote as the holder of a seat."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -8,12 +8,17 @@ from app.http.context import RequestContext
 
 
 def act_as_seat(context: RequestContext, assessment_id: UUID, *participants: UUID) -> RequestContext:
-    """Return the context of the seat that a person who signed in holds in the assessment, or the context as it is.
+    """Make the caller the holder of the seat that the caller claimed in the assessment by signing in.
 
-    A person who holds a seat and may enter paper ballots acts by the role where the request names another seat.
+    From here on the context and the scope know the seat and not the person, as with a seat token. So no audit row,
+    history or stored answer can show that the person has voted.
 
-    What follows knows the seat and not the person, as with a token: no event, history or stored answer may show who
-    has voted.
+    Args:
+        participants: the seats that the request names. If one is another seat, and a role of the person allows entering
+            paper ballots, the person acts by that role.
+
+    Returns:
+        The context of the seat; the same context if the caller has claimed no seat here, or acts by a role.
     """
     holder = context.principal.holder_in(assessment_id)
     if holder is None:

@@ -1,4 +1,4 @@
-"""The rules for an assessment's dates, one function each, for every way to set them."""
+"""The rules for the dates of an assessment, for every way to set them."""
 
 from datetime import date, datetime
 
@@ -7,10 +7,10 @@ from app.errors import FieldError
 
 
 def check_window(opens_at: datetime | None, closes_at: datetime | None, now: datetime, at: str = "closes_at") -> None:
-    """Refuse a voting window in which nobody could vote any more.
+    """Refuse a voting window in which nobody could vote.
 
     Args:
-        at: the field of the body to blame where the window has ended.
+        at: the field of the body that the error names if the window has ended.
 
     Raises:
         WindowReversed: it closes before it opens.
@@ -25,11 +25,11 @@ def check_window(opens_at: datetime | None, closes_at: datetime | None, now: dat
 
 
 def check_administered_on(administered_on: date | None, today: date, at: str = "administered_on") -> None:
-    """Refuse a session that has not taken place.
+    """Refuse a day of the session in the future.
 
     Args:
-        today: the day it is where the organization is.
-        at: the field of the body to blame.
+        today: the present day in the time zone of the organization.
+        at: the field of the body that the error names.
 
     Raises:
         AdministeredInFuture: the day lies in the future.

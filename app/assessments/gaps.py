@@ -1,4 +1,4 @@
-"""Gaps found by an assessment, as the source of action items."""
+"""Find the gaps of an assessment: the practices that are not in place. Action items close gaps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,39 +34,39 @@ class Gap:
     score: int | None
 
 
-async def gaps_of(tx: Tx, assessment_id: UUID, practices: Sequence[str]) -> list[Gap]:
+async def find_gaps(tx: Tx, assessment_id: UUID, practices: Sequence[str]) -> list[Gap]:
     """Return the practices' present gaps in an assessment, in their order.
 
     Raises:
         UnknownAssessment: no such assessment is visible to the caller.
         UnknownPractice: its instrument lacks one of the practices.
-        AssessmentVoid, AssessmentSuperseded: its scores do not count, or no longer.
-        SealedVotes: its votes are not revealed yet.
+        AssessmentVoid, AssessmentSuperseded: its scores do not count.
+        SealedVotes: its votes have not been revealed.
         NoGap: one of the practices is in place, or does not apply.
     """
-    row = await _scoring_row(tx, assessment_id)
-    instrument = await _instrument_with(tx, row, practices)
+    row = await _load_row(tx, assessment_id)
+    instrument = await _require_practices(tx, row, practices)
     if row["state"] == AssessmentState.VOID:
         raise AssessmentVoid
     if await is_superseded(tx, tx.tenant_id, assessment_id):
         raise AssessmentSuperseded
     if is_sealed(row) or row["state"] == AssessmentState.DRAFT:
-        raise SealedVotes("The gap is known once the votes were revealed.")
+        raise SealedVotes("The gap is known after the votes have been revealed.")
     result = assess(await build_input(tx, tx.tenant_id, row, as_of=None))
     outcomes = {practice.code: practice for practice in result.practices}
-    without = [
+    not_gaps = [
         FieldError(f"/body/practices/{place}", NoGap.code, NoGap.title)
         for place, practice in enumerate(practices)
         if outcomes[practice].status == "not_applicable" or outcomes[practice].score == _IN_PLACE
     ]
-    if without:
-        raise NoGap(errors=without)
+    if not_gaps:
+        raise NoGap(errors=not_gaps)
     return [
         Gap(row["organization_id"], instrument.titles[practice], outcomes[practice].score) for practice in practices
     ]
 
 
-async def _scoring_row(tx: Tx, assessment_id: UUID) -> Row:
+async def _load_row(tx: Tx, assessment_id: UUID) -> Row:
     row = await load_scoring_row(tx, tx.tenant_id, assessment_id)
     try:
         if row is None:
@@ -78,7 +78,7 @@ async def _scoring_row(tx: Tx, assessment_id: UUID) -> Row:
     return row
 
 
-async def _instrument_with(tx: Tx, row: Row, practices: Sequence[str]) -> FrozenInstrument:
+async def _require_practices(tx: Tx, row: Row, practices: Sequence[str]) -> FrozenInstrument:
     instrument = await load_instrument(tx, tx.tenant_id, row["instrument_version_id"])
     if instrument is None or not all(map(instrument.has, practices)):
         error = FieldError("/body/practices", UnknownPractice.code, UnknownPractice.title)

@@ -1,14 +1,14 @@
-"""Record the history of an assessment: who moved it, when, and why."""
+"""Record the history of an assessment: who made each transition, when, and why."""
 
 from app.assessments.models import Assessment, AssessmentChange, AssessmentState
 from app.db.transaction import Tx
 
 
 def record_change(tx: Tx, assessment: Assessment, before: AssessmentState | None, reason: str | None) -> None:
-    """Add the move to the assessment's present state to its history.
+    """Record the transition to the present state.
 
     Args:
-        before: the state before; None: the assessment is new.
+        before: the previous state; None: the assessment is new.
     """
     tx.insert(
         AssessmentChange,

@@ -1,4 +1,4 @@
-"""The course of an assessment, as a table: draft, collecting, consensus, final; void from any state but final."""
+"""The states of an assessment and the transitions between them, as a table."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -7,7 +7,7 @@ from app.assessments.models import AssessmentState
 
 _DRAFT, _COLLECTING, _CONSENSUS, _FINAL, _VOID = AssessmentState
 
-#: Where each state may go.
+#: The states that may follow each state.
 TRANSITIONS: Final[Mapping[AssessmentState, Sequence[AssessmentState]]] = {
     _DRAFT: (_COLLECTING, _VOID),
     _COLLECTING: (_CONSENSUS, _VOID),
@@ -22,5 +22,5 @@ _WITH_REASON: Final = frozenset({(_CONSENSUS, _COLLECTING)})
 
 
 def needs_reason(state: AssessmentState, to: AssessmentState) -> bool:
-    """Return whether this move needs a reason: reopening the votes, and voiding an opened assessment."""
+    """Return whether the transition needs a reason. Reopening the votes and voiding an opened assessment do."""
     return (state, to) in _WITH_REASON or (to is _VOID and state is not _DRAFT)

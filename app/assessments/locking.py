@@ -37,8 +37,8 @@ async def lock_assessment(
     """Load and lock an assessment for an operation.
 
     Args:
-        lock: ``share`` keeps its state (votes, consensus), ``update`` is for moving or changing it.
-        has_seat: the caller is known to have a seat in it that allows the operation.
+        lock: ``share`` keeps others from changing the assessment; ``update`` is for changing it.
+        has_seat: the service has found that the caller has a seat that allows the operation. Nothing else is checked.
 
     Raises:
         NotFound: The assessment does not exist, or the caller cannot see it.
@@ -68,15 +68,18 @@ async def lock_assessment(
     return locked
 
 
-async def check_takes(tx: Tx, locked: LockedAssessment, operation: str) -> None:
-    """Refuse what the assessment's organization or its implementation does not allow: see `app.tree.archived`.
+async def check_archived_or_ended(tx: Tx, locked: LockedAssessment, operation: str) -> None:
+    """Refuse an operation if the organization is archived or the implementation has ended (see `app.tree.archived`).
+
+    Args:
+        operation: a key of `app.tree.archived.RULES`.
 
     Raises:
         OrganizationArchived: the organization, or one above it, is archived.
         ImplementationEnded: the implementation has ended.
     """
     check_archived(locked.organization, operation)
-    # FOR SHARE: the implementation can neither end nor resume before the commit.
+    # The shared lock keeps the implementation from ending or resuming before the commit.
     query = select(Implementation.ended_at).where(
         col(Implementation.tenant_id) == tx.tenant_id, col(Implementation.id) == locked.assessment.implementation_id
     )

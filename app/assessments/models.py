@@ -24,7 +24,7 @@ from app.programs.models import Stage
 
 
 class AssessmentState(StrEnum):
-    """The course of an assessment."""
+    """The states of an assessment."""
 
     DRAFT = "draft"
     COLLECTING = "collecting"
@@ -53,7 +53,7 @@ class Perspective(StrEnum):
 
 
 class VoteValue(StrEnum):
-    """The five things a respondent can say of a practice, as stored."""
+    """The five answers of a respondent on a practice, as stored."""
 
     NOT_IN_PLACE = "0"
     PARTIALLY_IN_PLACE = "1"
@@ -139,7 +139,7 @@ class Assessment(Versioned, table=True):
 
 
 class AssessmentChange(Record, table=True):
-    """A move of an assessment's state: who, when, why."""
+    """A transition of an assessment: who made it, when and why."""
 
     __tablename__ = "assessment_changes"
     __table_args__ = (
@@ -158,17 +158,18 @@ class AssessmentChange(Record, table=True):
 
 
 def _counter(default: int, description: str) -> Any:
-    """Return an integer with a default in the database, so that adding it rewrites no row."""
+    """Return an integer column with a default in the database, so that adding the column rewrites no row."""
     return Field(default=default, sa_column_kwargs={"server_default": text(str(default))}, description=description)
 
 
 class Participant(Versioned, table=True):
     """A seat in an assessment and its present claim. Only the SHA-256 of the claim's token is stored.
 
-    A claim is held by a token or by the identity of a person who signs in. `Identity` rows never change, so linking
-    somebody else to the person opens nothing that was claimed before.
+    A claim stands for one holder of the seat, who has a token or signs in. Inviting again ends the present claim, and
+    the next claim gets the next number.
 
-    A claim is one holder of the seat. Inviting again ends the present claim; the next one gets the next number.
+    The claim of a person who signs in names the `Identity`. These rows never change, so linking another sign-in to the
+    person opens no seat that was claimed before.
     """
 
     __tablename__ = "participants"
@@ -241,8 +242,8 @@ class SeatChange(Record, table=True):
 class InvitationCode(SQLModel, table=True):
     """An open invitation, found by the public part of its code.
 
-    Nobody who claims a seat has a credential yet, so the tenant is unknown until the code is found. This is why the
-    table is keyed by the selector and not by the tenant.
+    A person who claims a seat has no credential yet, so the tenant is unknown until the code is found. Therefore the
+    primary key is the selector and does not begin with the tenant.
     """
 
     __tablename__ = "invitation_codes"

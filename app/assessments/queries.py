@@ -1,4 +1,4 @@
-"""Reads of assessments: the statements, and the representation of their rows."""
+"""Reads of assessments, rendered by PostgreSQL, and the check that guards the parts of an assessment."""
 
 from typing import Any
 from uuid import UUID
@@ -55,7 +55,7 @@ SEAT_BY_TOKEN = Read(
         col(Participant.token_hash) == bindparam("secret_hash", type_=LargeBinary()),
     )
 )
-# More than a person ever holds; the oldest are left out.
+# A person holds fewer seats than this. Beyond it the oldest seats are left out.
 _MOST_HELD = 500
 #: The seats that a sign-in holds: those the identity has claimed, as long as they are the same person's.
 HELD_SEATS = Read(
@@ -188,7 +188,7 @@ def caller_arguments(principal: Principal) -> dict[str, Any]:
 async def require_assessment_row(
     reader: Reader, principal: Principal, assessment_id: UUID, operation: str = "getAssessment"
 ) -> Row:
-    """Return the row of an assessment that the caller may read. It guards all parts of the assessment.
+    """Return the row of an assessment, if the caller may perform an operation on it or on a part of it.
 
     Raises:
         NotFound: It does not exist, or the caller cannot see it.

@@ -46,7 +46,7 @@ _FIND_NEWEST_PROFILE = Read(
     .limit(1)
 )
 
-#: The instrument and the profile of an assessment that names none.
+#: The instrument and the profile of an assessment whose creation names none.
 DEFAULT_INSTRUMENT = "facilitative-administration"
 DEFAULT_PROFILE = "fa9-default"
 
@@ -55,21 +55,21 @@ class _Cache(Generic[Value]):
     """A bounded cache of immutable values by tenant and id."""
 
     def __init__(self) -> None:
-        self._things: OrderedDict[tuple[UUID, UUID], Value] = OrderedDict()
+        self._values: OrderedDict[tuple[UUID, UUID], Value] = OrderedDict()
 
     def get(self, key: tuple[UUID, UUID]) -> Value | None:
-        return self._things.get(key)
+        return self._values.get(key)
 
-    def put(self, key: tuple[UUID, UUID], thing: Value) -> Value:
-        self._things[key] = thing
-        if len(self._things) > _MOST_KEPT:
-            self._things.popitem(last=False)
-        return thing
+    def put(self, key: tuple[UUID, UUID], value: Value) -> Value:
+        self._values[key] = value
+        if len(self._values) > _MOST_KEPT:
+            self._values.popitem(last=False)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
 class FrozenInstrument:
-    """An instrument version: the scoring input, the practice titles and the checklist codes."""
+    """An instrument version: the part that scoring needs, the practice titles and the checklist codes."""
 
     scored: Instrument
     titles: Mapping[str, str]
@@ -122,13 +122,13 @@ async def load_profile(reader: Reader, tenant_id: UUID, profile_id: UUID) -> Pro
 async def find_instrument(
     reader: Reader, tenant_id: UUID, key: str = DEFAULT_INSTRUMENT, version: str | None = None
 ) -> UUID | None:
-    """Return the id of a published version, the newest unless one is named; None where there is none."""
+    """Return the id of a published instrument version, by default the newest, or None."""
     read = _FIND_NEWEST_INSTRUMENT if version is None else _FIND_INSTRUMENT
     row = await reader.fetch_one(read, tenant_id=tenant_id, key=key, version=version)
     return None if row is None else row["id"]
 
 
 async def find_profile(reader: Reader, tenant_id: UUID) -> UUID | None:
-    """Return the id of the newest default profile."""
+    """Return the id of the newest default profile, or None."""
     row = await reader.fetch_one(_FIND_NEWEST_PROFILE, tenant_id=tenant_id, key=DEFAULT_PROFILE)
     return None if row is None else row["id"]

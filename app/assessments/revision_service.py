@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from app.assessments.dates import check_administered_on
 from app.assessments.errors import NotFinal, RevisionExists
 from app.assessments.history import record_change
-from app.assessments.locking import check_takes, lock_assessment
+from app.assessments.locking import check_archived_or_ended, lock_assessment
 from app.assessments.models import (
     AdministrationRecord,
     Assessment,
@@ -26,12 +26,12 @@ from app.db.transaction import Tx
 from app.events.record import record_event
 
 Part = TypeVar("Part", bound=Versioned)
-# Columns that are not copied: the row's identity, and the tokens, each of which opens one seat of one assessment.
-_OWN = frozenset(
+# Columns that are not copied: the identity of the row and the claim of a seat.
+_NOT_COPIED = frozenset(
     {"id", "created_at", "updated_at", "version", "assessment_id", "claimed_at"}
     | {"token_hash", "token_revoked_at", "holder_id"}
 )
-_OF_THE_ASSESSMENT = frozenset({"title", "state", "supersedes_id", "finalized_at"}) | _OWN
+_NOT_COPIED_OF_ASSESSMENT = frozenset({"title", "state", "supersedes_id", "finalized_at"}) | _NOT_COPIED
 
 
 async def revise(tx: Tx, assessment_id: UUID, body: RevisionCreate) -> UUID:
@@ -44,7 +44,7 @@ async def revise(tx: Tx, assessment_id: UUID, body: RevisionCreate) -> UUID:
         NotFound: The assessment does not exist, or the caller cannot see it.
         Forbidden: The caller may see it, but may not do this.
         NotFinal: the assessment is not final.
-        OrganizationArchived, ImplementationEnded: nothing new is taken there.
+        OrganizationArchived, ImplementationEnded: the organization or the implementation allows no revision.
         RevisionExists: it has a revision that is not void.
         AdministeredInFuture: the session has not taken place where the organization is now.
     """
@@ -52,12 +52,12 @@ async def revise(tx: Tx, assessment_id: UUID, body: RevisionCreate) -> UUID:
     corrected = locked.assessment
     if corrected.state is not AssessmentState.FINAL:
         raise NotFinal
-    await check_takes(tx, locked, "reviseAssessment")
+    await check_archived_or_ended(tx, locked, "reviseAssessment")
     if await _has_revision(tx, corrected):
         raise RevisionExists
     check_administered_on(corrected.administered_on, locked.day(tx.now))
     revision = Assessment(
-        **_copied(corrected, without=_OF_THE_ASSESSMENT),
+        **_copied(corrected, without=_NOT_COPIED_OF_ASSESSMENT),
         title=body.title or corrected.title,
         state=AssessmentState.CONSENSUS,
         supersedes_id=corrected.id,
@@ -114,7 +114,7 @@ async def _parts(tx: Tx, table: type[Part], assessment: Assessment) -> list[Part
 
 def _add_copies(tx: Tx, revision: Assessment, parts: Iterable[Versioned], **changed: Any) -> None:
     for part in parts:
-        fields = {**_copied(part, without=_OWN), "assessment_id": revision.id, **changed}
+        fields = {**_copied(part, without=_NOT_COPIED), "assessment_id": revision.id, **changed}
         tx.session.add(type(part)(**fields, created_at=tx.now, updated_at=tx.now))
 
 

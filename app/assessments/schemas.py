@@ -213,9 +213,9 @@ class AssessmentChangeRead(Read):
     reason: str | None
     """Why. Null: no reason was sent."""
     actor_id: UUID
-    """Id of the API key that made the transition."""
+    """Id of the principal that made the transition."""
     actor_name: str
-    """Name of that key at the time."""
+    """Name of that principal at the time."""
 
 
 class AssessmentQuery(ListQuery):

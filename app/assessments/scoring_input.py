@@ -1,4 +1,4 @@
-"""Build the scoring input of an assessment from one statement and two cached documents."""
+"""Build the scoring input of an assessment from one statement, the cached instrument and the cached profile."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -35,20 +35,21 @@ from app.assessments.models import (
 )
 from app.assessments.reference_data import load_instrument, load_profile
 from app.assessments.seat_rules import CastVote, SeatFacts, counted_votes, sealed_votes
-from app.assessments.votes.schemas import on_wire
+from app.assessments.votes.schemas import from_stored
 from app.db.statement import Read, Reader, Row, from_json
 from app.principal import SeatKind
 from app.programs.models import Implementation, Program
 from app.scoring import DONT_KNOW, NO_VOTE, NOT_APPLICABLE, AssessmentInput, Seat, Subject, parse_vote
-from app.scoring import Consensus as Agreed
+from app.scoring import Consensus as ScoringConsensus
 from app.scoring import ScoringProfile as Profile
 from app.tree.models import Organization
 
 
-def _of(table: Any) -> Any:
+def _belongs_to_assessment(table: Any) -> Any:
     return and_(table.tenant_id == col(Assessment.tenant_id), table.assessment_id == col(Assessment.id))
 
 
+# The same rule as `is_sealed`.
 _IS_SEALED = or_(
     col(Assessment.state) == literal_column(f"'{AssessmentState.COLLECTING}'", Text),
     and_(
@@ -76,11 +77,12 @@ _SEATS = (
             "withdrawn_count_until"
         ),
     )
-    .where(_of(Participant), _TAKES_PART)
+    .where(_belongs_to_assessment(Participant), _TAKES_PART)
     .correlate(Assessment)
     .lateral("seats")
 )
-# If every seat voted on every practice, once and through its first claim, the letters of the votes in order suffice.
+# Usually every seat has voted on every practice, once and with its first claim. Then the first letters of the votes, in
+# order of practices and seats, are all that scoring needs. Otherwise `_ALL_VOTES` reads the votes row by row.
 _VOTES = (
     select(
         func.array_agg(aggregate_order_by(col(Vote.practice).distinct(), col(Vote.practice))).label("practices"),
@@ -92,12 +94,12 @@ _VOTES = (
         func.max(col(Vote.round)).label("last_round"),
         func.max(col(Vote.claim)).label("last_claim"),
     )
-    .where(_of(Vote), col(Vote.participant_id) == any_(_SEATS.c["keys"]))
+    .where(_belongs_to_assessment(Vote), col(Vote.participant_id) == any_(_SEATS.c["keys"]))
     .correlate(Assessment, _SEATS)
     .lateral("ballots")
 )
-# Every vote of a respondent's seat, and what counting needs to know of the seat.
-_ONE_BY_ONE = Read(
+# All votes of an assessment, each with the facts of its seat that decide whether it counts.
+_ALL_VOTES = Read(
     select(
         col(Vote.practice),
         cast(col(Vote.participant_id), Text).label("seat"),
@@ -121,7 +123,7 @@ _ONE_BY_ONE = Read(
 )
 _CONSENSUS = (
     select(func.json_agg(func.json_build_array(col(Consensus.practice), col(Consensus.value), col(Consensus.note))))
-    .where(_of(Consensus))
+    .where(_belongs_to_assessment(Consensus))
     .correlate(Assessment)
     .scalar_subquery()
 )
@@ -136,11 +138,11 @@ _RATINGS = (
             )
         )
     )
-    .where(_of(PracticeRating))
+    .where(_belongs_to_assessment(PracticeRating))
     .correlate(Assessment)
     .scalar_subquery()
 )
-_SCORED = Read(
+_SCORING_ROW = Read(
     select(
         col(Assessment.id),
         col(Assessment.version),
@@ -167,7 +169,7 @@ _SCORED = Read(
         _VOTES.c.last_claim,
         _CONSENSUS.label("consensus"),
         _RATINGS.label("ratings"),
-        exists().where(_of(AdministrationRecord)).label("has_administration_record"),
+        exists().where(_belongs_to_assessment(AdministrationRecord)).label("has_administration_record"),
     )
     .select_from(Assessment)
     .join(
@@ -200,12 +202,12 @@ _SCORED = Read(
 
 
 async def load_scoring_row(reader: Reader, tenant_id: UUID, assessment_id: UUID) -> Row | None:
-    """Load all data that an assessment's score depends on as one row, or None if there is no such assessment."""
-    return await reader.fetch_one(_SCORED, tenant_id=tenant_id, id=assessment_id)
+    """Load all data that the score of an assessment depends on as one row; None if there is no such assessment."""
+    return await reader.fetch_one(_SCORING_ROW, tenant_id=tenant_id, id=assessment_id)
 
 
 def is_sealed(row: Row) -> bool:
-    """Return whether the votes of the present round are unrevealed: while collecting, and after voiding in it."""
+    """Return whether the votes of the present round are sealed: it is open, or it was voided before its close."""
     state = row["state"]
     if state == AssessmentState.VOID:
         return bool(row["revealed_round"] < row["round"])
@@ -224,26 +226,28 @@ async def build_input(
     """Return the scoring input of a row.
 
     Args:
+        row: as `load_scoring_row` returned it.
+        as_of: the day that the result is asked for.
         profile: a profile to use instead of the frozen one, for comparison.
-        digest_key: the tenant's secret, if others than the team see the result.
+        digest_key: the tenant's secret. Pass it if the result goes to a caller: see `AssessmentInput.digest_key`.
     """
     instrument = await load_instrument(reader, tenant_id, row["instrument_version_id"])
-    frozen = profile or await load_profile(reader, tenant_id, row["scoring_profile_id"])
-    if instrument is None or frozen is None:
-        raise LookupError("an assessment's instrument and profile cannot be gone: foreign keys hold them")
+    profile = profile or await load_profile(reader, tenant_id, row["scoring_profile_id"])
+    if instrument is None or profile is None:
+        raise LookupError("foreign keys keep the instrument and the profile of an assessment from being deleted")
     sealed = is_sealed(row)
     ids = row["ids"] or ()
-    ballots = await _ballots(reader, tenant_id, row, ids, sealed=sealed)
-    codes, nobody = instrument.scored.codes, _NO_LETTER * len(ids)
-    agreed = _agreed(row)
+    letters = await _count_letters(reader, tenant_id, row, ids, sealed=sealed)
+    codes, no_votes = instrument.scored.codes, _NO_LETTER * len(ids)
+    consensus = _read_consensus(row)
     ratings = {practice: values for practice, *values in from_json(row["ratings"]) or ()}
     importance, feasibility, notes = zip(*[ratings.get(code, _NO_RATING) for code in codes], strict=True)
     return AssessmentInput(
         instrument=instrument.scored,
-        profile=frozen,
+        profile=profile,
         seats=tuple(map(Seat, ids, row["perspectives"] or ())),
-        votes=tuple([ballots.get(code, nobody).encode("ascii").translate(_VOTE_OF_LETTER) for code in codes]),
-        consensus=tuple([agreed.get(code) for code in codes]),
+        votes=tuple([letters.get(code, no_votes).encode("ascii").translate(_VOTE_OF_LETTER) for code in codes]),
+        consensus=tuple([consensus.get(code) for code in codes]),
         left_unscored=tuple([note is not None for note in notes]),
         importance=importance,
         feasibility=feasibility,
@@ -256,9 +260,9 @@ async def build_input(
     )
 
 
-def _agreed(row: Row) -> dict[str, Agreed]:
+def _read_consensus(row: Row) -> dict[str, ScoringConsensus]:
     return {
-        practice: Agreed(parse_vote(on_wire(value)), note)
+        practice: ScoringConsensus(parse_vote(from_stored(value)), note)
         for practice, value, note in from_json(row["consensus"]) or ()
     }
 
@@ -274,19 +278,19 @@ def _subject(row: Row) -> Subject:
     )
 
 
-Ballot = str
-#: A practice's votes in the database: the first letter of each stored value, in order of seats; a dash for none.
+# The votes on a practice are text, one letter for each seat in order: the first letter of the stored vote, or a dash.
 _NO_LETTER: Final = "-"
 _VOTE_OF_LETTER: Final = bytes.maketrans(b"012dn-", bytes([0, 1, 2, DONT_KNOW, NOT_APPLICABLE, NO_VOTE]))
 _NO_RATING: Final = (None, None, None)
-#: A stored vote as the letter of a ballot.
 _LETTER: Final = {"0": "0", "1": "1", "2": "2", "dont_know": "d", "not_applicable": "n"}
 
 
-async def _ballots(reader: Reader, tenant_id: UUID, row: Row, ids: Sequence[str], *, sealed: bool) -> dict[str, Ballot]:
-    """Return the counted votes by practice, as one letter for each seat.
+async def _count_letters(
+    reader: Reader, tenant_id: UUID, row: Row, ids: Sequence[str], *, sealed: bool
+) -> dict[str, str]:
+    """Return the letters of the votes that count, by practice.
 
-    While sealed these are the votes of the present round that the count of voters includes.
+    While votes are sealed, these are the votes of the present round that the count of voters includes.
     """
     practices, letters, count = row["practices"], row["letters"], len(ids)
     if not practices:
@@ -294,12 +298,12 @@ async def _ballots(reader: Reader, tenant_id: UUID, row: Row, ids: Sequence[str]
     last = row["round"] if sealed else row["revealed_round"]
     first = last if sealed else 1
     complete = len(letters) == len(practices) * count and row["last_claim"] == 1
-    # A withdrawn seat may have votes that no close counts.
+    # Votes that a withdrawn seat cast after the last reveal before its withdrawal do not count.
     until = row["withdrawn_count_until"]
     all_count = sealed or until is None or row["last_round"] <= until
     if complete and all_count and first <= row["first_round"] == row["last_round"] <= last:
         return {practice: letters[at * count : (at + 1) * count] for at, practice in enumerate(practices)}
-    rows = [tuple(row.values()) for row in await reader.fetch(_ONE_BY_ONE, tenant_id=tenant_id, id=row["id"])]
+    rows = [tuple(row.values()) for row in await reader.fetch(_ALL_VOTES, tenant_id=tenant_id, id=row["id"])]
     votes, taking_part = [CastVote(*row[:6]) for row in rows], frozenset(ids)
     seats = {row[1]: SeatFacts(*row[6:]) for row in rows if row[1] in taking_part}
     chosen = sealed_votes(votes, seats, last) if sealed else counted_votes(votes, seats, last)

@@ -16,7 +16,7 @@ from app.assessments.models import Assessment, AssessmentState, Participant
 
 
 class SeatFacts(NamedTuple):
-    """What counting needs to know of a respondent's seat."""
+    """The facts of a respondent's seat that decide which of its votes count."""
 
     first_round: int
     is_withdrawn: bool = False
@@ -25,7 +25,7 @@ class SeatFacts(NamedTuple):
 
 
 class CastVote(NamedTuple):
-    """A stored vote, as counting sees it."""
+    """The facts of a stored vote that decide whether it counts."""
 
     practice: str
     seat: str
@@ -101,7 +101,7 @@ def is_deferred(seat: Participant, assessment: Assessment) -> bool:
 
 
 def was_revealed(seat: Participant, assessment: Assessment) -> bool:
-    """Return whether a close may have counted votes of this seat. It does not depend on whether the seat voted."""
+    """Return whether a close may have counted votes of this seat. The answer does not depend on whether it voted."""
     return assessment.revealed_round >= seat.first_round
 
 
@@ -109,11 +109,12 @@ def takes_part(seat: SeatFacts, *, round_: int, sealed: bool) -> bool:
     """Return whether a respondent's seat is among those invited.
 
     Args:
-        round_: the present round while votes are sealed, else the last revealed one.
+        round_: the present round while votes are sealed; otherwise the last revealed round.
     """
     if not seat.is_withdrawn:
         return True
-    # While sealed, a seat that is withdrawn in this round is counted on: a smaller count would show that it voted.
+    # While votes are sealed, a seat that was withdrawn in this round still counts as invited. If the count of voters
+    # fell with the count of the invited, it would show that the seat had voted.
     return seat.withdrawn_round == round_ if sealed else seat.counted_round >= seat.first_round
 
 
@@ -122,8 +123,8 @@ def counted_votes(
 ) -> dict[str, dict[str, str]]:
     """Return the votes that count after a reveal: answer by practice and seat.
 
-    Of each seat and practice these are the votes of the earliest claim that has a revealed vote, and of these the
-    latest. A withdrawn seat's votes count up to the last round revealed before its withdrawal.
+    For each seat and practice, the earliest claim with a revealed vote counts, with its latest vote. Votes of a
+    withdrawn seat count up to the last round that was revealed before the withdrawal.
     """
     chosen: dict[tuple[str, str], CastVote] = {}
     for vote in votes:

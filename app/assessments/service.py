@@ -41,7 +41,7 @@ async def create(tx: Tx, body: AssessmentCreate) -> UUID:
         ConfidentialUnavailable: that mode is not offered yet.
         WindowReversed, WindowEnded: nobody could vote in the window.
         AdministeredInFuture: the session has not taken place.
-        OrganizationArchived, ImplementationEnded: nothing new is taken there.
+        OrganizationArchived, ImplementationEnded: the organization or the implementation allows no new assessment.
     """
     if body.mode is AskedMode.CONFIDENTIAL:
         raise ConfidentialUnavailable("Use the mode 'open'.")
@@ -54,7 +54,7 @@ async def create(tx: Tx, body: AssessmentCreate) -> UUID:
         raise _unknown("implementation_id") from None
     check_archived(organization, "createAssessment")
     check_ended(implementation.ended_at, "createAssessment")
-    made = await _make(tx, body, organization.id, implementation.id, source)
+    made = await _build(tx, body, organization.id, implementation.id, source)
     check_administered_on(made.administered_on, LockedAssessment(made, organization).day(tx.now))
     tx.session.add(made)
     await tx.session.flush()
@@ -75,7 +75,7 @@ async def create(tx: Tx, body: AssessmentCreate) -> UUID:
     return made.id
 
 
-async def _make(
+async def _build(
     tx: Tx, body: AssessmentCreate, organization_id: UUID, implementation_id: UUID, source: Assessment | None
 ) -> Assessment:
     return Assessment(
@@ -84,8 +84,8 @@ async def _make(
         updated_at=tx.now,
         organization_id=organization_id,
         implementation_id=implementation_id,
-        instrument_version_id=await _instrument(tx, body.instrument_version_id, source),
-        scoring_profile_id=await _profile(tx, body.scoring_profile_id, source),
+        instrument_version_id=await _choose_instrument(tx, body.instrument_version_id, source),
+        scoring_profile_id=await _choose_profile(tx, body.scoring_profile_id, source),
         title=body.title,
         stage=body.stage,
         opens_at=body.opens_at,
@@ -133,12 +133,12 @@ async def patch(tx: Tx, assessment_id: UUID, body: AssessmentPatch) -> UUID:
 
 
 async def _check_changes(tx: Tx, locked: LockedAssessment, changes: dict[str, Any]) -> None:
-    """Check a patch's values, and replace a cleared day of the session by that of the opening."""
+    """Check the values of a patch. Replace a cleared day of the session with the day of the opening."""
     assessment = locked.assessment
     if "instrument_version_id" in changes:
-        await _instrument(tx, changes["instrument_version_id"])
+        await _choose_instrument(tx, changes["instrument_version_id"])
     if "scoring_profile_id" in changes:
-        await _profile(tx, changes["scoring_profile_id"])
+        await _choose_profile(tx, changes["scoring_profile_id"])
     if changes.keys() & {"opens_at", "closes_at"}:
         opens_at = changes.get("opens_at", assessment.opens_at)
         check_window(opens_at, changes.get("closes_at", assessment.closes_at), tx.now)
@@ -170,7 +170,7 @@ async def remove(tx: Tx, assessment_id: UUID) -> None:
 
 
 async def _delete_ratings_without_practice(tx: Tx, assessment: Assessment, version_id: UUID) -> None:
-    """Delete a draft's ratings of practices that its new instrument does not have: they could never be scored."""
+    """Delete the ratings of practices that the new instrument of a draft does not have."""
     instrument = await load_instrument(tx, tx.tenant_id, version_id)
     known = list(instrument.titles) if instrument else []
     await tx.session.execute(
@@ -192,7 +192,7 @@ def _implementation_id(body: AssessmentCreate, source: Assessment | None) -> UUI
 
 
 async def _lock_source(tx: Tx, assessment_id: UUID) -> Assessment:
-    """Return the assessment to start from: its seats do not change until this commits."""
+    """Lock the assessment to start from, so that its seats do not change before the commit."""
     try:
         return (await lock_assessment(tx, assessment_id, "listParticipants")).assessment
     except NotFound:
@@ -204,7 +204,11 @@ def _unknown(field: str) -> UnknownReference:
 
 
 async def lock_implementation(tx: Tx, implementation_id: UUID) -> Implementation:
-    # FOR SHARE: neither its stage nor its existence may change until this commits.
+    """Load an implementation, and keep its stage from changing before the commit.
+
+    Raises:
+        UnknownReference: no such implementation is visible to the caller.
+    """
     found: Implementation | None = (
         await tx.session.execute(
             select(Implementation)
@@ -221,7 +225,7 @@ async def lock_implementation(tx: Tx, implementation_id: UUID) -> Implementation
     return found
 
 
-async def _instrument(tx: Tx, asked: UUID | None, source: Assessment | None = None) -> UUID:
+async def _choose_instrument(tx: Tx, asked: UUID | None, source: Assessment | None = None) -> UUID:
     if asked is None and source is not None:
         return source.instrument_version_id
     if asked is None:
@@ -231,7 +235,7 @@ async def _instrument(tx: Tx, asked: UUID | None, source: Assessment | None = No
     return asked
 
 
-async def _profile(tx: Tx, asked: UUID | None, source: Assessment | None = None) -> UUID:
+async def _choose_profile(tx: Tx, asked: UUID | None, source: Assessment | None = None) -> UUID:
     if asked is None and source is not None:
         return source.scoring_profile_id
     if asked is None:

@@ -1,4 +1,4 @@
-"""Move an assessment to its next state: open, close, reopen, finalize or void it."""
+"""Make the transitions of an assessment: open, close, reopen, finalize or void it."""
 
 from typing import Any
 from uuid import UUID
@@ -14,7 +14,7 @@ from app.assessments.errors import (
 )
 from app.assessments.history import record_change
 from app.assessments.lifecycle import TRANSITIONS, needs_reason
-from app.assessments.locking import LockedAssessment, check_takes, lock_assessment
+from app.assessments.locking import LockedAssessment, check_archived_or_ended, lock_assessment
 from app.assessments.models import Assessment, AssessmentState
 from app.assessments.schemas import AssessmentTransition
 from app.assessments.scoring_input import build_input, load_scoring_row
@@ -44,16 +44,16 @@ _BLOCKERS: dict[str, type[NotFinalizable]] = {
 
 
 async def transition(tx: Tx, assessment_id: UUID, body: AssessmentTransition) -> UUID:
-    """Move an assessment to its next state, and freeze or reveal what the move requires.
+    """Make a transition of an assessment. Opening freezes the stage; closing reveals the votes.
 
     Raises:
         NotFound, Forbidden: the assessment is not visible to the caller, or the caller may not move it.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
-        InvalidTransition: the present state does not lead there.
-        ReasonRequired: the move must say why.
+        InvalidTransition: the present state does not allow this transition.
+        ReasonRequired: the transition needs a reason.
         WindowEnded: nobody could vote after opening or reopening.
         AdministeredInFuture: a draft whose session has not taken place is opened.
-        OrganizationArchived, ImplementationEnded: nothing can be opened or reopened there.
+        OrganizationArchived, ImplementationEnded: the organization or the implementation allows no opening.
         NotFinalizable: A subclass for the first obstacle to the final state. ``errors`` lists all obstacles.
     """
     locked = await lock_assessment(tx, assessment_id, "transitionAssessment", lock="update")
@@ -70,7 +70,7 @@ async def transition(tx: Tx, assessment_id: UUID, body: AssessmentTransition) ->
         case (AssessmentState.CONSENSUS, AssessmentState.COLLECTING):
             await _reopen(tx, locked)
         case (_, AssessmentState.CONSENSUS):
-            await _close(tx, assessment)
+            _close(tx, assessment)
         case (_, AssessmentState.FINAL):
             await _check_final(tx, assessment_id)
             assessment.finalized_at = tx.now
@@ -89,7 +89,7 @@ async def transition(tx: Tx, assessment_id: UUID, body: AssessmentTransition) ->
 
 async def _open(tx: Tx, locked: LockedAssessment) -> None:
     assessment, today = locked.assessment, locked.day(tx.now)
-    await check_takes(tx, locked, "transitionAssessment: open")
+    await check_archived_or_ended(tx, locked, "transitionAssessment: open")
     check_window(assessment.opens_at, assessment.closes_at, tx.now, at="to")
     check_administered_on(assessment.administered_on, today, at="to")
     if assessment.stage is None:
@@ -101,12 +101,12 @@ async def _open(tx: Tx, locked: LockedAssessment) -> None:
 
 async def _reopen(tx: Tx, locked: LockedAssessment) -> None:
     assessment = locked.assessment
-    await check_takes(tx, locked, "transitionAssessment: reopen")
+    await check_archived_or_ended(tx, locked, "transitionAssessment: reopen")
     check_window(assessment.opens_at, assessment.closes_at, tx.now, at="to")
     assessment.round += 1
 
 
-async def _close(tx: Tx, assessment: Assessment) -> None:
+def _close(tx: Tx, assessment: Assessment) -> None:
     assessment.closed_at = tx.now
     assessment.revealed_round = assessment.round
 

@@ -254,9 +254,9 @@ class OrganizationMoveRead(Addressable):
     moved_on: date = Field(description="Day of the move. At the end of this day it belongs to the new parent.")
     reason: str | None
     """Why it moved. Null: no reason was sent."""
-    actor_id: UUID = Field(description="Id of the API key that moved it.")
+    actor_id: UUID = Field(description="Id of the principal that moved it.")
     actor_name: str
-    """Name of that API key."""
+    """Name of that principal at the time."""
 
 
 class OrganizationQuery(ListQuery):

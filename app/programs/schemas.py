@@ -256,7 +256,7 @@ class StageChangeRead(Read):
     """The stage at and after this entry."""
     reason: str | None
     """Why. Null: no reason was sent."""
-    actor_id: UUID = Field(description="Id of the API key that made the transition.")
+    actor_id: UUID = Field(description="Id of the principal that made the transition.")
 
 
 class StageQuery(ListQuery):

@@ -1,6 +1,4 @@
-"""Reading consensus, ratings and the administration record: rendered by PostgreSQL, the same by id, in lists and after
-a write.
-"""
+"""Reads of consensus, ratings and the administration record, rendered by PostgreSQL."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +12,7 @@ from app.access.policy import require_for_assessment
 from app.assessments.consensus.schemas import AdministrationRead, ConsensusRead, PracticeRatingRead
 from app.assessments.models import AdministrationRecord, Consensus, PracticeRating, VoteValue
 from app.assessments.queries import guarded, guarded_row
-from app.assessments.votes.schemas import on_wire
+from app.assessments.votes.schemas import from_stored
 from app.db.keyset import Listing
 from app.db.sql_json import Rendered, json_choice, render
 from app.db.statement import Read
@@ -23,7 +21,7 @@ from app.tree.models import Organization
 
 _PRACTICE = bindparam("practice", type_=Text())
 _UPDATED_SINCE = bindparam("updated_since", type_=DateTime(timezone=True))
-_VALUE = json_choice(col(Consensus.value), {value: on_wire(value) for value in VoteValue})
+_VALUE = json_choice(col(Consensus.value), {value: from_stored(value) for value in VoteValue})
 
 
 def _rows(table: Any) -> Any:
@@ -76,7 +74,7 @@ async def get_consensus(reader: CallerReader, assessment_id: UUID, practice: str
 
 
 async def get_all_consensus(reader: CallerReader, assessment_id: UUID, practices: Sequence[str]) -> Rendered:
-    """Return the consensus on these practices, in their order: every one must be recorded.
+    """Return the consensus on these practices, in their order. Each of them must be recorded.
 
     Raises:
         NotFound: the assessment is not visible to the caller.

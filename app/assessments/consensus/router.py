@@ -12,8 +12,8 @@ from app.assessments.consensus.schemas import (
     ConsensusBatch,
     ConsensusesPut,
     ConsensusPut,
+    ConsensusQuery,
     ConsensusRead,
-    DecisionQuery,
     PracticeRatingPut,
     PracticeRatingRead,
 )
@@ -38,7 +38,7 @@ def _created(model: Any) -> dict[int | str, dict[str, Any]]:
 
 @router.get("/consensus", response_model=Page[ConsensusRead])
 async def list_consensus(
-    context: ContextDep, assessment_id: UUID, query: Annotated[DecisionQuery, Query()]
+    context: ContextDep, assessment_id: UUID, query: Annotated[ConsensusQuery, Query()]
 ) -> Response:
     """List the recorded consensus of an assessment.
 
@@ -134,7 +134,7 @@ async def remove_consensus(context: ContextDep, assessment_id: UUID, practice: K
 
 @router.get("/practices", response_model=Page[PracticeRatingRead])
 async def list_practice_ratings(
-    context: ContextDep, assessment_id: UUID, query: Annotated[DecisionQuery, Query()]
+    context: ContextDep, assessment_id: UUID, query: Annotated[ConsensusQuery, Query()]
 ) -> Response:
     """List the team's ratings of practices.
 

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
 from app.assessments.models import ConsensusMethod
-from app.assessments.votes.schemas import Decision
+from app.assessments.votes.schemas import ConsensusValue
 from app.db.transaction import Preconditions
 from app.http.pagination import ListQuery
 from app.principal import SeatKind
@@ -23,7 +23,7 @@ class ConsensusPut(Body):
         json_schema_extra={"examples": [{"value": 1, "note": "Training is funded, coaching starts in spring."}]}
     )
 
-    value: Decision = Field(description="0, 1, 2 or `not_applicable`.")
+    value: ConsensusValue = Field(description="0, 1, 2 or `not_applicable`.")
     note: Prose | None = Field(
         default=None,
         description="Why. Required without any vote, outside the votes' range, and for `not_applicable` over "
@@ -104,7 +104,7 @@ class ConsensusRead(Resource):
 
     practice: str
     """Code of the practice."""
-    value: Decision
+    value: ConsensusValue
     """0, 1, 2 or `not_applicable`."""
     note: str | None
     """Why. Null: no note."""
@@ -113,7 +113,7 @@ class ConsensusRead(Resource):
     dissent: str | None
     """What those who disagree want on record."""
     recorded_by: UUID
-    """Id of the API key that recorded it."""
+    """Id of the principal that recorded it."""
 
 
 class ConsensusBatch(Read):
@@ -248,10 +248,10 @@ class AdministrationRead(Resource):
     deviations: str | None
     """What deviated from the instrument. Null: nothing."""
     recorded_by: UUID
-    """Id of the API key that recorded it."""
+    """Id of the principal that recorded it."""
 
 
-class DecisionQuery(ListQuery):
+class ConsensusQuery(ListQuery):
     """Filters of the lists of consensus and of ratings."""
 
     updated_since: Instant | None = Field(default=None, description="Only those changed at this instant or later.")

@@ -18,7 +18,7 @@ from app.assessments.models import (
 )
 from app.assessments.reference_data import FrozenInstrument, load_instrument
 from app.assessments.scoring_input import build_input, load_scoring_row
-from app.assessments.votes.schemas import stored
+from app.assessments.votes.schemas import to_stored
 from app.db.base import Versioned
 from app.db.transaction import Outcome, Preconditions, Stored, Tx
 from app.errors import AppError, FieldError, Invalid, NotFound, PreconditionFailed
@@ -35,13 +35,13 @@ async def record_consensus(tx: Tx, assessment_id: UUID, practice: str, body: Con
         NotFound: no such assessment is visible, or its instrument has no such practice.
         Forbidden: the caller may not run the assessment.
         Frozen: the assessment has ended.
-        NotInConsensus: votes are still to come or to be revealed.
+        NotInConsensus: the votes have not been revealed.
         ConsensusNoteRequired: it departs from the votes and has no note.
         PreconditionRequired, PreconditionFailed: it would replace one, and If-Match is missing or stale.
     """
     assessment = await _lock_for_consensus(tx, assessment_id, "recordConsensus", practice)
     _check_note(await _count_votes(tx, assessment_id), practice, body)
-    outcome = await _put(tx, Consensus, {"assessment_id": assessment_id, "practice": practice}, _fields(tx, body))
+    outcome = await _put(tx, Consensus, {"assessment_id": assessment_id, "practice": practice}, _get_fields(tx, body))
     if outcome is not Outcome.UNCHANGED:
         _record_consensus_event(tx, assessment, practice)
     return Stored(practice, outcome is Outcome.CREATED)
@@ -57,7 +57,7 @@ async def record_all_consensus(tx: Tx, assessment_id: UUID, body: ConsensusesPut
     assessment = await _lock_for_consensus(tx, assessment_id, "recordAllConsensus")
     instrument = await load_instrument(tx, tx.tenant_id, assessment.instrument_version_id)
     counts, known = await _count_votes(tx, assessment_id), await _lock_all_consensus(tx, assessment_id)
-    # In the order of the practices, so that two batches wait for each other instead of deadlocking.
+    # Both batches of two callers go through the practices in the same order, so that they cannot deadlock.
     for at, entry in sorted(enumerate(body.items), key=lambda pair: pair[1].practice):
         key = {"assessment_id": assessment_id, "practice": entry.practice}
         try:
@@ -66,8 +66,8 @@ async def record_all_consensus(tx: Tx, assessment_id: UUID, body: ConsensusesPut
                     errors=[FieldError("/body/practice", UnknownPractice.code, UnknownPractice.title)]
                 )
             _check_note(counts, entry.practice, entry)
-            fields = _fields(tx, entry)
-            row = _new(tx, Consensus, key, fields)
+            fields = _get_fields(tx, entry)
+            row = _build_row(tx, Consensus, key, fields)
             outcome = _store(tx, known.get(entry.practice), row, fields, entry.preconditions())
         except AppError as refused:
             raise refused.within(f"/body/items/{at}") from None
@@ -85,7 +85,7 @@ async def remove_consensus(tx: Tx, assessment_id: UUID, practice: str) -> None:
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
     """
     assessment = await _lock_for_consensus(tx, assessment_id, "removeConsensus")
-    found = await _find(tx, Consensus, {"assessment_id": assessment_id, "practice": practice})
+    found = await _lock_row(tx, Consensus, {"assessment_id": assessment_id, "practice": practice})
     if found is None:
         raise NotFound
     tx.expect(found)
@@ -109,7 +109,7 @@ async def rate_practice(tx: Tx, assessment_id: UUID, practice: str, body: Practi
         PreconditionRequired, PreconditionFailed: it would replace one, and If-Match is missing or stale.
     """
     assessment = (await lock_assessment(tx, assessment_id, "ratePractice")).assessment
-    await _instrument_with(tx, assessment, practice)
+    await _require_practice(tx, assessment, practice)
     ensure_open(assessment)
     outcome = await _put(tx, PracticeRating, {"assessment_id": assessment_id, "practice": practice}, body.model_dump())
     if outcome is not Outcome.UNCHANGED:
@@ -149,7 +149,7 @@ async def record_administration(tx: Tx, assessment_id: UUID, body: Administratio
 async def _lock_for_consensus(tx: Tx, assessment_id: UUID, operation: str, practice: str | None = None) -> Assessment:
     assessment = (await lock_assessment(tx, assessment_id, operation)).assessment
     if practice is not None:
-        await _instrument_with(tx, assessment, practice)
+        await _require_practice(tx, assessment, practice)
     ensure_open(assessment)
     if assessment.state is not AssessmentState.CONSENSUS:
         raise NotInConsensus
@@ -170,9 +170,9 @@ def _check_note(counts: Mapping[str, VoteCounts], practice: str, body: Consensus
         raise ConsensusNoteRequired(errors=[error])
 
 
-def _fields(tx: Tx, body: ConsensusPut) -> dict[str, Any]:
+def _get_fields(tx: Tx, body: ConsensusPut) -> dict[str, Any]:
     return {
-        "value": stored(body.value),
+        "value": to_stored(body.value),
         "note": body.note,
         "method": body.method,
         "dissent": body.dissent,
@@ -208,13 +208,13 @@ def _check_administration(body: AdministrationPut, instrument: FrozenInstrument 
         raise Invalid("Some of what was sent is not valid; see errors.", errors=errors)
 
 
-async def _instrument_with(tx: Tx, assessment: Assessment, practice: str) -> None:
+async def _require_practice(tx: Tx, assessment: Assessment, practice: str) -> None:
     instrument = await load_instrument(tx, tx.tenant_id, assessment.instrument_version_id)
     if instrument is None or not instrument.has(practice):
         raise NotFound
 
 
-async def _find(tx: Tx, table: type[Row], key: dict[str, Any]) -> Row | None:
+async def _lock_row(tx: Tx, table: type[Row], key: dict[str, Any]) -> Row | None:
     columns: Any = table
     found: Row | None = (
         await tx.session.execute(
@@ -238,15 +238,16 @@ async def _lock_all_consensus(tx: Tx, assessment_id: UUID) -> dict[str, Consensu
 
 async def _put(tx: Tx, table: type[Row], key: dict[str, Any], fields: dict[str, Any]) -> Outcome:
     """Insert or replace the one row with this key."""
-    return _store(tx, await _find(tx, table, key), _new(tx, table, key, fields), fields, tx.preconditions)
+    found = await _lock_row(tx, table, key)
+    return _store(tx, found, _build_row(tx, table, key, fields), fields, tx.preconditions)
 
 
-def _new(tx: Tx, table: type[Row], key: dict[str, Any], fields: dict[str, Any]) -> Row:
+def _build_row(tx: Tx, table: type[Row], key: dict[str, Any], fields: dict[str, Any]) -> Row:
     return table(tenant_id=tx.tenant_id, created_at=tx.now, updated_at=tx.now, **key, **fields)
 
 
 def _store(tx: Tx, found: Row | None, row: Row, fields: dict[str, Any], asked: Preconditions) -> Outcome:
-    """Add a row, or give the one that was found its fields. Leave an equal one alone."""
+    """Add a row, or change the fields of the row that was found. An equal row stays as it is."""
     if found is None:
         if asked.has_if_match:
             raise PreconditionFailed("There is nothing to replace yet.")

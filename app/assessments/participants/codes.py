@@ -33,7 +33,7 @@ class Code:
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
-        """Read a code as a person types it; None where it cannot be one.
+        """Read a code as a person types it. Return None if it is not well-formed.
 
         Case, blanks and hyphens do not matter. O is read as 0, I and L as 1.
         """

@@ -29,7 +29,7 @@ _INSERT = Read(
         """
     )
 )
-# The selectors that are taken may be another tenant's.
+# The expired invitations may belong to another tenant. So a function with more rights removes them.
 _REMOVE_EXPIRED = Read(text("select remove_expired_invitations(cast(:selectors as text[]), :now)"))
 _REMOVE = Read(
     text(
@@ -62,17 +62,17 @@ class OpenInvitation:
 
 
 async def invite(tx: Tx, assessment_id: UUID, seats: Sequence[UUID], terms: InvitationTerms) -> dict[UUID, Invitation]:
-    """Make an invitation for each of these seats, none of which has one. The codes are shown once.
+    """Make an invitation for each of these seats, which have none. The codes are shown once.
 
     Raises:
-        Unavailable: nearly all selectors are those of open invitations.
+        Unavailable: open invitations use nearly all selectors.
     """
     expires_at, waiting = terms.expires_at(tx.now), list(seats)
     made: dict[UUID, Invitation] = {}
     for _ in range(_MOST_DRAWS):
         if not waiting:
             return made
-        # Of two codes with one selector, the later seat waits for the next draw.
+        # If two codes have the same selector, the seat that comes later waits for the next draw.
         drawn = {code.selector: (code, seat) for seat in reversed(waiting) for code in (Code.draw(),)}
         for selector in await _insert(tx, assessment_id, drawn, expires_at):
             code, seat = drawn[selector]
@@ -86,7 +86,7 @@ async def invite(tx: Tx, assessment_id: UUID, seats: Sequence[UUID], terms: Invi
 async def _insert(
     tx: Tx, assessment_id: UUID, drawn: Mapping[str, tuple[Code, UUID]], expires_at: datetime
 ) -> set[str]:
-    """Store drawn codes by their selectors, and return the selectors that no open invitation had."""
+    """Store the codes whose selectors no open invitation uses. Return these selectors."""
     stored: set[str] = set()
     for _ in range(2):
         left = {selector: found for selector, found in drawn.items() if selector not in stored}
@@ -113,7 +113,7 @@ async def remove_invitation(tx: Tx, seat: Participant) -> bool:
 
 
 async def take_invitation(tx: Tx, seat: Participant, code: Code) -> bool:
-    """Use the invitation of a locked seat. Return False where it is not open or has another code by now."""
+    """Use the invitation of a locked seat. Return False if it is no longer open or has another code."""
     names = {"tenant_id": tx.tenant_id, "assessment_id": seat.assessment_id, "participant_id": seat.id}
     taken = await tx.fetch_one(_REMOVE, **names)
     return (
@@ -139,7 +139,7 @@ def record_change(tx: Tx, seat: Participant, event: SeatEvent, *, actor_name: st
     """Add an entry to the seat's history.
 
     Args:
-        actor_name: another name than the caller's.
+        actor_name: a name to record instead of the caller's.
     """
     tx.insert(
         SeatChange,

@@ -19,11 +19,13 @@ from app.tree.models import Organization
 Wanted = tuple[UUID, bool, str]
 
 
-async def check_people(tx: Tx, assessment_id: UUID, wanted: Sequence[Wanted], *, but: UUID | None = None) -> None:
-    """Check the people that are to get seats in a locked assessment.
+async def check_people(
+    tx: Tx, assessment_id: UUID, wanted: Sequence[Wanted], *, changed_seat: UUID | None = None
+) -> None:
+    """Check the people who are to get seats in a locked assessment.
 
     Args:
-        but: the seat that is changed, which does not conflict with itself.
+        changed_seat: the seat that is changed, which does not conflict with itself; None: the seats are new.
 
     Raises:
         UnknownReference: The person does not exist, or the caller cannot see them.
@@ -32,9 +34,9 @@ async def check_people(tx: Tx, assessment_id: UUID, wanted: Sequence[Wanted], *,
     """
     if not wanted:
         return
-    known = await _people(tx, [person for person, _, _ in wanted])
+    known = await _lock_people(tx, [person for person, _, _ in wanted])
     respondents = [person for person, is_respondent, _ in wanted if is_respondent]
-    seated = await _seated(tx, assessment_id, respondents, but)
+    seated = await _find_seated(tx, assessment_id, respondents, changed_seat)
     for person, is_respondent, pointer in wanted:
         path, active = known.get(person, (None, False))
         if path is None or not tx.principal.reads(path):
@@ -53,8 +55,8 @@ def _at(
     return kind(errors=[FieldError(pointer, kind.code, message)])  # type: ignore[attr-defined]
 
 
-async def _people(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, tuple[str, bool]]:
-    # FOR SHARE: nobody leaves or is deactivated until this commits.
+async def _lock_people(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, tuple[str, bool]]:
+    # The shared lock keeps the people from moving or being deactivated before the commit.
     found = await tx.session.execute(
         select(Person.id, Organization.path, Person.active)
         .join(
@@ -73,8 +75,8 @@ async def _people(tx: Tx, ids: Sequence[UUID]) -> dict[UUID, tuple[str, bool]]:
     return {UUID(int=id_.int): (path, active) for id_, path, active in found}
 
 
-async def _seated(tx: Tx, assessment_id: UUID, people: Sequence[UUID], but: UUID | None) -> set[UUID]:
-    """Return those of these people who hold a respondent's seat whose votes count or may count."""
+async def _find_seated(tx: Tx, assessment_id: UUID, people: Sequence[UUID], changed_seat: UUID | None) -> set[UUID]:
+    """Return which of these people hold another respondent's seat whose votes count or may count."""
     if not people:
         return set()
     found = await tx.session.execute(
@@ -87,7 +89,7 @@ async def _seated(tx: Tx, assessment_id: UUID, people: Sequence[UUID], but: UUID
                 col(Participant.withdrawn_at).is_(None),
                 col(Participant.counted_round) >= col(Participant.first_round),
             ),
-            *([] if but is None else [col(Participant.id) != but]),
+            *([] if changed_seat is None else [col(Participant.id) != changed_seat]),
         )
     )
     return {UUID(int=id_.int) for id_ in found.scalars() if id_ is not None}

@@ -253,8 +253,8 @@ class SeatChangeRead(Read):
         description="`invited`, `claimed` (by the invited person, or by the person whose seat it is), `re_invited`, "
         "`token_revoked` or `withdrawn`."
     )
-    actor_id: UUID = Field(description="Id of the API key, of the person who signed in, or of the seat itself.")
-    actor_name: str = Field(description="Name of that key, person or seat at the time.")
+    actor_id: UUID = Field(description="Id of the principal that acted, or of the seat itself.")
+    actor_name: str = Field(description="Name of that principal or seat at the time.")
 
 
 class SeatChangeQuery(ListQuery):

@@ -14,7 +14,7 @@ from app.assessments.errors import (
     SeatWithdrawn,
     VotingClosed,
 )
-from app.assessments.locking import LockedAssessment, check_takes, ensure_open, lock_assessment
+from app.assessments.locking import LockedAssessment, check_archived_or_ended, ensure_open, lock_assessment
 from app.assessments.models import Assessment, AssessmentState, Channel, Participant, SeatEvent
 from app.assessments.participants.codes import InvitationTerms
 from app.assessments.participants.invitations import invite, record_change, remove_invitation
@@ -64,7 +64,7 @@ async def _add(
     tx: Tx, locked: LockedAssessment, wanted: Sequence[ParticipantCreate], places: Sequence[str], terms: InvitationTerms
 ) -> NewSeats:
     ensure_open(locked.assessment)
-    await check_takes(tx, locked, "addParticipant")
+    await check_archived_or_ended(tx, locked, "addParticipant")
     for body, place in zip(wanted, places, strict=True):
         _check_shape(body.seat, body.perspective, body.channel, place)
         _check_invitable(locked.assessment, body.seat)
@@ -161,7 +161,7 @@ async def _check_changes(tx: Tx, assessment: Assessment, participant: Participan
     person = changes.get("person_id", participant.person_id)
     if person is not None and ("person_id" in changes or seat is SeatKind.RESPONDENT is not was):
         is_respondent = seat is SeatKind.RESPONDENT
-        await check_people(tx, assessment.id, [(person, is_respondent, "/body/person_id")], but=participant.id)
+        await check_people(tx, assessment.id, [(person, is_respondent, "/body/person_id")], changed_seat=participant.id)
     perspective = changes.get("perspective", participant.perspective)
     _check_shape(seat, perspective, changes.get("channel", participant.channel), "")
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from app.assessments.models import Assessment, Participant, Vote, VoteValue
-from app.assessments.votes.schemas import VoteRead, on_wire
+from app.assessments.votes.schemas import VoteRead, from_stored
 from app.db.keyset import Listing
 from app.db.sql_json import Rendered, json_choice, render
 from app.db.statement import Read
@@ -20,8 +20,8 @@ _Former = aliased(Vote)
 _UPDATED_SINCE = bindparam("updated_since", type_=DateTime(timezone=True))
 _OF_OWN_SEAT = col(Vote.participant_id) == bindparam("own_seat", type_=Uuid())
 _OWN = and_(_OF_OWN_SEAT, col(Vote.claim) == bindparam("own_claim", type_=Integer()))
-# The votes counted by reveals after the caller's claim: see `seat_rules.counted_votes`. A claim never sees the votes
-# of a former claim of the same seat.
+# Other seats' votes that were counted by a reveal after the caller's claim (see `seat_rules.counted_votes`). A vote is
+# left out where an earlier claim of its seat has a vote on the practice, because that one counts.
 _REVEALED = and_(
     not_(_OF_OWN_SEAT),
     col(Vote.round) >= bindparam("sees_from", type_=Integer()),
@@ -41,7 +41,7 @@ _REVEALED = and_(
 
 
 def _render(statement: Any, *columns: Any) -> Any:
-    value = json_choice(col(Vote.value), {value: on_wire(value) for value in VoteValue})
+    value = json_choice(col(Vote.value), {value: from_stored(value) for value in VoteValue})
     on_paper = col(Vote.entered_by).is_not(None)
     return render(statement, Vote, VoteRead, col(Vote.id), *columns, value=value, on_paper=on_paper)
 
@@ -55,7 +55,8 @@ LIST = Listing(
             Participant,
             and_(col(Participant.tenant_id) == col(Vote.tenant_id), col(Participant.id) == col(Vote.participant_id)),
         )
-        # In the same statement: a close between two statements would be in neither this page nor the next pass.
+        # The revealed round is read in this statement. If it were read before, a follower could miss a close in
+        # between.
         .join(
             Assessment,
             and_(col(Assessment.tenant_id) == col(Vote.tenant_id), col(Assessment.id) == col(Vote.assessment_id)),
@@ -68,7 +69,7 @@ LIST = Listing(
         "participant_id": col(Vote.participant_id) == bindparam("participant_id", type_=Uuid()),
         "practice": col(Vote.practice) == bindparam("practice", type_=Text()),
         "round": col(Vote.round) == bindparam("round", type_=Integer()),
-        # The votes of others change for a seat when they are revealed, later than they were cast.
+        # A seat first sees the votes of others at the close, which is later than their last change.
         "updated_since": or_(
             col(Vote.updated_at) >= _UPDATED_SINCE,
             and_(not_(_OF_OWN_SEAT), col(Assessment.closed_at) >= _UPDATED_SINCE),

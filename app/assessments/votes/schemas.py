@@ -25,19 +25,19 @@ _VOTE: dict[str, Any] = {
     "on_paper": False,
 }
 
-# Strict: true and 1.0 are mistakes, not votes.
+# Strict, because true and 1.0 are no votes.
 Level = Annotated[int, Field(strict=True, ge=0, le=2)]
 Answer = Level | Literal["dont_know", "not_applicable"]
-Decision = Level | Literal["not_applicable"]
+ConsensusValue = Level | Literal["not_applicable"]
 
 
-def stored(value: int | str) -> VoteValue:
+def to_stored(value: int | str) -> VoteValue:
     """Convert an answer to its stored form."""
     return VoteValue(str(value))
 
 
-def on_wire(value: str) -> int | str:
-    """Convert a stored answer to its wire form, in which levels are numbers."""
+def from_stored(value: str) -> int | str:
+    """Convert a stored answer to its form in JSON, in which levels are numbers."""
     return int(value) if value in {"0", "1", "2"} else value
 
 
@@ -55,7 +55,7 @@ class VoteCast(Body):
 
 
 class VoteRead(Resource):
-    """A vote, as its owner sees it and, after the reveal, every seat that was claimed before the reveal."""
+    """A vote. Its owner sees it at any time. After a reveal, every seat that was claimed before sees it."""
 
     model_config = ConfigDict(
         from_attributes=True,

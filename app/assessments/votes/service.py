@@ -1,4 +1,4 @@
-"""Cast votes. Until the close only the claim that cast a vote sees it."""
+"""Cast votes. Until the close, only the claim that cast a vote can see it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ from app.assessments.locking import ensure_open, lock_assessment
 from app.assessments.models import Assessment, AssessmentState, Channel, Participant, Vote
 from app.assessments.reference_data import FrozenInstrument, load_instrument
 from app.assessments.seat_rules import is_deferred
-from app.assessments.votes.schemas import BallotVote, VoteCast, VotesCast, stored
+from app.assessments.votes.schemas import BallotVote, VoteCast, VotesCast, to_stored
 from app.db.transaction import Outcome, Preconditions, Stored, Tx
 from app.errors import AppError, FieldError, Invalid, NotFound, PreconditionFailed
 from app.events.record import record_vote
@@ -46,9 +46,9 @@ async def cast(tx: Tx, assessment_id: UUID, participant_id: UUID, practice: str,
         VoteExists: this claim has voted, and there is no If-Match.
         PreconditionFailed: If-Match is stale, or this claim has not voted.
     """
-    round_ = await _begin(tx, assessment_id, [participant_id], [practice])
+    round_ = await _load_round(tx, assessment_id, [participant_id], [practice])
     vote, outcome = round_.cast(participant_id, practice, body, tx.preconditions)
-    await _flush(tx)
+    await _send_votes(tx)
     if outcome is not Outcome.UNCHANGED:
         _record_vote(tx, round_.assessment, 1, replaced=outcome is Outcome.REPLACED)
     return Stored(vote.id, outcome is Outcome.CREATED)
@@ -66,12 +66,12 @@ async def cast_many(tx: Tx, assessment_id: UUID, body: VotesCast) -> list[UUID]:
     pairs = [(vote.participant_id, vote.practice) for vote in body.votes]
     if len(set(pairs)) != len(pairs):
         raise Invalid(errors=[FieldError("/body/votes", "repeated_vote", "A vote is named twice")])
-    round_ = await _begin(tx, assessment_id, {seat for seat, _ in pairs}, {practice for _, practice in pairs})
+    round_ = await _load_round(tx, assessment_id, {seat for seat, _ in pairs}, {practice for _, practice in pairs})
     votes = []
-    for place, wanted in enumerate(body.votes):
-        with _refused_at(place):
-            votes.append(round_.cast(wanted.participant_id, wanted.practice, wanted, _expected(wanted)))
-    await _flush(tx)
+    for index, wanted in enumerate(body.votes):
+        with _locate_refusal(index):
+            votes.append(round_.cast(wanted.participant_id, wanted.practice, wanted, _get_preconditions(wanted)))
+    await _send_votes(tx)
     changed = sum(outcome is not Outcome.UNCHANGED for _, outcome in votes)
     if changed:
         _record_vote(tx, round_.assessment, changed, replaced=False)
@@ -79,30 +79,34 @@ async def cast_many(tx: Tx, assessment_id: UUID, body: VotesCast) -> list[UUID]:
 
 
 @contextmanager
-def _refused_at(place: int) -> Iterator[None]:
-    """Add the place of the vote to a refusal."""
+def _locate_refusal(index: int) -> Iterator[None]:
+    """Add the position of the vote in the body to a refusal."""
     try:
         yield
     except AppError as refused:
-        refused.errors = [FieldError(f"/body/votes/{place}", refused.code, refused.title)]
+        refused.errors = [FieldError(f"/body/votes/{index}", refused.code, refused.title)]
         refused.headers.pop("ETag", None)
         raise
 
 
-def _expected(vote: BallotVote) -> Preconditions:
+def _get_preconditions(vote: BallotVote) -> Preconditions:
     if vote.version is None:
         return Preconditions()
     return Preconditions(if_match=frozenset({vote.version}), has_if_match=True)
 
 
-#: A seat and a practice.
-Place = tuple[UUID, str]
+#: A seat and a practice: a claim has one vote on them in a round.
+VoteKey = tuple[UUID, str]
 
 
 class _Round:
-    """The present round of a locked assessment: its seats, the caller's votes so far, the rules for casting one.
+    """The present round of a locked assessment, with the rules for casting a vote in it.
 
-    Votes of a former claim are not among them: no answer may depend on whether a former claim has voted.
+    Args:
+        seats: the seats that the request names.
+        votes: the votes of these seats in this round that the caller may replace. Votes of a former claim are not among
+            them, because no answer may depend on whether a former claim has voted.
+        entered_before: the claims of the paper ballots that the calling key entered in earlier rounds.
     """
 
     def __init__(
@@ -113,37 +117,38 @@ class _Round:
         seats: Iterable[Participant],
         *,
         votes: Iterable[Vote],
-        entered_before: Mapping[Place, int],
+        entered_before: Mapping[VoteKey, int],
     ) -> None:
         self.tx = tx
         self.assessment = assessment
         self.instrument = instrument
         self.seats = {seat.id: seat for seat in seats}
         self.entered_before = entered_before
-        # Of a paper seat these may be ballots of several claims in one round: each key meets only its own.
+        # A paper seat may have votes of several claims in one round. Keep those of the claim that the caller votes
+        # with.
         self.votes = {
-            place: vote for vote in votes if vote.claim == self.claim_of(place := (vote.participant_id, vote.practice))
+            key: vote for vote in votes if vote.claim == self.claim_of(key := (vote.participant_id, vote.practice))
         }
 
     def cast(
         self, participant_id: UUID, practice: str, body: VoteCast, expected: Preconditions
     ) -> tuple[Vote, Outcome]:
-        """Cast or replace one vote. Return the vote, and what came of it."""
+        """Cast or replace one vote. Return the vote and the outcome."""
         seat = self._check(participant_id, practice)
         vote = self.votes.get((participant_id, practice))
         if vote is None:
             return self._insert(seat, practice, body, expected), Outcome.CREATED
         return vote, self._replace(vote, body, expected)
 
-    def claim_of(self, place: Place) -> int:
+    def claim_of(self, key: VoteKey) -> int:
         """Return the number of the claim that the caller votes with.
 
-        A paper seat has no claims. The ballots that one key enters for it count as one claim, so that the key can
-        correct in a later round what it entered before. What another key enters in a later round is a claim of its
-        own and replaces nothing: two figures would differ by a vote that this key does not know.
+        The votes of a paper seat have the number of the round in which their key first entered one, so that the key can
+        correct in a later round what it entered before. What another key enters in a later round is a separate claim
+        and replaces nothing. Otherwise the figures before and after would show the other key the replaced vote.
         """
         own = self.tx.principal.seat
-        return self.entered_before.get(place, self.assessment.round) if own is None else own.claim
+        return self.entered_before.get(key, self.assessment.round) if own is None else own.claim
 
     def _check(self, participant_id: UUID, practice: str) -> Participant:
         """Refuse a vote that may not be cast. No refusal depends on who has voted."""
@@ -172,7 +177,7 @@ class _Round:
             ensure_open(assessment)
         if assessment.state is not AssessmentState.COLLECTING:
             raise VotingClosed
-        # The window is for the seats; a paper ballot cast within it may be entered until the close.
+        # The window binds the seats. A paper ballot was cast within it and may be entered until the close.
         if by_seat and assessment.opens_at is not None and now < assessment.opens_at:
             raise VotingNotOpen("The voting window opens later.")
         if by_seat and assessment.closes_at is not None and now >= assessment.closes_at:
@@ -191,7 +196,7 @@ class _Round:
             round=self.assessment.round,
             claim=self.claim_of((seat.id, practice)),
             deferred=is_deferred(seat, self.assessment),
-            value=stored(body.value),
+            value=to_stored(body.value),
             comment=body.comment,
             entered_by=self._enterer(),
         )
@@ -201,8 +206,8 @@ class _Round:
     def _replace(self, vote: Vote, body: VoteCast, expected: Preconditions) -> Outcome:
         if expected.must_not_exist:
             raise PreconditionFailed("There is a vote already.")
-        # Who entered the vote is compared too: only its owner may learn that an equal one is stored.
-        fields = {"value": stored(body.value), "comment": body.comment, "entered_by": self._enterer()}
+        # The comparison includes who entered the vote, so that nobody else can find out that an equal vote is stored.
+        fields = {"value": to_stored(body.value), "comment": body.comment, "entered_by": self._enterer()}
         if self.tx.is_repetition(vote, fields, expected):
             return Outcome.UNCHANGED
         if not expected.has_if_match:
@@ -216,19 +221,19 @@ class _Round:
         return self.tx.principal.id if self.tx.principal.seat is None else None
 
 
-async def _begin(tx: Tx, assessment_id: UUID, participants: Iterable[UUID], practices: Iterable[str]) -> _Round:
-    # FOR SHARE: the close waits for these votes, or they meet the close.
+async def _load_round(tx: Tx, assessment_id: UUID, participants: Iterable[UUID], practices: Iterable[str]) -> _Round:
+    # The shared lock orders votes and a close: either the close waits for these votes, or it comes first and they fail.
     assessment = (await lock_assessment(tx, assessment_id, "castVote")).assessment
     instrument = await load_instrument(tx, tx.tenant_id, assessment.instrument_version_id)
     if instrument is None:
         raise NotFound
     wanted = sorted(participants)
-    seats = await _seats(tx, assessment_id, wanted)
-    # A key neither waits for nor locks the votes of token seats: how long it waits would show that there is one.
+    seats = await _lock_seats(tx, assessment_id, wanted)
+    # A key does not lock the votes of token seats. The time it waits for a lock would show that there is a vote.
     own = [seat.id for seat in seats if _may_cast_for(tx, seat)]
     known = sorted(practices)
-    votes = await _votes(tx, assessment, own, known)
-    entered_before = await _find_entered(tx, assessment, own, known) if tx.principal.seat is None else {}
+    votes = await _lock_votes(tx, assessment, own, known)
+    entered_before = await _find_entered_claims(tx, assessment, own, known) if tx.principal.seat is None else {}
     return _Round(tx, assessment, instrument, seats, votes=votes, entered_before=entered_before)
 
 
@@ -239,11 +244,11 @@ def _may_cast_for(tx: Tx, seat: Participant) -> bool:
     return tx.principal.seat.participant_id == seat.id
 
 
-async def _flush(tx: Tx) -> None:
+async def _send_votes(tx: Tx) -> None:
     try:
         await tx.session.flush()
     except IntegrityError as error:
-        # Another request cast this very vote between the look and the insert.
+        # Another request cast the same vote after `_lock_votes` had looked for it.
         raise VoteExists from error
 
 
@@ -257,8 +262,8 @@ def _record_vote(tx: Tx, assessment: Assessment, count: int, *, replaced: bool) 
     )
 
 
-async def _seats(tx: Tx, assessment_id: UUID, participants: Sequence[UUID]) -> Sequence[Participant]:
-    # FOR SHARE: no seat can be withdrawn or changed until this commits.
+async def _lock_seats(tx: Tx, assessment_id: UUID, participants: Sequence[UUID]) -> Sequence[Participant]:
+    # The shared lock keeps the seats from being withdrawn or changed before the commit.
     found = await tx.session.execute(
         select(Participant)
         .where(
@@ -272,7 +277,7 @@ async def _seats(tx: Tx, assessment_id: UUID, participants: Sequence[UUID]) -> S
     return found.scalars().all()
 
 
-async def _votes(
+async def _lock_votes(
     tx: Tx, assessment: Assessment, participants: Sequence[UUID], practices: Sequence[str]
 ) -> Sequence[Vote]:
     own = tx.principal.seat
@@ -292,9 +297,9 @@ async def _votes(
     return found.scalars().all()
 
 
-async def _find_entered(
+async def _find_entered_claims(
     tx: Tx, assessment: Assessment, participants: Sequence[UUID], practices: Sequence[str]
-) -> dict[Place, int]:
+) -> dict[VoteKey, int]:
     """Find the claims of the ballots that the calling key entered in earlier rounds, by seat and practice."""
     found = await tx.session.execute(
         select(col(Vote.participant_id), col(Vote.practice), func.min(col(Vote.claim)))
