@@ -1,8 +1,9 @@
 """Without the condition on the tenant, no statement of the service finds a row of another tenant.
 
-Every operation is called, by a key of the whole tree and by one of a branch, and each statement that the service sends
-is kept with its arguments. Then each is run again as the service's role in another tenant, stripped of its condition.
-The owner runs it too: what the owner finds shows that the condition was all that kept the rows apart.
+Every operation is called, by a key of the whole tree, by one of a branch, by a seat and by a person who signed in. Each
+statement that the service sends is kept with its arguments. Then each is run again as the service's role in another
+tenant, stripped of its condition. The owner runs it too: what the owner finds shows that the condition was all that
+kept the rows apart.
 """
 
 import re
@@ -19,10 +20,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.access.operations import OPERATIONS
 from app.db.statement import TENANT_PARAMETER, Read, set_tenant
+from app.principal import Role
 from tests.access.test_access_matrix import CALLS, Scene, client, scene
 from tests.fuzz.rows import of_tenant
-from tests.support.actors import Tenancy, new_tenancy
+from tests.support.actors import Actor, Tenancy, new_tenancy
 from tests.support.database import Urls
+from tests.support.issuer import Issuer
 
 __all__ = ["client", "scene"]
 
@@ -79,16 +82,20 @@ async def recording(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
         event.remove(engine, "before_cursor_execute", keep_statement)
 
 
-async def call_everything(scene: Scene) -> None:
-    """Call each operation as an admin and within a branch; what would change something is a dry run."""
-    branch = await scene.tenancy.key(("admin", scene.places["own"].organization))
-    for actor in (scene.tenancy.admin, branch):
+async def call_everything(scene: Scene, signed_in: Actor) -> None:
+    """Call each operation as each kind of caller; what would change something is a dry run."""
+    branch, seat = await scene.tenancy.key(("admin", scene.places["own"].organization)), scene.places["own"].seat
+    assert seat is not None
+    for actor in (scene.tenancy.admin, branch, seat, signed_in):
+        # The statements that find the caller are sent for each.
+        scene.tenancy.app.state.app_state.invalidate()
         for operation in OPERATIONS:
             method, path, body = CALLS[operation](scene.places["own"], scene.shared)
             params = {} if method == "GET" or operation in {"computeReadiness", "claimSeat"} else {"dry_run": "true"}
             headers = {"If-Match": "*"} if method in {"PATCH", "DELETE"} or path.endswith("transitions") else {}
             sent = {} if body is None else {"json": body}
             await actor.call(method, path, params=params, headers=headers, **sent)
+    for actor in (scene.tenancy.admin, branch):
         for path, filters in FILTERS.items():
             for name, value in filters.items():
                 wanted = scene.places["own"].organization if value == HERE else value
@@ -154,8 +161,11 @@ async def found(connection: Any, sql: str, arguments: Sequence[Any]) -> set[str]
 @pytest.fixture
 async def apart(scene: Scene, app: FastAPI, owner: AsyncEngine, urls: Urls, monkeypatch: pytest.MonkeyPatch) -> Apart:
     other = await new_tenancy(owner, app, scene.tenancy.http)
-    async with recording(app, monkeypatch) as recorded:
-        await call_everything(scene)
+    async with Issuer() as issuer:
+        await issuer.bind(scene.tenancy, ("leads", Role.MANAGER), roles_claim="groups")
+        await issuer.link(scene.tenancy)
+        async with recording(app, monkeypatch) as recorded:
+            await call_everything(scene, issuer.holder(scene.tenancy, groups=["leads"]))
     tenants = (scene.tenancy.tenant_id, other.tenant_id)
     own, foreign = [{one for row in await of_tenant(owner, tenant) for one in UUIDS.findall(row)} for tenant in tenants]
     return Apart(recorded, frozenset(own - foreign), scene.tenancy, other, urls)
