@@ -1,9 +1,11 @@
 """One connection to the database: its prepared statements, its session, and its transaction."""
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Self
 
+from asyncpg.prepared_stmt import PreparedStatement
 from sqlalchemy import event, inspect
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
@@ -12,6 +14,8 @@ from app.db.row_changes import remember_rows
 from app.db.sync_marks import PUBLISH_BEGINNING
 
 _CHANGED = "changed rows"
+#: How many statements a connection keeps prepared. Few shapes of lists are in use, but callers choose them.
+_MOST_STATEMENTS = 512
 #: What a change itself sets.
 _COUNTERS = frozenset({"version", "updated_at"})
 
@@ -23,17 +27,19 @@ class NotCommitted(Exception):
 class Connection:
     """An asyncpg connection whose statements run prepared, or through a session where they are an ORM's.
 
-    asyncpg prepares each statement at its first use and keeps it. SQLAlchemy sees a connection in autocommit, so that
-    only `begin` and `commit` here control the transaction.
+    SQLAlchemy sees a connection in autocommit, so that only `begin` and `commit` here control the transaction.
 
     Args:
         raw: the asyncpg connection.
         lent: the same connection as SQLAlchemy holds it; absent, there is no session.
+        keeps_statements: each statement is prepared at its first use and kept. Nothing can be kept behind a pooler.
     """
 
     __slots__ = (
+        "_keeps_statements",
         "_lent",
         "_session",
+        "_statements",
         "in_transaction",
         "is_committing",
         "is_dropped",
@@ -41,9 +47,11 @@ class Connection:
         "raw",
     )
 
-    def __init__(self, raw: Any, lent: AsyncConnection | None = None) -> None:
+    def __init__(self, raw: Any, lent: AsyncConnection | None = None, *, keeps_statements: bool = True) -> None:
         self.raw = raw
         self._lent = lent
+        self._keeps_statements = keeps_statements
+        self._statements: OrderedDict[str, PreparedStatement] = OrderedDict()
         self._session: AsyncSession | None = None
         self.in_transaction = False
         #: A commit was sent and its reply has not arrived.
@@ -53,15 +61,32 @@ class Connection:
         self.is_dropped = False
 
     @classmethod
-    async def open(cls, engine: AsyncEngine) -> Self:
+    async def open(cls, engine: AsyncEngine, *, keeps_statements: bool = True) -> Self:
         """Open a connection that has a session."""
         lent = await (await engine.connect()).execution_options(isolation_level="AUTOCOMMIT")
-        return cls((await lent.get_raw_connection()).driver_connection, lent)
+        return cls((await lent.get_raw_connection()).driver_connection, lent, keeps_statements=keeps_statements)
 
     def fetch(self, sql: str, arguments: Sequence[Any]) -> Awaitable[Sequence[Any]]:
         """Run a statement and return its rows."""
-        rows: Awaitable[Sequence[Any]] = self.raw.fetch(sql, *arguments)
+        statement = self._statements.get(sql)
+        rows: Awaitable[Sequence[Any]] = (
+            self._prepare_and_fetch(sql, arguments) if statement is None else statement.fetch(*arguments)
+        )
         return rows
+
+    async def _prepare_and_fetch(self, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
+        statement = await self.raw.prepare(sql)
+        if self._keeps_statements:
+            if len(self._statements) == _MOST_STATEMENTS:
+                # asyncpg closes a statement that nobody holds.
+                self._statements.popitem(last=False)
+            self._statements[sql] = statement
+        rows: Sequence[Any] = await statement.fetch(*arguments)
+        return rows
+
+    def forget_statements(self) -> None:
+        """Prepare every statement again at its next use."""
+        self._statements.clear()
 
     async def fetch_one(self, sql: str, arguments: Sequence[Any]) -> Any:
         """Run a statement and return its first row, or None."""

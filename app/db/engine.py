@@ -35,7 +35,7 @@ _DETECT_LOST_CLIENT = {
     "tcp_keepalives_count": "3",
     "tcp_user_timeout": "25000",
 }
-#: How many statements a connection keeps prepared: of any length, and for as long as it lives.
+#: How many statements asyncpg and SQLAlchemy keep prepared: of any length, and for as long as the connection lives.
 _KEEPS_STATEMENTS = {"statement_cache_size": 512, "max_cached_statement_lifetime": 0, "max_cacheable_statement_size": 0}
 #: Behind a pooler that hands out a connection per transaction.
 _KEEPS_NOTHING = {"statement_cache_size": 0}
@@ -168,13 +168,13 @@ def open_database(settings: Settings, url: str, *, role: str | None) -> Database
     )
 
     async def connect_for_reads() -> Connection:
-        return Connection(await sessions.open(**_READS))
+        return Connection(await sessions.open(**_READS), keeps_statements=not sessions.is_pooled)
 
     async def connect_for_writes() -> Connection:
-        return await Connection.open(engine)
+        return await Connection.open(engine, keeps_statements=not sessions.is_pooled)
 
     async def connect_without_session() -> Connection:
-        return Connection(await sessions.open())
+        return Connection(await sessions.open(), keeps_statements=not sessions.is_pooled)
 
     failures = FailureLog()
 

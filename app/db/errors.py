@@ -103,7 +103,17 @@ def get_sqlstate(error: BaseException) -> str:
 
 def may_try_again(error: BaseException) -> bool:
     """Return whether the whole transaction may run again: after a conflict, or after a table changed its shape."""
-    return get_sqlstate(error) in _SERIALIZATION_FAILURES or isinstance(get_cause(error), _ANOTHER_SHAPE)
+    return get_sqlstate(error) in _SERIALIZATION_FAILURES or is_of_another_shape(error)
+
+
+def is_of_another_shape(error: BaseException) -> bool:
+    """Return whether a table changed its shape after the statement was prepared."""
+    return isinstance(get_cause(error), _ANOTHER_SHAPE)
+
+
+def may_run_again(error: BaseException) -> bool:
+    """Return whether a statement that begins a use of a connection did not run, so that it may run again."""
+    return is_connection_lost(error) or isinstance(error, asyncpg.InvalidCachedStatementError)
 
 
 def is_connection_lost(error: BaseException) -> bool:

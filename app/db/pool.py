@@ -20,7 +20,9 @@ from app.db.errors import (
     Reason,
     get_reason,
     is_connection_lost,
+    is_of_another_shape,
     leaves_connection_usable,
+    may_run_again,
     may_try_again,
     out_of_time,
     outcome_unknown,
@@ -183,7 +185,10 @@ class Pool:
     async def _first_use(
         self, deadline: float, method: Callable[..., Awaitable[Result]], *arguments: Any
     ) -> tuple[Connection, Result]:
-        """Use an idle connection. If it was lost meanwhile, try the next one, and at last a new one."""
+        """Use an idle connection. If it was lost meanwhile, try the next one, and at last a new one.
+
+        If a table changed its shape, the statement is prepared again.
+        """
         for left in range(self.size, -1, -1):
             if not left:
                 await self._drop_idle()
@@ -197,7 +202,7 @@ class Pool:
                 if connection.overdue and isinstance(error, DATABASE_ERRORS):
                     self._failures.record(error, Reason.UNREACHABLE)
                     raise out_of_time() from error
-                if is_new or not is_connection_lost(error):
+                if is_new or not may_run_again(error):
                     raise
         raise AssertionError("unreachable")
 
@@ -216,6 +221,8 @@ class Pool:
         # Only a cancellation can interrupt a statement. After any other failure no statement is running.
         in_doubt = error is not None and not isinstance(error, Exception)
         lost = isinstance(error, DATABASE_ERRORS) and not leaves_connection_usable(error)
+        if error is not None and is_of_another_shape(error):
+            connection.forget_statements()
         try:
             if in_doubt or lost:
                 await connection.drop()

@@ -32,7 +32,8 @@ async def pool(gate: Gate, settings: Settings) -> AsyncIterator[Pool]:
     kept = 100 if settings.pooler == "none" else 0
 
     async def connect() -> Connection:
-        return Connection(await asyncpg.connect(gate.through, timeout=2, statement_cache_size=kept))
+        raw = await asyncpg.connect(gate.through, timeout=2, statement_cache_size=kept)
+        return Connection(raw, keeps_statements=kept > 0)
 
     made = Pool(connect, size=3, wait=5, seconds=1)
     yield made

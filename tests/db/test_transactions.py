@@ -16,6 +16,7 @@ from app.db.deadline import RequestDeadline
 from app.db.engine import open_database
 from app.db.errors import may_try_again
 from app.db.pool import Pool
+from app.db.statement import Read
 from app.errors import Invalid, Unavailable
 from app.settings import Settings
 from tests.support.database import Urls, run
@@ -132,6 +133,19 @@ async def test_a_table_that_gets_another_shape_is_met_anew(
     finally:
         await database.close()
         await run(urls.owner, "drop table shape")
+
+
+async def test_a_read_of_a_table_that_gets_another_shape_is_prepared_again(urls: Urls) -> None:
+    database = open_database(Settings(database_url=urls.owner), urls.owner, role=None)
+    read = Read(text("select * from reshaped"))
+    await run(urls.owner, "create table reshaped as select 1 as one")
+    try:
+        assert [dict(row) for row in await database.reads.fetch(read)] == [{"one": 1}]
+        await run(urls.owner, "alter table reshaped add two int default 2")
+        assert [dict(row) for row in await database.reads.fetch(read)] == [{"one": 1, "two": 2}]
+    finally:
+        await database.close()
+        await run(urls.owner, "drop table reshaped")
 
 
 async def test_a_transaction_that_finds_no_free_connection_is_refused(pool: Pool) -> None:
