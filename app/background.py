@@ -14,6 +14,7 @@ from app.jobs.context import WorkContext
 from app.jobs.kinds import Kind
 from app.jobs.periodic import PeriodicTask
 from app.jobs.retention import Purge, delete_jobs, enqueue_purges, has_expired_jobs, run_purges
+from app.privacy.service import FINISH_ERASURE
 from app.settings import Settings
 
 
@@ -43,7 +44,7 @@ PURGES: Final = (
 PURGE_EXPIRED: Final = Kind("purge_expired", partial(run_purges, PURGES))
 
 #: Every kind of job that a worker of this release runs.
-KINDS: Final = (PURGE_EXPIRED,)
+KINDS: Final = (PURGE_EXPIRED, FINISH_ERASURE)
 #: Every task that one process of the service runs again and again.
 PERIODIC: Final = (
     PeriodicTask("enqueue_purges", 3_600.0, partial(enqueue_purges, PURGE_EXPIRED, PURGES)),

@@ -53,6 +53,7 @@ from app.jobs.worker import Worker
 from app.organizations import router as organizations
 from app.people import router as people
 from app.people.sign_ins import SIGNED_IN
+from app.privacy import router as privacy
 from app.programs import router as programs
 from app.readiness import router as readiness
 from app.roster import router as roster
@@ -106,6 +107,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     programs.router,
     programs.implementations,
     people.router,
+    privacy.router,
     roster.router,
     *instruments.ROUTERS,
     feed.router,

@@ -60,6 +60,7 @@ class UsedKey:
         networks: where it may be used from; empty: everywhere.
         secret_hash: the SHA-256 of the secret that was sent.
         is_former: a rotation has replaced the secret that was sent.
+        person_id: the person whose principal it belongs to; None: a machine's.
     """
 
     id: UUID
@@ -67,6 +68,7 @@ class UsedKey:
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     secret_hash: bytes = field(default=b"", repr=False)
     is_former: bool = False
+    person_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,7 @@ _KEY = (
     select(
         col(PrincipalRecord.id),
         col(PrincipalRecord.name),
+        col(PrincipalRecord.person_id),
         col(PrincipalRecord.deactivated_at),
         col(Tenant.secret),
         col(ApiKey.id).label("key_id"),
@@ -113,6 +114,7 @@ def principal_of_key(tenant_id: UUID, secret_hash: bytes, row: Row | None, now: 
     if row["deactivated_at"] is not None:
         return PrincipalDeactivated
     networks = tuple(ip_network(network) for network in row["allowed_networks"])
+    person_id = None if row["person_id"] is None else UUID(int=row["person_id"].int)
     return Principal(
         tenant_id=tenant_id,
         id=UUID(int=row["id"].int),
@@ -121,7 +123,12 @@ def principal_of_key(tenant_id: UUID, secret_hash: bytes, row: Row | None, now: 
         tenant_secret=row["secret"],
         grants=tuple(map(grant_of, from_json(row["grants"]))),
         key=UsedKey(
-            UUID(int=row["key_id"].int), expires_at, networks, secret_hash, is_former=row["secret_ends_at"] is not None
+            UUID(int=row["key_id"].int),
+            expires_at,
+            networks,
+            secret_hash,
+            is_former=row["secret_ends_at"] is not None,
+            person_id=person_id,
         ),
     )
 

@@ -160,7 +160,6 @@ def add_key(
         key.id,
         organization_id=principal.organization_id,
         data={
-            "name": name,
             "principal_id": str(principal.id),
             "expires_at": None if expires_at is None else expires_at.isoformat(),
             "allowed_networks": list(networks),

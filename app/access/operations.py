@@ -111,6 +111,8 @@ OPERATIONS: Final[dict[str, Access]] = {
     "updatePerson": Access(_FEED),
     "upsertPerson": Access(_FEED),
     "deletePerson": Access(_FEED),
+    # Only an admin of the whole tenant: it ends rights everywhere.
+    "erasePerson": Access(_ADMIN),
     "listFormerEmployments": Access(_FEED),
     "mergePeople": Access(_FEED),
     "listDrivers": _ANYONE,

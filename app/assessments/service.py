@@ -18,12 +18,13 @@ from app.assessments.errors import (
 )
 from app.assessments.history import record_change
 from app.assessments.locking import LockedAssessment, ensure_open, lock_assessment
-from app.assessments.models import Assessment, AssessmentState, PracticeRating
+from app.assessments.models import Assessment, AssessmentState, Participant, PracticeRating
 from app.assessments.participants.copies import copy_seats
 from app.assessments.reference_data import find_instrument, find_profile, load_instrument, load_profile
 from app.assessments.schemas import AskedMode, AssessmentCreate, AssessmentPatch
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
+from app.events.erasure import erase_audit_values
 from app.events.record import record_event
 from app.programs.models import Implementation
 from app.tree.archived import check_archived, check_ended
@@ -165,6 +166,10 @@ async def remove(tx: Tx, assessment_id: UUID) -> None:
         ensure_open(assessment)
     if assessment.state not in {AssessmentState.DRAFT, AssessmentState.VOID}:
         raise VoidFirst
+    seats = select(Participant.id).where(
+        col(Participant.tenant_id) == tx.tenant_id, col(Participant.assessment_id) == assessment_id
+    )
+    await erase_audit_values(tx, *(await tx.session.scalars(seats)))
     await tx.session.delete(assessment)
     record_event(tx, "assessment.deleted", assessment.id, organization_id=assessment.organization_id)
 

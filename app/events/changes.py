@@ -1,7 +1,9 @@
 """The values before and after a change, as the audit trail keeps them.
 
 Only columns that are named here are kept. Values that say who somebody is stand in a separate table: the audit row
-has a reference and a digest, so that a person can be erased and the chain stays whole. Long texts, which people write
+has a reference and a digest, so that a person can be erased and the chain stays whole. Each of these values is stored
+under the person it is about: when a row passes from one person to another, the value before belongs to the first and
+the value after to the second. A row without a person stores them under its own id. Long texts, which people write
 freely, are named and not kept. Votes and secrets are not even named.
 """
 
@@ -28,7 +30,7 @@ class Recorded:
         values: kept as they are.
         texts: named, without the values.
         personal: kept by reference.
-        person: returns the person that the personal values are about.
+        person: returns the person that the personal values of a row are about; None: the row names nobody.
         part_of: the column with the id of the subject that the row is a part of.
     """
 
@@ -80,7 +82,12 @@ RECORDED: Final = {
     ),
     "scoring_profiles": Recorded(_names("key version content_hash")),
     "principals": Recorded(_names("kind organization_id person_id deactivated_at"), personal=_names("name")),
-    "api_keys": Recorded(_names("principal_id name allowed_networks expires_at revoked_at")),
+    # A key's name often names who uses it. It goes with the principal, which stands for a person or for none.
+    "api_keys": Recorded(
+        _names("principal_id allowed_networks expires_at revoked_at"),
+        personal=_names("name"),
+        person=lambda row: row.get("principal_id"),
+    ),
     # A URL can hold a secret, so it is not kept.
     "webhooks": Recorded(
         _names("organization_id principal_id event_types enabled disabled_reason"), _names("url description")
@@ -98,6 +105,7 @@ def take_changes(tx: Tx, audit_event_id: UUID, subject_id: UUID) -> list[dict[st
     found: list[dict[str, Any]] = []
     for table, values, effect, fields in _rows_of(tx, subject_id):
         recorded = RECORDED[table]
+        sides = [{**values, **{name: side[at] for name, side in fields.items()}} for at in (0, 1)]
         for name in sorted(fields):
             before, after = fields[name]
             if name in recorded.values:
@@ -105,8 +113,8 @@ def take_changes(tx: Tx, audit_event_id: UUID, subject_id: UUID) -> list[dict[st
             elif name in recorded.texts:
                 found.append({"field": name, "omitted": True})
             elif name in recorded.personal and effect is not RowEffect.DELETED:
-                person_id = recorded.person(values)
-                refer = [_store(tx, audit_event_id, person_id, value) for value in (before, after)]
+                owners = [recorded.person(side) or values.get("id") for side in sides]
+                refer = [_store(tx, audit_event_id, *one) for one in zip(owners, fields[name], strict=True)]
                 found.append({"field": name, "before": refer[0], "after": refer[1]})
     return found or None
 

@@ -73,8 +73,11 @@ def record_vote(tx: Tx, action: str, assessment_id: UUID, *, organization_id: UU
     answer over HTTP depends on the row, because its moment can say so too.
     """
     is_named = tx.principal.key is not None
+    audit_id, person = uuid7(), _get_person(tx) if is_named else None
+    is_personal = person is not None and tx.source_address is not None
     tx.insert(
         AuditEvent,
+        id=audit_id,
         actor_id=tx.principal.id if is_named else None,
         actor_kind=tx.principal.kind,
         action=action,
@@ -84,7 +87,8 @@ def record_vote(tx: Tx, action: str, assessment_id: UUID, *, organization_id: UU
         subject_id=assessment_id,
         organization_id=organization_id,
         request_id=tx.request_id,
-        source_address=tx.source_address if is_named else None,
+        source_address=tx.source_address if is_named and not is_personal else None,
+        source_ref=store_value(tx, audit_id, person, tx.source_address) if is_personal else None,
         data=data,
         hidden=True,
     )
@@ -125,4 +129,6 @@ def _get_person(tx: Tx) -> UUID | None:
     principal = tx.principal
     if principal.signed_in is not None:
         return principal.signed_in.person_id
+    if principal.key is not None:
+        return principal.key.person_id
     return None if principal.seat is None else principal.id

@@ -207,10 +207,8 @@ class GrantGiven(GrantPeriod, GrantEnded):
 
 
 class KeyCreated(EventData):
-    """The name and the limits of a key. The key itself is in no event."""
+    """The limits of a key. Neither the key nor its name, which may name a person, is in an event."""
 
-    name: str = Field(examples=["HR import"])
-    """The name of the key."""
     principal_id: UUID
     """Id of the principal that it belongs to."""
     expires_at: str | None = Field(examples=["2027-06-30T22:00:00+00:00"])
@@ -284,6 +282,7 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = _by_name(
         EventType("person.left", "A person left"),
         EventType("person.rehired", "A person who had left came back"),
         EventType("person.merged", "A person was merged into another one", PersonMergedInto),
+        EventType("person.erased", "What says who a person is was erased"),
         EventType("person.deleted", "A person was deleted"),
         EventType("scoring_profile.published", "A scoring profile was published", ProfilePublished, Audience.EVERYONE),
         EventType("assessment.created", "An assessment was added as a draft", AssessmentCreated),
@@ -326,6 +325,7 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = _by_name(
         EventType("job.canceled", "A job was canceled, or is to stop"),
         EventType("api_key.created", "An API key was made", KeyCreated, Audience.ADMINS),
         EventType("api_key.rotated", "An API key got a new secret", KeyRotated, Audience.ADMINS),
+        EventType("api_key.updated", "Fields of an API key changed", FieldsChanged, Audience.ADMINS),
         EventType("api_key.revoked", "An API key was revoked", audience=Audience.ADMINS),
         EventType("principal.created", "A principal was added", PrincipalCreated, Audience.ADMINS),
         EventType("principal.updated", "Fields of a principal changed", FieldsChanged, Audience.ADMINS),

@@ -1,5 +1,6 @@
 """What happens to stored answers after they were given: erased with a person, purged after a day."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -15,9 +16,19 @@ _BATCH = 1_000
 _ERASE = Read(
     text(
         """
-        update idempotency_keys set body = null, headers = null
-        where tenant_id = :tenant_id and body is not null
-          and position(convert_to(cast(:named as text), 'UTF8') in body) > 0
+        update idempotency_keys k set body = null, headers = null
+        where k.tenant_id = :tenant_id and k.body is not null and exists (
+            select from unnest(cast(:named as text[])) as named (id)
+            where position(convert_to(named.id, 'UTF8') in k.body) > 0
+        )
+        returning true
+        """
+    )
+)
+_DELETE_OF = Read(
+    text(
+        """
+        delete from idempotency_keys where tenant_id = :tenant_id and principal_id = any(cast(:principals as uuid[]))
         returning true
         """
     )
@@ -40,12 +51,17 @@ _PURGE = Read(
 )
 
 
-async def erase_answers_about(tx: Tx, subject_id: UUID) -> None:
-    """Erase the bodies of the tenant's stored answers that show a resource, with whatever else they hold of it.
+async def erase_answers(tx: Tx, subjects: Sequence[UUID]) -> None:
+    """Erase the bodies of the tenant's stored answers that show any of these resources, with whatever else they hold.
 
     The rows stay, so that a request which is repeated is still not done twice.
     """
-    await tx.fetch(_ERASE, tenant_id=tx.tenant_id, named=str(subject_id))
+    await tx.fetch(_ERASE, tenant_id=tx.tenant_id, named=[str(subject) for subject in subjects])
+
+
+async def delete_answers_to(tx: Tx, principals: Sequence[UUID]) -> None:
+    """Delete the stored answers to callers who can repeat no request any more, with the keys that they chose."""
+    await tx.fetch(_DELETE_OF, tenant_id=tx.tenant_id, principals=list(principals))
 
 
 async def has_expired_answers(tx: Tx) -> bool:

@@ -1,6 +1,7 @@
 """Adding and changing a person: the one way that create, patch and upsert take."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from app.events.record import record_event
 from app.organizations.errors import UnknownOrganization
 from app.organizations.schemas import ExternalId
 from app.people.employment import Turn, settle
-from app.people.errors import PersonExternalIdTaken, PersonMerged
+from app.people.errors import PersonErased, PersonExternalIdTaken, PersonMerged
 from app.people.leaving import announce_leaving
 from app.people.managers import check_manager
 from app.people.models import FormerEmployment, Person, PersonExternalId
@@ -77,8 +78,10 @@ async def change_person(
         LeftBeforeHired: the days of the employment are in the wrong order.
         PersonExternalIdTaken: another person has one of the external ids.
         PersonMerged: the person is another one's by now.
+        PersonErased: nothing can be put in the place of what was erased.
     """
     check_not_merged(person)
+    check_not_erased(person.erased_at)
     at = {"organization_id": "/body/organization_id", "manager_id": "/body/manager_id", **(pointers or {})}
     plain, employment = _split(changes)
     former_home = person.organization_id
@@ -116,6 +119,16 @@ def check_not_merged(person: Person) -> None:
     """
     if person.merged_into_id is not None:
         raise PersonMerged
+
+
+def check_not_erased(erased_at: datetime | None) -> None:
+    """Refuse to change an erased person, or to give them anything.
+
+    Raises:
+        PersonErased: they were erased.
+    """
+    if erased_at is not None:
+        raise PersonErased
 
 
 def _split(fields: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -13,6 +13,11 @@ class PersonMerged(Conflict):
     title = "The person was merged with another one; change that one"
 
 
+class PersonErased(Conflict):
+    code = "person_erased"
+    title = "The person was erased"
+
+
 class UnknownManager(Invalid):
     code = "unknown_manager"
     title = "No such person is visible to these credentials to manage another"

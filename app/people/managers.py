@@ -41,7 +41,7 @@ async def check_manager(
         pointer: the field that names the manager.
 
     Raises:
-        UnknownManager: the manager does not exist, was merged, or the caller cannot see them.
+        UnknownManager: the manager does not exist, was merged or erased, or the caller cannot see them.
         ManagerCycle: the person manages them already, directly or through others, or is the same one.
     """
     if manager_id is None:
@@ -50,6 +50,7 @@ async def check_manager(
         col(Person.tenant_id) == tx.tenant_id,
         col(Person.id) == manager_id,
         col(Person.merged_into_id).is_(None),
+        col(Person.erased_at).is_(None),
         is_visible(tx.principal, Person.organization_id),
     )
     if await tx.session.scalar(seen.with_for_update(read=True)) is None:

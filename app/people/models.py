@@ -1,10 +1,10 @@
 """The people whom action items and seats name, and what HR systems say of them."""
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, false
+from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, false
 from sqlmodel import Field, SQLModel
 
 from app.db.base import Record, Versioned, folded
@@ -60,6 +60,11 @@ class Person(Versioned, table=True):
     hired_on: date | None = None
     left_on: date | None = None
     merged_into_id: UUID | None = None
+    erased_at: datetime | None = Field(
+        default=None,
+        sa_type=DateTime(timezone=True),
+        description="When everything that said who this is was erased: see `app.people.personal`.",
+    )
 
 
 class PersonExternalId(SQLModel, table=True):

@@ -17,7 +17,14 @@ from app.http.write import put_and_read, write, write_and_read
 from app.organizations.errors import UnknownOrganization
 from app.organizations.schemas import ExternalId
 from app.people import queries, service, upsert_service
-from app.people.errors import LeftBeforeHired, ManagerCycle, PersonExternalIdTaken, PersonMerged, UnknownManager
+from app.people.errors import (
+    LeftBeforeHired,
+    ManagerCycle,
+    PersonErased,
+    PersonExternalIdTaken,
+    PersonMerged,
+    UnknownManager,
+)
 from app.people.schemas import (
     FormerEmploymentQuery,
     FormerEmploymentRead,
@@ -133,6 +140,7 @@ async def get_person(context: ContextDep, person_id: UUID) -> Response:
         LeftBeforeHired,
         ManagerCycle,
         OrganizationArchived,
+        PersonErased,
         PersonExternalIdTaken,
         PersonMerged,
         UnknownManager,
@@ -149,7 +157,8 @@ async def update_person(context: ContextDep, person_id: UUID, body: PersonPatch)
     in their history, unless you send its own `hired_on` again to correct a mistake. Another `organization_id` moves
     the person; you need the role at both organizations, and the new one must be visible to you (422) and not archived
     (409). `external_ids` replaces the whole list; 409 if another person has one of them. A manager must be visible to
-    you, and must not be managed by this person (422). A person who was merged with another is not changed (409).
+    you, and must not be managed by this person (422). A person who was merged with another, or erased,
+    is not changed (409).
     """
     return await write_and_read(context, queries.get_person, service.patch, person_id, body)
 
@@ -160,9 +169,10 @@ async def update_person(context: ContextDep, person_id: UUID, body: PersonPatch)
 async def delete_person(context: ContextDep, person_id: UUID) -> Response:
     """Delete a person whom nothing refers to.
 
-    Use it to remove a person added by mistake, or on request of that person. Action items, seats and principals that
-    name the person, and people whom they manage, prevent it with 409; set `active` to false instead. Stored answers
-    to repeatable requests lose the person's data too, and the audit trail their names.
+    Use it to remove a person added by mistake. Action items, seats and principals that name the person, and people
+    whom they manage, prevent it with 409: set `active` to false where the person has left, and erase the person where
+    nothing is to say any more who it was. Stored answers to repeatable requests lose the person's data too, and the
+    audit trail their names.
     """
     return await write(context, service.remove, person_id)
 

@@ -177,6 +177,7 @@ class PersonRead(Resource):
                     "updated_at": "2026-09-01T09:00:00Z",
                     **_PERSON,
                     "merged_into_id": None,
+                    "erased_at": None,
                     "details_visible": True,
                     **_DETAILS,
                 }
@@ -191,6 +192,10 @@ class PersonRead(Resource):
     active: bool = Field(description="Whether they still work there. People who left keep what they own and did.")
     merged_into_id: UUID | None = Field(
         description="Id of the person that this record was merged into. Null: it was not merged."
+    )
+    erased_at: datetime | None = Field(
+        description="When everything that said who this is was erased, in UTC. What refers to the person stays. Null: "
+        "it was not."
     )
     details_visible: bool = Field(
         description="Whether you may see the fields below. It takes the role that may change the person."

@@ -9,7 +9,7 @@ from app.db.transaction import Tx
 from app.errors import NotFound
 from app.events.erasure import erase_audit_values
 from app.events.record import record_event
-from app.idempotency.answers import erase_answers_about
+from app.idempotency.answers import erase_answers
 from app.organizations.schemas import ExternalId
 from app.people.changes import add_person, change_person, set_external_ids
 from app.people.models import Person
@@ -46,7 +46,7 @@ async def patch(tx: Tx, person_id: UUID, body: PersonPatch) -> UUID:
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         UnknownOrganization: The caller cannot see the new organization.
         OrganizationArchived: the new organization is archived.
-        UnknownManager, ManagerCycle, LeftBeforeHired, PersonExternalIdTaken, PersonMerged: see
+        UnknownManager, ManagerCycle, LeftBeforeHired, PersonExternalIdTaken, PersonMerged, PersonErased: see
             `app.people.changes.change_person`.
     """
     person = await load_person_for(tx, person_id, "updatePerson")
@@ -70,9 +70,11 @@ async def remove(tx: Tx, person_id: UUID) -> None:
     person = await load_person_for(tx, person_id, "deletePerson")
     tx.expect(person)
     await tx.session.delete(person)
-    await erase_answers_about(tx, person.id)
-    await erase_audit_values(tx, person.id)
+    await erase_answers(tx, [person.id])
     record_event(tx, "person.deleted", person.id, organization_id=person.organization_id)
+    # The caller can be the person, whose address this transaction records.
+    await tx.flush()
+    await erase_audit_values(tx, person.id)
 
 
 async def load_person_for(tx: Tx, person_id: UUID, operation: str) -> Person:

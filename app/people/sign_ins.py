@@ -76,13 +76,15 @@ async def link(tx: Tx, provider_id: UUID, person_id: UUID, subject: str) -> Iden
 
     Raises:
         NotFound: the tenant has no such provider or person.
-        OperatorError: the subject is linked already.
+        OperatorError: the subject is linked already, or the person was erased.
     """
     provider = await tx.session.get(IdentityProvider, (tx.tenant_id, provider_id), with_for_update={"read": True})
     # Nothing else may add a principal for the person meanwhile: neither another link nor an admin.
     person = await tx.session.get(Person, (tx.tenant_id, person_id), with_for_update=True)
     if provider is None or person is None:
         raise NotFound("The tenant has no such identity provider or person.")
+    if person.erased_at is not None:
+        raise OperatorError("This person was erased.")
     known = select(col(Identity.id)).where(
         col(Identity.tenant_id) == tx.tenant_id,
         col(Identity.provider_id) == provider_id,

@@ -10,7 +10,7 @@ from app.http.openapi.build import IF_MATCH
 from app.http.problems import problems
 from app.http.write import write_and_read
 from app.people import queries
-from app.people.errors import ManagerCycle, PersonMerged
+from app.people.errors import ManagerCycle, PersonErased, PersonMerged
 from app.people.schemas import PersonRead
 from app.roster import service
 from app.roster.errors import BothOnItem, BothSeated, SamePerson, StillSignsIn
@@ -27,6 +27,7 @@ router = APIRouter(prefix="/v1/people", tags=["people"])
         BothOnItem,
         BothSeated,
         ManagerCycle,
+        PersonErased,
         PersonHasPrincipal,
         PersonMerged,
         SamePerson,
@@ -43,7 +44,7 @@ async def merge_people(context: ContextDep, person_id: UUID, body: PersonMerge) 
     without details, and names this one as `merged_into_id`; it can no longer be changed. Fields of this one stay as
     they are. You need the role at both organizations; for a principal you must be allowed to give it to the person.
     The answer is 409 if both hold a seat in one assessment, if one verified what the other had done, if both have a
-    principal, if the other person signs in, or if one was merged before; and 422 if the other manages this one. A
-    merge cannot be undone.
+    principal, if the other person signs in, or if one was merged or erased before; and 422 if the other manages this
+    one. A merge cannot be undone.
     """
     return await write_and_read(context, queries.get_person, service.merge, person_id, body)

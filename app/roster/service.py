@@ -17,7 +17,7 @@ from app.assessments.participants.service import record_seat_event
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
 from app.events.record import record_event
-from app.people.changes import check_not_merged
+from app.people.changes import check_not_erased, check_not_merged
 from app.people.errors import ManagerCycle
 from app.people.managers import lock_chain
 from app.people.models import FormerEmployment, Person, PersonExternalId
@@ -40,6 +40,7 @@ async def merge(tx: Tx, person_id: UUID, body: PersonMerge) -> UUID:
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         SamePerson: both are the same record.
         PersonMerged: one of them was merged before.
+        PersonErased: one of them was erased.
         ManagerCycle: the other person manages this one, directly or through others.
         BothSeated: both hold a seat in one assessment.
         BothOnItem: one of them verified what the other had done.
@@ -50,6 +51,7 @@ async def merge(tx: Tx, person_id: UUID, body: PersonMerge) -> UUID:
     tx.expect(kept)
     for one in (kept, gone):
         check_not_merged(one)
+        check_not_erased(one.erased_at)
     await _check(tx, kept, gone)
     await give_principal(tx, gone.id, kept.id)
     await _give_seats(tx, kept, gone)

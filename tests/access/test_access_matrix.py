@@ -133,6 +133,7 @@ CALLS: dict[str, Call] = {
         f"/v1/people/by-external-id/matrix/{p.organization}",
         {"organization_id": p.organization, **N},
     ),
+    "erasePerson": item("POST", "/v1/people/{person}/erasure"),
     "deletePerson": item("DELETE", "/v1/people/{person}"),
     "mergePeople": lambda p, _: ("POST", f"/v1/people/{p.person}/merge", {"person_id": p.person}),
     "listFormerEmployments": item("GET", "/v1/people/{person}/former-employments"),
@@ -249,6 +250,8 @@ COLLECTIONS = {
 SCOPED = {"listEvents", "listAuditEvents"}
 # What belongs to the whole tenant takes the role at its root.
 TENANT_WIDE = {"createScoringProfile": "root", "verifyAuditEvents": "root"}
+# What reaches beyond the place of its object takes the role at the root too.
+AT_ROOT = {"erasePerson"}
 CREATED_BY_REFERENCE = {"createAssessment", "upsertOrganization", "upsertPerson"}
 READING = {name for name in OPERATIONS if name.startswith(("get", "list"))} - {"listVotes"}
 # What every reader of the place may read; the rest takes the role that changes it.
@@ -330,6 +333,8 @@ async def test_a_role_counts_where_it_was_granted_and_below(scene: Scene, role: 
                 fits = status in ({200, 201, 409} if allowed else {403})
             elif reads and (operation in {"inviteParticipant", "revokeSeatToken"} and role in access.roles):
                 fits = status == 404
+            elif reads and operation in AT_ROOT and granted != "root":
+                fits = status == 403
             elif (reads or offered) and role in access.roles and granted in above(place):
                 fits = status not in REFUSED and status < 500
             elif reads or offered:

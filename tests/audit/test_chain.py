@@ -129,7 +129,13 @@ ALTERING = [
 ]
 ALTERING_VALUES = [
     f"update audit_values set {change} where tenant_id = $1 and audit_event_id = $2"
-    for change in ("value = '\"Other\"'", "salt = sha256(salt)", "erased_at = now()", "value = null", "id = tenant_id")
+    for change in (
+        "value = '\"Other\"'",
+        "salt = sha256(salt)",
+        "erased_at = now()",
+        "value = null",
+        "id = gen_random_uuid()",
+    )
 ] + ["delete from audit_values where tenant_id = $1 and audit_event_id = $2"]
 
 

@@ -107,6 +107,10 @@ async def test_a_revoked_key_stays_revoked(own: Session, revoked_at: str) -> Non
         "update role_grants set principal_id = principal_id",
         "update api_keys set principal_id = (select principal_id from role_grants where role = 'admin' limit 1)",
         "update principals set kind = 'operator'",
+        "update seat_changes set actor_name = 'Somebody else'",
+        "update action_item_notes set author_name = 'Somebody else'",
+        "update audit_values set value = null",
+        "delete from identities",
         "insert into tenants (id, slug, name, secret) values (gen_random_uuid(), 'mine', 'Mine', '')",
         "update audit_events set data = '{}'",
         "update audit_events set sequence = 1",
@@ -118,6 +122,21 @@ async def test_a_revoked_key_stays_revoked(own: Session, revoked_at: str) -> Non
 async def test_rights_and_the_audit_trail_cannot_be_forged(own: Session, change: str) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="permission denied"):
         await own.execute(change)
+
+
+async def test_traces_of_a_person_who_is_not_erased_stay(own: Session, tenants: Tenants) -> None:
+    person = await own.fetchval("select id from people limit 1")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="not marked as erased"):
+        await own.fetchval("select erase_person_traces($1, $2)", tenants.sandbox.tenant_id, person)
+
+
+async def test_traces_of_a_person_of_another_tenant_stay(own: Session, tenants: Tenants) -> None:
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="another tenant"):
+        await own.fetchval("select erase_person_traces($1, gen_random_uuid())", tenants.other_id)
+
+
+async def test_the_label_of_a_seat_of_a_final_assessment_can_be_dropped(own: Session) -> None:
+    assert await own.execute(f"update participants set label = null where assessment_id = {FINAL}") != "UPDATE 0"
 
 
 async def test_an_admin_of_another_tenant_cannot_be_made(own: Session, tenants: Tenants) -> None:

@@ -29,6 +29,7 @@ from app.http.pagination import page
 from app.http.problems import problems
 from app.http.responses import show
 from app.http.write import write_and_read
+from app.people.errors import PersonErased
 from app.schemas import Page
 
 router = APIRouter(prefix="/v1/principals", tags=["accounts"])
@@ -50,7 +51,7 @@ async def list_principals(context: ContextDep, query: Annotated[PrincipalQuery, 
     "",
     status_code=201,
     response_model=PrincipalRead,
-    responses=problems(NotFound, PersonHasPrincipal, PersonOfMachine, UnknownPerson),
+    responses=problems(NotFound, PersonErased, PersonHasPrincipal, PersonOfMachine, UnknownPerson),
 )
 async def create_principal(context: ContextDep, body: PrincipalCreate) -> Response:
     """Create a person or a machine that can hold roles.
@@ -76,7 +77,9 @@ async def get_principal(context: ContextDep, principal_id: UUID) -> Response:
 @router.patch(
     "/{principal_id}",
     response_model=PrincipalRead,
-    responses=problems(BeyondOwnRights, PersonHasPrincipal, PersonOfMachine, PersonSignsIn, UnknownPerson),
+    responses=problems(
+        BeyondOwnRights, PersonErased, PersonHasPrincipal, PersonOfMachine, PersonSignsIn, UnknownPerson
+    ),
     openapi_extra=IF_MATCH,
 )
 async def update_principal(context: ContextDep, principal_id: UUID, body: PrincipalPatch) -> Response:
@@ -85,7 +88,8 @@ async def update_principal(context: ContextDep, principal_id: UUID, body: Princi
     Send only the fields to change, with the `ETag` you read in `If-Match`. A person to stand for must be visible
     to you (422) and must not have another principal (409); while the present person can sign in, the person stays
     (409). The person gets what the principal may do, so you must be able to grant all of that (403
-    `beyond_own_rights`). The audit trail keeps the name that the principal had.
+    `beyond_own_rights`). The principal of an erased person stays as it is (409 `person_erased`). The audit trail keeps
+    the name that the principal had.
     """
     return await write_and_read(context, queries.get_principal, service.patch, principal_id, body)
 
@@ -93,7 +97,7 @@ async def update_principal(context: ContextDep, principal_id: UUID, body: Princi
 @router.post(
     "/{principal_id}/transitions",
     response_model=PrincipalRead,
-    responses=problems(BeyondOwnRights, InvalidTransition, LastAdmin),
+    responses=problems(BeyondOwnRights, InvalidTransition, LastAdmin, PersonErased),
     openapi_extra=IF_MATCH,
 )
 async def transition_principal(context: ContextDep, principal_id: UUID, body: PrincipalTransition) -> Response:
@@ -102,6 +106,7 @@ async def transition_principal(context: ContextDep, principal_id: UUID, body: Pr
     Deactivate a principal when a person leaves or a machine is retired. Within a second every process refuses all of
     its keys. Roles and keys stay, and work again after a reactivation, unless they have ended meanwhile. To
     reactivate a principal you must be able to grant all of its roles (403 `beyond_own_rights`). The last
-    principal that is an admin of the whole tenant cannot be deactivated (409 `last_admin`).
+    principal that is an admin of the whole tenant cannot be deactivated (409 `last_admin`). The principal of an
+    erased person stays deactivated (409 `person_erased`).
     """
     return await write_and_read(context, queries.get_principal, service.transition, principal_id, body)

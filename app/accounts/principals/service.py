@@ -15,7 +15,9 @@ from app.accounts.principals.queries import HOME
 from app.accounts.principals.schemas import PrincipalCreate, PrincipalPatch, PrincipalStatus, PrincipalTransition
 from app.db.transaction import Tx
 from app.errors import FieldError, InvalidTransition, NotFound
+from app.events.erasure import erase_audit_values
 from app.events.record import record_event
+from app.people.changes import check_not_erased
 from app.people.models import Person
 from app.tree.models import Organization
 
@@ -45,16 +47,20 @@ async def patch(tx: Tx, principal_id: UUID, body: PrincipalPatch) -> UUID:
         Forbidden: The caller may see it, but may not do this.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         PersonOfMachine, UnknownPerson, PersonHasPrincipal: see `_check_person`.
+        PersonErased: the present person, or the new one, was erased.
         BeyondOwnRights: the person would get rights that the caller could not grant.
         PersonSignsIn: an issuer knows the present person by this principal.
     """
     await lock_rights(tx, "updatePrincipal")
     principal, organization = await load_principal_for(tx, principal_id, "updatePrincipal")
     tx.expect(principal)
+    await _check_not_erased(tx, principal.person_id)
     changes = body.changes()
     person_id = changes.get("person_id", principal.person_id)
     if person_id != principal.person_id:
         await _check_other_person(tx, principal, person_id)
+        if principal.person_id is not None:
+            await erase_audit_values(tx, principal.id)
     for name, value in changes.items():
         setattr(principal, name, value)
     if tx.touch(principal):
@@ -116,6 +122,7 @@ async def transition(tx: Tx, principal_id: UUID, body: PrincipalTransition) -> U
         Forbidden: The caller may see it, but may not do this.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         InvalidTransition: it has that status already.
+        PersonErased: a reactivation of the principal of an erased person.
         BeyondOwnRights: a reactivation would give back rights that the caller could not grant.
         LastAdmin: no other admin of the tenant would be left.
     """
@@ -128,6 +135,7 @@ async def transition(tx: Tx, principal_id: UUID, body: PrincipalTransition) -> U
     if body.to is present:
         raise InvalidTransition(present, [other])
     if body.to is PrincipalStatus.ACTIVE:
+        await _check_not_erased(tx, principal.person_id)
         await check_covers(tx, principal.id, "transitionPrincipal", None)
     async with keep_an_admin(tx):
         principal.deactivated_at = tx.now if body.to is PrincipalStatus.DEACTIVATED else None
@@ -175,12 +183,24 @@ def _identities_of(tx: Tx, principal_id: UUID) -> SelectOfScalar[UUID]:
     )
 
 
+async def _check_not_erased(tx: Tx, person_id: UUID | None) -> None:
+    """Check that a principal's person was not erased. Erasures and changes of principals run one after the other.
+
+    Raises:
+        PersonErased: the person was.
+    """
+    if person_id is not None:
+        query = select(Person.erased_at).where(col(Person.tenant_id) == tx.tenant_id, col(Person.id) == person_id)
+        check_not_erased(await tx.session.scalar(query))
+
+
 async def _check_person(tx: Tx, kind: PrincipalKind, person_id: UUID | None) -> None:
     """Check the person that a principal is to stand for.
 
     Raises:
         PersonOfMachine: the principal is a machine.
         UnknownPerson: The person does not exist, or the caller cannot see them.
+        PersonErased: the person was erased.
         PersonHasPrincipal: another principal stands for the person.
     """
     if person_id is None:
@@ -194,6 +214,7 @@ async def _check_person(tx: Tx, kind: PrincipalKind, person_id: UUID | None) -> 
     )
     if await tx.session.scalar(query) is None:
         raise UnknownPerson(errors=[FieldError("/body/person_id", UnknownPerson.code, UnknownPerson.title)])
+    await _check_not_erased(tx, person_id)
     taken = select(PrincipalRecord.id).where(
         col(PrincipalRecord.tenant_id) == tx.tenant_id, col(PrincipalRecord.person_id) == person_id
     )

@@ -23,6 +23,7 @@ from app.assessments.participants.schemas import Invitation, ParticipantCreate, 
 from app.assessments.seat_rules import end_claim, next_round_to_reveal, was_revealed, withdraw
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
+from app.events.erasure import erase_audit_values
 from app.events.record import record_event
 from app.principal import SeatKind
 
@@ -128,6 +129,8 @@ async def patch(
         raise SeatWithdrawn
     changes = {name: value for name, value in body.changes().items() if value != getattr(participant, name)}
     await _check_changes(tx, locked.assessment, participant, changes)
+    if "person_id" in changes and participant.person_id is not None:
+        await erase_audit_values(tx, participant.id)
     if changes.get("channel") is Channel.PAPER:
         await remove_invitation(tx, participant)
         end_claim(participant, locked.assessment, tx.now)

@@ -92,6 +92,7 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
         "hired_on",
         "left_on",
         "merged_into_id",
+        "erased_at",
     ),
     "programs": _row("organization_id", "name", "name_key", "description", "website"),
     "implementations": _row("stage", "ended_at"),
@@ -196,6 +197,7 @@ FUNCTIONS: Final = frozenset(
     {
         "assessment_is_final(uuid)",
         "erase_audit_values(uuid,uuid)",
+        "erase_person_traces(uuid,uuid)",
         "final_state_is_recorded(uuid)",
         "find_identity_provider(text)",
         "job_counts()",

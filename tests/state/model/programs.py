@@ -182,6 +182,7 @@ def show_person(world: World, caller: Caller, one: Person) -> dict[str, Any]:
     return (
         head(one)
         | {"organization_id": one.organization_id, "name": one.name, "active": one.active, "merged_into_id": None}
+        | {"erased_at": None}
         | {"details_visible": shown}
         | dict.fromkeys(_DETAILS)
         | {"employment_status": status if shown else None, "external_ids": [] if shown else None}
