@@ -1,4 +1,4 @@
-"""Compute readiness from votes in the request, without storing anything."""
+"""Compute readiness from the votes in a request, without storing anything."""
 
 from uuid import UUID
 
@@ -9,29 +9,29 @@ from app.assessments.reference_data import (
     load_instrument,
     load_profile,
 )
+from app.db.transaction import CallerReader
 from app.errors import FieldError, Invalid
-from app.http.context import RequestContext
 from app.readiness.errors import UnknownInstrument, UnknownProfile
 from app.readiness.schemas import ReadinessCompute
 from app.scoring import Seat, assess, encode_result, read_input
 
 
-async def compute(context: RequestContext, body: ReadinessCompute) -> bytes:
-    """Return the readiness object of votes and consensus that are sent.
+async def compute(reader: CallerReader, body: ReadinessCompute) -> bytes:
+    """Return the readiness object of the votes and the consensus in the body, as UTF-8 JSON.
 
     Raises:
         UnknownInstrument: the tenant has no such instrument version.
         UnknownProfile: the tenant has no such scoring profile.
         Invalid: A practice is not in the instrument, or a vote names no respondent.
     """
-    key = body.instrument_key or DEFAULT_INSTRUMENT
-    version_id = await find_instrument(context, context.tenant_id, key, body.instrument_version)
-    instrument = version_id and await load_instrument(context, context.tenant_id, version_id)
+    key, tenant_id = body.instrument_key or DEFAULT_INSTRUMENT, reader.principal.tenant_id
+    version_id = await find_instrument(reader, tenant_id, key, body.instrument_version)
+    instrument = version_id and await load_instrument(reader, tenant_id, version_id)
     if not instrument:
         error = FieldError("/body/instrument_key", "unknown_instrument", "There is no such instrument version")
         raise UnknownInstrument(errors=[error])
-    profile_id: UUID | None = body.scoring_profile_id or await find_profile(context, context.tenant_id)
-    profile = profile_id and await load_profile(context, context.tenant_id, profile_id)
+    profile_id: UUID | None = body.scoring_profile_id or await find_profile(reader, tenant_id)
+    profile = profile_id and await load_profile(reader, tenant_id, profile_id)
     if not profile:
         error = FieldError("/body/scoring_profile_id", "unknown_profile", "There is no such scoring profile")
         raise UnknownProfile(errors=[error])
@@ -53,7 +53,7 @@ async def compute(context: RequestContext, body: ReadinessCompute) -> bytes:
 
 
 def _check(body: ReadinessCompute, practices: set[str]) -> None:
-    """Refuse every fault that scoring would refuse, with its location. Unknown names are never repeated."""
+    """Refuse what scoring would refuse, and name the field. An error never repeats a name that was sent."""
     errors = []
     seats = {one.id for one in body.respondents}
     if len(seats) != len(body.respondents):

@@ -1,4 +1,4 @@
-"""Errors of reading readiness."""
+"""Errors of computing readiness."""
 
 from app.errors import Invalid
 

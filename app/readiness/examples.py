@@ -1,4 +1,4 @@
-"""The examples of the OpenAPI document, computed by the service itself so that they cannot lie."""
+"""The examples of the OpenAPI document. They are computed, so that they are always right."""
 
 from datetime import date
 from functools import cache

@@ -1,4 +1,4 @@
-"""The routes of readiness: of a stored assessment, and of input that is sent."""
+"""The routes of readiness: for a stored assessment, and for votes in the request."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from app.http.context import ContextDep
+from app.http.etags import etag
 from app.http.openapi.build import TAGGED
 from app.http.problems import problems
 from app.http.responses import JSON, tagged
@@ -39,14 +40,14 @@ async def get_readiness(
 ) -> Response:
     """Compute the readiness of an assessment, with everything that explains it.
 
-    Use it to show a result. While votes are sealed it contains only who was asked and how many voted; every figure
-    that depends on votes is null with the reason `votes_sealed`. After the reveal it contains scores, bands,
+    Use it to show a result. While votes are sealed it contains only how many were invited and how many voted; every
+    figure that depends on votes is null with the reason `votes_sealed`. After the reveal it contains scores, bands,
     agreement, gaps and priorities. The scoring profile frozen with the assessment is used unless `profile` names
     another, for comparison; an unknown one is 422. Nothing is stored. The holder of a seat may read the readiness of
     its own assessment.
     """
-    body, tag = await service.get_readiness(context, assessment_id, as_of=as_of, profile_id=profile, view=view)
-    return tagged(context, body, tag)
+    found = await service.get_readiness(context, assessment_id, as_of=as_of, profile_id=profile, view=view)
+    return tagged(context, found.body, etag(found.version, found.tagged))
 
 
 @router.post(

@@ -46,9 +46,13 @@ class PracticeVoting(Strict):
 
 
 class Voting(Strict):
-    """Who was asked and how many answered; all that can be seen of votes before the reveal."""
+    """How many were invited and how many voted. Before the reveal nothing else can be seen of votes."""
 
-    invited: int = Field(ge=0, description="Respondent seats, withdrawn ones not counted.")
+    invited: int = Field(
+        ge=0,
+        description="Respondent seats. A seat that is withdrawn during voting is included until the close. After that "
+        "it is included if an earlier close may have counted its votes.",
+    )
     voted: int = Field(ge=0, description="Respondents who voted on at least one practice.")
     quorum: int = Field(ge=0, description="Fewer voters than this on a practice raise its flag `low_response`.")
     practices: list[PracticeVoting] = Field(description="Votes cast per practice, in instrument order.")
@@ -70,7 +74,7 @@ class Sums(Strict):
 
 
 class Counts(Strict):
-    """Practices by what became of them. Null while votes are sealed."""
+    """Numbers of practices by status. All but `practices` are null while votes are sealed."""
 
     practices: int = Field(description="Practices of the instrument.")
     applicable: int | None = Field(description="Practices that are not `not_applicable`.")
@@ -322,7 +326,7 @@ class ReadinessRead(Strict):
     )
     provisional: list[str] = Field(description="Practices whose score is merely provisional.")
     sums: Sums | None = Field(description="The integers behind readiness; null while votes are sealed.")
-    counts: Counts = Field(description="Practices by what became of them.")
+    counts: Counts = Field(description="Numbers of practices by status.")
     path_to_established: PathToEstablished = Field(description="The shortest way to the highest band.")
     practices: list[PracticeRead] = Field(
         description="Every practice of the instrument, by number; empty in the summary."

@@ -1,8 +1,8 @@
 """Scoring of facilitative administration, specification `fa9/1` (SPEC.md).
 
 The package is pure and exact: it reads no clock, does no input or output, and imports the standard library and
-msgspec only. `assess` computes the whole readiness object of an assessment. The functions below it take counts of
-votes or plain scores, for what-if, evidence-adjusted scores and roll-ups.
+msgspec only. `assess` computes the readiness object of an assessment. The modules named after sections of the
+specification compute its figures from counts of votes and from plain scores.
 """
 
 from app.scoring.assessment import assess, respondent_readiness

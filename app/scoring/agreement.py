@@ -17,7 +17,7 @@ _LEAST_VOTES: Final = 3
 
 
 class Agreement(Struct, frozen=True, gc=False):
-    """A figure as an exact quotient; None with a reason, and the number of practices (units) it rests on."""
+    """A figure as an exact quotient, or None with a reason, and the number of practices (units) it is computed from."""
 
     numerator: int | None
     denominator: int
@@ -45,7 +45,7 @@ def within_group_agreement(counts: VoteCounts) -> Agreement:
 
 
 def agreement_label(agreement: Agreement, profile: ScoringProfile) -> str | None:
-    """Return the key of the profile's label for an agreement, or None where the agreement is undefined."""
+    """Return the key of the profile's label for an agreement; None if the agreement is undefined."""
     if agreement.numerator is None:
         return None
     label = profile.agreement_labels[0].key
@@ -161,7 +161,8 @@ def discuss_first(outcomes: Sequence[Outcome], agreements: Sequence[Agreement]) 
             numerator, denominator = 2 - width, 2
             if agreement.numerator is not None:
                 numerator, denominator = agreement.numerator, agreement.denominator
-            # Steps of 2^-64 order the quotients exactly: those of fewer than 30,000 voters lie further apart.
+            # Steps of 2^-64 keep the exact order of the quotients: with fewer than 30,000 voters they lie further
+            # apart.
             steps = (numerator << 64) // denominator
             urgencies.append((outcome.reason != "insufficient_knowledge", steps, -width, position))
     urgencies.sort()

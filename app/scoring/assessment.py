@@ -1,4 +1,4 @@
-"""The whole assessment: exact figures from every section of the specification, rounded once into one result."""
+"""Score an assessment: exact figures from every section of the specification, rounded once into one result."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -18,7 +18,7 @@ from app.scoring.exclusions import list_exclusions
 from app.scoring.finality import find_blockers
 from app.scoring.inputs import AssessmentInput, count_voters, hash_input
 from app.scoring.path import Path, cheapest_path
-from app.scoring.perception import Interval, OwnReadiness, count_excluded, mean_and_interval, own_readiness
+from app.scoring.perception import Interval, OwnReadiness, compute_own_readiness, count_excluded, mean_and_interval
 from app.scoring.priorities import Priority, compute_priority, rank_priorities
 from app.scoring.profile import ScoringProfile
 from app.scoring.readiness import PracticeGroups, Readiness, compute_readiness
@@ -86,12 +86,12 @@ def respondent_readiness(assessment: AssessmentInput) -> dict[str, Fraction | No
     Source:
         scoring spec 5.
     """
-    own = _own_readiness(assessment, make_context(assessment), score_practices(assessment))
+    own = _score_respondents(assessment, make_context(assessment), score_practices(assessment))
     return {seat.id: one.value for seat, one in zip(assessment.seats, own, strict=True)}
 
 
 def _compute_figures(assessment: AssessmentInput, context: ScoringContext) -> dict[str, Any]:
-    """Compute what a sealed result leaves empty."""
+    """Compute the figures; None in place of each while votes are sealed."""
     if assessment.sealed:
         return {
             **SEALED_FIGURES,
@@ -105,7 +105,7 @@ def _compute_figures(assessment: AssessmentInput, context: ScoringContext) -> di
     readiness = compute_readiness(codes, context.weights, levels, profile, groups)
     priorities = _compute_priorities(context, outcomes)
     agreements = [within_group_agreement(outcome.counts) for outcome in outcomes]
-    own = _own_readiness(assessment, context, outcomes)
+    own = _score_respondents(assessment, context, outcomes)
     excluded = count_excluded(own)
     stage = stage_attainment(codes, levels, context.expected, groups.unscored, profile, stage=assessment.stage)
     blockers = find_blockers(
@@ -125,7 +125,7 @@ def _compute_figures(assessment: AssessmentInput, context: ScoringContext) -> di
     }
 
 
-def _own_readiness(
+def _score_respondents(
     assessment: AssessmentInput, context: ScoringContext, outcomes: Sequence[Outcome]
 ) -> list[OwnReadiness]:
     rows, weights = [], []
@@ -133,13 +133,13 @@ def _own_readiness(
         if outcome.status != "not_applicable":
             rows.append(row)
             weights.append(weight)
-    return own_readiness(rows, weights, context.seats, context.profile)
+    return compute_own_readiness(rows, weights, context.seats, context.profile)
 
 
 def _find_path(
     context: ScoringContext, outcomes: Sequence[Outcome], groups: PracticeGroups, readiness: Readiness
 ) -> Path:
-    """Find the shortest way to the highest band; no gate on provisional scores is a move (scoring spec 3)."""
+    """Find the shortest path to the highest band, whatever the gate on provisional scores says (scoring spec 3)."""
     if readiness.reason == "too_many_not_applicable":
         return Path(None, readiness.reason)
     if groups.unscored:

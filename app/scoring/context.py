@@ -1,4 +1,4 @@
-"""What the figures of one assessment share: the practices, what profile and stage say of them, and their outcomes."""
+"""The facts of the practices that all figures of an assessment use, and the scores of the practices."""
 
 from typing import NamedTuple
 
@@ -11,25 +11,25 @@ from app.scoring.votes import Outcome, count_votes, score_practice
 
 
 class ScoringContext(NamedTuple):
-    """Rows of shape (practices,), in order of practice number, and the profile they come from."""
+    """What instrument, profile, stage and team say about the practices. Sequences have the shape (practices,)."""
 
     practices: tuple[Practice, ...]
     profile: ScoringProfile
     seats: int
     """Number of respondent seats."""
     quorum: int
-    """Fewer voters than this on a practice are a low response."""
+    """A practice with fewer voters than this has a low response."""
     codes: tuple[str, ...]
     weights: list[int]
-    """0 to 100."""
+    """Weights, 0 to 100."""
     expected: list[int | None]
-    """Least levels that the stage expects; None where it expects none."""
+    """The lowest level that the stage expects of a practice; None: it expects none."""
     importance: list[Rating]
     feasibility: list[Rating]
 
 
 def make_context(assessment: AssessmentInput) -> ScoringContext:
-    """Collect what instrument, profile, stage and team say of the practices; votes are not looked at."""
+    """Collect the facts of the practices. They do not depend on votes."""
     profile, codes, seats = assessment.profile, assessment.instrument.codes, len(assessment.seats)
     expected = profile.expected_levels_of(assessment.stage, codes)
     feasible = Rating(profile.feasibility, "default")
@@ -53,7 +53,7 @@ def score_practices(assessment: AssessmentInput) -> list[Outcome]:
 
 
 def group_practices(codes: tuple[str, ...], outcomes: list[Outcome]) -> PracticeGroups:
-    """Name the practices that do not apply, are unscored, or are merely provisional."""
+    """List the codes of the practices that do not apply, are unscored, or have a provisional score."""
     rows = list(zip(codes, outcomes, strict=True))
     return PracticeGroups(
         [code for code, outcome in rows if outcome.status == "not_applicable"],

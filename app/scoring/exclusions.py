@@ -1,4 +1,4 @@
-"""What a figure does not rest on, and why: one entry for each figure and reason."""
+"""The practices and respondents that a figure leaves out: one entry for each figure and reason."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -7,7 +7,7 @@ from app.scoring.readiness import PracticeGroups
 from app.scoring.result import Exclusion
 from app.scoring.votes import Outcome
 
-#: The least numeric votes on a practice for each figure of agreement across practices.
+#: The lowest number of numeric votes on a practice that each figure of agreement needs.
 _LEAST_VOTES: Final = (("agreement.r_star_wg_j", 3), ("agreement.alpha_ordinal", 2), ("agreement.pairwise_exact", 2))
 _MOST_VOTES_NEEDED: Final = 3
 
@@ -23,10 +23,10 @@ def list_exclusions(
     Args:
         codes: practice codes in order of number, shape (practices,).
         outcomes: of the same practices.
-        groups: the same practices by what became of them.
+        groups: codes of the same practices by status.
         excluded_respondents: reasons and numbers of respondents who do not count towards perception.
     Returns:
-        Practices by code and respondents as a number; respondents are never named.
+        Entries with the codes of practices or the number of respondents. They never name a respondent.
     """
     entries = []
     if groups.not_applicable or groups.unscored:

@@ -1,4 +1,4 @@
-"""Whether an assessment may become final, and what stands in the way (scoring spec 2, "Final")."""
+"""Find what keeps an assessment from becoming final (scoring spec 2, "Final")."""
 
 from collections.abc import Sequence
 
@@ -21,11 +21,11 @@ def find_blockers(
     Args:
         codes: practice codes in order of number, shape (practices,).
         outcomes: of the same practices.
-        groups: the same practices by what became of them.
-        profile: gives the least coverage.
+        groups: codes of the same practices by status.
+        profile: sets the minimum coverage.
         has_administration_record: whether the administration is recorded.
     Returns:
-        Nothing where the assessment can be made final. Otherwise any of `insufficient_coverage` (with the unscored
+        An empty tuple if the assessment can be made final. Otherwise any of `insufficient_coverage` (with the unscored
         practices), `no_administration_record`, `unscored_practice` (neither scored nor explicitly left unscored),
         `provisional_practice` (votes differ and there is no consensus) and `consensus_needs_note`.
     Source:

@@ -1,4 +1,4 @@
-"""What one assessment is scored from: checked, in order of practice number and seat id (scoring spec 1.3, 1.4, 10)."""
+"""The input of scoring, in order of practice number and seat id, and its digest (scoring spec 1.3, 1.4, 10)."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -27,28 +27,28 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class AssessmentInput(Struct, frozen=True, kw_only=True):
-    """Everything one result is computed from.
+    """Everything that a result is computed from.
 
-    Practices stand in order of number and seats in order of id. A caller whose values were checked already, such as a
-    database, builds this directly; `read_input` checks and orders values that were sent.
+    Practices are in order of number, and seats in order of id. Build it directly from values that the database has
+    checked. `read_input` checks and orders the values of a request.
 
     Args:
         instrument: the frozen instrument version.
         profile: the frozen scoring profile.
         seats: the respondent seats that count, shape (seats,).
-        votes: shape (practices, seats): each seat's latest revealed vote, or while sealed its vote of the present
-            round, as `app.scoring.types` numbers them.
+        votes: shape (practices, seats), as `app.scoring.types` numbers them: the vote of each seat that counts, which
+            is a revealed one, or while votes are sealed one of the present round.
         consensus: shape (practices,); None where none is recorded.
         left_unscored: shape (practices,); True where the team explicitly leaves the practice unscored.
-        importance: shape (practices,), 1 to 5; None where nobody set it.
-        feasibility: likewise.
+        importance: shape (practices,), 1 to 5; None where it is not rated.
+        feasibility: as importance.
         stage: stage of implementation, or None.
-        as_of: the date the result is asked for, or None. It is carried; later sections need it.
+        as_of: the day that the result is asked for, or None. No figure uses it yet; the result and the digest carry it.
         has_administration_record: whether the administration is recorded.
-        subject: what the result is of, carried for its readers; it decides nothing and is not hashed.
+        subject: ids and names for the readers of the result. No figure and no digest depends on it.
         sealed: whether votes are still sealed.
-        digest_key: a secret of the tenant that keys the digest, where the result goes to people who may not see the
-            votes: a plain digest lets them guess votes until it matches.
+        digest_key: a secret of the tenant. Set it where the reader of the result may not see the votes: without a key
+            the reader could try combinations of votes until the digest matches.
     """
 
     instrument: Instrument
@@ -80,14 +80,14 @@ def read_input(
     stage: str | None = None,
     **carried: Any,
 ) -> AssessmentInput:
-    """Check and order an input that comes as mappings by practice code, with votes in their wire form.
+    """Check and order an input that is given as mappings by practice code, with votes as in JSON.
 
     Args:
         votes: vote by practice code and seat id: 0, 1, 2, "dont_know" or "not_applicable".
         consensus: value and note by practice code: 0, 1, 2 or "not_applicable".
         left_unscored: note by practice code.
         importance: 1 to 5 by practice code.
-        feasibility: likewise.
+        feasibility: as importance.
         carried: `as_of`, `has_administration_record`, `subject`, `sealed` and `digest_key` of `AssessmentInput`.
     Raises:
         ValueError: an unknown practice, seat, stage or perspective, or a value out of range.
@@ -166,8 +166,8 @@ def _read_ratings(name: str, ratings: Mapping[str, int], codes: Sequence[str]) -
 class CanonicalInput(Struct, frozen=True):
     """The canonical form of an input: its fields in alphabetical order, so that its JSON is that of RFC 8785.
 
-    It holds no floats. Notes enter by their presence only. While votes are sealed it holds nothing that comes from
-    respondents or from the team's decisions: neither the digest nor anything made of it can be searched for votes.
+    It holds no floats. Of a note it holds only whether there is one. While votes are sealed it holds nothing that comes
+    from respondents or from decisions of the team, so that nobody can find votes by comparing digests.
     """
 
     as_of: date | None
@@ -190,7 +190,7 @@ def canonical_input(assessment: AssessmentInput) -> bytes:
     """Encode the canonical form of an input.
 
     Returns:
-        RFC 8785 JSON. Every order of seats, votes and practices in what was sent gives the same bytes.
+        RFC 8785 JSON. The bytes do not depend on the order of seats, votes and practices in the request.
     Raises:
         ValueError: a lone surrogate in a name or an id.
     Source:

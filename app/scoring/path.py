@@ -26,10 +26,10 @@ _FEASIBILITY = itemgetter(2)
 def cheapest_path(steps: Sequence[Step], target: Fraction) -> tuple[str, ...] | None:
     """Find the fewest one-level moves that bring readiness to a target with no practice left at 0.
 
-    Every practice at 0 must be lifted once, whatever the gates of the profile, so those moves are given. Each
-    practice then has at most one further move. What remains is to choose the fewest moves whose weights add up to the
-    missing sum: as many as the heaviest ones need. Among the choices of that size the most feasible wins, and then
-    the one whose practices come first.
+    Every practice at 0 must be lifted once, whatever the gates of the profile: these moves are required. After them
+    each practice has at most one further move. Of these, choose the fewest whose weights add up to the missing sum; the
+    heaviest moves determine how many are needed. Of all choices of that size the most feasible one wins, and then the
+    one whose practices come first.
 
     Args:
         steps: the applicable practices, all scored, in order of practice number.
@@ -38,15 +38,15 @@ def cheapest_path(steps: Sequence[Step], target: Fraction) -> tuple[str, ...] | 
         Codes of the practices to lift, one per move and so up to twice each, in the order given; None where the
         weights sum to 0 and readiness is undefined.
     Source:
-        scoring spec 3, `path_to_established`; tested against all 3^9 ends.
+        scoring spec 3, `path_to_established`; tested against a search of all 3^9 combinations of scores.
     """
     total = reached = 0
-    given: list[int] = []
+    required: list[int] = []
     open_moves: list[_Move] = []
     for position, (_, score, weight, feasibility) in enumerate(steps):
         level = score
         if score == 0:
-            given.append(position)
+            required.append(position)
             level = 1
         total += weight
         reached += weight * level
@@ -56,11 +56,11 @@ def cheapest_path(steps: Sequence[Step], target: Fraction) -> tuple[str, ...] | 
         return None
     missing = -(-total * target.numerator // (50 * target.denominator)) - reached
     chosen = _choose(open_moves, missing)
-    return tuple([steps[index][0] for index in sorted(given + chosen)])
+    return tuple([steps[position][0] for position in sorted(required + chosen)])
 
 
 def _choose(moves: Sequence[_Move], missing: int) -> list[int]:
-    """Return indexes of the fewest moves whose weights sum to what is missing; most feasible first, then earliest."""
+    """Choose the fewest moves whose weights reach the missing sum: the most feasible, then the first."""
     if missing <= 0:
         return []
     size = _fewest(moves, missing)
@@ -76,10 +76,10 @@ def _fewest(moves: Sequence[_Move], missing: int) -> int:
 
 
 def _choose_by_weight(moves: Sequence[_Move], size: int, missing: int) -> list[int]:
-    """Choose by dynamic programming, where the most feasible moves alone would fall short.
+    """Choose by dynamic programming, if the most feasible moves do not reach the missing sum.
 
-    `heaviest[i][(c, f)]` is the largest sum of weights that c of the moves from i on reach with feasibilities summing
-    to f: a few thousand entries for 20 practices, where the choices themselves run into the hundred thousands.
+    `heaviest[i][(c, f)]` is the largest sum of weights of c moves from position i on whose feasibilities add up to f.
+    For 20 practices it has a few thousand entries, where there are hundreds of thousands of choices.
     """
     heaviest: list[dict[tuple[int, int], int]] = [{(0, 0): 0}]
     for _, move_weight, move_feasibility in reversed(moves):

@@ -1,4 +1,4 @@
-"""How respondents see readiness, and how far they lie apart (scoring spec 5)."""
+"""How respondents see readiness, and how much their views differ (scoring spec 5)."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _LEAST_RESPONDENTS: Final = 3
 
 
 class OwnReadiness(Struct, frozen=True, gc=False):
-    """One respondent's own readiness as sums, or why it does not count. No result carries it."""
+    """The readiness of one respondent's votes as sums, or the reason why it does not count. No result contains it."""
 
     weighted_sum: int
     weight: int
@@ -38,7 +38,7 @@ class Interval(Struct, frozen=True, gc=False):
     ci95: tuple[float, float] | None
 
 
-def own_readiness(
+def compute_own_readiness(
     votes: Sequence[bytes], weights: Sequence[int], seats: int, profile: ScoringProfile
 ) -> list[OwnReadiness]:
     """Compute each respondent's own readiness: section 3 on that respondent's numeric votes.
@@ -47,11 +47,11 @@ def own_readiness(
         votes: shape (practices, seats), of the practices that apply to the assessment.
         weights: of the same practices, shape (practices,).
         seats: number of respondent seats.
-        profile: gives the least coverage.
+        profile: sets the minimum coverage.
     Returns:
-        Own readiness in order of seats. It counts where numeric votes cover enough of the applicable practices less
-        those the respondent called not applicable. Otherwise the reason is `none_applicable`, `no_votes`,
-        `insufficient_coverage` or `nothing_scored`.
+        Own readiness in order of seats. The practices of a respondent are the applicable ones that the respondent did
+        not call not applicable. Own readiness counts if numeric votes cover enough of them. Otherwise the reason is
+        `none_applicable`, `no_votes`, `insufficient_coverage` or `nothing_scored`.
     Source:
         scoring spec 5.
     """
@@ -59,7 +59,7 @@ def own_readiness(
         return [OwnReadiness(0, 0, "none_applicable")] * seats
     total = sum(weights)
     return [
-        # Most respondents give every practice a level: their sums need no loop.
+        # Most respondents give every practice a level. Their sums need no loop in Python.
         OwnReadiness(sum(map(mul, column, weights)), total, None)
         if total and max(column) <= HIGHEST_LEVEL
         else _of_respondent(column, weights, profile)
@@ -98,7 +98,7 @@ def mean_and_interval(values: Sequence[tuple[int, int]]) -> Interval | None:
     Args:
         values: quotients (numerator, denominator > 0), each 0 to 100, shape (k,), in any order.
     Returns:
-        The exact mean, and the interval where k >= 3; None for no value. Equal values give an interval of no width.
+        The exact mean, and the interval if k >= 3; None if there is no value. Equal values give an interval of width 0.
     Source:
         scoring spec 5; tested against `scipy.stats.t.interval`.
     """
@@ -110,7 +110,7 @@ def mean_and_interval(values: Sequence[tuple[int, int]]) -> Interval | None:
     total, denominator = sum(whole), k * common
     if k < _LEAST_RESPONDENTS:
         return Interval(total, denominator, None)
-    # k (k - 1) times the variance of the integers; dividing integers before the root keeps huge ones exact.
+    # k (k - 1) times the variance of the integers. Integers are divided before the root, so that huge ones stay exact.
     spread = k * sum([x * x for x in whole]) - total * total
     half = two_sided_quantile(k - 1) * sqrt(spread / (k * k * (k - 1) * common * common))
     mean = total / denominator

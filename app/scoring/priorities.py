@@ -1,4 +1,4 @@
-"""Which practice to take up first (scoring spec 7)."""
+"""The order in which to take up practices (scoring spec 7)."""
 
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
@@ -29,12 +29,12 @@ class Priority(Struct, frozen=True, gc=False):
 
     @property
     def missing_levels(self) -> int:
-        """Levels missing to 2; both where the practice is unscored."""
+        """How many levels are missing to level 2. An unscored practice counts as level 0."""
         return 2 - (self.score or 0)
 
     @property
     def gap_unknown(self) -> bool:
-        """Whether the gap is assumed because the practice is unscored."""
+        """Whether the practice is unscored, so that its gap is an assumption."""
         return self.score is None
 
     @property
@@ -48,7 +48,7 @@ def compute_priority(code: str, score: int | None, importance: int, feasibility:
 
     Args:
         code: practice code.
-        score: 0, 1, 2, or None while unscored; the whole gap is then assumed.
+        score: 0, 1, 2, or None while unscored, which counts as 0.
         importance: 1 to 5.
         feasibility: 1 to 5.
     Returns:
@@ -62,10 +62,10 @@ def compute_priority(code: str, score: int | None, importance: int, feasibility:
 def rate_importance(
     given: Sequence[int | None], expected: Sequence[int | None], profile: ScoringProfile
 ) -> list[Rating]:
-    """Rate the importance of practices: what the team gave, or a default that is higher where level 2 is expected.
+    """Rate the importance of practices: the rating of the team, or a default that is higher where level 2 is expected.
 
     Args:
-        given: 1 to 5, or None, shape (practices,).
+        given: ratings of the team, 1 to 5, or None, shape (practices,).
         expected: the level that the stage expects, or None, shape (practices,).
         profile: holds the defaults.
     """

@@ -1,4 +1,4 @@
-"""The scoring profile: every default cut-off of the specification, as versioned and hashed data."""
+"""The scoring profile: the cut-offs that the specification calls defaults, as versioned and hashed data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from app.scoring.profile_document import (
 from app.scoring.types import SPEC, STAGES
 
 GATES: Final = ("practice_at_zero", "unscored", "provisional")
-# Shown to people or used by later sections; this version does not evaluate them.
+# Optional parts of a document. Of these, scoring reads only `privacy`.
 _CARRIED: Final = ("title", "description", "license", "license_url", "evidence_rule", "privacy", "rollup")
 _DEFAULT_K: Final = 5
 _DEFAULT_COMMENTS_K: Final = 10
@@ -87,9 +87,9 @@ class ScoringProfile:
         Returns:
             The profile, with the SHA-256 of the document's canonical form as `content_hash`.
         Raises:
-            ValueError: the document names a place that is missing, unknown or out of range.
+            ValueError: a part of the document is missing, unknown or out of range; the message names it.
         Source:
-            scoring spec, "default" throughout.
+            scoring spec, wherever it says "default".
         """
         top = read_object(document, "profile", _SECTIONS, _CARRIED)
         if top["spec"] != SPEC:
@@ -130,16 +130,16 @@ class ScoringProfile:
         )
 
     def weight(self, code: str) -> int:
-        """Return the weight of a practice, 0 to 100: its own, or else the profile's default weight."""
+        """Return the weight of a practice, 0 to 100: the one set for it, or the default weight."""
         return self.weights.get(code, self.default_weight)
 
     def expected_levels_of(self, stage: str | None, codes: Sequence[str]) -> list[int | None]:
-        """Return the levels that a stage expects of practices; None without a stage or where the profile names none."""
+        """Return the levels that a stage expects of practices; None where there is no stage or no expected level."""
         levels = {} if stage is None else self.expected_levels[stage]
         return [levels.get(code) for code in codes]
 
     def quorum(self, seats: int) -> int:
-        """Return the number of voters below which a practice has a low response, for a number of respondent seats."""
+        """Return the quorum for a number of respondent seats: with fewer voters a practice has a low response."""
         return max(self.quorum_minimum, -(-seats * self.quorum_share.numerator // self.quorum_share.denominator))
 
     @property
@@ -172,6 +172,6 @@ def _read_windows(value: Any) -> tuple[int, int]:
 
 
 def _read_k(privacy: Any, name: str, default: int) -> int:
-    """Fail closed: an unset or invalid k is the default, and none is below 3 (scoring spec 9)."""
+    """Read a k of the privacy rules. An absent, invalid or too small k becomes the default (scoring spec 9)."""
     k = privacy.get(name) if isinstance(privacy, Mapping) else None
     return k if type(k) is int and k >= _LEAST_K else default

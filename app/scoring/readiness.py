@@ -1,4 +1,4 @@
-"""Readiness of a set of practice scores, whether they come from votes, consensus or a what-if (scoring spec 3)."""
+"""Readiness of practice scores, whatever the scores come from (scoring spec 3)."""
 
 from collections.abc import Collection, Mapping, Sequence
 from fractions import Fraction
@@ -9,7 +9,7 @@ from app.scoring.types import NOT_APPLICABLE, Finding, Score
 
 
 class PracticeGroups(NamedTuple):
-    """Codes of the practices that a figure leaves out or names, in order of number."""
+    """Codes of the practices that figures leave out or name, in order of number."""
 
     not_applicable: Sequence[str]
     unscored: Sequence[str]
@@ -18,7 +18,7 @@ class PracticeGroups(NamedTuple):
 
 
 class Readiness(NamedTuple):
-    """The exact sums behind readiness, the band, and why a figure is missing.
+    """The exact sums behind readiness, the band, and the reasons for missing figures.
 
     Weights enter the three sums only. Counts, shares, coverage and gates count practices.
     """
@@ -68,7 +68,7 @@ class Readiness(NamedTuple):
 
     @property
     def has_bounds(self) -> bool:
-        """Whether the worst and the best case are defined: some weight applies, and enough of the instrument does."""
+        """Whether bounds are defined: some weight is applicable, and not too many practices are not applicable."""
         return self.weight_applicable > 0 and self.reason != "too_many_not_applicable"
 
     @property
@@ -86,12 +86,12 @@ def readiness_of_scores(
     """Compute the readiness of practice scores.
 
     Args:
-        scores: score by practice code: 0, 1, 2, None while unscored, or `NOT_APPLICABLE`. The order decides nothing
-            but the order in which `cap_reasons` name practices.
+        scores: score by practice code: 0, 1, 2, None while unscored, or `NOT_APPLICABLE`. Only the order of practices
+            in `cap_reasons` depends on the order.
         profile: weights, limits, bands and gates.
-        provisional: codes of the practices whose score is merely provisional.
+        provisional: codes of the practices whose score is provisional.
     Returns:
-        The exact figures. Nothing is imputed for an unscored practice.
+        The exact figures. An unscored practice gets no assumed score.
     Source:
         scoring spec 3.
     """
@@ -112,7 +112,7 @@ def compute_readiness(
     profile: ScoringProfile,
     groups: PracticeGroups,
 ) -> Readiness:
-    """Compute the figures of practices in rows of shape (practices,). A level is None where there is no score."""
+    """Compute readiness from sequences of shape (practices,). A level is None where there is no score."""
     applicable = len(codes) - len(groups.not_applicable)
     scored = applicable - len(groups.unscored)
     weighted_sum = weight_scored = 0
@@ -152,7 +152,7 @@ def compute_readiness(
 
 
 def is_covered(part: int, whole: int, profile: ScoringProfile) -> bool:
-    """Return whether a part reaches the profile's least coverage of a whole. Nothing out of nothing does not."""
+    """Return whether a part of a whole reaches the minimum coverage of the profile. It does not if the whole is 0."""
     least = profile.coverage_minimum
     return whole > 0 and part * least.denominator >= whole * least.numerator
 

@@ -1,6 +1,6 @@
-"""The readiness object: its shape, with every exact figure rounded once, and its JSON.
+"""The readiness object as typed, rounded values, and its JSON.
 
-While votes are sealed the same types stand with None in place of every figure.
+While votes are sealed, the same types have None in place of every figure.
 """
 
 from datetime import date
@@ -23,7 +23,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 class Shape(Struct, frozen=True, gc=False):
-    """Base of the parts of a result: plain values that hold no reference to their whole."""
+    """Base of the parts of a result. They cannot form reference cycles, so the garbage collector ignores them."""
 
 
 class VersionedItem(Shape, frozen=True):
@@ -42,7 +42,7 @@ class PracticeVoting(Shape, frozen=True):
 
 
 class Voting(Shape, frozen=True):
-    """Who was asked and how many answered."""
+    """How many respondents were invited, and how many voted."""
 
     invited: int
     voted: int
@@ -59,7 +59,7 @@ class Sums(Shape, frozen=True):
 
 
 class Counts(Shape, frozen=True):
-    """Practices by what became of them."""
+    """Numbers of practices by status."""
 
     practices: int
     applicable: int | None
@@ -113,7 +113,7 @@ class PracticeConsensus(Shape, frozen=True):
 
 
 class PracticeResult(Shape, frozen=True):
-    """One practice: its score, where that comes from, and its part in every figure."""
+    """One practice: its score, the source of the score, and its part in every figure."""
 
     code: str
     number: int
@@ -194,7 +194,7 @@ class RankedPriority(Shape, frozen=True):
 
 
 class StageResult(Shape, frozen=True):
-    """Attainment of the least levels the stage expects."""
+    """Attainment of the levels that the stage expects."""
 
     value: float | None
     reason: str | None
@@ -205,7 +205,7 @@ class StageResult(Shape, frozen=True):
 
 
 class Finality(Shape, frozen=True):
-    """Whether the assessment could be made final as it stands."""
+    """Whether the assessment can be made final now."""
 
     can_finalize: bool
     blockers: tuple[Finding, ...]
@@ -221,7 +221,7 @@ class Exclusion(Shape, frozen=True):
 
 
 class Result(Shape, frozen=True, kw_only=True):
-    """The readiness of one assessment, with all that explains it. An undefined figure is None with a reason."""
+    """The readiness of one assessment, with everything that explains it. An undefined figure is None with a reason."""
 
     spec: str = SPEC
     assessment_id: str | None
@@ -262,7 +262,7 @@ class Result(Shape, frozen=True, kw_only=True):
 
 
 def encode_result(result: Result) -> bytes:
-    """Encode a result as JSON: keys in a fixed order, so that equal results give equal bytes."""
+    """Encode a result as JSON. Keys have a fixed order, so equal results give equal bytes."""
     return _encode(result)
 
 
@@ -272,7 +272,7 @@ def summarize(result: Result) -> Result:
 
 
 def encode_without_voting(result: Result) -> bytes:
-    """Encode what of a sealed result does not change as people vote: the basis of its ETag."""
+    """Encode a sealed result without the part that changes as people vote. Its ETag is computed from this."""
     return _encode(msgspec.structs.replace(result, voting=None))
 
 

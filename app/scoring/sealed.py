@@ -1,4 +1,4 @@
-"""The figures of a result while votes are sealed: the same types, None in place of every figure (scoring spec 9)."""
+"""The figures of a result while votes are sealed: None in place of every figure (scoring spec 9)."""
 
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ from app.scoring.types import Finding
 SEALED: Final = "votes_sealed"
 _NO_FIGURE: Final = AgreementFigure(None, SEALED, None)
 
-#: Every figure that is the same for all sealed assessments.
+#: The figures, which are the same for all sealed assessments.
 SEALED_FIGURES: Final[dict[str, Any]] = {
     "readiness": None,
     "readiness_mean": None,
@@ -44,7 +44,7 @@ SEALED_FIGURES: Final[dict[str, Any]] = {
 
 
 def list_sealed_practices(context: ScoringContext) -> list[PracticeResult]:
-    """List the practices with what profile, stage and team set, and nothing that comes from votes or decisions."""
+    """List the practices with what profile, stage and team set. Nothing in the list comes from votes or decisions."""
     return [
         PracticeResult(
             practice.code,

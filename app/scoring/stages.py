@@ -1,4 +1,4 @@
-"""What the stage of implementation expects, and how much of it is attained (scoring spec 8)."""
+"""How much of what the stage of implementation expects is attained (scoring spec 8)."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -9,7 +9,7 @@ from app.scoring.types import Finding
 
 
 class StageAttainment(NamedTuple):
-    """Levels attained out of those expected, and whether the team may consider moving on."""
+    """Attained and expected levels, and whether the team may consider the next stage."""
 
     attained: int
     expected: int
@@ -36,16 +36,16 @@ def stage_attainment(
 
     Args:
         codes: practice codes in order of number, shape (practices,).
-        levels: their scores, None where there is none, shape (practices,).
-        expected: least levels of the stage, shape (practices,).
+        levels: their scores, or None, shape (practices,).
+        expected: the levels that the stage expects, or None, shape (practices,).
         unscored: codes of the unscored practices.
-        profile: gives the attainment from which a team may be ready to advance.
+        profile: sets the attainment from which a team may be ready to advance.
         stage: the stage of the assessment.
     Returns:
-        100 x sum(min(s, e)) / sum(e) over scored applicable practices; no weights enter. The reason for none is
-        `no_stage`, `nothing_scored`, or `nothing_expected` of what is scored. `ready_to_advance` is advice: it needs
-        that attainment, no practice at 0 of which anything is expected, and no unscored practice. `blocking` names
-        what is missing.
+        100 x sum(min(s, e)) / sum(e) over the scored practices, without weights. If it is undefined, the reason is
+        `no_stage`, `nothing_scored`, or `nothing_expected` where the stage expects nothing of the scored practices.
+        `ready_to_advance` is advice. It is True if the attainment suffices, no practice of which the stage expects a
+        level is at 0, and no practice is unscored. `blocking` lists what is missing.
     Source:
         scoring spec 8.
     """

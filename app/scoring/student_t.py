@@ -1,7 +1,7 @@
 """Quantiles of Student's t for whole degrees of freedom, without a numerical library.
 
 For whole degrees of freedom the distribution is a finite sum in theta = atan(t / sqrt(df)), so its inverse needs
-nothing but sines and cosines. (Importing scipy would cost a service more time and memory than all of its scoring.)
+only sines and cosines. Importing scipy would cost the service more time and memory than all of its scoring.
 """
 
 from functools import lru_cache
@@ -13,7 +13,7 @@ _HALVINGS: Final = 60
 
 @lru_cache(maxsize=1024)
 def two_sided_quantile(df: int, percent: int = 95) -> float:
-    """Compute the t within which a share of Student's distribution lies on both sides of 0.
+    """Compute the t for which a share of Student's distribution lies between -t and t.
 
     Args:
         df: degrees of freedom, at least 1.

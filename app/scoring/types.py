@@ -18,13 +18,13 @@ PERSPECTIVES: Final = (
     "other",
 )
 
-#: A vote is a level from 0 to 2 or one of these. They are plain integers, so that the votes of all seats on one
-#: practice fit in a `bytes` object, which counts them fast.
+#: A vote is a level from 0 to 2 or one of these. All are small integers, so that a `bytes` object holds the votes of
+#: all seats on a practice and counts them fast.
 HIGHEST_LEVEL: Final = 2
 DONT_KNOW: Final = 3
 NOT_APPLICABLE: Final = 4
 NO_VOTE: Final = 5
-#: The same votes as a request body, a database row or a result states them; `NO_VOTE` is null there.
+#: The same votes as they appear in JSON, by their number. `NO_VOTE` is null.
 WIRE_VOTES: Final[tuple[int | str | None, ...]] = (0, 1, 2, "dont_know", "not_applicable", None)
 _FROM_WIRE: Final[dict[int | str, int]] = {vote: code for code, vote in enumerate(WIRE_VOTES) if vote is not None}
 
@@ -36,14 +36,14 @@ Source = Literal["consensus", "unanimous", "provisional"]
 
 
 def parse_vote(value: int | str) -> int:
-    """Convert a vote from its wire form.
+    """Convert a vote from its form in JSON.
 
     Args:
         value: 0, 1, 2, "dont_know" or "not_applicable".
     Returns:
         0, 1, 2, `DONT_KNOW` or `NOT_APPLICABLE`.
     Raises:
-        ValueError: any other value; True and 1.0 are no votes either.
+        ValueError: any other value, True and 1.0 included.
     """
     if type(value) in {int, str} and value in _FROM_WIRE:
         return _FROM_WIRE[value]
@@ -78,7 +78,7 @@ class Consensus(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What a result is of: ids, and the names people know them by; None of nothing that is stored."""
+    """Ids and names of what a result is about. All are None if the result is computed from a request."""
 
     assessment_id: str | None = None
     assessment_title: str | None = None
@@ -89,7 +89,7 @@ class Subject(NamedTuple):
 
 
 class Finding(Struct, frozen=True, gc=False):
-    """A machine-readable reason and the codes of the practices that it names; none where it concerns the whole."""
+    """A machine-readable reason, and the codes of the practices it is about; none if it is about the assessment."""
 
     reason: str
     practices: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""From the votes on one practice to its score (scoring spec 2)."""
+"""Score a practice from its votes or its consensus (scoring spec 2)."""
 
 from collections.abc import Sequence
 
@@ -30,16 +30,16 @@ class VoteCounts(Struct, frozen=True, gc=False):
     agreeing: int
     """Ordered pairs of equal numeric votes."""
     spread: int
-    """n (n - 1) S^2: n times the sum of squares less the square of the sum."""
+    """n (n - 1) S^2: n times the sum of the squares minus the square of the sum."""
 
     @property
     def width(self) -> int:
-        """Highest less lowest numeric vote; 0 where there is none."""
+        """Highest minus lowest numeric vote; 0 if there is none."""
         return self.high - self.low if self.numeric else 0
 
 
 class Outcome(Struct, frozen=True, gc=False):
-    """The score of one practice, where it comes from, or why there is none."""
+    """The score of one practice and its source, or the reason why there is none."""
 
     status: Status
     score: int | None
@@ -106,14 +106,14 @@ def in_vote_range(level: int, counts: VoteCounts) -> bool:
 
 
 def consensus_needs_note(value: int, counts: VoteCounts) -> bool:
-    """Return whether a consensus departs so far from the votes that it needs a note.
+    """Return whether a consensus differs so much from the votes that it needs a note.
 
     Args:
         value: the consensus, a level or `NOT_APPLICABLE`.
         counts: the votes on the practice.
     Returns:
-        True where there is no vote, for `NOT_APPLICABLE` over numeric votes, and for a level outside the range of
-        the numeric votes. Every level is outside where nobody gave one.
+        True if there is no vote, for `NOT_APPLICABLE` if there are numeric votes, and for a level outside the range of
+        the numeric votes. Without numeric votes every level is outside.
     Source:
         scoring spec 2.
     """
@@ -128,10 +128,10 @@ def score_practice(counts: VoteCounts, *, consensus: Consensus | None = None, le
     """Score one practice from its consensus, or else from its votes.
 
     Args:
-        counts: the votes that count, each seat's latest revealed one.
+        counts: the votes that count, one of each seat.
         consensus: the recorded consensus, if any. It wins over the votes.
-        left_unscored: whether the team explicitly leaves the practice unscored. That sets aside a score from votes;
-            a consensus or a majority for not applicable stands.
+        left_unscored: whether the team explicitly leaves the practice unscored. Then votes give no score. A consensus
+            still counts, and so does a majority for not applicable.
     Source:
         scoring spec 2.1 to 2.5.
     """
