@@ -6,11 +6,11 @@
     ├── Forbidden 403
     ├── NotFound 404 ───────────── MethodNotAllowed 405
     ├── RequestTimeout 408
-    ├── Conflict 409 ───────────── InvalidTransition, and one class a rule in the domains
+    ├── Conflict 409 ───────────── InvalidTransition, and a class for each rule of a domain
     ├── PreconditionFailed 412
     ├── PayloadTooLarge 413
     ├── UnsupportedMediaType 415
-    ├── Invalid 422 ────────────── ReasonRequired, and one class a rule in the domains
+    ├── Invalid 422 ────────────── ReasonRequired, and a class for each rule of a domain
     ├── Frozen 423
     ├── PreconditionRequired 428
     ├── TooManyRequests 429
@@ -56,7 +56,7 @@ class AppError(Exception):
         self.extra = extra
 
     def within(self, pointer: str) -> Self:
-        """Return the same failure of one of many things in a body: its errors point below ``pointer``."""
+        """Return the same failure for one entry of a list in the body. Its errors point below ``pointer``."""
         own = [str(error["pointer"]).removeprefix("/body") for error in self.errors]
         self.errors = [FieldError(f"{pointer}{place}", self.code, self.title) for place in own or [""]]
         self.headers.pop("ETag", None)

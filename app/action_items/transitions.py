@@ -30,7 +30,7 @@ async def transition(tx: Tx, action_item_id: UUID, body: ActionItemTransition) -
     """Make a transition of an action item.
 
     Raises:
-        NotFound, Forbidden: the item is not visible to the caller, or the caller may not move it.
+        NotFound, Forbidden: the item is not visible to the caller, or the caller may not make this transition.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         InvalidTransition: the present status does not allow this transition.
         ReasonRequired: blocking, dismissing and reopening need a reason.

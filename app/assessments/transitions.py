@@ -47,7 +47,7 @@ async def transition(tx: Tx, assessment_id: UUID, body: AssessmentTransition) ->
     """Make a transition of an assessment. Opening freezes the stage; closing reveals the votes.
 
     Raises:
-        NotFound, Forbidden: the assessment is not visible to the caller, or the caller may not move it.
+        NotFound, Forbidden: the assessment is not visible to the caller, or the caller may not make this transition.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         InvalidTransition: the present state does not allow this transition.
         ReasonRequired: the transition needs a reason.
@@ -62,7 +62,7 @@ async def transition(tx: Tx, assessment_id: UUID, body: AssessmentTransition) ->
     if body.to not in TRANSITIONS[before]:
         raise InvalidTransition(before.value, [to.value for to in TRANSITIONS[before]])
     if needs_reason(before, body.to) and body.reason is None:
-        error = FieldError("/body/reason", "reason_required", "This move must say why")
+        error = FieldError("/body/reason", "reason_required", "This transition needs a reason")
         raise ReasonRequired("Say why in `reason`.", errors=[error])
     match (before, body.to):
         case (AssessmentState.DRAFT, AssessmentState.COLLECTING):

@@ -27,7 +27,7 @@ def now() -> datetime:
 
 
 def choice(values: type[StrEnum], name: str) -> Any:
-    """Return a text column limited to an enum's values by a CHECK: no native type, so values can be added in place."""
+    """Return a text column with a CHECK for the values of an enum. It is no native type, so values can be added."""
     return Enum(
         values,
         name=name,
@@ -40,11 +40,11 @@ def choice(values: type[StrEnum], name: str) -> Any:
 
 
 def folded() -> Any:
-    """Return a name folded for search and order: stored and compared byte by byte, so that an index can serve both."""
+    """Return a column for text folded for search and order. It compares byte by byte, so that an index serves both."""
     return Field(sa_type=Text(collation="C"))
 
 
-#: Marks a column that the service gives no value to, and has no right to: the database sets it.
+#: Marks a column that the database sets. The service has no right to set it.
 SET_BY_DATABASE = "set by database"
 
 

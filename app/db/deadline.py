@@ -6,8 +6,8 @@ from contextvars import ContextVar, Token
 from types import TracebackType
 from typing import Self
 
-#: The database's deadline ends shortly before the request's. So the caller learns of a lost reply, above all of a lost
-#: commit, and not of a request that took too long.
+#: The share of a request's time after which its statements end. They end before the request does, so that the error can
+#: say that the reply to a commit was lost, and not only that the request took too long.
 _SHARE = 0.97
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
@@ -30,7 +30,7 @@ class Deadlines:
             self._start_timer(at)
 
     def clear(self, expire: Callable[[], object]) -> None:
-        """Do not call the function any more."""
+        """Cancel the call of a function."""
         self._due.pop(expire, None)
 
     def _start_timer(self, at: float) -> None:

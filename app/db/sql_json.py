@@ -1,6 +1,6 @@
 """Rows that PostgreSQL renders as JSON in UTF-8, byte for byte as the response models would.
 
-A page of fifty rows of twenty fields costs Python a thousand conversions; the server makes the same on the way.
+Rendering a page of fifty rows with twenty fields in Python takes a thousand conversions. PostgreSQL renders it faster.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,8 +37,8 @@ class Rendered:
         body: UTF-8 JSON.
         version: of the row behind it, the first part of the ETag; None where it has no ETag.
         id: of the row behind it, the last part of its address; None where it has no address.
-        redact: makes the same representation without its secrets, for a reason; None where it has none.
-        created: a PUT has created the resource.
+        redact: returns the representation without its secrets, and states a reason; None: it has no secrets.
+        created: whether a PUT created the resource.
     """
 
     body: bytes
@@ -52,8 +52,9 @@ def render(statement: Any, table: Any, model: type[BaseModel], *columns: Any, **
     """Return a statement for these columns and ``rendered``, each row as a response model has it.
 
     Args:
-        statement: selects from the table, joined and limited as it will be.
-        computed: expressions for the model's fields that are no columns of the table.
+        statement: a select from the table, with its joins.
+        columns: further columns of the statement.
+        computed: expressions for the fields of the model that are not columns of the table.
     """
     row = _row({name: computed[name] if name in computed else getattr(table, name) for name in model.model_fields})
     rendered = func.convert_to(_as_text(row), _text("UTF8"), type_=LargeBinary())
@@ -61,7 +62,7 @@ def render(statement: Any, table: Any, model: type[BaseModel], *columns: Any, **
 
 
 def json_array(table: Any, model: type[BaseModel], condition: Any, *order: Any, within: Any) -> ColumnElement[Any]:
-    """Return the rows of another table that belong to a row, as one array, empty where there are none.
+    """Return the rows of another table that belong to a row as a JSON array.
 
     Args:
         within: the table of the row they belong to, which the condition names.
@@ -80,7 +81,7 @@ def _row(fields: Mapping[str, Any]) -> LateralFromClause:
 
 
 def _text(constant: str) -> ColumnElement[str]:
-    # Written out: a constant that is bound is sent with every request.
+    # A constant in the text of the statement need not be sent with every request.
     return literal_column(f"'{constant}'", Text)
 
 
@@ -89,7 +90,7 @@ def _as_text(row: LateralFromClause) -> ColumnElement[str]:
 
 
 def json_choice(column: Any, values: Mapping[Any, Any], *, otherwise: Any = None) -> ColumnElement[Any]:
-    """Return what a column's value stands for: any JSON value each."""
+    """Return the JSON value that a mapping gives for the value of a column."""
     branches = [(column == literal_column(f"'{key!s}'", Text), json_constant(value)) for key, value in values.items()]
     return case(*branches, else_=json_constant(otherwise))
 
@@ -100,7 +101,7 @@ def json_if(condition: Any, then: ColumnElement[Any], otherwise: ColumnElement[A
 
 
 def json_constant(value: Any) -> ColumnElement[Any]:
-    """Make a constant of any JSON value."""
+    """Return a JSON value as a constant."""
     text = to_json(value).decode().replace("'", "''")
     return literal_column(f"'{text}'::json", JSON)
 

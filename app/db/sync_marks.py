@@ -4,10 +4,10 @@ A change becomes visible when its transaction commits, but it carries the instan
 a follower that asks for what changed since its last request misses a change that was uncommitted then. The mark of a
 list therefore lies before the instant of every transaction whose changes the list may lack.
 
-Each transaction that writes publishes when it began, before it takes the instant that it writes: as the key of a
-shared advisory lock, which nobody waits for, which everybody may read in ``pg_locks``, and which ends with the
-transaction, however that ends. Before a list is read, the oldest of these keys is read. A transaction whose changes
-the list lacks either had published its key by then, or takes its instant later than then.
+Each transaction that writes publishes when it began, before it takes the instant that it writes. It takes a shared
+advisory lock whose key is that time. Nobody waits for the lock, every role may read it in ``pg_locks``, and it ends
+with the transaction in every case. Before a list is read, the oldest of these keys is read. If the list lacks the
+changes of a transaction, the transaction either had published its key before, or takes its instant after.
 """
 
 import time
@@ -61,7 +61,7 @@ class SyncMarks:
             assert row is not None  # noqa: S101  # an aggregate has one row
             asked_at: datetime = row["asked_at"]
             oldest = asked_at if row["oldest"] is None else _EPOCH + timedelta(seconds=row["oldest"])
-            # Not the oldest instant but the oldest age: the app's clock may be another one than the database's.
+            # Subtract an age and not two clocks: the clock of the app may differ from the clock of the database.
             age = max(asked_at - oldest, timedelta())
             self._before_writes, self._read_at = min(asked_at, now) - age, begun
         return (min(self._before_writes, now) - CLOCK_ALLOWANCE).replace(microsecond=0)

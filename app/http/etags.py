@@ -10,7 +10,7 @@ import re
 from app.db.transaction import Preconditions
 from app.errors import FieldError, Invalid
 
-#: What a proxy that compresses adds to a tag.
+#: The suffix that a compressing proxy adds to a tag.
 _CODING = r"(?:[-;](?:gzip|br|zstd|deflate))?"
 _SENT = re.compile(rf'(W/)?"([^"]*?){_CODING}"')
 _VERSION = re.compile(r"(\d{1,9})\.[0-9a-f]{1,32}")

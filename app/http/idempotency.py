@@ -1,8 +1,8 @@
 """`Idempotency-Key`: a repeated POST gets the first answer again and changes nothing.
 
 The key is stored for each principal for 24 hours, with a hash of the request and the bytes of the response. The change
-and its key commit in one transaction. Of equal requests at the same time one runs. The others are refused at once in
-the same process, and wait a limited time for its row in other processes.
+and its key commit in one transaction. If a request is repeated while it still runs, the same process refuses it at
+once, and another process waits a limited time for the first one to end.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from app.idempotency.answers import RETENTION
 from app.idempotency.models import IdempotencyKey
 from app.principal import Principal
 
-#: How long a claim waits for another holder of the key, as a setting of its transaction.
+#: A setting of the transaction: how long it waits for another request with the same key.
 LOCK_TIMEOUT = "lock_timeout = '2s'"
 _FORM = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -50,7 +50,7 @@ class AnswerErased(Conflict):
     title = "The request was done, and its answer was erased since"
 
 
-# A row of an earlier day counts as none: it is taken over, in the same statement that would have made one.
+# A row older than `RETENTION` counts as missing: this statement reuses it.
 _CLAIM = Read(
     text(
         """

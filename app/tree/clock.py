@@ -43,12 +43,12 @@ def zone_of(name: str) -> ZoneInfo:
 
 
 def day_in(zone: str, instant: datetime) -> date:
-    """Return the day it is in this time zone."""
+    """Return the date at an instant in a time zone."""
     return instant.astimezone(zone_of(zone)).date()
 
 
 def sql_day_in(zone: Any, instant: Any) -> SQLColumnExpression[date]:
-    """Return the same as an SQL expression."""
+    """Return `day_in` as an SQL expression."""
     return func.day_in_zone(zone, instant, type_=Date())
 
 

@@ -32,7 +32,9 @@ class Tenant(SQLModel, table=True):
     id: UUID = Field(default_factory=uuid7, primary_key=True)
     slug: str = Field(max_length=63)
     name: str = Field(max_length=200)
-    secret: bytes = Field(sa_type=LargeBinary, description="32 random bytes; signs cursors.")
+    secret: bytes = Field(
+        sa_type=LargeBinary, description="32 random bytes; signs cursors and keys the digests of readiness."
+    )
     created_at: datetime = Field(default_factory=now, sa_type=DateTime(timezone=True))
 
 

@@ -19,7 +19,7 @@ _WIDTH = 22
 
 
 def segment(organization_id: UUID) -> str:
-    """Return an organization's own step of a path: its id in 22 letters and digits, in the ids' order."""
+    """Return the segment of an organization in a path: its id as 22 letters and digits, which sort as the ids do."""
     rest, letters = organization_id.int, []
     for _ in range(_WIDTH):
         rest, digit = divmod(rest, 62)
@@ -33,7 +33,7 @@ def is_root(path: str) -> bool:
 
 
 def after(path: str) -> str:
-    """Return the least text behind the whole subtree of ``path``: every segment sorts before a slash ends it."""
+    """Return the lowest text that sorts after every path in the subtree of ``path``: a slash sorts after a dot."""
     return path[:-1] + "/"
 
 
