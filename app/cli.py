@@ -15,7 +15,7 @@ import typer
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import __version__, cli_audit
+from app import __version__, cli_audit, cli_import
 from app.access import keys as key_service
 from app.access.models import ApiKey
 from app.backup.contents import look
@@ -42,6 +42,7 @@ keys = typer.Typer(help="Make, list, rotate and revoke API keys.", **PLAIN)
 commands.add_typer(tenants, name="tenants")
 commands.add_typer(keys, name="keys")
 commands.add_typer(cli_audit.commands, name="audit")
+commands.add_typer(cli_import.commands, name="import")
 commands.add_typer(providers, name="identity-providers")
 commands.add_typer(identities, name="identities")
 

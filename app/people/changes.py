@@ -83,12 +83,24 @@ async def change_person(
     check_not_merged(person)
     check_not_erased(person.erased_at)
     at = {"organization_id": "/body/organization_id", "manager_id": "/body/manager_id", **(pointers or {})}
-    plain, employment = _split(changes)
-    former_home = person.organization_id
-    if plain.get("organization_id", former_home) != former_home:
+    plain, _ = _split(changes)
+    if plain.get("organization_id", person.organization_id) != person.organization_id:
         await _ensure_takes(tx, plain["organization_id"], operation, at["organization_id"])
     if plain.get("manager_id", person.manager_id) != person.manager_id:
         await check_manager(tx, person.id, plain["manager_id"], pointer=at["manager_id"])
+    await apply_change(tx, person, changes, external_ids=external_ids)
+
+
+async def apply_change(
+    tx: Tx, person: Person, changes: Mapping[str, Any], *, external_ids: Sequence[ExternalId] | None = None
+) -> None:
+    """Do what `change_person` does, where the organization and the manager have been checked.
+
+    Raises:
+        LeftBeforeHired, PersonExternalIdTaken: as there.
+    """
+    plain, employment = _split(changes)
+    former_home = person.organization_id
     settled = settle(person, employment)
     for name, value in {**plain, **settled.fields}.items():
         setattr(person, name, value)

@@ -77,6 +77,23 @@ def test_keys_are_made_listed_and_revoked(given: Run, slug: str) -> None:
     assert printed["key"] not in out
 
 
+def test_a_roster_is_imported(given: Run, slug: str, tmp_path: Path) -> None:
+    roster, faults = tmp_path / "roster.csv", tmp_path / "faults.csv"
+    roster.write_text("external_id,Who,organization\n1,Ann,Ägency [x]\n2,Kim,Ägency [x]\n", encoding="utf-8")
+    options = ("import", "people", str(roster), "--tenant", slug, "--source", "hr", "--json")
+    counts = {"rows": 2, "created": 2, "changed": 0, "left": 0, "unchanged": 0, "dry_run": True}
+    assert made(given(*options, "--column", "name=Who", "--dry-run")) == counts
+    assert made(given(*options, "--column", "name=Who")) == {**counts, "dry_run": False}
+    assert made(given(*options)) == {**counts, "created": 0, "unchanged": 2, "dry_run": False}
+    roster.write_text("external_id,Who,organization\n1,Ann,Nowhere\n", encoding="utf-8")
+    status, out, err = given(*options, "--errors", str(faults))
+    assert (status, out, err) == (1, "", "fa-readiness: Nothing was imported: 1 faults.\n")
+    assert faults.read_text(encoding="utf-8").splitlines()[1].startswith("2,organization,unknown_organization,")
+    status, _, err = given(*options, "--mode", "replace")
+    assert (status, err.count("\n")) == (1, 2)
+    assert "line 2, organization: No organization" in err
+
+
 def test_issuers_are_bound_listed_and_removed(given: Run, slug: str) -> None:
     issuer = f"https://{slug}.example"
     options = ["--issuer", issuer, "--audience", "api", "--roles-claim", "groups", "--role", "a=b=manager"]

@@ -32,6 +32,7 @@ _MODELS = (
     "app.instruments.models",
     "app.assessments.models",
     "app.action_items.models",
+    "app.roster.models",
 )
 
 _TRIES = 5

@@ -49,6 +49,7 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
     "identity_providers": _READ,
     "instrument_versions": _READ,
     "instruments": _READ,
+    "roster_sources": _READ,
     "tenants": _READ,
     # Only added.
     "action_item_changes": _ADD,

@@ -1,0 +1,57 @@
+"""The rows of a roster, checked as the API checks what it is sent."""
+
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
+
+from app.http.problems import faults_of, of_faults
+from app.people.models import EmploymentStatus
+from app.roster.files import Cells, Fault
+from app.schemas import Day, Email, Name
+
+
+def _status(value: Any) -> Any:
+    return "_".join(value.lower().split()) if isinstance(value, str) else value
+
+
+class RosterRow(BaseModel):
+    """One person of a roster. A blank cell clears what the file could say; an absent column says nothing."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    external_id: Name
+    name: Name
+    organization: Name
+    email: Email | None = None
+    employee_number: Name | None = None
+    position: Name | None = None
+    department: Name | None = None
+    manager: Name | None = None
+    status: Annotated[EmploymentStatus, BeforeValidator(_status)] = EmploymentStatus.ACTIVE
+    hired_on: Day | None = None
+    left_on: Day | None = None
+
+    @field_validator("left_on")
+    @classmethod
+    def _in_order(cls, left_on: date | None, info: ValidationInfo) -> date | None:
+        hired_on = info.data.get("hired_on")
+        if left_on is not None and hired_on is not None and left_on < hired_on:
+            raise PydanticCustomError("left_before_hired", "A person cannot leave before they are hired")
+        return left_on
+
+
+def check_row(cells: Cells) -> RosterRow | list[Fault]:
+    """Return the row that some cells hold, or what is wrong with them."""
+    if cells.values is None:
+        return [Fault(cells.line, None, "too_many_cells", "The row has more cells than the header")]
+    # A blank cell of a field that must be there is missing; any other one is nothing.
+    sent = {field: value for field, value in cells.values.items() if value}
+    try:
+        return RosterRow.model_validate(sent)
+    except ValidationError as refused:
+        errors = of_faults(faults_of(refused)).errors
+        return [
+            Fault(cells.line, error["pointer"].strip("/") or None, error["code"], error["message"]) for error in errors
+        ]

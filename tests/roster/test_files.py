@@ -1,0 +1,113 @@
+"""Rosters as people export them: any usual encoding and separator, and files that are not rosters."""
+
+import codecs
+from pathlib import Path
+
+import pytest
+
+from app.roster.files import Cells, RosterFile, UnreadableFile
+from app.roster.rows import RosterRow, check_row
+
+HEADER = "external_id,name,organization"
+NAMES = {"external_id": "1", "name": "José Müller", "organization": "North"}
+
+
+def written(folder: Path, content: bytes | str) -> Path:
+    path = folder / "roster.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def read(folder: Path, content: bytes | str, **columns: str) -> list[Cells]:
+    return list(RosterFile(written(folder, content), columns).rows())
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        pytest.param(str.encode, id="UTF-8"),
+        pytest.param(lambda text: codecs.BOM_UTF8 + text.encode(), id="UTF-8 with a mark"),
+        pytest.param(lambda text: text.encode("utf-16"), id="UTF-16"),
+        pytest.param(lambda text: codecs.BOM_UTF16_BE + text.encode("utf-16-be"), id="UTF-16, big-endian"),
+        pytest.param(lambda text: text.encode("cp1252"), id="Windows-1252"),
+    ],
+)
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_encodings_and_separators(tmp_path: Path, encode, separator: str, end: str) -> None:  # type: ignore[no-untyped-def]
+    lines = [HEADER, '1,"José Müller",North', "", ",,"]
+    text = end.join(line.replace(",", separator) for line in lines) + end
+    assert read(tmp_path, encode(text)) == [Cells(2, NAMES)]
+
+
+def test_headers_are_matched_as_people_type_them(tmp_path: Path) -> None:
+    content = "Employee  ID ; NAME;Organization;External-Id;Ignored\n7;A;North; 1 ;x\n"
+    assert read(tmp_path, content, employee_number="employee id") == [
+        Cells(2, {"external_id": "1", "name": "A", "organization": "North", "employee_number": "7"})
+    ]
+
+
+def test_a_quoted_cell_may_hold_separators_and_lines(tmp_path: Path) -> None:
+    [one, other] = read(tmp_path, HEADER + '\n1,"Lee, Ann","North\nSouth"\n2,B,C\n')
+    assert (one.values, other.line) == ({"external_id": "1", "name": "Lee, Ann", "organization": "North\nSouth"}, 4)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"", "No header"),
+        ("external_id,name\n1,A\n", "organization"),
+        (HEADER + ",Name\n", "twice"),
+        (HEADER + "," * 600 + "\n", "columns"),
+        ("x" * 70_000, "too long"),
+        (b"PK\x03\x04rest", "workbook"),
+        (HEADER.encode("utf-16-le"), "UTF-16 without"),
+        (HEADER.encode() + b"\n1,\x81\xff,North\n", "neither"),
+    ],
+)
+def test_what_is_no_roster_is_refused(tmp_path: Path, content: bytes | str, said: str) -> None:
+    with pytest.raises(UnreadableFile, match=said):
+        read(tmp_path, content)
+
+
+@pytest.mark.parametrize("row", ['1,"A', '1,"A"x,North', "1," + "x" * 200_000 + ",North"])
+def test_a_row_that_is_no_csv_is_named(tmp_path: Path, row: str) -> None:
+    with pytest.raises(UnreadableFile, match="Line 3"):
+        read(tmp_path, f"{HEADER}\n1,A,North\n{row}\n")
+
+
+def test_a_named_header_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(UnreadableFile, match="email"):
+        read(tmp_path, HEADER + "\n", email="Mail")
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("name", "", "missing"),
+        ("name", "x" * 201, "string_too_long"),
+        ("name", "a\0b", "nul_character"),
+        ("email", "nobody", "string_pattern_mismatch"),
+        ("status", "retired", "enum"),
+        ("hired_on", "3/1/2024", "not_iso"),
+        ("hired_on", "2024-02-30", "date_from_datetime_parsing"),
+    ],
+)
+def test_a_bad_cell_is_reported_without_its_value(field: str, value: str, code: str) -> None:
+    faults = check_row(Cells(7, {**NAMES, field: value}))
+    assert not isinstance(faults, RosterRow)
+    [fault] = faults
+    assert (fault.line, fault.field, fault.code) == (7, field, code)
+    assert value not in fault.message or not value
+
+
+def test_a_row_with_too_many_cells_is_reported(tmp_path: Path) -> None:
+    [cells] = read(tmp_path, HEADER + "\n1,A,North,extra\n")
+    assert [fault.code for fault in check_row(cells)] == ["too_many_cells"]  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("status", ["on_leave", "On leave", " ON  LEAVE"])
+def test_a_status_is_matched_as_people_type_it(status: str) -> None:
+    row = check_row(Cells(2, {**NAMES, "status": status}))
+    assert isinstance(row, RosterRow)
+    assert row.status == "on_leave"
