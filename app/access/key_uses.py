@@ -42,7 +42,7 @@ _WRITE = Read(
 class KeyUses:
     """Collects the uses of keys in this process and writes them now and then.
 
-    A request only changes a dictionary. All processes together write a key's row at most once a minute, because the
+    A request only looks into a dictionary. All processes together write a key's row at most once a minute, because the
     statement skips a row that was written within the last minute.
     """
 
@@ -52,9 +52,12 @@ class KeyUses:
         self._used: dict[tuple[UUID, UUID], datetime] = {}
 
     def note(self, principal: Principal) -> None:
-        """Note that a key was used, unless too many others wait to be written."""
-        if principal.key is not None and len(self._used) < _MOST_KEYS:
-            self._used[principal.tenant_id, principal.key.id] = self._clock()
+        """Note the first use of a key since the last write, unless too many others wait to be written."""
+        if principal.key is None:
+            return
+        used = principal.tenant_id, principal.key.id
+        if used not in self._used and len(self._used) < _MOST_KEYS:
+            self._used[used] = self._clock()
 
     async def run(self) -> None:
         """Write until cancelled."""

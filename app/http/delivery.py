@@ -7,6 +7,7 @@ by byte on a socket. `app/server/protocol.py` has the other private parts of uvi
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 from fastapi import Response
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse
@@ -52,16 +53,20 @@ def is_whole(response: Response) -> bool:
 
 def complete_headers(headers: RawHeaders, request_id: str, more: Iterable[tuple[bytes, bytes]] = ()) -> RawHeaders:
     """Return these headers with those that every response has, and more."""
-    names = [name for name, _ in headers]
-    missing = [header for header in SECURITY if header[0] not in names]
+    missing = _missing(tuple([name for name, _ in headers]))
     return [*headers, (b"x-request-id", request_id.encode("ascii")), *missing, *more]
+
+
+@lru_cache(maxsize=256)
+def _missing(names: tuple[bytes, ...]) -> RawHeaders:
+    return [header for header in SECURITY if header[0] not in names]
 
 
 async def deliver(response: Response, request_id: str, send: Send, more: Iterable[tuple[bytes, bytes]] = ()) -> None:
     """Send a response that `is_whole`, with more headers. The server leaves out the body that answers a HEAD."""
     headers = complete_headers(response.raw_headers, request_id, more)
     cycle = getattr(send, "__self__", None)
-    if type(cycle) is RequestResponseCycle and CLOSE not in headers and _is_free(cycle):
+    if type(cycle) is RequestResponseCycle and CLOSE not in response.raw_headers and _is_free(cycle):
         _write_whole(cycle, response, headers)
         return
     await send({"type": "http.response.start", "status": response.status_code, "headers": headers})

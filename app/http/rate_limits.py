@@ -50,7 +50,7 @@ class RateLimits:
             return
         # The caller's own quota is first: a caller beyond it takes nothing from the others at its address.
         if self._principals is not None:
-            self._answer(scope, b"principal", self._principals, *self._principals.spend(principal.id))
+            self._answer(scope, b"principal", self._principals, *self._principals.spend(principal.id.int))
         if self._addresses is not None:
             spent = self._addresses.take(client_address(scope, self._settings))
             if spent[0] or self._principals is None:

@@ -205,6 +205,17 @@ async def test_the_last_use_is_written_at_most_once_a_minute(
     assert [at and at.minute for at in written] == [0, 0, 1]
 
 
+async def test_the_first_use_since_the_last_write_is_written(admin: Actor, app: FastAPI, execute: Execute) -> None:
+    first = datetime(2026, 10, 5, 13, tzinfo=UTC)
+    instants = iter([first, first + timedelta(seconds=20)])
+    uses = KeyUses(app.state.app_state.database, lambda: next(instants))
+    caller = await app.state.app_state.authenticate(f"Bearer {admin.token}")
+    uses.note(caller)
+    uses.note(caller)
+    await uses.write()
+    assert await last_use(execute) == first
+
+
 async def test_uses_that_the_database_does_not_take_are_dropped(
     admin: Actor, app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
