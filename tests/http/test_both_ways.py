@@ -65,9 +65,11 @@ async def plain(settings: Settings) -> Any:
 def shown(answer: httpx.Response) -> tuple[int, dict[str, str], str]:
     headers = {name: value for name, value in answer.headers.items() if name != "x-request-id"}
     request_id = answer.headers["x-request-id"]
-    # A mark is an instant, and a place in the feed is encrypted anew in each answer.
-    body = re.sub(r'"(sync_mark|next_after)":"[^"]+"', "", answer.text.replace(request_id, ""))
+    # A mark is an instant, a cursor holds one, and a place in the feed is encrypted anew in each answer.
+    body = re.sub(r'"(sync_mark|next_after|next_cursor)":"[^"]+"', "", answer.text.replace(request_id, ""))
     headers.pop("content-length", None)
+    if "link" in headers:
+        headers["link"] = re.sub(r"cursor=[^>&]+", "", headers["link"])
     return answer.status_code, headers, body
 
 
