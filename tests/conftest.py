@@ -18,6 +18,7 @@ from app.main import create_app
 from app.settings import Settings
 from tests.support.actors import Actor, Tenancy, new_tenancy
 from tests.support.database import Urls, without_waiting_for_the_disk
+from tests.support.modes import MARKERS, deselect
 from tests.support.servers import isolate, pooled, running
 from tests.support.services import WITHOUT_LIMITS
 from tests.support.workers import ByPlace, put_longest_first
@@ -31,8 +32,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByPlace | No
     return ByPlace(config, log) if config.getoption("dist") == "loadfile" else None
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers of the modes."""
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """One process alone keeps the order of the files."""
+    """Leave out what does not apply. One process alone keeps the order of the files."""
+    deselect(config, items)
     if hasattr(config, "workerinput"):
         put_longest_first(items)
 

@@ -9,7 +9,6 @@ import pytest
 from fastapi import FastAPI
 
 from app.db.semaphore import FairSemaphore
-from app.settings import Settings
 from tests.support.actors import Actor, Tenancy
 from tests.support.database import Urls, row_locked
 from tests.support.gate import Gate
@@ -17,14 +16,11 @@ from tests.support.gate import Gate
 HOGS, OTHERS = 30, 40
 
 
-@pytest.fixture
-def own_connections(settings: Settings) -> None:
-    """The tests' pooler has fewer connections than the service, and shares them in its own way."""
-    if settings.pooler != "none":
-        pytest.skip("a pooler stands before the database")
+#: The tests' pooler has fewer connections than the service, and shares them in its own way.
+own_connections = pytest.mark.without_pooler
 
 
-@pytest.mark.usefixtures("own_connections")
+@own_connections
 async def test_a_locked_row_of_one_tenant_delays_no_other(
     gated: Actor, client: httpx.AsyncClient, tenancy: Tenancy, other_tenancy: Tenancy, urls: Urls
 ) -> None:
@@ -39,7 +35,7 @@ async def test_a_locked_row_of_one_tenant_delays_no_other(
     assert {answer.status_code for answer in await asyncio.gather(*hogs)} <= {201, 503}
 
 
-@pytest.mark.usefixtures("own_connections")
+@own_connections
 async def test_readiness_waits_for_no_other_connection(
     gated: Actor, client: httpx.AsyncClient, tenancy: Tenancy, urls: Urls
 ) -> None:
@@ -52,7 +48,7 @@ async def test_readiness_waits_for_no_other_connection(
     await asyncio.gather(*hogs)
 
 
-@pytest.mark.usefixtures("own_connections")
+@own_connections
 async def test_made_up_credentials_of_made_up_tenants_leave_a_connection_free(
     gated_app: FastAPI, client: httpx.AsyncClient, gate: Gate
 ) -> None:

@@ -9,7 +9,6 @@ import asyncpg
 import httpx
 import pytest
 
-from app.settings import Settings
 from tests.support.actors import Actor, Tenancy
 from tests.support.database import Urls, row_locked
 from tests.support.gate import Gate
@@ -100,11 +99,8 @@ async def test_a_commit_without_a_reply_is_never_acknowledged(
     assert await count_sites(urls, tenancy) == before + 1
 
 
-async def test_a_pooler_that_kills_its_connections_costs_no_read(
-    gated: Actor, tenancy: Tenancy, urls: Urls, settings: Settings
-) -> None:
-    if settings.pooler == "none":
-        pytest.skip("there is no pooler: see make test-pgbouncer")
+@pytest.mark.with_pooler
+async def test_a_pooler_that_kills_its_connections_costs_no_read(gated: Actor, tenancy: Tenancy, urls: Urls) -> None:
     await warm_up(gated, tenancy)
     console = await asyncpg.connect(urls.service.rpartition("/")[0] + "/pgbouncer", statement_cache_size=0)
     name = urls.service.rpartition("/")[2]

@@ -13,14 +13,14 @@ from app.settings import Settings
 from tests.support.database import Urls
 from tests.support.gate import Gate
 
+#: Behind a pooler the login role carries these settings.
+pytestmark = pytest.mark.without_pooler
 LOCK = "select pg_advisory_xact_lock(20261130)"
 FREE = "select pg_try_advisory_lock(20261130)"
 
 
 @pytest.fixture
 async def database(gate: Gate, settings: Settings) -> AsyncIterator[Database]:
-    if settings.pooler != "none":
-        pytest.skip("behind a pooler the login role carries these settings")
     made = open_database(settings.model_copy(update={"request_seconds": 1.0}), gate.through, role=settings.assumed_role)
     yield made
     await made.close()
@@ -54,14 +54,13 @@ async def test_a_client_swallowed_between_two_statements_holds_its_locks_briefly
     await until_free(urls)
 
 
+#: Before `transaction_timeout` came with 17, the network's own limits hold.
+@pytest.mark.postgres(17)
 async def test_a_client_swallowed_while_it_prepares_holds_its_locks_briefly(
     database: Database, gate: Gate, urls: Urls
 ) -> None:
     """Between two messages of one statement neither the statement's limit nor that of an idle transaction counts."""
     connection = await begin(database)
-    if connection.raw.get_server_version() < (17,):
-        await connection.drop()
-        pytest.skip("transaction_timeout came with PostgreSQL 17; before it the network's own limits hold")
     gate.last_words = b"select 'prepared'"
     preparing = asyncio.create_task(connection.raw.prepare("select 'prepared'"))
     await gate.heard.wait()

@@ -18,9 +18,9 @@ from app.embedded_postgres import location
 from app.embedded_postgres.host import find_programs
 from app.embedded_postgres.server import EmbeddedPostgresError, EmbeddedServer
 from tests.support.processes import is_alive, moved, open_folder, run, running, wait_for
+from tests.support.tools import from_debian
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root lends PostgreSQL another account")
-INSTALLED = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
 
 
 def connects(server: EmbeddedServer) -> bool:
@@ -229,9 +229,8 @@ def test_an_ordinary_user_runs_it_as_that_user() -> None:
             wait_for(lambda: not is_alive(child.postmaster))
 
 
-@pytest.mark.skipif(not INSTALLED, reason="no PostgreSQL server is installed under /usr/lib/postgresql")
 def test_an_installed_postgresql_serves_too(folder: Path) -> None:
-    programs = INSTALLED[-1].parent
-    with EmbeddedServer(folder / "data", bin_dir=programs) as server:
+    program = Path(from_debian("postgresql-15", "/usr/lib/postgresql/15/bin/postgres"))
+    with EmbeddedServer(folder / "data", bin_dir=program.parent) as server:
         assert connects(server)
-        assert Path(f"/proc/{server.pid}/exe").readlink() == INSTALLED[-1]
+        assert Path(f"/proc/{server.pid}/exe").readlink() == program

@@ -164,7 +164,7 @@ async def test_the_public_learns_a_word_and_the_log_the_cause(
         ("statement_timeout", "10s"),
         ("lock_timeout", "5s"),
         ("idle_in_transaction_session_timeout", "10s"),
-        ("transaction_timeout", "11s"),
+        pytest.param("transaction_timeout", "11s", marks=pytest.mark.postgres(17)),
         ("tcp_keepalives_idle", "10"),
         ("tcp_keepalives_interval", "5"),
         ("tcp_keepalives_count", "3"),
@@ -173,6 +173,4 @@ async def test_the_public_learns_a_word_and_the_log_the_cause(
 )
 async def test_a_session_over_the_network_ends_by_itself(service: Service, name: str, value: str) -> None:
     async with service.app.state.app_state.database.writes.transaction(service.tenancy.tenant_id) as connection:
-        if name == "transaction_timeout" and connection.raw.get_server_version() < (17,):
-            pytest.skip("it came with PostgreSQL 17")
         assert await connection.raw.fetchval(f"show {name}") == value

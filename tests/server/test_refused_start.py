@@ -20,11 +20,12 @@ def respelled(url: str) -> str:
     return urlunsplit(parts._replace(query=f"{parts.query}&application_name=again"))
 
 
+pytestmark = pytest.mark.two_logins
+
+
 @pytest.fixture
 def migrated(server: Urls) -> Iterator[Urls]:
     """A migrated database whose owner and service have separate logins."""
-    if not server.separate:
-        pytest.skip("the given server has one login")
     with fresh_database(server) as urls:
         asyncio.run(migrate(urls.owner, urls.role, login_is_separate=True))
         yield urls
