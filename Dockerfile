@@ -3,9 +3,11 @@
 
 FROM python:3.13-slim AS build
 WORKDIR /src
-COPY constraints.lock .
+# constraints-otel.lock adds the packages for traces.
+ARG LOCK=constraints.lock
+COPY constraints.lock constraints-otel.lock ./
 RUN python -m venv --without-pip /opt/fa \
-    && python -m pip --python /opt/fa/bin/python install --no-cache-dir --require-hashes --no-deps --requirement constraints.lock
+    && python -m pip --python /opt/fa/bin/python install --no-cache-dir --require-hashes --no-deps --requirement "${LOCK:-constraints.lock}"
 COPY pyproject.toml README.md LICENSE LICENSE-CC-BY-4.0.md ./
 COPY app app
 COPY migrations migrations

@@ -24,7 +24,8 @@ help:
 	@echo 'make run         start the service, with an embedded PostgreSQL unless FA_DATABASE_URL names another'
 	@echo 'make demo        start the sandbox: made-up data, the same each time (FA_DEMO_DATE moves its today)'
 	@echo 'make test        run every test over all cores (PYTEST_ARGS="-k votes": some, in one process)'
-	@echo 'make quick       the everyday loop: all but what drives outside programs or starts servers again and again'
+	@echo 'make quick       the everyday loop: all but what drives outside programs, starts servers again and again, or'
+	@echo '                 goes through every operation, table and revision'
 	@echo 'make test-postgres-15, test-serializable, test-pgbouncer'
 	@echo '                 run what works on the database on Debian'"'"'s PostgreSQL 15, with every transaction'
 	@echo '                 serializable, or through a PgBouncer in transaction mode'
@@ -70,8 +71,10 @@ SPREAD := --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-re
 # What drives programs from outside, or starts servers again and again, is left for when a change is done.
 NOT_QUICK := backup bench clients demo deployment docs embedded_postgres faults fuzz make server
 NOT_QUICK_FILES := audit/test_chain.py jobs/test_processes.py
+# So is what goes through every operation, table, revision or state, whatever was changed.
+SWEEPS := contract migrations security state $(addprefix access/test_,access_matrix.py hidden.py hostile_tokens.py)
 quick: $(DEV)
-	$(PY) -m pytest $(SPREAD) $(addprefix --ignore=tests/,$(NOT_QUICK) $(NOT_QUICK_FILES)) $(PYTEST_ARGS)
+	$(PY) -m pytest $(SPREAD) $(addprefix --ignore=tests/,$(NOT_QUICK) $(NOT_QUICK_FILES) $(SWEEPS)) $(PYTEST_ARGS)
 
 # What works on the run's database: the rest starts other servers, or needs none.
 ON_DATABASE := $(addprefix --ignore=tests/,$(NOT_QUICK) contract scoring)
@@ -109,7 +112,9 @@ released: check
 # The runtime lock holds the build tools too, so that the package itself is installed without another download.
 lock: $(DEV)
 	printf 'hatchling\neditables\n' | $(LOCK) --output-file constraints.lock
-	printf 'hatchling\neditables\n' | $(LOCK) --extra dev --constraints constraints.lock --output-file constraints-dev.lock
+	printf 'hatchling\neditables\n' | $(LOCK) --extra otel --constraints constraints.lock --output-file constraints-otel.lock
+	printf 'hatchling\neditables\n' | $(LOCK) --extra otel --extra dev --constraints constraints-otel.lock \
+		--output-file constraints-dev.lock
 	printf 'openapi-python-client>=0.29,<0.30\nmypy>=2.4\n' | $(LOCK_ALONE) --output-file $(CLIENTS)/python-client.lock
 	npm install --prefix $(CLIENTS) --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund
 	printf 'django\ndjango-ninja\ngunicorn\npocketbase-bin\npsycopg[binary]\n' | $(LOCK_ALONE) --output-file $(PEERS).lock

@@ -36,6 +36,7 @@ class RequestLine:
         address: of the client, as the server or a trusted proxy saw it.
         tenant_id: of the caller; None where the caller is unknown.
         key_id: of the API key that was used; None with another credential.
+        trace_id: of the trace that the request belongs to; None where there is none.
     """
 
     method: str
@@ -48,6 +49,7 @@ class RequestLine:
     tenant_id: UUID | None
     key_id: UUID | None
     request_id: str
+    trace_id: str | None = None
 
 
 LogRequest = Callable[[RequestLine], None]
@@ -67,7 +69,8 @@ def request_logger(settings: Settings) -> LogRequest | None:
     def log_as_json(line: RequestLine) -> None:
         tenant, key = _id(line.tenant_id), _id(line.key_id)
         lines.add(
-            f'{{"method": "{_known(line.method)}", "route": {_json(line.route)}, "status": {line.status}, '
+            f'{{"trace": {_json(line.trace_id)}, '
+            f'"method": "{_known(line.method)}", "route": {_json(line.route)}, "status": {line.status}, '
             f'"ms": {line.milliseconds:.1f}, "bytes": {line.size}, "problem": {_json(line.problem)}, '
             f'"client": "{_address(line.address)}", "tenant": {_json(tenant)}, "key": {_json(key)}, '
             f'"request_id": "{line.request_id}", "event": "request", "level": "info", "timestamp": "{_timestamp()}"}}\n'
@@ -76,7 +79,8 @@ def request_logger(settings: Settings) -> LogRequest | None:
     def log_as_text(line: RequestLine) -> None:
         tenant, key = _id(line.tenant_id), _id(line.key_id)
         lines.add(
-            f"timestamp={_timestamp()} level=info event=request method={_known(line.method)} route={line.route or ''} "
+            f"timestamp={_timestamp()} level=info event=request trace={line.trace_id or ''} "
+            f"method={_known(line.method)} route={line.route or ''} "
             f"status={line.status} ms={line.milliseconds:.1f} bytes={line.size} problem={line.problem or ''} "
             f"client={_address(line.address)} tenant={tenant or ''} key={key or ''} "
             f"request_id={line.request_id}\n"

@@ -59,6 +59,7 @@ from app.readiness import router as readiness
 from app.roster import router as roster
 from app.settings import Settings, load_settings
 from app.telemetry.metrics import Metrics
+from app.telemetry.tracing import Tracing, start_tracing
 
 DESCRIPTION = """\
 Assess the nine practices of facilitative administration as a team, see your agency's readiness with honest
@@ -96,7 +97,8 @@ _METADATA: Final[dict[str, Any]] = {
     "generate_unique_id_function": lambda route: to_camel(route.name),
     "telemetry": {"tracing": False, "metrics": False},
 }
-_CORS_TAKEN = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "X-Request-Id"]
+_CORS_TAKEN = ["Authorization", "Content-Type", "Idempotency-Key", "If-Match", "If-None-Match", "Traceparent"]
+_CORS_TAKEN += ["X-Request-Id"]
 _CORS_SHOWN = ["Dry-Run", "ETag", "Idempotency-Replayed", "Link", "Location", "RateLimit", "RateLimit-Policy"]
 _CORS_SHOWN += ["Retry-After", "X-Request-Id"]
 ROUTERS: tuple[APIRouter, ...] = (
@@ -138,7 +140,9 @@ def create_app(
     load_models()
     settings = settings or load_settings()
     url = database_url or settings.database_url or ""
-    database = open_database(settings, url, role=settings.assumed_role)
+    tracing = start_tracing(settings)
+    on_statement = None if tracing is None else tracing.record_statement
+    database = open_database(settings, url, role=settings.assumed_role, on_statement=on_statement)
     metrics = None if settings.metrics_port is None else Metrics(__version__, database, (*GAUGES, *WEBHOOK_GAUGES))
 
     feeds = FeedWatch(database.reads)
@@ -156,12 +160,11 @@ def create_app(
         database=database,
         sealer=sealer,
         key_uses=KeyUses(database, clock),
-        sign_ins=SignIns(
-            database.reads, SIGNED_IN, assessment_reads.HELD_SEATS, clock=clock, networks=settings.outgoing_networks
-        ),
+        sign_ins=_create_sign_ins(settings, database, clock, tracing),
         worker=Worker(work, KINDS, (*PERIODIC, dispatching(dispatcher))),
         webhooks=dispatcher,
         runs_jobs=settings.worker,
+        tracing=tracing,
     )
     seat_tokens = SeatTokens(database.reads, assessment_reads.SEAT_BY_TOKEN)
     authenticate = Authenticator([ApiKeys(database.reads, clock), seat_tokens, background.sign_ins])
@@ -176,6 +179,7 @@ def create_app(
         note_use=background.key_uses.note,
         sign_in_locally=LocalAdmin(database.reads) if settings.auth == "dev" else None,
         metrics=metrics,
+        tracing=tracing,
     )
     app = _Application(app_state, lifespan=background.run, **_METADATA)
     app.state.worker = background.worker
@@ -186,6 +190,19 @@ def create_app(
     if settings.docs:
         docs.install(app)
     return app
+
+
+def _create_sign_ins(
+    settings: Settings, database: Database, clock: Callable[[], datetime], tracing: Tracing | None
+) -> SignIns:
+    return SignIns(
+        database.reads,
+        SIGNED_IN,
+        assessment_reads.HELD_SEATS,
+        clock=clock,
+        networks=settings.outgoing_networks,
+        tracer=None if tracing is None else tracing.tracer,
+    )
 
 
 @dataclass(frozen=True)
@@ -203,12 +220,15 @@ class _Background:
     worker: Worker
     webhooks: WebhookDispatcher
     runs_jobs: bool
+    tracing: Tracing | None
 
     @asynccontextmanager
     async def run(self, _app: FastAPI) -> AsyncIterator[None]:
         """Start the background work, and end it with the app."""
         async with AsyncExitStack() as closings:
             # The last one is called first. Each is called, also where another one fails.
+            if self.tracing is not None:
+                closings.push_async_callback(self.tracing.close)
             closings.push_async_callback(self.database.close)
             closings.push_async_callback(self.sealer.close)
             closings.push_async_callback(self.sign_ins.close)

@@ -202,6 +202,11 @@ class Settings(BaseSettings):
         description="The address of the operations listener. It asks for no credential: keep it on a network of "
         "operators.",
     )
+    otel_endpoint: str | None = Field(
+        default=None,
+        description="Where to send traces by OTLP over HTTP, such as `http://collector:4318`; `/v1/traces` is added. "
+        "It needs the extra `otel`. Unset: none are made.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
     log_format: Literal["text", "json"] = Field(default="text", description="How it is logged.")
 
@@ -231,7 +236,7 @@ class Settings(BaseSettings):
             raise ValueError("must name the user, the host and the database")
         return value
 
-    @field_validator("public_url")
+    @field_validator("public_url", "otel_endpoint")
     @classmethod
     def _absolute(cls, value: str | None) -> str | None:
         if value is None:

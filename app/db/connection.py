@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 
 from app.db.row_changes import remember_rows
+from app.db.statement_reports import OnStatement, ReportedStatement
 from app.db.sync_marks import PUBLISH_BEGINNING
 
 _CHANGED = "changed rows"
@@ -33,11 +34,13 @@ class Connection:
         raw: the asyncpg connection.
         lent: the same connection as SQLAlchemy holds it; absent, there is no session.
         keeps_statements: each statement is prepared at its first use and kept. Nothing can be kept behind a pooler.
+        on_statement: is called after each statement that was fetched; absent, nothing is.
     """
 
     __slots__ = (
         "_keeps_statements",
         "_lent",
+        "_on_statement",
         "_session",
         "_statements",
         "in_transaction",
@@ -47,11 +50,19 @@ class Connection:
         "raw",
     )
 
-    def __init__(self, raw: Any, lent: AsyncConnection | None = None, *, keeps_statements: bool = True) -> None:
+    def __init__(
+        self,
+        raw: Any,
+        lent: AsyncConnection | None = None,
+        *,
+        keeps_statements: bool = True,
+        on_statement: OnStatement | None = None,
+    ) -> None:
         self.raw = raw
         self._lent = lent
         self._keeps_statements = keeps_statements
-        self._statements: OrderedDict[str, PreparedStatement] = OrderedDict()
+        self._on_statement = on_statement
+        self._statements: OrderedDict[str, PreparedStatement | ReportedStatement] = OrderedDict()
         self._session: AsyncSession | None = None
         self.in_transaction = False
         #: A commit was sent and its reply has not arrived.
@@ -61,10 +72,13 @@ class Connection:
         self.is_dropped = False
 
     @classmethod
-    async def open(cls, engine: AsyncEngine, *, keeps_statements: bool = True) -> Self:
+    async def open(
+        cls, engine: AsyncEngine, *, keeps_statements: bool = True, on_statement: OnStatement | None = None
+    ) -> Self:
         """Open a connection that has a session."""
         lent = await (await engine.connect()).execution_options(isolation_level="AUTOCOMMIT")
-        return cls((await lent.get_raw_connection()).driver_connection, lent, keeps_statements=keeps_statements)
+        raw = (await lent.get_raw_connection()).driver_connection
+        return cls(raw, lent, keeps_statements=keeps_statements, on_statement=on_statement)
 
     def fetch(self, sql: str, arguments: Sequence[Any]) -> Awaitable[Sequence[Any]]:
         """Run a statement and return its rows."""
@@ -76,6 +90,8 @@ class Connection:
 
     async def _prepare_and_fetch(self, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
         statement = await self.raw.prepare(sql)
+        if self._on_statement is not None:
+            statement = ReportedStatement(statement, sql, self._on_statement)
         if self._keeps_statements:
             if len(self._statements) == _MOST_STATEMENTS:
                 # asyncpg closes a statement that nobody holds.

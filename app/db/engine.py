@@ -19,6 +19,7 @@ from app.db.connection import Connection
 from app.db.failures import FailureLog
 from app.db.health import HealthCheck
 from app.db.pool import Pool
+from app.db.statement_reports import OnStatement, report_sessions
 from app.settings import Settings
 
 _TRANSACTION_TIMEOUT_SERVER = (17,)
@@ -89,12 +90,14 @@ class _Sessions:
 
     Args:
         role: the role to assume at log-in, or None to stay what the URL says.
+        on_statement: is called after each statement, with a `Statement` or what asyncpg reports of it.
     """
 
-    def __init__(self, settings: Settings, url: str, role: str | None) -> None:
+    def __init__(self, settings: Settings, url: str, role: str | None, on_statement: OnStatement | None) -> None:
         self._settings = settings
         self._url = url
         self._role = role
+        self._on_statement = on_statement
         self.is_pooled = settings.pooler == "transaction"
         self._milliseconds = int(settings.request_seconds * 1000)
 
@@ -122,6 +125,8 @@ class _Sessions:
         except BaseException:
             raw.terminate()
             raise
+        if self._on_statement is not None:
+            raw.add_query_logger(self._on_statement)
         return raw
 
     def _server_settings(self, more: Mapping[str, str]) -> dict[str, str]:
@@ -146,14 +151,17 @@ def count_connections(settings: Settings) -> int:
     return 2 * settings.pool_size + _JOBS_POOL_SIZE + _HEALTH_POOL_SIZE + _GAUGES_CONNECTIONS
 
 
-def open_database(settings: Settings, url: str, *, role: str | None) -> Database:
+def open_database(
+    settings: Settings, url: str, *, role: str | None, on_statement: OnStatement | None = None
+) -> Database:
     """Make the engine and the pools; nothing connects yet.
 
     Args:
         url: where the service logs in, as `postgresql://…`.
         role: the role to assume at log-in, or None to stay what the URL says.
+        on_statement: is called after each statement, with a `Statement` or what asyncpg reports of it.
     """
-    sessions = _Sessions(settings, url, role)
+    sessions = _Sessions(settings, url, role, on_statement)
     names: dict[str, Any] = (
         {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: f"fa_{uuid4().hex}"}
         if sessions.is_pooled
@@ -167,14 +175,19 @@ def open_database(settings: Settings, url: str, *, role: str | None) -> Database
         hide_parameters=True,
     )
 
+    if on_statement is not None:
+        report_sessions(engine, on_statement)
+
+    ways: dict[str, Any] = {"keeps_statements": not sessions.is_pooled, "on_statement": on_statement}
+
     async def connect_for_reads() -> Connection:
-        return Connection(await sessions.open(**_READS), keeps_statements=not sessions.is_pooled)
+        return Connection(await sessions.open(**_READS), **ways)
 
     async def connect_for_writes() -> Connection:
-        return await Connection.open(engine, keeps_statements=not sessions.is_pooled)
+        return await Connection.open(engine, **ways)
 
     async def connect_without_session() -> Connection:
-        return Connection(await sessions.open(), keeps_statements=not sessions.is_pooled)
+        return Connection(await sessions.open(), **ways)
 
     failures = FailureLog()
 

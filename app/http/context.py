@@ -21,6 +21,7 @@ from app.http.query import check_names, parse_query, read_dry_run
 from app.principal import Principal
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
+from app.telemetry.tracing import Tracing
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class AppState:
         claim_attempts: limits how often an address may try codes of invitations.
         note_use: notes that an API key was used.
         metrics: counts requests; None: nobody asks for metrics.
+        tracing: makes spans of requests; None: traces are off.
         sign_in_locally: returns who sends a request without credentials; None: nobody may.
     """
 
@@ -50,6 +52,7 @@ class AppState:
     claim_attempts: AddressLimit = field(default_factory=lambda: AddressLimit(burst=20, seconds=6))
     note_use: Callable[[Principal], None] = field(default=lambda _caller: None)
     metrics: Metrics | None = None
+    tracing: Tracing | None = None
     sign_in_locally: Callable[[Scope], Awaitable[Principal]] | None = None
 
     async def sign_in(self, scope: Scope) -> Principal:

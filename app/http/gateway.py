@@ -7,7 +7,7 @@ framework behind the same authentication and the same limits. `docs/request-path
 
 import logging
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from contextlib import nullcontext
 
 from fastapi import Response
@@ -28,6 +28,7 @@ from app.http.refusals import RefusalRecorder
 from app.http.route_index import RouteIndex, Target
 from app.log import LogRequest, RequestLine
 from app.principal import Principal
+from app.telemetry.tracing import TRACEPARENT, RequestSpan, read_trace_id
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 #: A body of up to this size is discarded after a refusal; the connection is closed before a larger one.
@@ -36,13 +37,25 @@ _DRAINED_BYTES = 65_536
 _BODY_BYTES, _PUBLIC_BODY_BYTES = 67_108_864, 2_097_152
 #: The caller of a body that takes longer is authenticated again: the credential may have been revoked meanwhile.
 _PROMPT_SECONDS = 0.1
+_NO_HEAD: Mapping[bytes, bytes] = {}
 _log = logging.getLogger("fa.http")
 
 
 class _Exchange:
     """The state of one request that its refusal and its log line need."""
 
-    __slots__ = ("has_unread_body", "is_reading", "request_id", "route", "scope", "send", "size", "started", "status")
+    __slots__ = (
+        "has_unread_body",
+        "is_reading",
+        "request_id",
+        "route",
+        "scope",
+        "send",
+        "size",
+        "span",
+        "started",
+        "status",
+    )
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.started = time.perf_counter()
@@ -50,6 +63,7 @@ class _Exchange:
         self.send = send
         self.request_id = scope["request_id"] = request_id_of(scope)
         self.route: BaseRoute | None = None
+        self.span: RequestSpan | None = None
         self.status = self.size = 0
         self.is_reading = False
         self.has_unread_body = False
@@ -99,6 +113,7 @@ class Gateway:
         self._index = RouteIndex(routes, everything_by_framework=everything_by_framework)
         self._log_request = log_request
         self._counts = app_state.metrics.requests if app_state.metrics else None
+        self._tracing = app_state.tracing
         self._refusals = RefusalRecorder()
         self._seconds = app_state.settings.request_seconds
         self._max_bytes = app_state.settings.max_body_bytes
@@ -115,12 +130,16 @@ class Gateway:
         exchange = _Exchange(scope, send)
         if self._counts is not None:
             self._counts.in_flight += 1
+        if self._tracing is not None:
+            exchange.span = self._tracing.begin(scope)
         try:
             await self._serve(exchange, receive)
         except Exception as error:
             await self._refuse(exchange, error)
         finally:
             self._report(exchange)
+            if exchange.span is not None:
+                self._end_span(exchange, exchange.span)
 
     def _report(self, exchange: _Exchange) -> None:
         """Count and log a request that has ended."""
@@ -149,8 +168,22 @@ class Gateway:
                     tenant_id=principal.tenant_id if principal else None,
                     key_id=key.id if key else None,
                     request_id=exchange.request_id,
+                    trace_id=exchange.span.trace_id
+                    if exchange.span
+                    else read_trace_id(scope.get("head", _NO_HEAD).get(TRACEPARENT)),
                 )
             )
+
+    @staticmethod
+    def _end_span(exchange: _Exchange, span: RequestSpan) -> None:
+        scope = exchange.scope
+        principal: Principal | None = scope.get("principal")
+        span.end(
+            route=getattr(exchange.route, "path", None),
+            status=exchange.status,
+            problem=scope.get("problem"),
+            tenant_id=principal.tenant_id if principal else None,
+        )
 
     async def _serve(self, exchange: _Exchange, receive: Receive) -> None:
         scope = exchange.scope

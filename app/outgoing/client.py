@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 
 import httpx
+from opentelemetry.trace import NoOpTracer, SpanKind, Status, StatusCode, Tracer
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from app.outgoing.addresses import Network, is_allowed
 
 _PORTS = {"https": 443, "http": 80}
 _LAST_PORT = 65_535
+_PROPAGATOR = TraceContextTextMapPropagator()
 
 #: Returns the addresses of a host.
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -58,6 +61,7 @@ class OutgoingClient:
         transport: sends the requests; absent, the network.
         connections: the most connections open at once.
         lookups: the most lookups at once. A lookup cannot be cancelled, so lookups have separate threads.
+        tracer: makes a span of each request, which its `traceparent` names; absent, there are none.
     """
 
     def __init__(
@@ -68,7 +72,9 @@ class OutgoingClient:
         transport: httpx.AsyncBaseTransport | None = None,
         connections: int = 20,
         lookups: int = 4,
+        tracer: Tracer | None = None,
     ) -> None:
+        self._tracer = tracer or NoOpTracer()
         self._networks = tuple(networks)
         self._threads = ThreadPoolExecutor(lookups, thread_name_prefix="fa-lookup")
         self._resolve = resolve or self._look_up
@@ -137,6 +143,23 @@ class OutgoingClient:
             headers={"Accept-Encoding": "identity", **headers, "Host": target.netloc.decode("ascii")},
             extensions={"sni_hostname": host},
         )
+        # The span names no path, because a webhook's may be a secret.
+        names: dict[str, str | int] = {"http.request.method": method, "server.address": host, "server.port": port}
+        with self._tracer.start_as_current_span(
+            method, kind=SpanKind.CLIENT, attributes=names, record_exception=False, set_status_on_exception=False
+        ) as span:
+            _PROPAGATOR.inject(request.headers)
+            try:
+                answer = await self._exchange(request, max_bytes)
+            except BaseException as error:
+                # Its message may repeat an address.
+                span.set_attribute("error.type", type(error).__name__)
+                span.set_status(Status(StatusCode.ERROR))
+                raise
+            span.set_attribute("http.response.status_code", answer.status)
+            return answer
+
+    async def _exchange(self, request: httpx.Request, max_bytes: int) -> Answer:
         answer = await self._client.send(request, stream=True)
         retry_after = answer.headers.get("retry-after")
         try:

@@ -15,6 +15,7 @@ from app.server.preparation import prepare
 from app.server.process import run_process
 from app.server.supervisor import Supervisor
 from app.settings import Settings
+from app.telemetry.tracing import check_installed
 
 
 def serve(settings: Settings) -> None:
@@ -23,6 +24,7 @@ def serve(settings: Settings) -> None:
     Raises:
         OperatorError, EmbeddedPostgresError: it cannot run; one line that says why.
     """
+    check_installed(settings)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with (
         suppress(KeyboardInterrupt),

@@ -1,4 +1,4 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -12,6 +12,7 @@ from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.operations import operations_app
 from tests.support.actors import Actor, Tenancy
+from tests.support.collector import Collector, collecting
 
 
 @dataclass
@@ -50,6 +51,14 @@ class Measured:
 def client(app: object, name: str) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)  # type: ignore[arg-type]
     return httpx.AsyncClient(transport=transport, base_url=f"http://{name}", timeout=300)
+
+
+@pytest.fixture
+def collector(monkeypatch: pytest.MonkeyPatch) -> Iterator[Collector]:
+    """A collector that no proxy of the environment stands before."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with collecting() as running:
+        yield running
 
 
 @pytest.fixture

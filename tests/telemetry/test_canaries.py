@@ -1,4 +1,4 @@
-"""What people write and what opens doors never reaches a log or a metric."""
+"""What people write and what opens doors never reaches a log, a metric or a trace."""
 
 import asyncio
 import json
@@ -14,6 +14,7 @@ from app.principal import Role
 from app.settings import Settings
 from app.telemetry.operations import operations_app
 from tests.support.actors import Actor, Tenancy
+from tests.support.collector import Collector
 from tests.support.team import PRACTICES, new_team
 from tests.telemetry.conftest import Measured, client
 
@@ -22,12 +23,23 @@ CANARY = "canary"
 
 @pytest.fixture(params=["json", "text"])
 async def watched(
-    settings: Settings, tenancy: Tenancy, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
+    settings: Settings,
+    tenancy: Tenancy,
+    collector: Collector,
+    request: pytest.FixtureRequest,
+    capsys: pytest.CaptureFixture[str],
 ) -> AsyncIterator[Measured]:
-    """An app that logs all it can to the captured output, with metrics."""
+    """An app that logs all it can to the captured output, with metrics and traces."""
     root, ours = logging.getLogger(), logging.getLogger("fa")
     kept = root.handlers[:], root.level, ours.level
-    loud = settings.model_copy(update={"metrics_port": 0, "log_level": "debug", "log_format": request.param})
+    loud = settings.model_copy(
+        update={
+            "metrics_port": 0,
+            "log_level": "debug",
+            "log_format": request.param,
+            "otel_endpoint": collector.url,
+        }
+    )
     log.configure(loud)
     app = create_app(loud)
     state: AppState = app.state.app_state
@@ -36,6 +48,8 @@ async def watched(
     async with client(app, "test") as http, client(listener, "operations") as operations:
         tenancy.http, tenancy.admin = http, Actor(http, tenancy.admin.token)
         yield Measured(app, tenancy.admin, operations)
+    assert state.tracing is not None
+    await state.tracing.close()
     await state.database.close()
     root.handlers[:], root.level, ours.level = kept
 
@@ -70,6 +84,11 @@ async def be_refused(http: Actor) -> None:
     await http.http.post("/v1/seats/claim", json={"code": CANARY})
     await http.call("POST", "/v1/people", content=f'{{"{CANARY}": '.encode())
     await http.get("/v1/me", headers={"X-Forwarded-For": CANARY, "X-Request-Id": f"{CANARY} not an id"})
+    trace = f"00-{'1' * 32}-{'2' * 16}-01"
+    await http.get(
+        "/v1/me", headers={"traceparent": trace, "tracestate": f"{CANARY}={CANARY}", "baggage": f"a={CANARY}"}
+    )
+    await http.get("/v1/me", headers={"traceparent": CANARY})
 
 
 async def test_no_secret_vote_comment_or_name_is_logged_or_counted(
@@ -83,6 +102,21 @@ async def test_no_secret_vote_comment_or_name_is_logged_or_counted(
         assert "/v1/assessments/{assessment_id}/votes" in said
         forbidden = [CANARY, *secrets, '"value"', "value=", "comment"]
         assert not [word for word in forbidden if word.lower() in said.lower()]
+
+
+async def test_no_secret_vote_comment_or_name_is_in_a_trace(
+    watched: Measured, tenancy: Tenancy, collector: Collector
+) -> None:
+    secrets = await do_the_main_job(tenancy)
+    await be_refused(watched.admin)
+    assert watched.state.tracing is not None
+    await watched.state.tracing.close()
+    await asyncio.to_thread(collector.wait_for, lambda span: span.name.startswith("PUT ") and "votes" in span.name)
+    said = b"".join(collector.bodies).decode("latin-1").lower()
+    assert not [word for word in [CANARY, *secrets] if word.lower() in said]
+    known = {"http.request.method", "http.route", "http.response.status_code", "fa.tenant_id", "fa.problem"}
+    known |= {"db.system.name", "db.operation.name", "db.query.text", "error.type"}
+    assert {name for span in collector.spans for name in span.attributes} <= known
 
 
 async def test_a_line_names_the_key_the_tenant_the_client_and_the_size(

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid5
 
+from opentelemetry.trace import Tracer
 from sqlalchemy import text
 
 from app.access.credential_kinds import HOLDER, principal_of_seat
@@ -46,6 +47,7 @@ class SignIns:
         signed_in: the read of a person by tenant, provider, subject and roles, which the people package provides.
         held_seats: the read of the seats that an identity holds, which the assessments package provides.
         networks: where issuers may be, in addition to public addresses.
+        tracer: makes spans of requests to issuers; absent, there are none.
         instant: returns the present instant in seconds since 1970.
     """
 
@@ -57,6 +59,7 @@ class SignIns:
         *,
         clock: Callable[[], datetime],
         networks: tuple[Network, ...] = (),
+        tracer: Tracer | None = None,
         instant: Callable[[], float] = time.time,
     ) -> None:
         self._reads = reads
@@ -64,6 +67,7 @@ class SignIns:
         self._held_seats = held_seats
         self._clock = clock
         self._networks = networks
+        self._tracer = tracer
         self._instant = instant
         self._outgoing: OutgoingClient | None = None
         self._keys: dict[UUID, IssuerKeys] = {}
@@ -112,7 +116,7 @@ class SignIns:
         from app.outgoing.client import OutgoingClient  # noqa: PLC0415  # loaded by `_verify`
 
         if self._outgoing is None:
-            self._outgoing = OutgoingClient(self._networks)
+            self._outgoing = OutgoingClient(self._networks, tracer=self._tracer)
         source = (provider["issuer"], provider["jwks_url"])
         keys = self._keys.get(provider["id"])
         if keys is None or keys.source != source:
