@@ -18,7 +18,7 @@ RUNTIME := $(if $(OWN),$(VENV)/.runtime)
 DEV := $(if $(OWN),$(VENV)/.dev)
 
 .DELETE_ON_ERROR:
-.PHONY: help run demo test quick test-postgres-15 test-serializable test-pgbouncer check fix migrate openapi docs released lock migration bench bench-peers bench-growth sbom clean
+.PHONY: help run demo test quick test-postgres-15 test-serializable test-pgbouncer soak check fix migrate openapi docs released lock migration bench bench-peers bench-growth sbom clean
 
 help:
 	@echo 'make run         start the service, with an embedded PostgreSQL unless FA_DATABASE_URL names another'
@@ -29,6 +29,7 @@ help:
 	@echo 'make test-postgres-15, test-serializable, test-pgbouncer'
 	@echo '                 run what works on the database on Debian'"'"'s PostgreSQL 15, with every transaction'
 	@echo '                 serializable, or through a PgBouncer in transaction mode'
+	@echo 'make soak        kill the service and its database again and again under load (ROUNDS=10 times as often as make test)'
 	@echo 'make check       format, lint, types, import contracts, OpenAPI document, generated documents'
 	@echo 'make fix         format, and mend what the linter can'
 	@echo 'make migrate     bring the database to this release'
@@ -84,6 +85,10 @@ test-serializable: export FA_TEST_ISOLATION := serializable
 test-pgbouncer: export FA_TEST_POOLER := pgbouncer
 test-postgres-15 test-serializable test-pgbouncer: $(DEV)
 	$(PY) -m pytest $(or $(PYTEST_ARGS),$(SPREAD) $(ON_DATABASE))
+
+soak: export FA_TEST_ROUNDS := $(or $(ROUNDS),10)
+soak: $(DEV)
+	$(PY) -m pytest $(or $(PYTEST_ARGS),-rP tests/faults/test_kills.py)
 
 check: $(DEV)
 	$(PY) -m ruff format --check .

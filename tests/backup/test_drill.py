@@ -98,8 +98,10 @@ def test_the_service_runs_on_what_was_restored(logins: Start, archive: Path, fol
     with serving(folder / "data", **target) as service:
         headers = {"Authorization": f"Bearer {keys['admin']}"}
         answer = httpx.get(f"{service.address}/v1/assessments", headers=headers, trust_env=False)
+        verified = httpx.get(f"{service.address}/v1/audit-events/verify", headers=headers, trust_env=False)
     assert answer.status_code == 200
     assert answer.json()["items"]
+    assert verified.json()["intact"] is True
 
 
 def test_tenants_are_replaced_only_when_asked(sandbox: dict[str, str], archive: Path, at: Callable[..., Run]) -> None:

@@ -122,6 +122,7 @@ def test_quick_leaves_out_what_starts_servers(checkout: Checkout) -> None:
         ("test-postgres-15", "postgresql-15", "/usr/lib/postgresql/15/bin/postgres"),
         ("test-serializable", "", ""),
         ("test-pgbouncer", "pgbouncer", "pgbouncer"),
+        ("soak", "", ""),
     ],
 )
 def test_the_service_works_on_another_database(checkout: Checkout, target: str, package: str, program: str) -> None:

@@ -1,0 +1,158 @@
+"""The service or its database is killed again and again under writers: nothing acknowledged is lost or doubled."""
+
+import asyncio
+import os
+import random
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from tests.support.postgres import OwnPostgres
+from tests.support.processes import open_folder
+from tests.support.services import Service, serving
+
+SEED = 20261130
+WRITERS = 8
+#: The acknowledged changes between two kills, at least.
+PAUSE = 10
+#: `make soak` does the same for longer.
+ROUNDS = int(os.environ.get("FA_TEST_ROUNDS", "1"))
+SECONDS = 600.0
+
+
+class Server:
+    """A service in a separate process, on a database in another one. Either can be killed and started again."""
+
+    def __init__(self, folder: Path, database: OwnPostgres) -> None:
+        self.folder = folder
+        self.database = database
+        self.stack = ExitStack()
+        self.service = self.start()
+
+    def start(self) -> Service:
+        owner, login = self.database.url("fa_owner"), self.database.url("fa_app")
+        context = serving(self.folder, FA_LOG_LEVEL="error", FA_DATABASE_URL=login, FA_OWNER_DATABASE_URL=owner)
+        return self.stack.enter_context(context)
+
+    def kill_app(self) -> None:
+        self.service.process.kill()
+        self.service.process.wait(SECONDS)
+        self.stack.close()
+        self.service = self.start()
+
+    def kill_database(self) -> None:
+        self.database.kill()
+        self.database.start()
+
+
+class Load:
+    """Writers who repeat each change with its key until it is acknowledged."""
+
+    def __init__(self, server: Server, http: httpx.AsyncClient, root_id: str) -> None:
+        self.server = server
+        self.http = http
+        self.root_id = root_id
+        self.answers = Counter[str]()
+        self.acknowledged: list[str] = []
+        self.stopping = False
+
+    async def write(self) -> None:
+        while not self.stopping:
+            name = f"Site {uuid4()}"
+            async with asyncio.timeout(SECONDS):
+                while await self._send(name) != "201":  # noqa: ASYNC110  # it is sent again
+                    await asyncio.sleep(0.05)
+            self.acknowledged.append(name)
+
+    async def _send(self, name: str) -> str:
+        """Return the status of a success, or the code of a problem."""
+        body = {"parent_id": self.root_id, "kind": "site", "name": name}
+        headers = {"Idempotency-Key": name.replace(" ", "-")}
+        try:
+            answer = await self.http.post(f"{self.server.service.address}/v1/organizations", json=body, headers=headers)
+        except httpx.TransportError:
+            return "no answer"
+        said: str = str(answer.status_code) if answer.is_success else answer.json()["code"]
+        self.answers[said] += 1
+        return said
+
+    async def follow(self) -> Counter[str]:
+        """Read the feed from its beginning until all is in it. Return how often each organization was announced."""
+        seen, after = Counter[str](), dict[str, str]()
+        async with asyncio.timeout(SECONDS):
+            while seen.total() < len(self.acknowledged):
+                params: dict[str, Any] = {"types": "organization.created", "wait": 5, "limit": 200, **after}
+                answer = await self.http.get(f"{self.server.service.address}/v1/events", params=params)
+                assert answer.status_code == 200, answer.text
+                seen.update(event["subject_id"] for event in answer.json()["items"])
+                after = {"after": answer.json()["next_after"]}
+        return seen
+
+    async def until_more(self) -> None:
+        """Wait until so many more changes are acknowledged."""
+        enough = len(self.acknowledged) + PAUSE
+        async with asyncio.timeout(SECONDS):
+            while len(self.acknowledged) < enough:  # noqa: ASYNC110  # a bound on the time, not an event
+                await asyncio.sleep(0.02)
+
+
+@pytest.fixture
+async def load(own_server: OwnPostgres) -> AsyncIterator[Load]:
+    await own_server.restore()
+    with open_folder() as folder:
+        server = await asyncio.to_thread(Server, folder / "data", own_server)
+        root_id = str(await own_server.run("select id from organizations where parent_id is null"))
+        headers = {"Authorization": f"Bearer {server.service.key}"}
+        async with httpx.AsyncClient(headers=headers, timeout=SECONDS, trust_env=False) as http:
+            yield Load(server, http, root_id)
+        await asyncio.to_thread(server.stack.close)
+
+
+@pytest.mark.parametrize(
+    ("kill", "times"), [(Server.kill_app, 10), (Server.kill_database, 6)], ids=["the service", "the database"]
+)
+async def test_nothing_acknowledged_is_lost_or_doubled(load: Load, kill: Callable[[Server], None], times: int) -> None:
+    chance = random.Random(SEED)
+    writers = [asyncio.create_task(load.write()) for _ in range(WRITERS)]
+    for _ in range(times * ROUNDS):
+        await load.until_more()
+        await asyncio.sleep(chance.uniform(0, 0.2))
+        await asyncio.to_thread(kill, load.server)
+    load.stopping = True
+    await asyncio.gather(*writers)
+    figures = f"{times * ROUNDS} kills, {len(load.acknowledged)} acknowledged, answers {dict(load.answers)}"
+    print(f"seed {SEED}: {figures}")  # noqa: T201  # what the run reached
+    assert set(load.answers) <= {"201", "unavailable", "idempotency_running"}
+    names = await stored(load, "select name from organizations where parent_id is not null")
+    assert Counter(names) == Counter(load.acknowledged)
+
+
+async def test_objects_events_and_audit_rows_agree_after_kills(load: Load) -> None:
+    writers = [asyncio.create_task(load.write()) for _ in range(WRITERS)]
+    for kill in (load.server.kill_app, load.server.kill_database):
+        await load.until_more()
+        await asyncio.to_thread(kill)
+    load.stopping = True
+    await asyncio.gather(*writers)
+    made = Counter(await stored(load, "select id::text from organizations where parent_id is not null"))
+    assert await load.follow() == made
+    audited = "select subject_id::text from audit_events where action = 'organization.created' and outcome = 'done'"
+    assert Counter(await stored(load, audited)) == made
+    verified = await load.http.get(f"{load.server.service.address}/v1/audit-events/verify")
+    assert verified.json()["intact"] is True
+
+
+async def stored(load: Load, query: str) -> list[Any]:
+    """Return the first column of a query, as the superuser sees it."""
+    connection = await asyncpg.connect(load.server.database.url())
+    try:
+        return [row[0] for row in await connection.fetch(query)]
+    finally:
+        await connection.close()
