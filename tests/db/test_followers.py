@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ import pytest
 
 from app.db.sync_marks import CLOCK_ALLOWANCE
 from tests.support.actors import Actor
+from tests.support.answers import until_not_busy
 from tests.support.database import Urls
 from tests.support.replicas import Meeting
 
@@ -68,9 +70,11 @@ async def write(meeting: Meeting, organization_id: str, *, rounds: int, pause: C
     for turn in range(rounds):
         actor, name = meeting.chance.choice(meeting.admins), f"{meeting.chance.randrange(100)}"
         if made and turn % 3:
-            answer = await actor.patch(f"{PEOPLE}/{meeting.chance.choice(list(made))}", {"name": f"{name} {turn}"})
+            path, body = f"{PEOPLE}/{meeting.chance.choice(list(made))}", {"name": f"{name} {turn}"}
+            answer = await until_not_busy(partial(actor.patch, path, body))
         else:
-            answer = await actor.post(PEOPLE, {"organization_id": organization_id, "name": name})
+            body = {"organization_id": organization_id, "name": name}
+            answer = await until_not_busy(partial(actor.post, PEOPLE, body))
         assert answer.is_success, answer.text
         meeting.answers.append(answer)
         made[answer.json()["id"]] = answer.json()["version"]

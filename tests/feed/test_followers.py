@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from tests.support.actors import Actor
+from tests.support.answers import until_not_busy
 from tests.support.database import Urls
 from tests.support.feed import read, seal
 from tests.support.replicas import Meeting
@@ -49,7 +50,7 @@ async def write(meeting: Meeting, organization_id: str, rounds: int) -> None:
     """Add, rename and delete people, at either app."""
 
     async def done(actor: Actor, method: str, path: str, **kwargs: Any) -> Any:
-        answer = await actor.call(method, path, **kwargs)
+        answer = await until_not_busy(lambda: actor.call(method, path, **kwargs))
         assert answer.is_success, answer.text
         meeting.answers.append(answer)
         return answer.json() if answer.content else None
