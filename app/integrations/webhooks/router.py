@@ -6,15 +6,22 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from app.accounts.scope import managed_paths
-from app.errors import NotFound
+from app.errors import InvalidCursor, NotFound
+from app.feed.errors import EventsExpired
 from app.http.context import ContextDep
 from app.http.openapi.build import IF_MATCH
 from app.http.pagination import page
 from app.http.problems import problems
 from app.http.responses import show
 from app.http.write import write, write_and_read
-from app.integrations.webhooks import queries, service
-from app.integrations.webhooks.errors import RightNotStored, TooManyWebhooks, WebhookAddressRefused
+from app.integrations.webhooks import queries, resending_service, secrets_service, service
+from app.integrations.webhooks.errors import (
+    ReplayRunning,
+    RightNotStored,
+    TooManyWebhooks,
+    WebhookAddressRefused,
+    WebhookIsDisabled,
+)
 from app.integrations.webhooks.schemas import (
     WebhookCreate,
     WebhookDeliveryQuery,
@@ -23,6 +30,9 @@ from app.integrations.webhooks.schemas import (
     WebhookPatch,
     WebhookQuery,
     WebhookRead,
+    WebhookReplay,
+    WebhookRotation,
+    WebhookTest,
 )
 from app.schemas import Page
 from app.tree.archived import OrganizationArchived
@@ -96,6 +106,58 @@ async def delete_webhook(context: ContextDep, webhook_id: UUID) -> Response:
     still arrive. To stop it for a while, disable it. Send the `ETag` you read in `If-Match`, or `*`.
     """
     return await write(context, service.remove, webhook_id)
+
+
+@router.post("/{webhook_id}/secret", response_model=WebhookIssued)
+async def rotate_webhook_secret(context: ContextDep, webhook_id: UUID, body: WebhookRotation) -> Response:
+    """Give a webhook a new secret.
+
+    The answer shows the new secret, this once. Until the overlap ends messages carry a signature of each secret, so
+    that the receiver has time to change. At most two secrets sign: an earlier one ends at once. With an overlap of 0
+    the present one does too, which is right where it may have leaked. The principal that created the webhook may do
+    this as long as it could create one there; others need the role.
+    """
+    return await write(context, secrets_service.rotate, webhook_id, body)
+
+
+@router.delete("/{webhook_id}/former-secret", status_code=204, response_class=Response)
+async def revoke_former_webhook_secret(context: ContextDep, webhook_id: UUID) -> Response:
+    """Revoke the former secret of a webhook.
+
+    Use it after a rotation, when the receiver knows the new secret: messages are then signed with that alone, before
+    the overlap ends. Where there is no former secret, nothing changes. A message that is being sent at this moment may
+    still carry both signatures.
+    """
+    return await write(context, secrets_service.revoke_former, webhook_id)
+
+
+@router.post("/{webhook_id}/test", status_code=202, response_model=WebhookTest, responses=problems(WebhookIsDisabled))
+async def test_webhook(context: ContextDep, webhook_id: UUID) -> Response:
+    """Send a test event to a webhook.
+
+    Use it to try an endpoint: an event of the type `webhook.tested` is recorded, and sent to this webhook alone,
+    whatever types it chose. The answer names the event; the log of deliveries shows within seconds what came of it. The
+    answer is 409 if the webhook is disabled.
+    """
+    return await write(context, resending_service.test, webhook_id)
+
+
+@router.post(
+    "/{webhook_id}/replay",
+    status_code=202,
+    response_model=WebhookRead,
+    responses=problems(WebhookIsDisabled, ReplayRunning, InvalidCursor, EventsExpired),
+)
+async def replay_webhook(context: ContextDep, webhook_id: UUID, body: WebhookReplay) -> Response:
+    """Send events to a webhook again.
+
+    Use it after the receiver lost events, or when messages were given up. Events of the part of the feed that you name
+    are sent under the ids they had, so that a receiver can drop those it knows; the webhook's types, its subtree and
+    what its creator can read now decide which. Events about one thing keep their order among themselves, and come
+    before later ones that still wait. The answer is 409 if the webhook is disabled or a replay has not ended, and 410
+    if events behind `after` are no longer kept.
+    """
+    return await write_and_read(context, queries.get_webhook, resending_service.replay, webhook_id, body)
 
 
 @router.get("/{webhook_id}/deliveries", response_model=Page[WebhookDeliveryRead])

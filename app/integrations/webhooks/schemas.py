@@ -11,7 +11,7 @@ from pydantic_core import PydanticCustomError
 from app.feed.schemas import TypeName
 from app.http.pagination import ListQuery
 from app.integrations.webhooks.models import DisabledReason, Outcome
-from app.schemas import Addressable, Body, Flag, Instant, Line, Patch, RedactionReason, Resource, WithSecret
+from app.schemas import Addressable, Body, Flag, Instant, Line, Patch, Read, RedactionReason, Resource, WithSecret
 
 _ORGANIZATION = "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f"
 _EVENT = "0198c6f0-e5f6-7172-8384-95e6f708192a"
@@ -77,6 +77,7 @@ def _sort_types(types: list[str]) -> list[str]:
     return sorted(set(types))
 
 
+Place = Annotated[str, StringConstraints(max_length=100)]
 EventTypes = Annotated[list[TypeName], Field(min_length=1, max_length=100), AfterValidator(_sort_types)]
 _URL_TEXT = (
     "Where events are sent by POST: `https`, with a name or a public address. Plain `http` is for networks that the "
@@ -157,6 +158,43 @@ class WebhookIssued(WebhookRead, WithSecret):
     def redacted(self, reason: RedactionReason) -> Self:
         """The same without the secret."""
         return self.model_copy(update={"secret": None, "secret_reason": reason})
+
+
+class WebhookRotation(Body):
+    """How long the present secret still signs."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"overlap_seconds": 86_400}]})
+
+    overlap_seconds: int = Field(
+        default=86_400,
+        strict=True,
+        ge=0,
+        le=2_592_000,
+        description="For how long messages are signed with the present secret as well. 0: not any more.",
+    )
+
+
+class WebhookReplay(Body):
+    """The part of the feed that is sent again."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"after": None, "until": None}]})
+
+    after: Place | None = Field(
+        default=None,
+        description="A `next_after` of the feed: what follows it is sent. Null: from the oldest event that is kept.",
+    )
+    until: Place | None = Field(
+        default=None, description="A `next_after` of the feed: what follows it is not sent. Null: up to the present."
+    )
+
+
+class WebhookTest(Read):
+    """The event that a test sends."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"event_id": _EVENT}]})
+
+    event_id: UUID
+    """Id of the event. The log of deliveries lists the attempts to deliver it."""
 
 
 class WebhookQuery(ListQuery):

@@ -1,4 +1,4 @@
-"""Make, change and delete webhooks, and give them new secrets."""
+"""Make, change and delete webhooks."""
 
 from collections.abc import Collection
 from ipaddress import ip_address
@@ -66,9 +66,9 @@ async def create(tx: Tx, body: WebhookCreate, networks: Collection[Network]) -> 
     await tx.session.flush()
     position = await read_end(tx, creator)
     tx.session.add(WebhookCursor(tenant_id=tx.tenant_id, webhook_id=made.id, position=position))
-    secret = _add_secret(tx, made.id)
+    secret = add_secret(tx, made.id)
     record_event(tx, "webhook.created", made.id, organization_id=organization.id)
-    return await _issued(tx, made.id, secret)
+    return await present_with_secret(tx, made.id, secret)
 
 
 async def patch(tx: Tx, webhook_id: UUID, body: WebhookPatch, networks: Collection[Network]) -> UUID:
@@ -148,13 +148,15 @@ async def load_webhook_for(tx: Tx, webhook_id: UUID, operation: str) -> Webhook:
     return webhook
 
 
-def _add_secret(tx: Tx, webhook_id: UUID) -> bytes:
+def add_secret(tx: Tx, webhook_id: UUID) -> bytes:
+    """Add the present secret of a webhook that has none, and return it."""
     secret = new_secret()
     tx.session.add(WebhookSecret(tenant_id=tx.tenant_id, created_at=tx.now, webhook_id=webhook_id, secret=secret))
     return secret
 
 
-async def _issued(tx: Tx, webhook_id: UUID, secret: bytes) -> WebhookIssued:
+async def present_with_secret(tx: Tx, webhook_id: UUID, secret: bytes) -> WebhookIssued:
+    """Return a webhook as it is now, with its new secret."""
     await tx.flush()
     rendered = await queries.get_webhook(tx, webhook_id)
     stored = WebhookRead.model_validate_json(rendered.body)
