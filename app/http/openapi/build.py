@@ -328,13 +328,13 @@ def _declare_write(method: str, operation: dict[str, Any]) -> None:
     more = [DRY_RUN, IDEMPOTENCY_KEY] if method == "post" else [DRY_RUN]
     operation["parameters"] = [*operation.get("parameters", []), *more]
     responses = operation["responses"]
-    made = responses.get("201") or responses.get("200") or {}
+    made: dict[str, Any] = next((responses[status] for status in ("201", "202", "200") if status in responses), {})
     dry_run_response = responses.setdefault("200", {"description": "A dry run: what would have been answered."})
     if "content" in made:
         dry_run_response["content"] = made["content"]
     dry_run_response.setdefault("headers", {})["Dry-Run"] = refer("Dry-Run")
     if method == "post":
-        for status in {"200", "201"} & responses.keys():
+        for status in {"200", "201", "202"} & responses.keys():
             responses[status].setdefault("headers", {})["Idempotency-Replayed"] = refer("Idempotency-Replayed")
 
 
