@@ -9,6 +9,7 @@ kept the rows apart.
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,8 @@ __all__ = ["client", "scene"]
 
 CONDITION = re.compile(r'(?:"?\w+"?\.)?tenant_id = (\$\d+)(?:::UUID)?', re.IGNORECASE)
 UUIDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+#: The sealer works in the background, outside the context of the requests.
+IS_CALLING = ContextVar("IS_CALLING", default=False)
 SINCE = "2020-01-01T00:00:00Z"
 HERE = "the organization of the branch"
 FILTERS = {
@@ -69,7 +72,8 @@ async def recording(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
 
     def keep_read(self: Read, values: Any) -> list[Any]:
         given = arguments(self, values)
-        recorded.reads[self.sql] = (self, given)
+        if IS_CALLING.get():
+            recorded.reads[self.sql] = (self, given)
         return given
 
     def keep_statement(_connection: Any, _cursor: Any, sql: str, parameters: Any, *_more: Any) -> None:
@@ -78,7 +82,9 @@ async def recording(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> AsyncItera
     with monkeypatch.context() as patched:
         patched.setattr(Read, "arguments", keep_read)
         event.listen(engine, "before_cursor_execute", keep_statement)
+        calling = IS_CALLING.set(True)
         yield recorded
+        IS_CALLING.reset(calling)
         event.remove(engine, "before_cursor_execute", keep_statement)
 
 
