@@ -17,7 +17,7 @@ _DELETE = Read(
         """
         delete from webhook_deliveries where tenant_id = :tenant_id and id in (
             select id from webhook_deliveries where tenant_id = :tenant_id and created_at < :older_than
-            limit :most for update skip locked
+            limit :most
         )
         returning true
         """
