@@ -3,6 +3,8 @@
 from functools import partial
 from typing import Final
 
+from app.access.retention import drop_ended_secrets, has_ended_secrets
+from app.assessments.participants.retention import drop_ended_invitations, has_ended_invitations
 from app.db.transaction import Tx
 from app.events.chain import seal_audit_trail
 from app.events.retention import has_expired_events, purge_events
@@ -39,6 +41,8 @@ PURGES: Final = (
     Purge("idempotency_keys", _has_expired_answers, _purge_answers),
     Purge("jobs", has_expired_jobs, delete_jobs),
     Purge("events", has_expired_events, purge_events),
+    Purge("invitations", has_ended_invitations, drop_ended_invitations),
+    Purge("secrets", has_ended_secrets, drop_ended_secrets),
     Purge("webhook_deliveries", has_expired_deliveries, delete_deliveries),
 )
 PURGE_EXPIRED: Final = Kind("purge_expired", partial(run_purges, PURGES))

@@ -105,6 +105,14 @@ class Settings(BaseSettings):
         "a join link.",
     )
     invitation_days: int = Field(default=7, ge=1, le=90, description="How many days an invitation to a seat is open.")
+    credential_days: int = Field(
+        default=30,
+        ge=1,
+        le=3_650,
+        description="How many days hashes of ended credentials are kept: expired invitations, tokens of seats that "
+        "were revoked or withdrawn, secrets of API keys that were rotated, revoked or have expired. Until then a "
+        "refusal says what happened.",
+    )
     event_days: int = Field(
         default=90,
         ge=1,
