@@ -27,6 +27,7 @@ class Access:
         creator: so may the caller that created it, as long as they may read it, or create it where the table says so.
         anyone: any valid credential may; nothing of an organization is touched.
         public: no credential is needed.
+        oneself: so may the person whom it is about, signed in.
         linked: an integrator may only within what an admin linked to an external source.
     """
 
@@ -37,6 +38,7 @@ class Access:
     anyone: bool = False
     public: bool = False
     linked: bool = False
+    oneself: bool = False
 
     def published(self) -> list[str]:
         """Return the form of ``x-required-role``: any one of these is enough."""
@@ -44,7 +46,7 @@ class Access:
             return ["public"]
         if self.anyone:
             return ["authenticated"]
-        others = [name for name in ("seat", "proposer", "creator") if getattr(self, name)]
+        others = [name for name in ("seat", "proposer", "creator", "oneself") if getattr(self, name)]
         return [role.value for role in Role if role in self.roles] + others
 
     def conditions(self) -> dict[str, str]:
@@ -113,6 +115,8 @@ OPERATIONS: Final[dict[str, Access]] = {
     "deletePerson": Access(_FEED),
     # Only an admin of the whole tenant: it ends rights everywhere.
     "erasePerson": Access(_ADMIN),
+    # Everything that is stored of a person lies anywhere in the tenant.
+    "exportPerson": Access(_ADMIN, oneself=True),
     "listFormerEmployments": Access(_FEED),
     "mergePeople": Access(_FEED),
     "listDrivers": _ANYONE,

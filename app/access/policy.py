@@ -41,10 +41,11 @@ def forbidden(operation: str, where: str) -> Forbidden:
     roles = OPERATIONS[operation].published()
     seat = " A seat may too, in its own assessment." if "seat" in roles else ""
     creator = " So may the key that created it." if "creator" in roles else ""
-    named = ", ".join(role for role in roles if role not in {"seat", "creator"})
+    oneself = " So may the person, signed in." if "oneself" in roles else ""
+    named = ", ".join(role for role in roles if role not in {"seat", "creator", "oneself"})
     if not named:
         return Forbidden("Only the holder of a seat may.", required_roles=roles)
-    detail = f"This needs one of these roles on {where}: {named}.{seat}{creator}"
+    detail = f"This needs one of these roles on {where}: {named}.{seat}{creator}{oneself}"
     return Forbidden(detail, required_roles=roles)
 
 

@@ -36,7 +36,7 @@ def _of_actor(table: Any, value: Any) -> Any:
     return found.correlate(AuditEvent).scalar_subquery()
 
 
-_ROWS = select(
+ROWS = select(
     *(
         getattr(AuditEvent, name)
         for name in (
@@ -71,7 +71,7 @@ _ROWS = select(
 
 LIST = Listing(
     "audit-events",
-    _ROWS,
+    ROWS,
     key=col(AuditEvent.id),
     orders={"created_at": col(AuditEvent.created_at)},
     filters={

@@ -75,6 +75,26 @@ def json_array(table: Any, model: type[BaseModel], condition: Any, *order: Any, 
     return array
 
 
+def json_row(fields: Mapping[str, Any]) -> list[ColumnElement[Any]]:
+    """Return columns under these names, each as a response model renders it."""
+    return [_value(column).label(name) for name, column in fields.items()]
+
+
+def json_newest(rows: Any, key: Any, limit: int) -> ColumnElement[Any]:
+    """Return the newest rows of a select as a JSON object: ``items``, newest first, and whether it is ``truncated``.
+
+    Args:
+        rows: a select with a column ``id``.
+        key: the column that orders the rows, and which ``id`` shows.
+        limit: the most items.
+    """
+    newest = rows.order_by(key.desc()).limit(literal_column(str(limit + 1))).subquery("newest")
+    items = f"(array_agg(row_to_json(newest) order by newest.id desc))[1:{limit}]"
+    whole = f"json_build_object('items', to_json(coalesce({items}, '{{}}')), 'truncated', count(*) > {limit})"
+    array: ColumnElement[Any] = select(literal_column(whole, JSON)).select_from(newest).scalar_subquery()
+    return array
+
+
 def _row(fields: Mapping[str, Any]) -> LateralFromClause:
     row = select(*(_value(column).label(name) for name, column in fields.items()))
     return row.correlate(*row.get_final_froms()).lateral("row_in_json")

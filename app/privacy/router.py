@@ -8,10 +8,12 @@ from app.accounts.errors import LastAdmin
 from app.http.context import ContextDep
 from app.http.needs import Needs, needs
 from app.http.problems import problems
+from app.http.responses import show
 from app.http.write import write_and_read
 from app.people.queries import get_person
 from app.people.schemas import PersonRead
-from app.privacy import service
+from app.privacy import queries, service
+from app.privacy.schemas import PersonExport
 
 _SECONDS = 60.0
 
@@ -40,3 +42,22 @@ async def erase_person(context: ContextDep, person_id: UUID) -> Response:
     """
     longest = max(_SECONDS, context.app_state.settings.request_seconds)
     return await write_and_read(context, get_person, service.erase, person_id, longest)
+
+
+@router.get("/export", response_model=PersonExport)
+@needs(Needs(seconds=_SECONDS))
+async def export_person(context: ContextDep, person_id: UUID) -> Response:
+    """Export what is stored of a person, as one document.
+
+    Use it when a person asks for a copy of their data. Admins of the whole tenant may, and so may the person, signed in
+    with a sign-in that is linked to the record. An API key of the person may not, unless it has the role. What an admin
+    exports includes records that were merged with the person's and the audit trail; both are left out for others.
+
+    The document is of one instant. Each list has the newest 1,000 rows and says whether there are more: read those at
+    their own routes. Of an erased person it has the placeholder and what still refers to it.
+
+    Votes and their comments are in it for nobody, nor whether there are any: the holder of a seat reads them with
+    `GET /v1/assessments/{assessment_id}/votes`. Secrets and their hashes are left out, and so are stored answers, jobs
+    and webhooks. The export itself is not recorded in the audit trail, because it changes nothing.
+    """
+    return show(context, await queries.export_person(context, person_id))

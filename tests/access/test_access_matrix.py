@@ -133,6 +133,7 @@ CALLS: dict[str, Call] = {
         f"/v1/people/by-external-id/matrix/{p.organization}",
         {"organization_id": p.organization, **N},
     ),
+    "exportPerson": item("GET", "/v1/people/{person}/export"),
     "erasePerson": item("POST", "/v1/people/{person}/erasure"),
     "deletePerson": item("DELETE", "/v1/people/{person}"),
     "mergePeople": lambda p, _: ("POST", f"/v1/people/{p.person}/merge", {"person_id": p.person}),
@@ -255,7 +256,7 @@ SCOPED = {"listEvents", "listAuditEvents"}
 # What belongs to the whole tenant takes the role at its root.
 TENANT_WIDE = {"createScoringProfile": "root", "verifyAuditEvents": "root"}
 # What reaches beyond the place of its object takes the role at the root too.
-AT_ROOT = {"erasePerson"}
+AT_ROOT = {"erasePerson", "exportPerson"}
 CREATED_BY_REFERENCE = {"createAssessment", "upsertOrganization", "upsertPerson"}
 READING = {name for name in OPERATIONS if name.startswith(("get", "list"))} - {"listVotes"}
 # What every reader of the place may read; the rest takes the role that changes it.

@@ -18,7 +18,7 @@ from app.db.transaction import CallerReader
 from app.schemas import RedactionReason
 from app.tree.models import Organization
 
-_HAS_TOKEN = and_(
+HAS_TOKEN = and_(
     col(Participant.token_hash).is_not(None),
     col(Participant.token_revoked_at).is_(None),
     col(Participant.withdrawn_at).is_(None),
@@ -31,7 +31,7 @@ _SEATS = select(col(Participant.id)).where(
 
 
 def _render(statement: Any, *columns: Any) -> Any:
-    return render(statement, Participant, ParticipantRead, col(Participant.id), *columns, has_token=_HAS_TOKEN)
+    return render(statement, Participant, ParticipantRead, col(Participant.id), *columns, has_token=HAS_TOKEN)
 
 
 _SEAT = Read(
