@@ -96,6 +96,7 @@ RULES: Final[dict[str, bool]] = {
     "upsertPerson: update": ALLOWED,
     "upsertPerson: move into it": REFUSED,
     "deletePerson": ALLOWED,
+    "erasePerson": ALLOWED,
     "mergePeople": ALLOWED,
     **_OF_ASSESSMENTS,
     "createActionItem": REFUSED,

@@ -19,7 +19,7 @@ from tests.support.team import Team, new_team
 from tests.support.tools import ROOT
 
 #: Operations that change nothing in an organization.
-ELSEWHERE = {"createScoringProfile", "computeReadiness", "cancelJob"}
+ELSEWHERE = {"createScoringProfile", "computeReadiness", "cancelJob", "exportPerson"}
 Call = tuple[str, str, Any]
 
 
@@ -121,6 +121,7 @@ def calls(scene: Scene) -> dict[str, Call]:
             {"organization_id": county, "name": "New"},
         ),
         "deletePerson": ("DELETE", f"/v1/people/{place.person}", None),
+        "erasePerson": ("POST", f"/v1/people/{place.person}/erasure", None),
         "createAssessment": (
             "POST",
             "/v1/assessments",
