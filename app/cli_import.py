@@ -12,8 +12,8 @@ import typer
 from app.cli_parsers import checked
 from app.cli_support import PLAIN, AsJson, TenantSlug, in_tenant, notify, show
 from app.db.transaction import Tx
-from app.roster.files import FIELDS, Fault
-from app.roster.import_service import Faulty, ImportMode, ImportReport, import_people
+from app.integrations.roster.files import FIELDS, Fault
+from app.integrations.roster.import_service import Faulty, ImportMode, ImportReport, import_people
 from app.schemas import Key
 
 commands = typer.Typer(help="Import rosters.", **PLAIN)

@@ -43,6 +43,7 @@ from app.http.needs import needs_of
 from app.http.openapi import build
 from app.http.openapi.parameters import describe_query
 from app.instruments import router as instruments
+from app.integrations.roster import router as roster
 from app.integrations.webhooks import router as webhooks
 from app.integrations.webhooks.dispatcher import GAUGES as WEBHOOK_GAUGES
 from app.integrations.webhooks.dispatcher import WebhookDispatcher
@@ -56,7 +57,6 @@ from app.people.sign_ins import SIGNED_IN
 from app.privacy import router as privacy
 from app.programs import router as programs
 from app.readiness import router as readiness
-from app.roster import router as roster
 from app.settings import Settings, load_settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.tracing import Tracing, start_tracing

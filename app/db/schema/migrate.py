@@ -32,7 +32,7 @@ _MODELS = (
     "app.instruments.models",
     "app.assessments.models",
     "app.action_items.models",
-    "app.roster.models",
+    "app.integrations.roster.models",
 )
 
 _TRIES = 5

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from app.integrations.roster.import_service import Faulty, ImportMode, ImportReport, Suspicious, import_people
 from app.provisioning import operators_transaction
-from app.roster.import_service import Faulty, ImportMode, ImportReport, Suspicious, import_people
 from tests.support.actors import Actor, Tenancy
 from tests.support.feed import end_of, read_all, seal
 from tests.support.people import add_person

@@ -9,12 +9,12 @@ from app.http.context import ContextDep
 from app.http.openapi.build import IF_MATCH
 from app.http.problems import problems
 from app.http.write import write_and_read
+from app.integrations.roster import service
+from app.integrations.roster.errors import BothOnItem, BothSeated, SamePerson, StillSignsIn
+from app.integrations.roster.schemas import PersonMerge
 from app.people import queries
 from app.people.errors import ManagerCycle, PersonErased, PersonMerged
 from app.people.schemas import PersonRead
-from app.roster import service
-from app.roster.errors import BothOnItem, BothSeated, SamePerson, StillSignsIn
-from app.roster.schemas import PersonMerge
 
 router = APIRouter(prefix="/v1/people", tags=["people"])
 

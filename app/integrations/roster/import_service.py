@@ -15,12 +15,12 @@ from app.db.statement import Read, Row
 from app.db.transaction import Tx
 from app.errors import AppError, OperatorError
 from app.events.record import record_event
+from app.integrations.roster.files import FIELDS, Fault, RosterFile
+from app.integrations.roster.models import RosterSource
+from app.integrations.roster.staging import MOST_FAULTS, stage
 from app.people.changes import apply_change
 from app.people.employment import settle, status_of
 from app.people.models import EmploymentStatus, Person, PersonExternalId
-from app.roster.files import FIELDS, Fault, RosterFile
-from app.roster.models import RosterSource
-from app.roster.staging import MOST_FAULTS, stage
 from app.text import search_key
 
 #: A whole roster may end this share of the employments it knew.

@@ -7,8 +7,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, Va
 from pydantic_core import PydanticCustomError
 
 from app.http.problems import faults_of, of_faults
+from app.integrations.roster.files import Cells, Fault
 from app.people.models import EmploymentStatus
-from app.roster.files import Cells, Fault
 from app.schemas import Day, Email, Name
 
 

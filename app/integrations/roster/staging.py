@@ -10,8 +10,8 @@ from uuid import UUID
 
 from app.db.ids import uuid7
 from app.db.transaction import Tx
-from app.roster.files import Fault, RosterFile
-from app.roster.rows import RosterRow, check_row
+from app.integrations.roster.files import Fault, RosterFile
+from app.integrations.roster.rows import RosterRow, check_row
 from app.text import search_key
 
 #: Faults that are reported. More are only counted.

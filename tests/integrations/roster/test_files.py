@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.roster.files import Cells, RosterFile, UnreadableFile
-from app.roster.rows import RosterRow, check_row
+from app.integrations.roster.files import Cells, RosterFile, UnreadableFile
+from app.integrations.roster.rows import RosterRow, check_row
 
 HEADER = "external_id,name,organization"
 NAMES = {"external_id": "1", "name": "José Müller", "organization": "North"}

@@ -17,13 +17,13 @@ from app.assessments.participants.service import record_seat_event
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
 from app.events.record import record_event
+from app.integrations.roster.errors import BothOnItem, BothSeated, SamePerson, StillSignsIn
+from app.integrations.roster.schemas import PersonMerge
 from app.people.changes import check_not_erased, check_not_merged
 from app.people.errors import ManagerCycle
 from app.people.managers import lock_chain
 from app.people.models import FormerEmployment, Person, PersonExternalId
 from app.people.service import load_person_for
-from app.roster.errors import BothOnItem, BothSeated, SamePerson, StillSignsIn
-from app.roster.schemas import PersonMerge
 
 _OPERATION: Final = "mergePeople"
 _EMPLOYMENT: Final = ("employee_number", "position", "department", "hired_on", "left_on")
