@@ -9,7 +9,7 @@ from app.errors import Unavailable
 from app.http.context import AppState, check_query
 from app.http.problems import problems
 from app.http.responses import JSON, to_bytes
-from app.schemas import Read
+from app.schemas import ResponseModel
 
 router = APIRouter(prefix="/healthz", tags=["health"], dependencies=[Depends(check_query)])
 
@@ -19,7 +19,7 @@ class NotReady(Unavailable):
     title = "The service is not ready"
 
 
-class Live(Read):
+class Live(ResponseModel):
     """The process answers."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "live"}]})
@@ -28,7 +28,7 @@ class Live(Read):
     """Always `live`."""
 
 
-class Ready(Read):
+class Ready(ResponseModel):
     """The process can serve: the database answers and has this release's schema."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ready", "revision": "0001"}]})

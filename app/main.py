@@ -146,26 +146,7 @@ def create_app(
     metrics = None if settings.metrics_port is None else Metrics(__version__, database, (*GAUGES, *WEBHOOK_GAUGES))
 
     feeds = FeedWatch(database.reads)
-
-    def on_sealed(tenant_id: UUID) -> None:
-        feeds.notify(tenant_id)
-        dispatcher.notify(tenant_id)
-
-    sealer = Sealer(database, on_sealed)
-    work = WorkContext(settings, database, clock, sealer)
-    dispatcher = WebhookDispatcher(work)
-    if metrics is not None:
-        metrics.add_source(dispatcher.collect)
-    background = _Background(
-        database=database,
-        sealer=sealer,
-        key_uses=KeyUses(database, clock),
-        sign_ins=_create_sign_ins(settings, database, clock, tracing),
-        worker=Worker(work, KINDS, (*PERIODIC, dispatching(dispatcher))),
-        webhooks=dispatcher,
-        runs_jobs=settings.worker,
-        tracing=tracing,
-    )
+    background = _create_background(settings, database, clock, feeds=feeds, tracing=tracing, metrics=metrics)
     seat_tokens = SeatTokens(database.reads, assessment_reads.SEAT_BY_TOKEN)
     authenticate = Authenticator([ApiKeys(database.reads, clock), seat_tokens, background.sign_ins])
     app_state = AppState(
@@ -242,6 +223,36 @@ class _Background:
     async def _stop_work(self, work: asyncio.Task[None]) -> None:
         self.worker.begin_stop()
         await work
+
+
+def _create_background(
+    settings: Settings,
+    database: Database,
+    clock: Callable[[], datetime],
+    *,
+    feeds: FeedWatch,
+    tracing: Tracing | None,
+    metrics: Metrics | None,
+) -> _Background:
+    def on_sealed(tenant_id: UUID) -> None:
+        feeds.notify(tenant_id)
+        dispatcher.notify(tenant_id)
+
+    sealer = Sealer(database, on_sealed)
+    work = WorkContext(settings, database, clock, sealer)
+    dispatcher = WebhookDispatcher(work)
+    if metrics is not None:
+        metrics.add_source(dispatcher.collect)
+    return _Background(
+        database=database,
+        sealer=sealer,
+        key_uses=KeyUses(database, clock),
+        sign_ins=_create_sign_ins(settings, database, clock, tracing),
+        worker=Worker(work, KINDS, (*PERIODIC, dispatching(dispatcher))),
+        webhooks=dispatcher,
+        runs_jobs=settings.worker,
+        tracing=tracing,
+    )
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -210,13 +210,13 @@ class Patch(Body):
         return self.model_dump(exclude_unset=True)
 
 
-class Read(BaseModel):
+class ResponseModel(BaseModel):
     """What a caller gets: every field always present."""
 
     model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
 
 
-class Addressable(Read):
+class Addressable(ResponseModel):
     """A stored thing that can be read by its id."""
 
     id: UUID = Field(description="Id, a UUIDv7.")
@@ -233,7 +233,7 @@ class Resource(Addressable):
 RedactionReason = Literal["secret_not_replayable", "dry_run"]
 
 
-class WithSecret(Read):
+class WithSecret(ResponseModel):
     """An answer that shows a secret once."""
 
     def redacted(self, reason: RedactionReason) -> Self:
@@ -255,7 +255,7 @@ class WithToken(WithSecret):
         return self.model_copy(update={"token": None, "token_reason": reason})
 
 
-class Page(Read, Generic[Item]):
+class Page(ResponseModel, Generic[Item]):
     """One page of a list, in the list's order."""
 
     items: list[Item] = Field(description="The rows of this page.")

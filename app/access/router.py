@@ -9,12 +9,12 @@ from pydantic import ConfigDict, Field
 from app.http.context import ContextDep
 from app.http.responses import show
 from app.principal import Role, SeatKind
-from app.schemas import Read
+from app.schemas import ResponseModel
 
 router = APIRouter(prefix="/v1/me", tags=["accounts"])
 
 
-class GrantRead(Read):
+class GrantRead(ResponseModel):
     """A role, the organization it was granted on, and where it comes from."""
 
     id: UUID | None = Field(description="Id of the role grant. Null: the role comes from the token of a sign-in.")
@@ -25,7 +25,7 @@ class GrantRead(Read):
     ends_at: datetime | None = Field(description="Until when it counts, in UTC. Null: it does not end.")
 
 
-class UsedKeyRead(Read):
+class UsedKeyRead(ResponseModel):
     """The API key of this request."""
 
     id: UUID
@@ -37,7 +37,7 @@ class UsedKeyRead(Read):
     """Networks from which it works. Empty: everywhere."""
 
 
-class SeatRead(Read):
+class SeatRead(ResponseModel):
     """The seat that a token opens."""
 
     assessment_id: UUID
@@ -48,7 +48,7 @@ class SeatRead(Read):
     """What the seat may do: vote as a respondent, or observe."""
 
 
-class Me(Read):
+class Me(ResponseModel):
     """The caller."""
 
     model_config = ConfigDict(

@@ -12,7 +12,7 @@ from app.action_items.schemas import (
     ActionItemTransition,
     Version,
 )
-from app.schemas import Body, Read
+from app.schemas import Body, ResponseModel
 
 
 class ActionItemsCreate(Body):
@@ -108,7 +108,7 @@ class ActionItemsTransition(Body):
     items: list[ActionItemMove] = Field(min_length=1, max_length=200, description="The transitions; each item once.")
 
 
-class ActionItemBatch(Read):
+class ActionItemBatch(ResponseModel):
     """The action items as they were stored, in the order sent."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [EXAMPLE]}]})

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from app.action_items.models import ActionStatus, Effort
 from app.http.pagination import ListQuery
-from app.schemas import Body, Day, Flag, Instant, Line, Patch, Prose, Read, Resource, Search, Transition
+from app.schemas import Body, Day, Flag, Instant, Line, Patch, Prose, Resource, ResponseModel, Search, Transition
 
 
 class ActionSource(StrEnum):
@@ -218,7 +218,7 @@ class ChangedField(StrEnum):
     VERIFIED_BY = "verified_by"
 
 
-class FieldChange(Read):
+class FieldChange(ResponseModel):
     """A field's value before and after a change."""
 
     field: ChangedField = Field(description="The field's name.", examples=["owner_id"])
@@ -228,7 +228,7 @@ class FieldChange(Read):
     )
 
 
-class ActionItemChangeRead(Read):
+class ActionItemChangeRead(ResponseModel):
     """A change of an action item. Where only fields changed, both statuses are the same."""
 
     model_config = ConfigDict(
@@ -270,7 +270,7 @@ class ActionItemNoteCreate(Body):
     """The note."""
 
 
-class ActionItemNoteRead(Read):
+class ActionItemNoteRead(ResponseModel):
     """A progress note."""
 
     model_config = ConfigDict(

@@ -10,7 +10,7 @@ from pydantic import MISSING, ConfigDict, Field
 from app.assessments.models import AssessmentMode, AssessmentState
 from app.http.pagination import ListQuery
 from app.programs.models import Stage
-from app.schemas import Body, Day, Flag, Instant, Name, Patch, Prose, Read, Resource, Transition
+from app.schemas import Body, Day, Flag, Instant, Name, Patch, Prose, Resource, ResponseModel, Transition
 
 _WINDOW = "Seats may vote from this instant on; null: from the opening."
 _WINDOW_END = "Seats may vote until this instant, which must lie in the future; null: until the close."
@@ -183,7 +183,7 @@ class AssessmentRead(Resource):
     allowed_transitions: list[AssessmentState] = Field(description="States that you may transition it to now.")
 
 
-class AssessmentChangeRead(Read):
+class AssessmentChangeRead(ResponseModel):
     """A recorded transition of an assessment."""
 
     model_config = ConfigDict(

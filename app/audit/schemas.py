@@ -7,12 +7,12 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, StringConstraints
 
 from app.http.pagination import ListQuery
-from app.schemas import Addressable, Instant, Read
+from app.schemas import Addressable, Instant, ResponseModel
 
 _Word = Annotated[str, StringConstraints(min_length=1, max_length=100, pattern=r"^[A-Za-z_.]+$")]
 
 
-class AuditActor(Read):
+class AuditActor(ResponseModel):
     """Who acted."""
 
     id: UUID | None = Field(description="Id of the API key's principal, the signed-in person's or the seat.")
@@ -21,7 +21,7 @@ class AuditActor(Read):
     person_id: UUID | None = Field(description="Id of the person behind the actor; null if none is known.")
 
 
-class AuditChange(Read):
+class AuditChange(ResponseModel):
     """The value of a field before and after."""
 
     field: str
@@ -101,7 +101,7 @@ class AuditQuery(ListQuery):
     """Order of the rows; `-` reverses it."""
 
 
-class AuditVerification(Read):
+class AuditVerification(ResponseModel):
     """Whether the sealed audit trail is as it was written."""
 
     model_config = ConfigDict(

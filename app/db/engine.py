@@ -6,7 +6,7 @@ One more connection is for health, and one for the gauges of the metrics.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import asyncpg
@@ -151,6 +151,13 @@ def count_connections(settings: Settings) -> int:
     return 2 * settings.pool_size + _JOBS_POOL_SIZE + _HEALTH_POOL_SIZE + _GAUGES_CONNECTIONS
 
 
+#: Behind a pooler a prepared statement may meet another connection.
+_POOLED: Final[dict[str, Any]] = {
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": lambda: f"fa_{uuid4().hex}",
+}
+
+
 def open_database(
     settings: Settings, url: str, *, role: str | None, on_statement: OnStatement | None = None
 ) -> Database:
@@ -162,19 +169,13 @@ def open_database(
         on_statement: is called after each statement, with a `Statement` or what asyncpg reports of it.
     """
     sessions = _Sessions(settings, url, role, on_statement)
-    names: dict[str, Any] = (
-        {"prepared_statement_cache_size": 0, "prepared_statement_name_func": lambda: f"fa_{uuid4().hex}"}
-        if sessions.is_pooled
-        else {}
-    )
     engine = create_async_engine(
         "postgresql+asyncpg://",
         async_creator=sessions.open,
-        connect_args=names,
+        connect_args=_POOLED if sessions.is_pooled else {},
         poolclass=NullPool,
         hide_parameters=True,
     )
-
     if on_statement is not None:
         report_sessions(engine, on_statement)
 

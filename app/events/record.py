@@ -37,13 +37,12 @@ def record_event(
     subject_type = event.partition(".")[0]
     if subject_type in _CREDENTIALS:
         tx.principals_changed = True
-    common: dict[str, Any] = {
+    subject: dict[str, Any] = {
         "subject_type": subject_type,
         "subject_id": subject_id,
         "organization_id": organization_id,
-        "request_id": tx.request_id,
-        "data": data or {},
     }
+    common = {**subject, "request_id": tx.request_id, "data": data or {}}
     if event in EVENT_TYPES:
         tx.events_recorded = True
         event_id = tx.insert(OutboxEvent, type=event, **common)["id"]

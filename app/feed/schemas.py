@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from pydantic_core import PydanticCustomError
 
 from app.events.types import EVENT_TYPES
-from app.schemas import Read
+from app.schemas import ResponseModel
 
 #: The longest time that a request may wait for events, in seconds.
 LONGEST_WAIT = 30
@@ -49,7 +49,7 @@ class EventQuery(BaseModel):
     )
 
 
-class EventRead(Read):
+class EventRead(ResponseModel):
     """Something that happened, in the words of its type."""
 
     model_config = ConfigDict(
@@ -82,7 +82,7 @@ class EventRead(Read):
     data: dict[str, Any] = Field(description="What the type of the event says more.")
 
 
-class EventPage(Read):
+class EventPage(ResponseModel):
     """Events in the order of the feed."""
 
     model_config = ConfigDict(

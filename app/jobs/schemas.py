@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field
 
 from app.http.pagination import ListQuery
 from app.jobs.models import JobState
-from app.schemas import Instant, Key, Read, Resource
+from app.schemas import Instant, Key, Resource, ResponseModel
 
 _FAILURE: dict[str, Any] = {"code": "try_again", "message": "The other side asked for a pause."}
 _ERROR: dict[str, Any] = {"row": 17, "code": "unknown_person", "message": "There is no such person."}
@@ -34,7 +34,7 @@ _JOB: dict[str, Any] = {
 }
 
 
-class JobError(Read):
+class JobError(ResponseModel):
     """A fault of one row, which did not stop the job."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_ERROR]})
@@ -44,7 +44,7 @@ class JobError(Read):
     message: str = Field(description="For people; may change.")
 
 
-class JobFailure(Read):
+class JobFailure(ResponseModel):
     """What stopped the last attempt."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [_FAILURE]})

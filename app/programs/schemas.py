@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError, ValidationError
 
 from app.http.pagination import ListQuery
 from app.programs.models import Stage, StageChangeKind
-from app.schemas import Body, Flag, Instant, Name, Patch, Prose, Read, Resource, Search, Transition
+from app.schemas import Body, Flag, Instant, Name, Patch, Prose, Resource, ResponseModel, Search, Transition
 
 _URL: TypeAdapter[AnyHttpUrl] = TypeAdapter(AnyHttpUrl)
 
@@ -227,7 +227,7 @@ class ImplementationQuery(ListQuery):
     """Order of the list; `-` reverses it."""
 
 
-class StageChangeRead(Read):
+class StageChangeRead(ResponseModel):
     """A recorded transition of an implementation: to a stage, to its end, or resumed."""
 
     model_config = ConfigDict(

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from app.readiness import examples
-from app.schemas import Body, Day, Key, Prose, Read
+from app.schemas import Body, Day, Key, Prose, ResponseModel
 
 Level = Literal[0, 1, 2]
 # Literal[0, 1, 2] takes true and 1.0 for a level, which in a request are mistakes: strict integers refuse them.
@@ -24,7 +24,7 @@ _SEALED = "`votes_sealed` while votes are sealed"
 _SIX = "rounded half-even to six decimals"
 
 
-class Strict(Read):
+class Strict(ResponseModel):
     """A shape that carries exactly its own fields."""
 
     model_config = ConfigDict(extra="forbid")

@@ -97,14 +97,8 @@ def read_input(
     if stage is not None and stage not in STAGES:
         raise ValueError(f"unknown stage {stage!r}")
     codes = instrument.codes
-    _check_practices(
-        codes,
-        votes=votes,
-        consensus=consensus,
-        left_unscored=left_unscored,
-        importance=importance,
-        feasibility=feasibility,
-    )
+    by_practice = {"votes": votes, "consensus": consensus, "left_unscored": left_unscored}
+    _check_practices(codes, **by_practice, importance=importance, feasibility=feasibility)
     ordered = _order_seats(seats)
     if empty := [code for code, note in left_unscored.items() if not note.strip()]:
         raise ValueError(f"leaving {empty[0]} unscored needs a note")

@@ -11,7 +11,7 @@ from app.assessments.votes.schemas import ConsensusValue
 from app.db.transaction import Preconditions
 from app.http.pagination import ListQuery
 from app.principal import SeatKind
-from app.schemas import Body, Instant, Key, Prose, Read, Resource
+from app.schemas import Body, Instant, Key, Prose, Resource, ResponseModel
 
 Rating = Annotated[int, Field(strict=True, ge=1, le=5)]
 
@@ -116,7 +116,7 @@ class ConsensusRead(Resource):
     """Id of the principal that recorded it."""
 
 
-class ConsensusBatch(Read):
+class ConsensusBatch(ResponseModel):
     """The consensus as it was recorded, in the order sent."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_CONSENSUS]}]})

@@ -9,7 +9,18 @@ from pydantic import MISSING, ConfigDict, Field
 from app.assessments.models import Channel, Perspective, SeatEvent
 from app.http.pagination import ListQuery
 from app.principal import SeatKind
-from app.schemas import Body, Flag, Instant, Name, Patch, Read, RedactionReason, Resource, WithSecret, WithToken
+from app.schemas import (
+    Body,
+    Flag,
+    Instant,
+    Name,
+    Patch,
+    RedactionReason,
+    Resource,
+    ResponseModel,
+    WithSecret,
+    WithToken,
+)
 
 _KIND = "Only respondents vote. An assessment has one administrator."
 _PERSPECTIVE = "Where a respondent stands; required for respondents, refused for others."
@@ -130,7 +141,7 @@ class ParticipantCreated(ParticipantRead, _Invited):
     )
 
 
-class ParticipantsCreated(Read):
+class ParticipantsCreated(ResponseModel):
     """The new seats, in the order sent."""
 
     model_config = ConfigDict(
@@ -200,7 +211,7 @@ class SeatClaimed(WithToken):
     voting_closes_at: datetime | None = Field(description="Until when this seat may vote; null: until the close.")
 
 
-class OwnSeat(Read):
+class OwnSeat(ResponseModel):
     """The seat that the caller holds in an assessment."""
 
     model_config = ConfigDict(
@@ -229,7 +240,7 @@ class OwnSeat(Read):
     voting_closes_at: datetime | None = Field(description="Until when this seat may vote; null: until the close.")
 
 
-class SeatChangeRead(Read):
+class SeatChangeRead(ResponseModel):
     """Something that happened to a seat. Votes leave no entry."""
 
     model_config = ConfigDict(

@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from app.assessments.models import VoteValue
 from app.http.pagination import ListQuery
-from app.schemas import Body, Instant, Key, Prose, Read, Resource
+from app.schemas import Body, Instant, Key, Prose, Resource, ResponseModel
 
 _BALLOT_VOTE: dict[str, Any] = {
     "participant_id": "0198c6f1-9999-7e4f-9a50-61b2c3d4e5f6",
@@ -98,7 +98,7 @@ class VotesCast(Body):
     """The votes; each pair of seat and practice once."""
 
 
-class Ballot(Read):
+class Ballot(ResponseModel):
     """The votes as they were stored, in the order sent."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"items": [_VOTE]}]})

@@ -11,7 +11,18 @@ from pydantic_core import PydanticCustomError
 from app.feed.schemas import TypeName
 from app.http.pagination import ListQuery
 from app.integrations.webhooks.models import DisabledReason, Outcome
-from app.schemas import Addressable, Body, Flag, Instant, Line, Patch, Read, RedactionReason, Resource, WithSecret
+from app.schemas import (
+    Addressable,
+    Body,
+    Flag,
+    Instant,
+    Line,
+    Patch,
+    RedactionReason,
+    Resource,
+    ResponseModel,
+    WithSecret,
+)
 
 _ORGANIZATION = "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f"
 _EVENT = "0198c6f0-e5f6-7172-8384-95e6f708192a"
@@ -188,7 +199,7 @@ class WebhookReplay(Body):
     )
 
 
-class WebhookTest(Read):
+class WebhookTest(ResponseModel):
     """The event that a test sends."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"event_id": _EVENT}]})
