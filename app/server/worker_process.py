@@ -36,6 +36,9 @@ def main() -> None:
         except OperatorError as refused:
             show([f"fa-readiness: {refused}"])
             sys.exit(1)
+    # Nothing is left to end early. The interpreter's own end would let a second signal kill the process.
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.SIG_IGN)
 
 
 def _end_with_the_supervisor() -> None:
