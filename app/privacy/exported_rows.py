@@ -10,7 +10,7 @@ from app.action_items.models import ActionStatus
 from app.assessments.models import AssessmentState, Channel, Perspective, SeatEvent
 from app.principal import Role, SeatKind
 from app.programs.models import Stage, StageChangeKind
-from app.schemas import Addressable, Read
+from app.schemas import Addressable, ResponseModel
 
 
 def _example(**fields: Any) -> ConfigDict:
@@ -74,7 +74,7 @@ class ExportedResource(ExportedRow):
     updated_at: datetime = Field(description="When it last changed, in UTC.")
 
 
-class ExportedExternalId(Read):
+class ExportedExternalId(ResponseModel):
     """An id of the person in another system."""
 
     model_config = _example(source="hr", external_id="4711")

@@ -27,7 +27,7 @@ from app.privacy.exported_rows import (
     ExportedSignIn,
     ExportedStageChange,
 )
-from app.schemas import Read
+from app.schemas import ResponseModel
 
 #: A list of an export has so many rows at most.
 MOST_ROWS = 1_000
@@ -35,7 +35,7 @@ MOST_ROWS = 1_000
 Item = TypeVar("Item")
 
 
-class ExportList(Read, Generic[Item]):
+class ExportList(ResponseModel, Generic[Item]):
     """The newest rows of one kind, newest first."""
 
     items: list[Item] = Field(description=f"The rows, newest first; {MOST_ROWS} at most.")
@@ -46,7 +46,7 @@ def _list_of(*rows: Any) -> dict[str, Any]:
     return {"items": list(rows), "truncated": False}
 
 
-class PersonExport(Read):
+class PersonExport(ResponseModel):
     """All that is stored of a person, but for votes."""
 
     model_config = ConfigDict(

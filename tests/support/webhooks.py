@@ -9,17 +9,30 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.db.ids import uuid7
 from app.integrations.webhooks.dispatcher import WebhookDispatcher
+from app.integrations.webhooks.models import Outcome, WebhookDelivery
 from tests.support.actors import Actor, Tenancy
 from tests.support.feed import seal
 from tests.support.jobs import work_of
 
 HOOKS = "/v1/webhooks"
+
+
+async def add_webhook(tenancy: Tenancy, organization_id: str) -> str:
+    """Add a webhook with one attempt in its log. Return its id."""
+    body = {"organization_id": organization_id, "url": "https://localhost:1/hook"}
+    made = await tenancy.admin.made(HOOKS, body)
+    attempt = {"event_id": uuid7(), "event_type": "organization.created", "attempt": 1, "outcome": Outcome.DELIVERED}
+    async with work_of(tenancy.app).transaction(tenancy.tenant_id, "test") as tx:
+        tx.insert(WebhookDelivery, webhook_id=UUID(made["id"]), duration_ms=3, status_code=200, **attempt)
+    return str(made["id"])
 
 
 def answer(status: int, *headers: str, body: bytes = b"") -> bytes:
