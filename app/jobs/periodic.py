@@ -164,10 +164,11 @@ class Scheduler:
                     raise TimeoutError("the lease was lost")
             await running
         finally:
-            if not running.done():
-                running.cancel()
-                with suppress(asyncio.CancelledError):
-                    await running
+            running.cancel()
+            await asyncio.wait({running})
+            if not running.cancelled():
+                # It may have failed in the moment in which this process stops. Then nobody else asks.
+                running.exception()
 
     async def _execute(self, statement: Read, **values: object) -> bool:
         # Apart from the pools of requests, so that a busy pool never delays a lease.

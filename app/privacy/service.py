@@ -89,8 +89,12 @@ async def _erase_record(tx: Tx, person: Person) -> None:
 
 async def finish(job: RunningJob) -> None:
     """Erase what requests have left behind that knew the person still when the person was erased."""
+    person_id = UUID(job.arguments[_PERSON])
     async with job.transaction() as tx:
-        await _erase_traces(tx, UUID(job.arguments[_PERSON]))
+        query = select(Person.id).where(col(Person.tenant_id) == tx.tenant_id, col(Person.id) == person_id)
+        # Who was deleted meanwhile stood for nothing, so that nothing was recorded under their name.
+        if await tx.session.scalar(query) is not None:
+            await _erase_traces(tx, person_id)
 
 
 async def _erase_traces(tx: Tx, person_id: UUID) -> None:

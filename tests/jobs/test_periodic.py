@@ -1,6 +1,7 @@
 """Periodic tasks: one process at a time, and another one after a process that was killed."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from uuid import uuid4
 
@@ -153,3 +154,21 @@ async def test_the_scheduler_goes_on_after_a_failure(app: FastAPI) -> None:
 
     async with working(app, tasks=(task(fail), task(run))):
         await asyncio.wait_for(ran.wait(), 120)
+
+
+async def test_a_task_that_fails_while_the_process_stops_ends_with_it(app: FastAPI) -> None:
+    began = asyncio.Event()
+
+    async def fail() -> None:
+        began.set()
+        await asyncio.sleep(0)
+        raise ArithmeticError
+
+    running = asyncio.create_task(scheduler(app).run_if_due(task(fail)))
+    await began.wait()
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    # A failure that nobody has asked for would end the test here.
+    gc.collect()

@@ -18,7 +18,8 @@ from tests.support.accounts import grant, new_account, problem
 from tests.support.actors import Actor, Tenancy
 from tests.support.audit import changed, seal_trail, trail, verify
 from tests.support.issuer import Issuer
-from tests.support.jobs import change_jobs, until_finished, working
+from tests.support.jobs import change_jobs, until, working
+from tests.support.people import add_person
 from tests.support.team import PRACTICES, Team, new_team
 
 NAME = "Ada Lovelace-Quill"
@@ -374,7 +375,23 @@ async def test_what_a_late_request_left_is_erased_later(known: Known) -> None:
     async with known.tenancy.owner.begin() as connection:
         await connection.execute(late, {"t": known.tenancy.tenant_id, **values})
     await change_jobs(known.tenancy.owner, FINISH_ERASURE, "due_at = now()")
-    async with working(known.tenancy.app, FINISH_ERASURE):
-        jobs = await until_finished(known.tenancy.owner, FINISH_ERASURE)
-    assert {job.state for job in jobs if job.tenant_id == known.tenancy.tenant_id} == {"done"}
+    await finished(known.tenancy)
     assert await columns_with(known.tenancy, NAME) == set()
+
+
+async def test_who_is_deleted_after_the_erasure_needs_no_more(tenancy: Tenancy, admin: Actor) -> None:
+    path = f"/v1/people/{(await add_person(tenancy))['id']}"
+    assert (await admin.post(f"{path}/erasure")).status_code == 200
+    assert (await admin.delete(path)).status_code == 204
+    await change_jobs(tenancy.owner, FINISH_ERASURE, "due_at = now()")
+    await finished(tenancy)
+
+
+async def finished(tenancy: Tenancy) -> None:
+    """Wait until what follows the tenant's erasures is done."""
+
+    def are_done(jobs: list[Any]) -> bool:
+        return {job.state for job in jobs if job.tenant_id == tenancy.tenant_id} == {"done"}
+
+    async with working(tenancy.app, FINISH_ERASURE):
+        await until(tenancy.owner, FINISH_ERASURE, are_done)
