@@ -27,6 +27,7 @@ class Script(Protocol):
 
 
 _followed: ContextVar[Script | None] = ContextVar("followed_script", default=None)
+_last = UUID(int=0)
 
 
 @contextmanager
@@ -45,11 +46,26 @@ def followed_script() -> Script | None:
 
 
 def uuid7() -> UUID:
-    """Return a new time-ordered key (RFC 9562, section 5.7): 48 bits of milliseconds, 74 random bits."""
+    """Return a new key (RFC 9562, section 5.7): 48 bits of milliseconds, 74 random bits.
+
+    The keys of a process ascend, those of one millisecond too, so that the rows of a transaction keep their order.
+    """
+    global _last  # noqa: PLW0603  # one sequence for the process
     script = _followed.get()
     if script is not None:
         return script.uuid7()
-    return compose_uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+    key = compose_uuid7(time.time_ns() // 1_000_000, os.urandom(10))
+    if key <= _last:
+        key = _next_after(_last)
+    _last = key
+    return key
+
+
+def _next_after(former: UUID) -> UUID:
+    """Return a key that follows another one closely, whose successors are as hard to guess."""
+    number = (former.int >> 80 << 74) | (former.int >> 64 & 0xFFF) << 62 | former.int & ((1 << 62) - 1)
+    number += 1 + int.from_bytes(os.urandom(4))
+    return compose_uuid7(number >> 74, ((number >> 62 & 0xFFF) << 64 | number & ((1 << 62) - 1)).to_bytes(10))
 
 
 def compose_uuid7(milliseconds: int, random: bytes) -> UUID:

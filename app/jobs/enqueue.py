@@ -33,7 +33,6 @@ _ENQUEUE = Read(
         """
     )
 )
-_last_id = UUID(int=0)
 
 
 async def enqueue(
@@ -65,7 +64,7 @@ async def enqueue(
     row = await tx.fetch_one(
         _ENQUEUE,
         tenant_id=tx.tenant_id,
-        id=_next_id(),
+        id=uuid7(),
         now=tx.now,
         kind=kind.name,
         key=key,
@@ -80,10 +79,3 @@ async def enqueue(
     tx.after_commit.append(partial(signal_enqueued, tx.tenant_id))
     job_id: UUID = row["id"]
     return job_id
-
-
-def _next_id() -> UUID:
-    """Return a key above the last one of this process, also within one millisecond: ids order the jobs of a key."""
-    global _last_id  # noqa: PLW0603  # one sequence for the process
-    _last_id = max(uuid7(), UUID(int=_last_id.int + 1))
-    return _last_id
