@@ -13,9 +13,10 @@ from app.main import create_app
 from app.settings import Settings
 from tests.support.accounts import new_account, problem
 from tests.support.actors import Actor, Tenancy
+from tests.support.answers import outcome
 from tests.support.database import Urls
 from tests.support.feed import read_all, seal
-from tests.support.webhooks import HOOKS, Receiver, deliveries, dispatch, new_webhook, read, waiting
+from tests.support.webhooks import HOOKS, Receiver, add_webhook, deliveries, dispatch, new_webhook, read, waiting
 
 URL = "https://localhost:1/hook"
 
@@ -215,3 +216,12 @@ async def test_the_service_delivers_by_itself(settings: Settings, tenancy: Tenan
         await new_webhook(admin, tenancy.root_id, receiver.url, event_types=["person.created"])
         await admin.made("/v1/people", {"organization_id": tenancy.root_id, "name": "A"})
         await receiver.until(lambda one: len(one.got) == 1)
+
+
+async def test_an_organization_with_a_webhook_stays(tenancy: Tenancy, admin: Actor) -> None:
+    organization = await tenancy.organization()
+    webhook = await add_webhook(tenancy, organization["id"])
+    path = f"/v1/organizations/{organization['id']}"
+    assert outcome(await admin.delete(path)) == (409, "in_use")
+    assert (await admin.delete(f"{HOOKS}/{webhook}")).status_code == 204
+    assert (await admin.delete(path)).status_code == 204
