@@ -8,10 +8,8 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from app.access.operations import OPERATIONS
-from app.http.address_limits import AddressLimit
 from app.principal import Role
 from tests.access.test_access_matrix import CALLS
 from tests.support.actors import Actor, Tenancy
@@ -25,12 +23,6 @@ STATES = ["collecting", "consensus", "final"]
 #: These compute or claim: they have no dry run.
 WITHOUT_REHEARSAL = {"computeReadiness", "claimSeat"}
 CONDITIONS: list[dict[str, str]] = [{}, {"If-Match": "*"}, {"If-Match": '"1.0"'}, {"If-None-Match": "*"}]
-
-
-@pytest.fixture(autouse=True)
-def unlimited_claims(app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Lift the limit of wrong codes: the tests together try more of them than one address may."""
-    monkeypatch.setattr(app.state.app_state, "claim_attempts", AddressLimit(burst=1_000, seconds=1))
 
 
 async def team_in(tenancy: Tenancy, state: str) -> Team:

@@ -11,12 +11,20 @@ import pytest
 from fastapi import FastAPI
 
 from app.assessments.participants.codes import Code
+from app.main import create_app
+from app.settings import Settings
 from tests.support.actors import Actor, Tenancy
 from tests.support.answers import refused
 from tests.support.database import Urls
 from tests.support.team import Team, new_team
 
 CLAIM = "/v1/seats/claim"
+
+
+@pytest.fixture(autouse=True)
+async def limited(app: FastAPI, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test begins with the attempts that the service allows an address."""
+    monkeypatch.setattr(app.state.app_state, "claim_attempts", create_app(settings).state.app_state.claim_attempts)
 
 
 @pytest.fixture
