@@ -4,7 +4,7 @@ The oracle is `app.access.operations.OPERATIONS` (published as ``x-required-role
 where it was granted and below; what is out of sight answers like what does not exist.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -266,7 +266,7 @@ OFFERED_BELOW = {"getProgram", "updateProgram", "handOverProgram", "deleteProgra
 
 
 @pytest.fixture(scope="module")
-async def client(app: FastAPI):  # type: ignore[no-untyped-def]
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as made:
         yield made

@@ -295,7 +295,8 @@ async def test_a_key_that_is_unfit_verifies_nothing(
 
 
 async def test_a_weak_key_verifies_nothing(tenancy: Tenancy, issuer: Issuer) -> None:
+    # The libraries warn of such a key, and the service must refuse it.
     with warnings.catch_warnings(action="ignore"):
-        weak = RSAKey.import_key(generate_private_key(65_537, 1_024))  # noqa: S505 - too short on purpose
+        weak = RSAKey.import_key(generate_private_key(65_537, 1_024))  # noqa: S505  # the test is about a short key
     issuer.keys = {"first": ("RS256", weak)}
     assert (await Actor(tenancy.http, issuer.token()).get("/v1/me")).status_code == 401

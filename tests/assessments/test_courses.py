@@ -5,6 +5,7 @@ the facilitator who tries: it withdraws, invites again, claims the code itself a
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from random import Random
@@ -172,7 +173,7 @@ class Course:
             assert now[place].claim in claims, "a vote is counted that was not cast since the last release"
         self.released, self.cast_since = now, set()
 
-    def changes_nothing(self, write) -> None:  # type: ignore[no-untyped-def]
+    def changes_nothing(self, write: Callable[[], object]) -> None:
         """Make a key's write, which may change no figure and no count."""
         sealed = self.assessment.state is AssessmentState.COLLECTING
         before = self.sealed_counts() if sealed else self.counted()

@@ -4,12 +4,13 @@ import json
 import re
 import shlex
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.support.tools import run
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 1_200
@@ -75,10 +76,9 @@ def image(dockerfile: Dockerfile, tmp_path_factory: pytest.TempPathFactory) -> P
         elif one.word == "RUN":
             command = re.sub(r"(/opt/fa|/src|/dist)\b", lambda found: str(places[found[1]]), one.rest)
             command = re.sub(r"(?<![\w/-])python ", f"{shlex.quote(sys.executable)} ", command)
-            done = subprocess.run(  # noqa: S602 - a RUN line of our Dockerfile is a shell command
-                command, shell=True, cwd=root / "src", capture_output=True, text=True, timeout=SECONDS, check=False
-            )
-            assert done.returncode == 0, done.stderr
+            # As a container engine runs it.
+            done = run(["/bin/sh", "-c", command], cwd=root / "src", seconds=SECONDS)
+            assert done.returncode == 0, done.stdout
     return root / "fa"
 
 

@@ -1,6 +1,7 @@
 """The service or its database is killed again and again under writers: nothing acknowledged is lost or doubled."""
 
 import asyncio
+import logging
 import os
 import random
 from collections import Counter
@@ -18,6 +19,8 @@ from tests.support.postgres import OwnPostgres
 from tests.support.processes import open_folder
 from tests.support.services import Service, serving
 
+#: What a run reached: `make test PYTEST_ARGS="tests/faults/test_kills.py -rP"` shows it.
+_log = logging.getLogger("tests.faults")
 SEED = 20261130
 WRITERS = 8
 #: The acknowledged changes between two kills, at least.
@@ -62,14 +65,19 @@ class Load:
         self.answers = Counter[str]()
         self.acknowledged: list[str] = []
         self.stopping = False
+        self._progress = asyncio.Condition()
 
     async def write(self) -> None:
         while not self.stopping:
             name = f"Site {uuid4()}"
             async with asyncio.timeout(SECONDS):
-                while await self._send(name) != "201":  # noqa: ASYNC110  # it is sent again
+                said = await self._send(name)
+                while said != "201":
                     await asyncio.sleep(0.05)
-            self.acknowledged.append(name)
+                    said = await self._send(name)
+            async with self._progress:
+                self.acknowledged.append(name)
+                self._progress.notify_all()
 
     async def _send(self, name: str) -> str:
         """Return the status of a success, or the code of a problem."""
@@ -96,11 +104,10 @@ class Load:
         return seen
 
     async def until_more(self) -> None:
-        """Wait until so many more changes are acknowledged."""
+        """Wait until some more changes are acknowledged."""
         enough = len(self.acknowledged) + PAUSE
-        async with asyncio.timeout(SECONDS):
-            while len(self.acknowledged) < enough:  # noqa: ASYNC110  # a bound on the time, not an event
-                await asyncio.sleep(0.02)
+        async with asyncio.timeout(SECONDS), self._progress:
+            await self._progress.wait_for(lambda: len(self.acknowledged) >= enough)
 
 
 @pytest.fixture
@@ -128,7 +135,7 @@ async def test_nothing_acknowledged_is_lost_or_doubled(load: Load, kill: Callabl
     load.stopping = True
     await asyncio.gather(*writers)
     figures = f"{times * ROUNDS} kills, {len(load.acknowledged)} acknowledged, answers {dict(load.answers)}"
-    print(f"seed {SEED}: {figures}")  # noqa: T201  # what the run reached
+    _log.warning("seed %s: %s", SEED, figures)
     assert set(load.answers) <= {"201", "unavailable", "idempotency_running"}
     names = await stored(load, "select name from organizations where parent_id is not null")
     assert Counter(names) == Counter(load.acknowledged)

@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel
 from sqlalchemy import text
 
-import app.main  # noqa: F401  # knows every table
 from app.db.base import metadata
+from app.db.schema.migrate import load_models
 from app.people.personal import DELETED, ERASED_NAME, REFERRING
 from app.privacy import exported_rows as rows
 from app.privacy.exported import EXPORTED, INTERNAL, LEFT_OUT
@@ -19,6 +19,7 @@ from tests.support.actors import Actor, Tenancy
 from tests.support.issuer import Issuer
 from tests.support.team import Team, new_team
 
+load_models()
 NAME = "Ada Lovelace-Quill"
 SEAT = "Seat of Ada"
 SUBJECT, OTHER = "subject-quill-77", "subject-other-78"

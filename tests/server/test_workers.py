@@ -5,6 +5,7 @@ import re
 import signal
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -65,11 +66,19 @@ def test_two_workers_are_announced_once(pair: Service) -> None:
     assert all(is_up(listener) for listener in LISTENER.findall(pair.announcement))
 
 
+def is_replaced(service: Service, victim: int) -> bool:
+    return victim not in workers(service) and len(workers(service)) == 2
+
+
+def has_ended_or_restarted(service: Service, former: set[int]) -> bool:
+    return service.process.poll() is not None or bool(workers(service) - former)
+
+
 def test_a_killed_worker_comes_back_while_the_other_serves(pair: Service) -> None:
     for victim in workers(pair):
         os.kill(victim, signal.SIGKILL)
         assert [get(pair, "/v1/me").status_code for _ in range(20)] == [200] * 20
-        wait_for(lambda gone=victim: gone not in workers(pair) and len(workers(pair)) == 2, START_SECONDS)  # type: ignore[misc]
+        wait_for(partial(is_replaced, pair, victim), START_SECONDS)
         wait_for(lambda: all(is_up(listener) for listener in LISTENER.findall(pair.announcement)), START_SECONDS)
     assert "was ended by signal 9; restart 1 of at most" in pair.log.read_text().replace("\\", "")
 
@@ -140,7 +149,7 @@ def test_workers_that_keep_ending_end_the_service_with_one_line(folder: Path) ->
             former = workers(service)
             for victim in former:
                 os.kill(victim, signal.SIGKILL)
-            wait_for(lambda former=former: service.process.poll() is not None or workers(service) - former, 60.0)  # type: ignore[misc]
+            wait_for(partial(has_ended_or_restarted, service, former), START_SECONDS)
         assert service.process.wait(START_SECONDS) == 1
         last = service.err.read_text().removeprefix(service.announcement)
         assert last.count("\n") == 1

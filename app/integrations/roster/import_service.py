@@ -64,7 +64,7 @@ _LEAVING = Read(
         """
     )
 )
-_NEW = Read(text(f"select * from staged_people where is_new and line > :after order by line limit {_PAGE}"))  # noqa: S608
+_NEW = Read(text("select * from staged_people where is_new and line > :after order by line limit :most"))
 _SET_MANAGERS = Read(
     text(
         """
@@ -184,7 +184,7 @@ def _check_plausible(rows: int, before: int, leaving: int, known: int) -> None:
 
 async def _create(tx: Tx, source: str, report: ImportReport) -> None:
     after = 0
-    while rows := await tx.fetch(_NEW, after=after):
+    while rows := await tx.fetch(_NEW, after=after, most=_PAGE):
         for row in rows:
             _add(tx, source, row)
             report.created += 1
