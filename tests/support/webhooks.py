@@ -168,6 +168,12 @@ async def end_leases(owner: AsyncEngine, webhook: dict[str, Any]) -> None:
     await _change(owner, "update webhook_queues set held_until = now() where webhook_id = :id", webhook)
 
 
+async def undo_claims(owner: AsyncEngine, webhook: dict[str, Any]) -> None:
+    """Set the queues back to what they were before they were claimed."""
+    undone = "update webhook_queues set held_by = null, held_until = null, attempt = 0, position = null"
+    await _change(owner, f"{undone} where webhook_id = :id", webhook)
+
+
 async def fail_since(owner: AsyncEngine, webhook: dict[str, Any], days: int) -> None:
     """Let the endpoint have failed for some days."""
     since = f"now() - interval '{days} days'"

@@ -47,6 +47,10 @@ _CLAIM = Read(
                         select q.subject_id, q.due_at from webhook_queues q
                         where q.tenant_id = w.tenant_id and q.webhook_id = w.id and q.due_at <= now()
                           and (q.held_until is null or q.held_until <= now())
+                          and exists (
+                            select from webhook_messages m where m.tenant_id = q.tenant_id
+                              and m.webhook_id = q.webhook_id and m.subject_id = q.subject_id
+                          )
                         order by q.due_at, q.subject_id limit :per_webhook
                     ) f
                 ) d
@@ -101,9 +105,11 @@ _RELEASE = Read(
         """
         update webhook_queues q
         set held_by = null, held_until = null, attempt = q.attempt - 1
-        from unnest(cast(:webhook_ids as uuid[]), cast(:subject_ids as uuid[])) as r(webhook_id, subject_id)
+        from unnest(
+            cast(:webhook_ids as uuid[]), cast(:subject_ids as uuid[]), cast(:attempts as int[])
+        ) as r(webhook_id, subject_id, attempt)
         where q.tenant_id = :tenant_id and q.webhook_id = r.webhook_id and q.subject_id = r.subject_id
-          and q.held_by = :holder
+          and q.held_by = :holder and q.attempt = r.attempt
         """
     )
 )
@@ -158,25 +164,26 @@ async def claim(tx: Tx, holder: UUID, most: int) -> list[Message]:
         creator = await load_creator(tx, tx.tenant_id, target["principal_id"], target["key_id"], tx.now)
         if creator is None or not may(creator, "createWebhook", target["path"]):
             await disable(tx, UUID(int=target["id"].int), DisabledReason.RIGHTS_LOST)
-            await release(tx, holder, [(row["webhook_id"], row["subject_id"]) for row in rows])
+            await release(tx, holder, [(row["webhook_id"], row["subject_id"], row["attempt"]) for row in rows])
             continue
         events = await read_events(tx, creator, [row["position"] for row in rows], within=target["path"])
         messages += [_to_message(tx, row, target, events) for row in rows]
     return messages
 
 
-async def release(tx: Tx, holder: UUID, queues: Sequence[tuple[UUID, UUID]]) -> None:
+async def release(tx: Tx, holder: UUID, queues: Sequence[tuple[UUID, UUID, int]]) -> None:
     """Give back queues whose messages were not sent. The attempts do not count.
 
     Args:
-        queues: the ids of the webhook and of the thing that the messages are about.
+        queues: the ids of the webhook and of the thing that the messages are about, and the attempt.
     """
     await tx.fetch(
         _RELEASE,
         tenant_id=tx.tenant_id,
         holder=holder,
-        webhook_ids=[webhook_id for webhook_id, _ in queues],
-        subject_ids=[subject_id for _, subject_id in queues],
+        webhook_ids=[webhook_id for webhook_id, _, _ in queues],
+        subject_ids=[subject_id for _, subject_id, _ in queues],
+        attempts=[attempt for _, _, attempt in queues],
     )
 
 

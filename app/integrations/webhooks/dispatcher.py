@@ -112,9 +112,9 @@ class WebhookDispatcher:
             task.cancel()
         await asyncio.gather(*flying, return_exceptions=True)
         await self._sender.close()
-        held: defaultdict[UUID, list[tuple[UUID, UUID]]] = defaultdict(list)
+        held: defaultdict[UUID, list[tuple[UUID, UUID, int]]] = defaultdict(list)
         for message in flying.values():
-            held[message.tenant_id].append((message.webhook_id, message.subject_id))
+            held[message.tenant_id].append((message.webhook_id, message.subject_id, message.attempt))
         for tenant_id, queues in held.items():
             # Otherwise another process takes them when the leases have ended.
             with suppress(AppError, *DATABASE_ERRORS):

@@ -19,15 +19,19 @@ _LOCK = Read(
     text(
         """
         select q.subject_id from webhook_queues q
-            join unnest(cast(:webhook_ids as uuid[]), cast(:subject_ids as uuid[])) as r(webhook_id, subject_id)
+            join unnest(
+                cast(:webhook_ids as uuid[]), cast(:subject_ids as uuid[]), cast(:positions as bigint[]),
+                cast(:attempts as int[])
+            ) as r(webhook_id, subject_id, position, attempt)
                 on q.webhook_id = r.webhook_id and q.subject_id = r.subject_id
-        where q.tenant_id = :tenant_id and q.held_by = :holder
+        where q.tenant_id = :tenant_id and q.held_by = :holder and q.position = r.position and q.attempt = r.attempt
         order by q.webhook_id, q.subject_id
         for update of q
         """
     )
 )
-# A process that lost its lease changes no queue: another one holds it.
+# An attempt may have lost its queue, because its lease ended or a crash of the database undid its claim. Then it
+# changes neither the queue nor the message, which is sent again.
 _STORE = Read(
     text(
         """
@@ -40,10 +44,15 @@ _STORE = Read(
             ) as r(log_id, webhook_id, subject_id, position, event_id, event_type, attempt, outcome, status, duration,
                    wait)
         ),
+        own as (
+            select r.* from r join webhook_queues q
+                on q.tenant_id = :tenant_id and q.webhook_id = r.webhook_id and q.subject_id = r.subject_id
+            where q.held_by = :holder and q.position = r.position and q.attempt = r.attempt
+        ),
         removed as (
-            delete from webhook_messages m using r
-            where m.tenant_id = :tenant_id and m.webhook_id = r.webhook_id and m.position = r.position
-              and r.wait is null
+            delete from webhook_messages m using own
+            where m.tenant_id = :tenant_id and m.webhook_id = own.webhook_id and m.position = own.position
+              and own.wait is null
         ),
         s as (
             select r.*, exists (
@@ -51,19 +60,19 @@ _STORE = Read(
                 where m.tenant_id = :tenant_id and m.webhook_id = r.webhook_id and m.subject_id = r.subject_id
                   and m.position <> r.position
             ) as has_more
-            from r
+            from own r
         ),
         emptied as (
             delete from webhook_queues q using s
             where q.tenant_id = :tenant_id and q.webhook_id = s.webhook_id and q.subject_id = s.subject_id
-              and q.held_by = :holder and s.wait is null and not s.has_more
+              and s.wait is null and not s.has_more
         ),
         kept as (
             update webhook_queues q
             set held_by = null, held_until = null, due_at = now() + make_interval(secs => coalesce(s.wait, 0))
             from s
             where q.tenant_id = :tenant_id and q.webhook_id = s.webhook_id and q.subject_id = s.subject_id
-              and q.held_by = :holder and (s.wait is not null or s.has_more)
+              and (s.wait is not null or s.has_more)
         ),
         logged as (
             insert into webhook_deliveries (
@@ -98,6 +107,8 @@ async def record(tx: Tx, holder: UUID, attempts: Sequence[Attempt], *, failure_d
         "holder": holder,
         "webhook_ids": [one.webhook_id for one in messages],
         "subject_ids": [one.subject_id for one in messages],
+        "positions": [one.position for one in messages],
+        "attempts": [one.attempt for one in messages],
     }
     await tx.fetch(_LOCK, **queues)
     failing = await tx.fetch(
@@ -106,17 +117,15 @@ async def record(tx: Tx, holder: UUID, attempts: Sequence[Attempt], *, failure_d
         now=tx.now,
         failing_before=tx.now - timedelta(days=failure_days),
         log_ids=[uuid7() for _ in attempts],
-        positions=[one.position for one in messages],
         event_ids=[one.event_id for one in messages],
         event_types=[one.event_type for one in messages],
-        attempts=[one.attempt for one in messages],
         outcomes=[one.outcome.value for one in attempts],
         statuses=[one.status for one in attempts],
         durations=[round(one.duration * 1_000) for one in attempts],
         waits=[one.wait for one in attempts],
     )
-    gone = {one.message.webhook_id for one in attempts if one.is_gone}
-    for webhook_id in sorted(gone):
-        await disable(tx, webhook_id, DisabledReason.GONE)
+    gone = {(one.message.webhook_id, one.message.url) for one in attempts if one.is_gone}
+    for webhook_id, url in sorted(gone):
+        await disable(tx, webhook_id, DisabledReason.GONE, url=url)
     for row in failing:
         await disable(tx, UUID(int=row["webhook_id"].int), DisabledReason.FAILING)

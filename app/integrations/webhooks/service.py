@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from sqlalchemy import func, update
+from sqlalchemy import func, or_, update
 from sqlmodel import col, select
 
 from app.access.policy import is_visible, load_organization_for, may
@@ -88,6 +88,9 @@ async def patch(tx: Tx, webhook_id: UUID, body: WebhookPatch, networks: Collecti
     was_enabled = webhook.enabled
     for name, value in changes.items():
         setattr(webhook, name, value)
+    if "url" in changes and webhook.enabled and was_enabled:
+        # The failures were those of the former address.
+        await _begin_anew(tx, webhook.id)
     if webhook.enabled and not was_enabled:
         webhook.disabled_reason = webhook.disabled_at = None
         await _begin_anew(tx, webhook.id)
@@ -172,7 +175,11 @@ async def _begin_anew(tx: Tx, webhook_id: UUID) -> None:
     )
     queue: tuple[Any, ...] = (col(WebhookQueue.tenant_id) == tx.tenant_id, col(WebhookQueue.webhook_id) == webhook_id)
     await tx.session.execute(update(WebhookCursor).where(*cursor).values(failing_since=None))
-    await tx.session.execute(update(WebhookQueue).where(*queue).values(due_at=func.now(), attempt=0))
+    await tx.session.execute(update(WebhookQueue).where(*queue).values(due_at=func.now()))
+    # What is on its way now keeps its number, by which its outcome is known.
+    held = col(WebhookQueue.held_until) > func.now()
+    idle = or_(col(WebhookQueue.held_until).is_(None), ~held)
+    await tx.session.execute(update(WebhookQueue).where(*queue, idle).values(attempt=0))
 
 
 def _check_address(url: str, networks: Collection[Network]) -> None:

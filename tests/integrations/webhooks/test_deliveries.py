@@ -22,6 +22,7 @@ from tests.support.webhooks import (
     make_due,
     new_webhook,
     read,
+    undo_claims,
     waiting,
 )
 
@@ -322,3 +323,46 @@ async def test_two_dispatchers_at_once_send_each_message_once(
         while await waiting(owner, webhook):
             await dispatch(tenancy)
     assert len({got.id for got in receiver.got}) == len(receiver.got) == 20
+
+
+async def test_a_claim_that_a_crash_undid_stops_no_endpoint(
+    tenancy: Tenancy, webhook: dict[str, Any], receiver: Receiver, owner: AsyncEngine
+) -> None:
+    """A claim is not yet on disk when the message is sent, so a crash of the database can undo it."""
+    go_on = asyncio.Event()
+
+    async def wait(_: Got, writer: asyncio.StreamWriter) -> None:
+        await go_on.wait()
+        writer.write(answer(204))
+        writer.close()
+
+    receiver.answers = [*[wait] * 4, answer(204)]
+    for name in "ABCD":
+        await add_person(tenancy, name)
+    await seal(tenancy)
+    async with dispatching(tenancy.app, seconds=3_600.0) as dispatcher:
+        serving = asyncio.create_task(dispatcher.serve(tenancy.tenant_id))
+        await receiver.until(lambda one: len(one.got) == 4)
+        await undo_claims(owner, webhook)
+        go_on.set()
+        await serving
+    await add_person(tenancy, "E")
+    for _ in range(3):
+        await dispatch(tenancy)
+    assert await waiting(owner, webhook) == 0
+    assert len({got.id for got in receiver.got}) == 5
+
+
+async def test_the_answer_of_the_former_address_disables_nothing(
+    tenancy: Tenancy, admin: Actor, webhook: dict[str, Any], receiver: Receiver
+) -> None:
+    async def move(_: Got, writer: asyncio.StreamWriter) -> None:
+        moved = await admin.patch(f"/v1/webhooks/{webhook['id']}", {"url": f"{receiver.url}/new"})
+        assert moved.status_code == 200, moved.text
+        writer.write(answer(410))
+        writer.close()
+
+    receiver.answers = [move, answer(204)]
+    await add_person(tenancy)
+    await dispatch(tenancy)
+    assert (await read(admin, webhook))["enabled"] is True
