@@ -126,6 +126,13 @@ class Principal:
         """Return the seat that the person who signed in holds in an assessment, as the principal to vote with."""
         return next((held for held in self.held if held.seat and held.seat.assessment_id == assessment_id), None)
 
+    @property
+    def person_id(self) -> UUID | None:
+        """The person who signed in, or for whom the key's principal stands; None where that is not known."""
+        if self.signed_in is not None:
+            return self.signed_in.person_id
+        return None if self.key is None else self.key.person_id
+
     def reads(self, path: str) -> bool:
         """Return whether the organization at ``path`` is visible to the caller."""
         return path.startswith(self.visible_paths)

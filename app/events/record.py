@@ -126,8 +126,4 @@ def record_refusal(
 def _get_person(tx: Tx) -> UUID | None:
     """Return whom the caller's address is about: a person, or the seat that a person holds; None: a machine."""
     principal = tx.principal
-    if principal.signed_in is not None:
-        return principal.signed_in.person_id
-    if principal.key is not None:
-        return principal.key.person_id
-    return None if principal.seat is None else principal.id
+    return principal.person_id if principal.seat is None else principal.id

@@ -80,8 +80,7 @@ async def change_person(
         PersonMerged: the person is another one's by now.
         PersonErased: nothing can be put in the place of what was erased.
     """
-    check_not_merged(person)
-    check_not_erased(person.erased_at)
+    check_changeable(person)
     at = {"organization_id": "/body/organization_id", "manager_id": "/body/manager_id", **(pointers or {})}
     plain, _ = _split(changes)
     if plain.get("organization_id", person.organization_id) != person.organization_id:
@@ -97,8 +96,9 @@ async def apply_change(
     """Do what `change_person` does, where the organization and the manager have been checked.
 
     Raises:
-        LeftBeforeHired, PersonExternalIdTaken: as there.
+        LeftBeforeHired, PersonExternalIdTaken, PersonMerged, PersonErased: as there.
     """
+    check_changeable(person)
     plain, employment = _split(changes)
     former_home = person.organization_id
     settled = settle(person, employment)
@@ -121,6 +121,16 @@ async def apply_change(
         record_event(tx, "person.rehired", person.id, organization_id=home)
     if settled.turn is Turn.LEFT:
         await announce_leaving(tx, person)
+
+
+def check_changeable(person: Person) -> None:
+    """Refuse to change a person who is another one's record by now, or was erased.
+
+    Raises:
+        PersonMerged, PersonErased: they are.
+    """
+    check_not_merged(person)
+    check_not_erased(person.erased_at)
 
 
 def check_not_merged(person: Person) -> None:

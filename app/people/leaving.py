@@ -1,5 +1,7 @@
 """What leaving means for the work that a person owns: it is announced item by item."""
 
+from uuid import UUID
+
 from sqlalchemy import text
 
 from app.db.statement import Read
@@ -25,10 +27,10 @@ async def announce_leaving(tx: Tx, person: Person) -> None:
     record_event(tx, "person.left", person.id, organization_id=person.organization_id)
     items = await tx.fetch(_OWNED, tenant_id=tx.tenant_id, person_id=person.id, settled=sorted(SETTLED))
     for item in items:
-        record_event(
-            tx,
-            "action_item.owner_left",
-            item["id"],
-            organization_id=item["organization_id"],
-            data={"person_id": str(person.id)},
-        )
+        announce_owner_left(tx, item["id"], item["organization_id"], person.id)
+
+
+def announce_owner_left(tx: Tx, item_id: UUID, organization_id: UUID, person_id: UUID) -> None:
+    """Record that the owner of an unfinished action item has left."""
+    data = {"person_id": str(person_id)}
+    record_event(tx, "action_item.owner_left", item_id, organization_id=organization_id, data=data)

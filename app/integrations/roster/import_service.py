@@ -86,7 +86,8 @@ class Faulty(OperatorError):
     """The file was refused because of its rows, and nothing was changed."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__(f"Nothing was imported: {len(faults)} faults.")
+        more = " or more" if len(faults) == MOST_FAULTS else ""
+        super().__init__(f"Nothing was imported: {len(faults)} faults{more}.")
         self.faults = faults
 
 
@@ -128,7 +129,7 @@ async def import_people(
         source: whose external ids the file has.
         columns: the header of each field that has another name; kept for the next file of the source.
         mode: with ``replace``, active people of the source who are not in the file leave.
-        force: believe a whole roster that is empty, half as long as the last one, or ends many employments.
+        force: believe a whole roster that is empty, at most half as long as the last one, or ends many employments.
         report: is filled in, and told about the progress.
 
     Raises:
@@ -174,7 +175,7 @@ async def _load_source(tx: Tx, source: str) -> RosterSource:
 def _check_plausible(rows: int, before: int, leaving: int, known: int) -> None:
     if rows == 0:
         raise Suspicious("Nothing was imported: the file has no rows. If that is right, use --force.")
-    if rows * 2 < before:
+    if before and rows * 2 <= before:
         raise Suspicious(f"Nothing was imported: {rows} rows, {before} the last time. If that is right, use --force.")
     if leaving > known * MOST_LEAVERS:
         raise Suspicious(

@@ -43,7 +43,8 @@ async def merge_people(context: ContextDep, person_id: UUID, body: PersonMerge) 
     managed people of the other record become this one's, in one transaction. The other record stays, inactive and
     without details, and names this one as `merged_into_id`; it can no longer be changed. Fields of this one stay as
     they are. You need the role at both organizations; for a principal you must be allowed to give it to the person.
-    The answer is 409 if both hold a seat in one assessment, if one verified what the other had done, if both have a
+    Nobody merges their own record (403). Former employments can still be read at the other record too. The answer is
+    409 if both hold a seat in one assessment, if one verified what the other had done, if both have a
     principal, if the other person signs in, or if one was merged or erased before; and 422 if the other manages this
     one. A merge cannot be undone.
     """

@@ -8,7 +8,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
 from app.access.oidc.models import Identity
-from app.accounts.errors import UnknownPerson
+from app.accounts.errors import BeyondOwnRights, UnknownPerson
 from app.accounts.principals.service import give_principal
 from app.action_items.history import compare, record_change
 from app.action_items.models import ActionItem
@@ -21,6 +21,7 @@ from app.integrations.roster.errors import BothOnItem, BothSeated, SamePerson, S
 from app.integrations.roster.schemas import PersonMerge
 from app.people.changes import check_not_erased, check_not_merged
 from app.people.errors import ManagerCycle
+from app.people.leaving import SETTLED, announce_owner_left
 from app.people.managers import lock_chain
 from app.people.models import FormerEmployment, Person, PersonExternalId
 from app.people.service import load_person_for
@@ -45,10 +46,14 @@ async def merge(tx: Tx, person_id: UUID, body: PersonMerge) -> UUID:
         BothSeated: both hold a seat in one assessment.
         BothOnItem: one of them verified what the other had done.
         StillSignsIn: the other person signs in.
+        BeyondOwnRights: one of them is the caller.
         PersonHasPrincipal, BeyondOwnRights: the principal of the other person cannot stand for this one.
     """
     kept, gone = await _load_both(tx, person_id, body.person_id)
     tx.expect(kept)
+    if tx.principal.person_id in {kept.id, gone.id}:
+        # Or an integrator could take over the seats of a colleague.
+        raise BeyondOwnRights("Nobody merges their own record. Ask somebody else who may merge people.")
     for one in (kept, gone):
         check_not_merged(one)
         check_not_erased(one.erased_at)
@@ -151,6 +156,8 @@ async def _give_items(tx: Tx, kept: Person, gone: Person) -> None:
         tx.touch(item)
         fields = sorted(changes)
         record_event(tx, "action_item.updated", item.id, organization_id=item.organization_id, data={"fields": fields})
+        if "owner_id" in changes and gone.active and not kept.active and item.status not in SETTLED:
+            announce_owner_left(tx, item.id, item.organization_id, kept.id)
 
 
 async def _give_records(tx: Tx, kept: Person, gone: Person) -> None:
@@ -159,7 +166,7 @@ async def _give_records(tx: Tx, kept: Person, gone: Person) -> None:
         col(FormerEmployment.tenant_id) == tx.tenant_id, col(FormerEmployment.person_id) == gone.id
     )
     employments: list[Any] = list((await tx.session.execute(former.order_by(col(FormerEmployment.id)))).scalars())
-    if gone.hired_on is not None or gone.left_on is not None:
+    if any(getattr(gone, name) is not None for name in _EMPLOYMENT):
         employments.append(gone)
     for one in employments:
         tx.insert(FormerEmployment, person_id=kept.id, **{name: getattr(one, name) for name in _EMPLOYMENT})

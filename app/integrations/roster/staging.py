@@ -14,7 +14,7 @@ from app.integrations.roster.files import Fault, RosterFile
 from app.integrations.roster.rows import RosterRow, check_row
 from app.text import search_key
 
-#: Faults that are reported. More are only counted.
+#: Faults that are reported.
 MOST_FAULTS: Final = 10_000
 _CHUNK: Final = 1_000
 _COLUMNS: Final = (
@@ -26,7 +26,7 @@ create temporary table staged_people (
     line integer not null, new_id uuid not null, external_id text not null, name text not null,
     organization text not null, organization_key text not null, email text, employee_number text, position text,
     department text, manager text, status text not null, hired_on date, left_on date,
-    person_id uuid, is_new boolean, organization_id uuid, matches integer, manager_id uuid
+    person_id uuid, is_new boolean, is_overtaken boolean, organization_id uuid, matches integer, manager_id uuid
 ) on commit drop
 """
 # An external id of the source comes before a name, which must be the name of one organization only.
@@ -61,6 +61,17 @@ _RESOLVE = (
     where s.manager is not null and s.manager_id is null
       and x.tenant_id = $1 and x.source = $2 and x.external_id = s.manager
     """,
+    # From here on nobody moves, merges, erases or deletes them, nor gives their external ids away.
+    """
+    select p.id from people p where p.tenant_id = $1 and p.id in (select person_id from staged_people where not is_new)
+    order by p.id for update
+    """,
+    """
+    update staged_people s set is_overtaken = true where not is_new and not exists (
+        select from person_external_ids x join people p on p.tenant_id = x.tenant_id and p.id = x.person_id
+        where x.tenant_id = $1 and x.source = $2 and x.external_id = s.external_id and p.id = s.person_id
+    )
+    """,
     "create index on staged_people (person_id)",
     "analyze staged_people",
 )
@@ -73,6 +84,23 @@ _FAULTY = (
         select line from (select line, row_number() over (partition by external_id order by line) as place
         from staged_people) numbered where place > 1
         """,
+    ),
+    (
+        "external_id",
+        "repeated_person",
+        "An earlier row is the same person: their records were merged",
+        """
+        select line from (
+            select line, row_number() over (partition by person_id order by line) as place,
+                   row_number() over (partition by external_id order by line) as same_id from staged_people
+        ) numbered where place > 1 and same_id = 1
+        """,
+    ),
+    (
+        "external_id",
+        "overtaken",
+        "The person was changed at the same time; import the file again",
+        "select line from staged_people where is_overtaken",
     ),
     (
         "organization",

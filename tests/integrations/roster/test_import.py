@@ -1,17 +1,26 @@
 """Importing a roster: people are in step with the file afterwards, or nothing has happened."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
+from app.integrations.roster.files import RosterFile
 from app.integrations.roster.import_service import Faulty, ImportMode, ImportReport, Suspicious, import_people
+from app.integrations.roster.staging import stage
+from app.people.changes import apply_change
+from app.people.errors import PersonErased
+from app.people.models import Person
 from app.provisioning import operators_transaction
 from tests.support.actors import Actor, Tenancy
 from tests.support.feed import end_of, read_all, seal
 from tests.support.people import add_person
 
+WAITING = "select true from pg_locks where not granted"
 HEADER = "external_id,name,organization,email,position,manager,status,hired_on,left_on"
 FIRST = f"""{HEADER}
 1,Ann Lee,N,ann@agency.example,Director,,active,2019-02-01,
@@ -145,7 +154,7 @@ async def test_who_is_missing_from_a_whole_roster_leaves_and_comes_back(
     ("text", "said"),
     [
         (HEADER + "\n", "no rows"),
-        (many(9), "9 rows, 20 the last time"),
+        (many(10), "10 rows, 20 the last time"),
         (many(17), "3 of 20"),
         (many(20, "left"), "20 of 20"),
     ],
@@ -217,3 +226,43 @@ async def test_a_roster_that_fails_late_leaves_nothing(admin: Actor, importer: I
         await importer(many(60), progress=fail)
     assert await admin.items("/v1/people") == []
     assert await importer(many(60)) == (60, 0, 0, 0)
+
+
+@pytest.mark.usefixtures("site")
+async def test_two_rows_of_one_merged_person_are_reported(admin: Actor, importer: Importer) -> None:
+    """Otherwise each night would change the person back and forth."""
+    await importer(many(2))
+    one, other = [await by_id(admin, number) for number in "01"]
+    merge = {"person_id": other["id"]}
+    answer = await admin.post(f"/v1/people/{one['id']}/merge", merge, headers={"If-Match": "*"})
+    assert answer.status_code == 200, answer.text
+    assert await importer.faults(many(2)) == [(3, "external_id", "repeated_person")]
+
+
+@pytest.mark.usefixtures("site")
+async def test_people_of_a_roster_change_only_after_its_import(
+    tenancy: Tenancy, admin: Actor, importer: Importer
+) -> None:
+    """Or an import could write over what was erased or merged since it was read."""
+    await importer(many(1))
+    path = f"/v1/people/{(await by_id(admin, '0'))['id']}"
+    async with operators_transaction(tenancy.owner, tenancy.tenant_id) as tx:
+        await stage(tx, RosterFile(importer.path, {}), "hr")
+        erasing = asyncio.create_task(admin.post(f"{path}/erasure"))
+        async with tenancy.owner.connect() as connection, asyncio.timeout(300):
+            while not await connection.scalar(text(WAITING)):
+                await asyncio.sleep(0.02)
+                await connection.rollback()
+    assert (await erasing).status_code == 200
+
+
+@pytest.mark.usefixtures("site")
+async def test_what_was_erased_is_not_changed(tenancy: Tenancy, admin: Actor, importer: Importer) -> None:
+    await importer(many(1))
+    person = await by_id(admin, "0")
+    assert (await admin.post(f"/v1/people/{person['id']}/erasure")).status_code == 200
+    async with operators_transaction(tenancy.owner, tenancy.tenant_id) as tx:
+        erased = await tx.session.get(Person, (tenancy.tenant_id, UUID(person["id"])))
+        assert erased is not None
+        with pytest.raises(PersonErased):
+            await apply_change(tx, erased, {"name": "Back"})

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 
+from tests.support.accounts import grant
 from tests.support.actors import Actor, Tenancy
 from tests.support.answers import outcome
 from tests.support.feed import end_of, read_all, seal
@@ -213,3 +214,35 @@ async def test_followers_learn_who_the_other_was(
         ("person.updated", kept["id"], {"fields": ["details"]}),
         ("person.merged", gone["id"], {"into_id": kept["id"]}),
     ]
+
+
+async def test_nobody_merges_their_own_record(
+    tenancy: Tenancy, admin: Actor, kept: dict[str, Any], gone: dict[str, Any]
+) -> None:
+    """Or an integrator could take over the seats of a colleague."""
+    body = {"kind": "person", "name": "Ann", "organization_id": tenancy.root_id, "person_id": kept["id"]}
+    own = (await admin.made("/v1/principals", body))["id"]
+    assert (await grant(admin, own, "integrator", tenancy.root_id)).status_code == 201
+    key = (await admin.made(f"/v1/principals/{own}/api-keys", {"name": "Key"}))["key"]
+    for one, other in ((kept, gone), (gone, kept)):
+        assert outcome(await merge(Actor(tenancy.http, key), one, other)) == (403, "beyond_own_rights")
+
+
+async def test_an_employment_without_days_is_kept(tenancy: Tenancy, admin: Actor, kept: dict[str, Any]) -> None:
+    other = await add_person(tenancy, position="Coach", employee_number="7")
+    await merged(admin, kept, other)
+    [former] = await admin.items(f"/v1/people/{kept['id']}/former-employments")
+    assert (former["position"], former["employee_number"]) == ("Coach", "7")
+
+
+async def test_items_that_come_to_somebody_who_left_are_announced(
+    tenancy: Tenancy, admin: Actor, kept: dict[str, Any]
+) -> None:
+    other = await add_person(tenancy)
+    body = {"organization_id": tenancy.root_id, "title": "T", "practices": [], "owner_id": other["id"]}
+    item = await admin.made("/v1/action-items", body)
+    assert (await admin.patch(f"/v1/people/{kept['id']}", {"active": False})).status_code == 200
+    await merged(admin, kept, other)
+    await seal(tenancy)
+    [event] = await read_all(admin, types="action_item.owner_left")
+    assert (event["subject_id"], event["data"]) == (item["id"], {"person_id": kept["id"]})
