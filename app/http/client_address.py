@@ -13,6 +13,8 @@ from app.settings import Settings
 Address = IPv4Address | IPv6Address
 #: The key in the scope under which the address is kept: a request asks for it several times.
 _KEPT = "client_address"
+#: More than an address, its zone and its port have.
+_LONGEST = 100
 # Some proxies append the port of the connection.
 _WITH_PORT = re.compile(r"\[([^\[\]]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
 
@@ -80,8 +82,13 @@ def parse_address(text: str) -> Address | None:
     return getattr(parsed, "ipv4_mapped", None) or parsed
 
 
-@lru_cache(maxsize=4_096)
 def _canonical(text: str) -> str | None:
+    # Anybody can send a long text as an address. It would fill the cache.
+    return _cached(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4_096)
+def _cached(text: str) -> str | None:
     parsed = parse_address(text)
     return None if parsed is None else str(parsed)
 
