@@ -1,4 +1,4 @@
-"""The end of everything that lets a person in: sign-ins, keys and roles, with the names that they have."""
+"""End a person's access: revoke keys, take roles, and deactivate and rename the principal."""
 
 from uuid import UUID
 
@@ -43,12 +43,12 @@ async def end_access(tx: Tx, person_id: UUID, erased_name: str) -> list[UUID]:
 
 
 async def _end_keys(tx: Tx, principal: PrincipalRecord) -> list[UUID]:
-    """Revoke all keys of a principal, and drop their names. Return their ids."""
+    """Revoke all keys of a principal, and drop their names and networks. Return their ids."""
     query = select(ApiKey).where(col(ApiKey.tenant_id) == tx.tenant_id, col(ApiKey.principal_id) == principal.id)
     keys = list(await tx.session.scalars(query.order_by(col(ApiKey.id)).with_for_update()))
     for key in keys:
         event, data = ("api_key.updated", {"fields": ["name"]}) if key.revoked_at else ("api_key.revoked", None)
-        key.name = None
+        key.name, key.allowed_networks = None, []
         key.revoked_at = key.revoked_at or tx.now
         if tx.touch(key):
             record_event(tx, event, key.id, organization_id=principal.organization_id, data=data)

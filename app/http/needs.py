@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
+#: No route declares a longer deadline, in seconds.
+LONGEST_SECONDS: Final = 120.0
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
@@ -34,6 +36,10 @@ class Needs:
     seconds: float | None = None
     streams: bool = False
     public: bool = False
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None and self.seconds > LONGEST_SECONDS:
+            raise ValueError(f"a request may take {LONGEST_SECONDS:.0f} seconds at most")
 
 
 def needs(declared: Needs) -> Callable[[Endpoint], Endpoint]:

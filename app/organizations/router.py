@@ -9,7 +9,7 @@ from app.access.subtrees import visible_paths
 from app.db.errors import AlreadyExists, InUse
 from app.errors import InvalidTransition, NotFound
 from app.http.context import ContextDep
-from app.http.needs import Needs, needs
+from app.http.needs import LONGEST_SECONDS, Needs, needs
 from app.http.openapi.build import IF_MATCH
 from app.http.pagination import page
 from app.http.problems import problems
@@ -49,7 +49,7 @@ from app.tree.places import TreeBusy
 
 router = APIRouter(prefix="/v1/organizations", tags=["organizations"])
 # A change of a large subtree works through it in batches; nobody waits for it but its caller.
-_LARGE = needs(Needs(seconds=120))
+_LARGE = needs(Needs(seconds=LONGEST_SECONDS))
 _CONDITIONS: dict[str, Any] = {
     "parameters": [
         {

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from app.accounts.errors import LastAdmin
 from app.http.context import ContextDep
-from app.http.needs import Needs, needs
+from app.http.needs import LONGEST_SECONDS, Needs, needs
 from app.http.problems import problems
 from app.http.responses import show
 from app.http.write import write_and_read
@@ -40,7 +40,7 @@ async def erase_person(context: ContextDep, person_id: UUID) -> Response:
     descriptions of action items, labels of seats that do not name the person. The account at your issuer of sign-ins
     is not touched: end it there, because a token of an unknown person has the default role, if there is one.
     """
-    longest = max(_SECONDS, context.app_state.settings.request_seconds)
+    longest = max(LONGEST_SECONDS, context.app_state.settings.request_seconds)
     return await write_and_read(context, get_person, service.erase, person_id, longest)
 
 
