@@ -63,7 +63,9 @@ def report_sessions(engine: AsyncEngine, on_statement: OnStatement) -> None:
 
     def fail(failure: Any) -> None:
         if failure.statement is not None and failure.connection is not None:
-            elapsed = time.monotonic() - failure.connection.info["began"]
+            # A value that cannot be sent fails before the statement begins.
+            now = time.monotonic()
+            elapsed = now - failure.connection.info.get("began", now)
             on_statement(Statement(failure.statement, elapsed, failure.original_exception))
 
     event.listen(engine.sync_engine, "before_cursor_execute", begin)

@@ -137,10 +137,14 @@ class Worker:
                     await self._look.wait()
 
     async def _find_tenants(self) -> None:
-        for row in await self._books.find_tenants():
-            if row["has_lost"]:
-                await self._books.requeue_lost(row["tenant_id"])
+        found = await self._books.find_tenants()
+        for row in found:
             self._add_turn(row["tenant_id"])
+        for row in found:
+            if row["has_lost"]:
+                # Jobs of one tenant that cannot be requeued now do not keep those of another.
+                with suppress(AppError, *DATABASE_ERRORS):
+                    await self._books.requeue_lost(row["tenant_id"])
 
     def _add_turn(self, tenant_id: UUID) -> None:
         self._turns.setdefault(tenant_id)
