@@ -76,7 +76,7 @@ TAGS = [
     {"name": "readiness", "description": "The score, computed per request and explained."},
     {"name": "action items", "description": "What is done about the gaps."},
     {"name": "events", "description": "What happened, in order, for systems that follow."},
-    {"name": "webhooks", "description": "Events sent to other systems, signed, and the log of what came of it."},
+    {"name": "webhooks", "description": "Events sent to other systems, signed, and the log of deliveries."},
     {"name": "jobs", "description": "Background work: how far it is, what went wrong, and its cancellation."},
     {"name": "audit", "description": "Who changed what, and whether that record is whole."},
     {"name": "accounts", "description": "Who is calling, and who may call: principals, their keys and their roles."},

@@ -40,12 +40,13 @@ def forbidden(operation: str, where: str) -> Forbidden:
     """Return the error that names the roles that may perform the operation, and where they apply."""
     roles = OPERATIONS[operation].published()
     seat = " A seat may too, in its own assessment." if "seat" in roles else ""
-    creator = " So may the key that created it." if "creator" in roles else ""
+    creator = " So may the caller that created it." if "creator" in roles else ""
+    proposer = " So may the caller that proposed it." if "proposer" in roles else ""
     oneself = " So may the person, signed in." if "oneself" in roles else ""
-    named = ", ".join(role for role in roles if role not in {"seat", "creator", "oneself"})
+    named = ", ".join(role for role in roles if role not in {"seat", "creator", "proposer", "oneself"})
     if not named:
         return Forbidden("Only the holder of a seat may.", required_roles=roles)
-    detail = f"This needs one of these roles on {where}: {named}.{seat}{creator}{oneself}"
+    detail = f"This needs one of these roles on {where}: {named}.{seat}{creator}{proposer}{oneself}"
     return Forbidden(detail, required_roles=roles)
 
 

@@ -1,4 +1,4 @@
-"""The end of what is stored of API keys that open nothing any more."""
+"""Drop the hashes of API keys that ended long ago."""
 
 from datetime import datetime, timedelta
 

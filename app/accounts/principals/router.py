@@ -89,7 +89,8 @@ async def update_principal(context: ContextDep, principal_id: UUID, body: Princi
     to you (422) and must not have another principal (409); while the present person can sign in, the person stays
     (409). The person gets what the principal may do, so you must be able to grant all of that (403
     `beyond_own_rights`). The principal of an erased person stays as it is (409 `person_erased`). The audit trail keeps
-    the name that the principal had.
+    the former name. When the principal passes from one person to another or to nobody, the names of its keys, and its
+    names from before it had a person, are erased from the trail.
     """
     return await write_and_read(context, queries.get_principal, service.patch, principal_id, body)
 

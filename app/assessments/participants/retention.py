@@ -1,4 +1,4 @@
-"""The end of what is stored of invitations and seat tokens that open nothing any more."""
+"""Delete expired invitations, and the hashes of seat tokens that ended long ago."""
 
 from sqlalchemy import text
 
