@@ -9,6 +9,7 @@ from app.db.transaction import Tx
 from app.events.chain import seal_audit_trail
 from app.events.retention import has_expired_events, purge_events
 from app.events.sealer import Sealer
+from app.files.deletion import delete_expired_files, has_expired_files
 from app.idempotency.answers import has_expired_answers, purge_answers
 from app.integrations.webhooks.dispatcher import WebhookDispatcher
 from app.integrations.webhooks.retention import delete_deliveries, has_expired_deliveries
@@ -44,6 +45,7 @@ PURGES: Final = (
     Purge("invitations", has_ended_invitations, drop_ended_invitations),
     Purge("secrets", has_ended_secrets, drop_ended_secrets),
     Purge("webhook_deliveries", has_expired_deliveries, delete_deliveries),
+    Purge("files", has_expired_files, delete_expired_files),
 )
 PURGE_EXPIRED: Final = Kind("purge_expired", partial(run_purges, PURGES))
 

@@ -31,10 +31,11 @@ async def erase_person(context: ContextDep, person_id: UUID) -> Response:
 
     The person loses all access at once, within a second in every process: sign-ins, API keys, roles and seats that
     they hold. The name and all other fields that identify the person are emptied, and so are labels of their seats,
-    names in histories and notes, names and addresses in the audit trail, and stored answers. What is left is a
-    placeholder with `erased_at`, which action items, seats and histories go on naming by its id. Votes and scores stay
-    as they are, a seat in a sealed round still counts, and the audit trail stays verifiable. The answer is 409
-    `last_admin` if the tenant would be left without an admin: make another one first.
+    names in histories and notes, names and addresses in the audit trail, and stored answers. Stored files that may
+    name people are deleted. What is left is a placeholder with `erased_at`, which action items, seats and histories go
+    on naming by its id. Votes and scores stay as they are, a seat in a sealed round still counts, and the audit trail
+    stays verifiable. The answer is 409 `last_admin` if the tenant would be left without an admin: make another one
+    first.
 
     Texts that people wrote freely cannot be searched for a person and stay: comments, notes, reasons, titles and
     descriptions of action items, labels of seats that do not name the person. The account at your issuer of sign-ins

@@ -1,5 +1,6 @@
 """Erase a person: identity goes everywhere, votes and the audit trail stay."""
 
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from app.assessments.participants.erasure import end_seats
 from app.db.statement import Read
 from app.db.transaction import Tx
 from app.events.record import record_event
+from app.files.deletion import delete_files_of_people
 from app.idempotency.answers import delete_answers_to, erase_answers
 from app.jobs.enqueue import enqueue
 from app.jobs.kinds import Kind, RunningJob
@@ -35,6 +37,8 @@ _ACTING = Read(
 _PERSON: Final = "person_id"
 #: Longer than any process knows a caller without asking the database.
 _CACHED_SECONDS: Final = 5.0
+#: Longer than the transaction of an erasure takes.
+_LONGEST_ERASURE: Final = timedelta(seconds=120)
 
 
 async def erase(tx: Tx, person_id: UUID, longest_request: float) -> UUID:
@@ -85,16 +89,20 @@ async def _erase_record(tx: Tx, person: Person) -> None:
     if was_active:
         await announce_leaving(tx, person)
     await erase_answers(tx, [person.id, *access, *seats])
+    await delete_files_of_people(tx)
 
 
 async def finish(job: RunningJob) -> None:
     """Erase what requests have left behind that knew the person still when the person was erased."""
     person_id = UUID(job.arguments[_PERSON])
     async with job.transaction() as tx:
-        query = select(Person.id).where(col(Person.tenant_id) == tx.tenant_id, col(Person.id) == person_id)
+        query = select(Person.erased_at).where(col(Person.tenant_id) == tx.tenant_id, col(Person.id) == person_id)
         # Who was deleted meanwhile stood for nothing, so that nothing was recorded under their name.
-        if await tx.session.scalar(query) is not None:
+        erased_at = await tx.session.scalar(query)
+        if erased_at is not None:
             await _erase_traces(tx, person_id)
+            # A file may have been begun while the erasure was running.
+            await delete_files_of_people(tx, begun_before=erased_at + _LONGEST_ERASURE)
 
 
 async def _erase_traces(tx: Tx, person_id: UUID) -> None:

@@ -186,6 +186,9 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
         "outcome",
         "finished_at",
     ),
+    # Chunks go with their file.
+    "files": Privileges(insert=True, update=frozenset({"size", "sha256"}), delete=True),
+    "file_chunks": _ADD,
     "idempotency_keys": Privileges(
         insert=True, update=frozenset({"request_hash", "created_at", "status", "headers", "body"}), delete=True
     ),
