@@ -35,6 +35,8 @@ from app.docs import routes as docs
 from app.events.sealer import Sealer
 from app.events.types import EVENT_TYPES
 from app.events.watch import FeedWatch
+from app.exports import router as exports
+from app.exports.streaming import Exports
 from app.feed import router as feed
 from app.http import problems
 from app.http.context import AppState
@@ -77,6 +79,7 @@ TAGS = [
     {"name": "action items", "description": "What is done about the gaps."},
     {"name": "events", "description": "What happened, in order, for systems that follow."},
     {"name": "webhooks", "description": "Events sent to other systems, signed, and the log of deliveries."},
+    {"name": "exports", "description": "Whole lists as tables, for spreadsheets and other systems."},
     {"name": "jobs", "description": "Background work: how far it is, what went wrong, and its cancellation."},
     {"name": "audit", "description": "Who changed what, and whether that record is whole."},
     {"name": "accounts", "description": "Who is calling, and who may call: principals, their keys and their roles."},
@@ -114,6 +117,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     *instruments.ROUTERS,
     feed.router,
     webhooks.router,
+    exports.router,
     jobs.router,
     audit.router,
     me.router,
@@ -164,8 +168,10 @@ def create_app(
     )
     app = _Application(app_state, lifespan=background.run, **_METADATA)
     app.state.worker = background.worker
+    app.state.exports = Exports()
     for router in routers:
         _mount(app, router)
+    app.state.exports.lists.add(app.router.routes)
     problems.install(app)
     build.install(app, OPERATIONS, EVENT_TYPES)
     if settings.docs:

@@ -17,11 +17,13 @@ from typing import Any, Final
 
 from pydantic.fields import FieldInfo
 
-import app.main  # noqa: F401  # loads every class of errors
 from app.action_items import lifecycle as action_items
 from app.assessments import lifecycle as assessments
 from app.errors import FieldError, Invalid, catalogue
+from app.exports.columns import columns_of
+from app.exports.lists import get_item_model
 from app.http import problems
+from app.main import ROUTERS
 from app.readiness import examples
 from app.settings import Settings
 from app.tree.archived import rules_table
@@ -145,9 +147,21 @@ def sample_answer() -> str:
     return "```json\n{\n" + ",\n".join(lines) + "\n}\n```"
 
 
+def export_columns() -> str:
+    """List the columns of the export of each list."""
+    rows = []
+    for route in (route for router in ROUTERS for route in router.routes):
+        model = get_item_model(route)
+        if model is not None:
+            columns = ", ".join(f"`{column.header}`" for column in columns_of(model))
+            rows.append(f"| `{getattr(route, 'path', '')}` | {columns} |")
+    return "\n".join(["| list | columns |", "|---|---|", *sorted(rows)])
+
+
 PAGES: Final[Mapping[str, Callable[[], str]]] = {"docs/errors.md": errors_page, "docs/settings.md": settings_page}
 PARTS: Final[Mapping[tuple[str, str], Callable[[], str]]] = {
     ("README.md", "sample answer"): sample_answer,
+    ("docs/integrations/exports.md", "columns"): export_columns,
     ("docs/concepts.md", "states of assessments"): lambda: state_diagram(
         assessments.TRANSITIONS, assessments.needs_reason
     ),

@@ -185,6 +185,8 @@ OPERATIONS: Final[dict[str, Access]] = {
     "testWebhook": Access(_ADMIN, creator=True),
     "replayWebhook": Access(_ADMIN, creator=True),
     "listWebhookDeliveries": Access(_ADMIN, creator=True),
+    # The list decides.
+    "exportList": _ANYONE,
     "listJobs": _READ,
     "getJob": _READ,
     "cancelJob": Access(_ADMIN, creator=True),

@@ -232,6 +232,7 @@ CALLS: dict[str, Call] = {
     "testWebhook": item("POST", "/v1/webhooks/{webhook}/test"),
     "replayWebhook": item("POST", "/v1/webhooks/{webhook}/replay", {}),
     "listWebhookDeliveries": item("GET", "/v1/webhooks/{webhook}/deliveries"),
+    "exportList": item("GET", "/v1/export?list=/v1/drivers"),
     "listJobs": item("GET", "/v1/jobs"),
     "getJob": item("GET", "/v1/jobs/{job}"),
     "cancelJob": item("POST", "/v1/jobs/{job}/cancellation"),

@@ -47,6 +47,7 @@ _EXAMPLES: Final[Mapping[str, Any]] = {
     "owner_id": "none",
     "key": "facilitative-administration",
     "kind": "purge_expired",
+    "list": "/v1/people?sort=name",
     "practice": "P1",
     "q": "coaching",
     "source": "hr-system",

@@ -5,6 +5,11 @@ from typing import Any, Final
 _TRUE = {"type": "string", "const": "true"}
 
 HEADERS: Final[dict[str, dict[str, Any]]] = {
+    "Content-Disposition": {
+        "description": "The name under which a browser stores the answer.",
+        "schema": {"type": "string"},
+        "example": 'attachment; filename="people-2026-10-05.csv"',
+    },
     "Dry-Run": {"description": "`true`: nothing was changed, because `dry_run` was asked for.", "schema": _TRUE},
     "ETag": {
         "description": "Strong. The version of the resource, a dot, and a hash of what else the body depends on.",
