@@ -53,6 +53,7 @@ from app.jobs import router as jobs
 from app.jobs.context import WorkContext
 from app.jobs.gauges import GAUGES
 from app.jobs.worker import Worker
+from app.metrics import router as metrics_routes
 from app.organizations import router as organizations
 from app.people import router as people
 from app.people.sign_ins import SIGNED_IN
@@ -73,6 +74,7 @@ TAGS = [
     {"name": "organizations", "description": "The tree a tenant is made of."},
     {"name": "programs", "description": "Programs and practices, and who implements them."},
     {"name": "people", "description": "Who can own work."},
+    {"name": "metrics", "description": "Figures that HR, learning and finance systems report."},
     {"name": "instruments", "description": "Drivers, instruments and scoring profiles: data, immutable."},
     {"name": "assessments", "description": "A team's rating of one implementation, from draft to final."},
     {"name": "readiness", "description": "The score, computed per request and explained."},
@@ -112,6 +114,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     programs.router,
     programs.implementations,
     people.router,
+    metrics_routes.router,
     privacy.router,
     roster.router,
     *instruments.ROUTERS,

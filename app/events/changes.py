@@ -92,6 +92,11 @@ RECORDED: Final = {
     "webhooks": Recorded(
         _names("organization_id principal_id event_types enabled disabled_reason"), _names("url description")
     ),
+    # The numbers stay out: small ones are for the organization itself.
+    "metrics": Recorded(
+        _names("organization_id program_id metric source period_start period_end state supersedes_id recorded_by"),
+        _names("numerator denominator withdrawal_reason"),
+    ),
     "role_grants": Recorded(_names("principal_id organization_id role starts_at ends_at")),
 }
 

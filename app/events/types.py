@@ -163,6 +163,23 @@ class OwnerConcerned(EventData):
     """Id of the person."""
 
 
+class MetricRecorded(EventData):
+    """What a figure is about, without its numbers."""
+
+    metric: str = Field(examples=["training_coverage"])
+    """Key of the metric."""
+    program_id: UUID
+    """Id of the program."""
+    source: str = Field(examples=["lms"])
+    """The system that reported it."""
+    period_start: str = Field(examples=["2026-07-01"])
+    """First day of the period."""
+    period_end: str = Field(examples=["2026-09-30"])
+    """Last day of the period."""
+    supersedes_id: UUID | None
+    """Id of the figure that it corrects; null if it corrects none."""
+
+
 class PersonMergedInto(EventData):
     """Who a person turned out to be."""
 
@@ -284,6 +301,8 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = _by_name(
         EventType("person.merged", "A person was merged into another one", PersonMergedInto),
         EventType("person.erased", "What says who a person is was erased"),
         EventType("person.deleted", "A person was deleted"),
+        EventType("metric.recorded", "A figure of a metric was recorded", MetricRecorded),
+        EventType("metric.withdrawn", "A figure of a metric was withdrawn", Explained),
         EventType("scoring_profile.published", "A scoring profile was published", ProfilePublished, Audience.EVERYONE),
         EventType("assessment.created", "An assessment was added as a draft", AssessmentCreated),
         EventType("assessment.updated", "Fields of an assessment changed", FieldsChanged),

@@ -99,6 +99,12 @@ class RequestContext:
         """Return a request header by its lower-case name."""
         return header(self.scope, name)
 
+    @property
+    def content(self) -> bytes:
+        """Return the whole body, where the route needs CSV; empty if none was sent."""
+        content: bytes = self.scope.get("content", b"")
+        return content
+
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield the body as it arrives, where the route needs a stream; bounded by the route's size.
 

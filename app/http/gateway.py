@@ -37,6 +37,8 @@ _DRAINED_BYTES = 65_536
 _BODY_BYTES, _PUBLIC_BODY_BYTES = 67_108_864, 2_097_152
 #: The caller of a body that takes longer is authenticated again: the credential may have been revoked meanwhile.
 _PROMPT_SECONDS = 0.1
+#: The bodies that the gateway reads as a whole.
+_READ_HERE = frozenset({BodyKind.JSON, BodyKind.CSV})
 _NO_HEAD: Mapping[bytes, bytes] = {}
 _log = logging.getLogger("fa.http")
 
@@ -225,7 +227,7 @@ class Gateway:
     async def _read_body(self, exchange: _Exchange, target: Target, max_bytes: int, receive: Receive) -> Receive:
         """Read the body, or leave it to the route within its size."""
         scope, needs = exchange.scope, target.needs
-        if needs.body is not BodyKind.JSON:
+        if needs.body not in _READ_HERE:
             if not needs.public:
                 receive = self._authenticated_at_the_end(scope, receive)
             receive = body.bounded(receive, max_bytes)
@@ -236,7 +238,9 @@ class Gateway:
         exchange.is_reading = exchange.has_unread_body = False
         if not needs.public:
             await self._authenticate_again(scope, since)
-        if content:
+        if needs.body is BodyKind.CSV:
+            scope["content"] = content
+        elif content:
             scope["json"] = body.parse_json(content)
         return body.replay(content, receive) if target.plan is None else receive
 

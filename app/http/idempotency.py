@@ -150,6 +150,8 @@ def idempotent_request(context: RequestContext) -> IdempotentRequest | None:
         raise Invalid("The Idempotency-Key is not valid.", errors=[error])
     query = sorted(parse_query(scope["query_string"]))
     said = [scope["method"], scope["path"], query, context.header(b"if-match"), "json" in scope, scope.get("json")]
+    if "content" in scope:
+        said.append(hashlib.sha256(scope["content"]).hexdigest())
     return IdempotentRequest(context.principal, key, hashlib.sha256(canonical_json(said)).digest())
 
 

@@ -14,6 +14,7 @@ class BodyKind(StrEnum):
     """How the gateway treats the body of a request."""
 
     JSON = "json"
+    CSV = "csv"
     STREAM = "stream"
     MULTIPART = "multipart"
 
@@ -23,7 +24,8 @@ class Needs:
     """The limits of one route.
 
     Attributes:
-        body: JSON is read, bounded and parsed by the gateway. A stream or a multipart form reaches the route unread;
+        body: JSON is read, bounded and parsed by the gateway; CSV is read and bounded. A stream or a multipart form
+            reaches the route unread;
             the gateway counts its bytes.
         max_bytes: the largest body; None: the setting `max_body_bytes`.
         seconds: the deadline of a request; None: the setting `request_seconds`.

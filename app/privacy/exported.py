@@ -39,6 +39,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "votes.entered_by": "It would show that a paper ballot was entered.",
     "invitation_codes.participant_id": "Only the hash of a code is stored. The history of the seat has the invitation.",
     "idempotency_keys.principal_id": "Answers to requests, which are deleted after 24 hours.",
+    "metrics.recorded_by": "Figures are about organizations, and are read at their own route.",
     "jobs.created_by": "Jobs are read at their own route, and are deleted after a time.",
     "webhooks.principal_id": "Webhooks are read at their own route.",
 }

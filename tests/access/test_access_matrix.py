@@ -17,6 +17,7 @@ from app.access.operations import OPERATIONS
 from app.instruments.shipped import shipped_profiles
 from app.principal import READERS, Role
 from tests.support.actors import Actor, Tenancy, new_tenancy
+from tests.support.metrics import csv_of, figure
 from tests.support.places import MISSING, Place, furnish
 
 PROFILE = {**shipped_profiles()[0].document, "key": "own"}
@@ -138,6 +139,19 @@ CALLS: dict[str, Call] = {
     "deletePerson": item("DELETE", "/v1/people/{person}"),
     "mergePeople": lambda p, _: ("POST", f"/v1/people/{p.person}/merge", {"person_id": p.person}),
     "listFormerEmployments": item("GET", "/v1/people/{person}/former-employments"),
+    "listMetrics": item("GET", "/v1/metrics"),
+    "recordMetrics": lambda p, _: (
+        "POST",
+        "/v1/metrics",
+        {"items": [figure(p.organization, p.program, source="push")]},
+    ),
+    "recordMetricsFromCsv": lambda p, _: (
+        "POST",
+        "/v1/metrics/csv",
+        csv_of(figure(p.organization, p.program, source="matrix")),
+    ),
+    "getMetric": item("GET", "/v1/metrics/{metric}"),
+    "transitionMetric": item("POST", "/v1/metrics/{metric}/transitions", {"to": "withdrawn", "reason": "R"}),
     "listDrivers": item("GET", "/v1/drivers"),
     "getDriver": item("GET", "/v1/drivers/coaching"),
     "listInstruments": item("GET", "/v1/instruments"),
@@ -247,6 +261,7 @@ COLLECTIONS = {
     "listAssessments": "assessment",
     "listActionItems": "action_item",
     "listWebhooks": "webhook",
+    "listMetrics": "metric",
     "listJobs": "job",
     "listApiKeys": "api_key",
     "listRoleGrants": "role_grant",
@@ -258,7 +273,13 @@ SCOPED = {"listEvents", "listAuditEvents"}
 TENANT_WIDE = {"createScoringProfile": "root", "verifyAuditEvents": "root"}
 # What reaches beyond the place of its object takes the role at the root too.
 AT_ROOT = {"erasePerson", "exportPerson"}
-CREATED_BY_REFERENCE = {"createAssessment", "upsertOrganization", "upsertPerson"}
+CREATED_BY_REFERENCE = {
+    "createAssessment",
+    "recordMetrics",
+    "recordMetricsFromCsv",
+    "upsertOrganization",
+    "upsertPerson",
+}
 READING = {name for name in OPERATIONS if name.startswith(("get", "list"))} - {"listVotes"}
 # What every reader of the place may read; the rest takes the role that changes it.
 READ_BY_ALL = {name for name in READING if OPERATIONS[name].anyone or OPERATIONS[name].roles >= READERS}
@@ -307,7 +328,14 @@ async def send(actor: Actor, scene: Scene, operation: str, place: str) -> httpx.
     at = scene.places[place]
     # Inviting again and revoking aim at a missing seat: who may try gets past the guard, and no further.
     method, path, body = CALLS[operation](at, scene.shared)
-    return await actor.call(method, path, **({} if body is None else {"json": body}))
+    return await actor.call(method, path, **carried(body))
+
+
+def carried(body: Any) -> dict[str, Any]:
+    """Return the arguments of a call with this body: a text is a CSV file."""
+    if isinstance(body, str):
+        return {"content": body, "headers": {"Content-Type": "text/csv"}}
+    return {} if body is None else {"json": body}
 
 
 def alike(answer: httpx.Response) -> dict[str, Any]:

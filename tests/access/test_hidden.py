@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.access.test_access_matrix import CALLS
+from tests.access.test_access_matrix import CALLS, carried
 from tests.support.actors import Actor, Tenancy
 from tests.support.places import Place, furnish, place_of
 from tests.support.statements import record_statements
@@ -25,6 +25,7 @@ LOCKED = (
     "assessments",
     "action_items",
     "jobs",
+    "metrics",
     "people",
     "implementations",
     "organizations",
@@ -50,7 +51,8 @@ class Scene:
 
     async def ask(self, operation: str, place: Place) -> Any:
         method, path, body = CALLS[operation](place, self.shared)
-        return await self.actor.call(method, path, json=body, headers={"If-Match": "*"})
+        sent = carried(body)
+        return await self.actor.call(method, path, **{**sent, "headers": {"If-Match": "*", **sent.get("headers", {})}})
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 
 from tests.support.actors import Actor, Tenancy
 from tests.support.jobs import PLACED, add_job
+from tests.support.metrics import record_metric
 from tests.support.team import Team, new_team
 from tests.support.webhooks import add_webhook
 
@@ -29,6 +30,8 @@ async def furnished(tenancy: Tenancy) -> dict[str, tuple[Actor, str]]:
         f"/v1/organizations/{site['id']}/move", {"parent_id": aside["id"]}, headers={"If-Match": "*"}
     )
     assert move.status_code == 200, move.text
+    program_id = (await admin.get(f"/v1/implementations/{team.assessment['implementation_id']}")).json()["program_id"]
+    await record_metric(admin, site["id"], program_id)
     known = {
         "organization_id": site["id"],
         "implementation_id": team.assessment["implementation_id"],

@@ -39,6 +39,8 @@ BEYOND_A_SCHEMA = {
         "one_manager",
         "one_organization",
         "one_parent",
+        "organization_named",
+        "period_reversed",
         "only_respondents_vote",
         "ratio_parts",
         "repeated",

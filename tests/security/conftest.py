@@ -33,6 +33,7 @@ from tests.support.actors import Actor
 from tests.support.database import Urls
 from tests.support.databases import fresh_database
 from tests.support.jobs import new_kind, work_of
+from tests.support.metrics import record_metric
 from tests.support.services import WITHOUT_LIMITS
 
 
@@ -145,4 +146,6 @@ async def _add_rows(admin: Actor, tenants: Tenants) -> None:
     assert answer.status_code == 201, answer.text
     [draft, *_] = await admin.items("/v1/assessments", state="draft")
     await admin.made(f"/v1/assessments/{draft['id']}/participants", {"seat": "observer", "label": "Guest"})
+    [using, *_] = await admin.items("/v1/implementations")
+    await record_metric(admin, using["organization_id"], using["program_id"])
     await admin.made("/v1/webhooks", {"organization_id": str(ids["root"]), "url": "https://localhost:1/hook"})

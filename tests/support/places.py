@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 
 from tests.support.actors import Actor, Tenancy
 from tests.support.jobs import PLACED, add_job
+from tests.support.metrics import record_metric
 from tests.support.team import new_team
 
 #: The id of nothing.
@@ -26,6 +27,7 @@ class Place:
     action_item: str = MISSING
     job: str = MISSING
     webhook: str = MISSING
+    metric: str = MISSING
     principal: str = MISSING
     role_grant: str = MISSING
     api_key: str = MISSING
@@ -60,6 +62,7 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
     key = await admin.made(f"/v1/principals/{principal['id']}/api-keys", {"name": "Feed"})
     action = await admin.made("/v1/action-items", {"organization_id": organization, "title": "T", "practices": []})
     webhook = await admin.made("/v1/webhooks", {"organization_id": organization, "url": "https://localhost:1/hook"})
+    metric = await record_metric(admin, organization, own_program["id"])
     return Place(
         organization=organization,
         program=own_program["id"],
@@ -71,6 +74,7 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
         action_item=action["id"],
         job=str(await add_job(tenancy, PLACED, organization_id=UUID(organization))),
         webhook=webhook["id"],
+        metric=metric,
         principal=principal["id"],
         role_grant=grant["id"],
         api_key=key["id"],

@@ -31,6 +31,7 @@ _MODELS = (
     "app.integrations.webhooks.models",
     "app.people.models",
     "app.instruments.models",
+    "app.metrics.models",
     "app.assessments.models",
     "app.action_items.models",
     "app.integrations.roster.models",

@@ -161,6 +161,9 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
         "done_at",
         "done_owner_id",
     ),
+    # Figures. Their numbers never change; a correction is another row.
+    "metrics": _row("state", "ended_at", "withdrawal_reason", delete=False),
+    "metric_feeds": Privileges(insert=True, update=frozenset({"recorded_at"})),
     # Webhooks. A secret can be added and removed, never changed; the organization and the creator stay.
     "webhooks": _row("url", "description", "event_types", "enabled", "disabled_reason", "disabled_at"),
     "webhook_secrets": Privileges(insert=True, update=frozenset({"ends_at"}), delete=True),

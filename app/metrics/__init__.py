@@ -1,0 +1,1 @@
+"""Figures that HR, learning and finance systems report about organizations."""
