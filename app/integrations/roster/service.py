@@ -8,12 +8,15 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
 from app.access.oidc.models import Identity
+from app.access.policy import forbidden, may
 from app.accounts.errors import BeyondOwnRights, UnknownPerson
 from app.accounts.principals.service import give_principal
 from app.action_items.history import compare, record_change
 from app.action_items.models import ActionItem
+from app.assessments.lifecycle import ENDED
 from app.assessments.models import Assessment, Participant
 from app.assessments.participants.service import record_seat_event
+from app.assessments.seat_rules import is_claimed
 from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
 from app.events.record import record_event
@@ -25,6 +28,7 @@ from app.people.leaving import SETTLED, announce_owner_left
 from app.people.managers import lock_chain
 from app.people.models import FormerEmployment, Person, PersonExternalId
 from app.people.service import load_person_for
+from app.tree.models import OrganizationPlace
 
 _OPERATION: Final = "mergePeople"
 _EMPLOYMENT: Final = ("employee_number", "position", "department", "hired_on", "left_on")
@@ -37,7 +41,7 @@ async def merge(tx: Tx, person_id: UUID, body: PersonMerge) -> UUID:
     Raises:
         NotFound: The person does not exist, or the caller cannot see them.
         UnknownPerson: The same of the other person.
-        Forbidden: The caller may see them, but may not do this.
+        Forbidden: The caller may see them, but may not do this, or may not give a seat that nobody has claimed.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         SamePerson: both are the same record.
         PersonMerged: one of them was merged before.
@@ -128,17 +132,26 @@ def _shared_item(tx: Tx, kept: Person, gone: Person) -> Any:
 
 async def _give_seats(tx: Tx, kept: Person, gone: Person) -> None:
     query = (
-        select(Participant, col(Assessment.organization_id))
+        select(Participant, col(Assessment.organization_id), col(Assessment.state), col(OrganizationPlace.path))
         .join(
             Assessment,
             (col(Assessment.tenant_id) == col(Participant.tenant_id))
             & (col(Assessment.id) == col(Participant.assessment_id)),
         )
+        .join(
+            OrganizationPlace,
+            (col(OrganizationPlace.tenant_id) == col(Assessment.tenant_id))
+            & (col(OrganizationPlace.organization_id) == col(Assessment.organization_id)),
+        )
         .where(col(Participant.tenant_id) == tx.tenant_id, col(Participant.person_id) == gone.id)
         .order_by(col(Participant.id))
         .with_for_update(of=Participant)
     )
-    for seat, organization_id in (await tx.session.execute(query)).all():
+    for seat, organization_id, state, path in (await tx.session.execute(query)).all():
+        is_open = state not in ENDED and seat.withdrawn_at is None and not is_claimed(seat)
+        if is_open and not may(tx.principal, "updateParticipant", path):
+            # A person who signs in may claim the seat, so giving it is for those who may give seats to people.
+            raise forbidden("updateParticipant", "the organization of each assessment in which the other has an open seat")
         seat.person_id = kept.id
         tx.touch(seat)
         record_seat_event(tx, "participant.updated", seat, organization_id)

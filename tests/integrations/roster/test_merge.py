@@ -246,3 +246,28 @@ async def test_items_that_come_to_somebody_who_left_are_announced(
     await seal(tenancy)
     [event] = await read_all(admin, types="action_item.owner_left")
     assert (event["subject_id"], event["data"]) == (item["id"], {"person_id": kept["id"]})
+
+
+async def test_an_open_seat_passes_only_by_those_who_may_change_seats(
+    tenancy: Tenancy, admin: Actor, kept: dict[str, Any], gone: dict[str, Any]
+) -> None:
+    """Or an integrator could give a colleague's seat to somebody else, who signs in and claims it."""
+    team = await new_team(tenancy)
+    seat = await admin.made(f"{team.path}/participants", {"seat": "observer", "person_id": gone["id"]})
+    integrator = await tenancy.key(("integrator", tenancy.root_id))
+    assert outcome(await merge(integrator, kept, gone)) == (403, "forbidden")
+    facilitating = await tenancy.key(("integrator", tenancy.root_id), ("facilitator", tenancy.root_id))
+    await merged(facilitating, kept, gone)
+    assert (await admin.get(f"{team.path}/participants/{seat['id']}")).json()["person_id"] == kept["id"]
+
+
+async def test_a_claimed_seat_and_a_withdrawn_one_pass_with_the_records(
+    tenancy: Tenancy, kept: dict[str, Any], gone: dict[str, Any]
+) -> None:
+    """Nobody can claim them by signing in."""
+    team = await new_team(tenancy)
+    await team.claim("Held", (await team.invited("Held", person_id=gone["id"]))["invitation"]["code"])
+    other = await new_team(tenancy)
+    await other.invited("Withdrawn", person_id=gone["id"])
+    await other.withdraw("Withdrawn")
+    await merged(await tenancy.key(("integrator", tenancy.root_id)), kept, gone)
