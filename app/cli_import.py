@@ -76,7 +76,7 @@ def people(
     show({**counts, "dry_run": dry_run}, as_json)
 
 
-def _show_progress(report: ImportReport) -> None:
+async def _show_progress(report: ImportReport) -> None:
     if sys.stderr.isatty():
         done = report.created + report.changed + report.left
         typer.echo(f"\r{done} people of {report.rows} rows written", nl=False, err=True)

@@ -97,7 +97,7 @@ def test_the_sql_can_be_read_before_it_runs() -> None:
     assert sql.lstrip().startswith("BEGIN;")
     assert sql.rstrip().endswith("COMMIT;")
     for table in metadata.tables:
-        assert f"CREATE TABLE {table} (" in sql
+        assert re.search(rf"CREATE (UNLOGGED )?TABLE {table} \(", sql)
 
 
 def test_the_database_has_the_models_tables_and_no_others(urls: Urls) -> None:

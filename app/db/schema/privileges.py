@@ -175,6 +175,29 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
         insert=True, update=frozenset({"due_at", "position", "attempt", "held_by", "held_until"}), delete=True
     ),
     "webhook_deliveries": _ADD_AND_REMOVE,
+    # The rows of an import, which its transaction removes.
+    "staged_people": Privileges(
+        insert=True,
+        update=frozenset(
+            {
+                "person_id",
+                "active",
+                "on_leave",
+                "hired_on",
+                "left_on",
+                "is_new",
+                "organization_id",
+                "matches",
+                "manager_id",
+                "changed",
+                "is_settled",
+                "is_former",
+                "turn",
+                "place",
+            }
+        ),
+        delete=True,
+    ),
     # Of the service itself. What a job is to do never changes.
     "jobs": _row(
         "dedupe_key",

@@ -1,9 +1,10 @@
 """What the service keeps of the systems that rosters come from."""
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import JSON, DateTime
+from sqlalchemy import JSON, DateTime, Index, Text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel
 
 
@@ -17,3 +18,46 @@ class RosterSource(SQLModel, table=True):
     columns: dict[str, str] = Field(sa_type=JSON, description="The header of each field that has another name.")
     rows: int = Field(default=0, description="Rows of the last whole roster.")
     imported_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+
+
+class StagedPerson(SQLModel, table=True):
+    """A row of a roster while it is imported. See `docs/decisions` on staging tables.
+
+    The transaction that adds the rows of an import also removes them, so no other transaction ever sees one. The table
+    is unlogged and has no policy, because PostgreSQL refuses COPY under row-level security.
+    """
+
+    __tablename__ = "staged_people"
+    __table_args__ = (
+        Index("ix_staged_people_place", "import_id", "place", postgresql_where="place is not null"),
+        # Free space lets the rows be changed without new index entries.
+        {"prefixes": ["UNLOGGED"], "postgresql_with": {"fillfactor": "50"}},
+    )
+
+    import_id: UUID = Field(primary_key=True)
+    line: int = Field(primary_key=True, description="Below 0: a person whom the file does not name.")
+    person_id: UUID
+    external_id: str | None = Field(default=None, max_length=200)
+    name: str | None = Field(default=None, max_length=200)
+    name_key: str | None = Field(default=None, sa_type=Text)
+    organization: str | None = Field(default=None, max_length=200)
+    organization_key: str | None = Field(default=None, sa_type=Text)
+    email: str | None = Field(default=None, max_length=254)
+    employee_number: str | None = Field(default=None, max_length=200)
+    position: str | None = Field(default=None, max_length=200)
+    department: str | None = Field(default=None, max_length=200)
+    manager: str | None = Field(default=None, max_length=200)
+    status: str | None = Field(default=None, max_length=20)
+    active: bool | None = None
+    on_leave: bool | None = None
+    hired_on: date | None = None
+    left_on: date | None = None
+    is_new: bool | None = None
+    organization_id: UUID | None = None
+    matches: int | None = Field(default=None, description="Organizations of the name.")
+    manager_id: UUID | None = None
+    changed: list[str] | None = Field(default=None, sa_type=ARRAY(Text), description="The fields to change.")
+    is_settled: bool | None = Field(default=None, description="Whether the employment is the one to store.")
+    is_former: bool | None = Field(default=None, description="Whether the employment before is kept.")
+    turn: str | None = Field(default=None, max_length=20, description="A value of `app.people.employment.Turn`.")
+    place: int | None = Field(default=None, description="The place among the rows to write; a manager comes first.")

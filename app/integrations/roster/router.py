@@ -39,14 +39,14 @@ router = APIRouter(prefix="/v1/people", tags=["people"])
 async def merge_people(context: ContextDep, person_id: UUID, body: PersonMerge) -> Response:
     """Merge another record of the same person into this one.
 
-    Use it when two records turn out to be one person. The external ids, seats, action items, principal, employments and
-    managed people of the other record become this one's, in one transaction. The other record stays, inactive and
+    Use it when two records turn out to be one person. The external ids, seats, action items, principal, employments
+    and managed people of the other record become this one's, in one transaction. The other record stays, inactive and
     without details, and names this one as `merged_into_id`; it can no longer be changed. Fields of this one stay as
     they are. You need the role at both organizations; for a principal you must be allowed to give it to the person;
     and where the other person has a seat that nobody has claimed, in an assessment that has not ended, you must be
-    allowed to change seats there, because this person may then claim it by signing in. Nobody merges their own record (403). Former employments can still be read at the other record too. The answer is
-    409 if both hold a seat in one assessment, if one verified what the other had done, if both have a
-    principal, if the other person signs in, or if one was merged or erased before; and 422 if the other manages this
-    one. A merge cannot be undone.
+    allowed to change seats there, because this person may then claim it by signing in. Nobody merges their own record
+    (403). Former employments can still be read at the other record too. The answer is 409 if both hold a seat in one
+    assessment, if one verified what the other had done, if both have a principal, if the other person signs in, or if
+    one was merged or erased before; and 422 if the other manages this one. A merge cannot be undone.
     """
     return await write_and_read(context, queries.get_person, service.merge, person_id, body)

@@ -151,7 +151,9 @@ async def _give_seats(tx: Tx, kept: Person, gone: Person) -> None:
         is_open = state not in ENDED and seat.withdrawn_at is None and not is_claimed(seat)
         if is_open and not may(tx.principal, "updateParticipant", path):
             # A person who signs in may claim the seat, so giving it is for those who may give seats to people.
-            raise forbidden("updateParticipant", "the organization of each assessment in which the other has an open seat")
+            raise forbidden(
+                "updateParticipant", "the organization of each assessment in which the other has an open seat"
+            )
         seat.person_id = kept.id
         tx.touch(seat)
         record_seat_event(tx, "participant.updated", seat, organization_id)

@@ -1,7 +1,7 @@
 """Importing a roster: people are in step with the file afterwards, or nothing has happened."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,9 @@ from app.people.changes import apply_change
 from app.people.errors import PersonErased
 from app.people.models import Person
 from app.provisioning import operators_transaction
+from app.tree.paths import segment
 from tests.support.actors import Actor, Tenancy
+from tests.support.audit import changed, trail
 from tests.support.feed import end_of, read_all, seal
 from tests.support.people import add_person
 
@@ -35,6 +37,10 @@ async def site(tenancy: Tenancy) -> dict[str, Any]:
     return await tenancy.organization(name="North  Coünty", external_ids=[{"source": "hr", "external_id": "N"}])
 
 
+async def ignore(_report: ImportReport) -> None:
+    """Do without the progress."""
+
+
 class Importer:
     """Imports texts as files of one source."""
 
@@ -48,7 +54,7 @@ class Importer:
         mode: str = "merge",
         *,
         force: bool = False,
-        progress: Callable[[ImportReport], None] = lambda _report: None,
+        progress: Callable[[ImportReport], Awaitable[None]] = ignore,
         **columns: str,
     ) -> tuple[int, int, int, int]:
         """Import a file. Return how many people were created, changed, left and unchanged."""
@@ -210,6 +216,25 @@ async def test_managers_may_change_places(admin: Actor, importer: Importer) -> N
 
 
 @pytest.mark.usefixtures("site")
+async def test_new_people_have_one_event_after_that_of_their_managers(
+    tenancy: Tenancy, admin: Actor, importer: Importer
+) -> None:
+    after = await end_of(tenancy)
+    await importer("external_id,name,organization,manager\n1,A,N,2\n2,B,N,3\n3,C,N,\n")
+    await seal(tenancy)
+    people = [await by_id(admin, number) for number in "321"]
+    assert [(one["manager_id"], one["version"]) for one in people] == [
+        (None, 1),
+        *((one["id"], 1) for one in people[:2]),
+    ]
+    events = await read_all(admin, after)
+    assert [(one["type"], one["subject_id"]) for one in events] == [("person.created", one["id"]) for one in people]
+    for one in people[1:]:
+        [row] = await trail(admin, object_id=one["id"])
+        assert changed(row)["manager_id"] == (None, one["manager_id"])
+
+
+@pytest.mark.usefixtures("site")
 async def test_headers_are_kept_for_the_source(admin: Actor, importer: Importer) -> None:
     text = "Number,Full name,Unit\n1,Ann,N\n"
     await importer(text, external_id="Number", name="Full name", organization="Unit")
@@ -219,7 +244,7 @@ async def test_headers_are_kept_for_the_source(admin: Actor, importer: Importer)
 
 @pytest.mark.usefixtures("site")
 async def test_a_roster_that_fails_late_leaves_nothing(admin: Actor, importer: Importer) -> None:
-    def fail(_report: ImportReport) -> None:
+    async def fail(_report: ImportReport) -> None:
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
@@ -247,7 +272,7 @@ async def test_people_of_a_roster_change_only_after_its_import(
     await importer(many(1))
     path = f"/v1/people/{(await by_id(admin, '0'))['id']}"
     async with operators_transaction(tenancy.owner, tenancy.tenant_id) as tx:
-        await stage(tx, RosterFile(importer.path, {}), "hr")
+        await stage(tx, RosterFile(importer.path, {}), "hr", segment(UUID(tenancy.root_id)))
         erasing = asyncio.create_task(admin.post(f"{path}/erasure"))
         async with tenancy.owner.connect() as connection, asyncio.timeout(300):
             while not await connection.scalar(text(WAITING)):
