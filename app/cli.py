@@ -23,7 +23,18 @@ from app.backup.programs import client_environment, find_clients
 from app.backup.run import BackupReport, backup, restore
 from app.cli_parsers import checked, parse_expiry, parse_grant, parse_network
 from app.cli_sign_in import identities, providers
-from app.cli_support import PLAIN, AsJson, TenantSlug, as_owner, in_tenant, migrate, notify, show, show_all
+from app.cli_support import (
+    PLAIN,
+    AsJson,
+    TenantSlug,
+    as_owner,
+    in_tenant,
+    migrate,
+    notify,
+    show,
+    show_all,
+    without_garbage_collection,
+)
 from app.db.transaction import Tx
 from app.embedded_postgres.attach import provided
 from app.embedded_postgres.server import EmbeddedPostgresError
@@ -89,16 +100,18 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Instead of FA_PORT; 0 takes a free one.")] = None,
 ) -> None:
     """Run the service, on an embedded PostgreSQL unless FA_DATABASE_URL names another."""
-    from app.server.run import serve as serve_until_told  # noqa: PLC0415  # only this needs the web framework: a second
+    with without_garbage_collection():
+        from app.server.run import serve as run_service  # noqa: PLC0415  # only this needs the web framework: a second
 
     chosen = {"host": host, "port": port}
-    serve_until_told(load_settings(**{name: value for name, value in chosen.items() if value is not None}))
+    run_service(load_settings(**{name: value for name, value in chosen.items() if value is not None}))
 
 
 @commands.command()
 def worker() -> None:
     """Run background work, without serving requests, until SIGINT or SIGTERM."""
-    from app.server.background import run_worker  # noqa: PLC0415  # as above
+    with without_garbage_collection():
+        from app.server.background import run_worker  # noqa: PLC0415  # as above
 
     run_worker(load_settings())
 

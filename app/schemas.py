@@ -258,6 +258,9 @@ class WithToken(WithSecret):
 class Page(ResponseModel, Generic[Item]):
     """One page of a list, in the list's order."""
 
+    # Each use with another type makes a class, whose source is searched for in every loaded module.
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
     items: list[Item] = Field(description="The rows of this page.")
     next_cursor: str | None = Field(description="Pass as `cursor` to read on; null on the last page.")
     sync_mark: datetime = Field(

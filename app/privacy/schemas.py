@@ -38,6 +38,9 @@ Item = TypeVar("Item")
 class ExportList(ResponseModel, Generic[Item]):
     """The newest rows of one kind, newest first."""
 
+    # As in `Page`: the search for the source of each class is slow.
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
     items: list[Item] = Field(description=f"The rows, newest first; {MOST_ROWS} at most.")
     truncated: bool = Field(description="Whether there are older rows, which are not in the list.")
 
