@@ -11,6 +11,8 @@ from app.events.retention import has_expired_events, purge_events
 from app.events.sealer import Sealer
 from app.files.deletion import delete_expired_files, has_expired_files
 from app.idempotency.answers import has_expired_answers, purge_answers
+from app.integrations.connectors.running import PULL_PEOPLE
+from app.integrations.connectors.scheduling import enqueue_due_runs
 from app.integrations.webhooks.dispatcher import WebhookDispatcher
 from app.integrations.webhooks.retention import delete_deliveries, has_expired_deliveries
 from app.jobs.context import WorkContext
@@ -50,11 +52,12 @@ PURGES: Final = (
 PURGE_EXPIRED: Final = Kind("purge_expired", partial(run_purges, PURGES))
 
 #: Every kind of job that a worker of this release runs.
-KINDS: Final = (PURGE_EXPIRED, FINISH_ERASURE)
+KINDS: Final = (PURGE_EXPIRED, FINISH_ERASURE, PULL_PEOPLE)
 #: Every task that one process of the service runs again and again.
 PERIODIC: Final = (
     PeriodicTask("enqueue_purges", 3_600.0, partial(enqueue_purges, PURGE_EXPIRED, PURGES)),
     PeriodicTask("seal_events", 1.0, _seal),
+    PeriodicTask("enqueue_connector_runs", 30.0, enqueue_due_runs),
     PeriodicTask("seal_audit_trail", 1.0, _seal_audit_trail),
 )
 

@@ -15,7 +15,7 @@ import typer
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app import __version__, cli_audit, cli_import
+from app import __version__, cli_audit, cli_connectors, cli_import
 from app.access import keys as key_service
 from app.access.models import ApiKey
 from app.backup.contents import look
@@ -54,6 +54,7 @@ commands.add_typer(tenants, name="tenants")
 commands.add_typer(keys, name="keys")
 commands.add_typer(cli_audit.commands, name="audit")
 commands.add_typer(cli_import.commands, name="import")
+commands.add_typer(cli_connectors.commands, name="connectors")
 commands.add_typer(providers, name="identity-providers")
 commands.add_typer(identities, name="identities")
 

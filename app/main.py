@@ -45,6 +45,7 @@ from app.http.needs import needs_of
 from app.http.openapi import build
 from app.http.openapi.parameters import describe_query
 from app.instruments import router as instruments
+from app.integrations.connectors import router as connectors
 from app.integrations.roster import router as roster
 from app.integrations.webhooks import router as webhooks
 from app.integrations.webhooks.dispatcher import GAUGES as WEBHOOK_GAUGES
@@ -82,6 +83,7 @@ TAGS = [
     {"name": "events", "description": "What happened, in order, for systems that follow."},
     {"name": "webhooks", "description": "Events sent to other systems, signed, and the log of deliveries."},
     {"name": "exports", "description": "Whole lists as tables, for spreadsheets and other systems."},
+    {"name": "connectors", "description": "Systems that people are pulled from, and what each run did."},
     {"name": "jobs", "description": "Background work: how far it is, what went wrong, and its cancellation."},
     {"name": "audit", "description": "Who changed what, and whether that record is whole."},
     {"name": "accounts", "description": "Who is calling, and who may call: principals, their keys and their roles."},
@@ -121,6 +123,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     feed.router,
     webhooks.router,
     exports.router,
+    connectors.router,
     jobs.router,
     audit.router,
     me.router,

@@ -189,6 +189,12 @@ class Settings(BaseSettings):
     webhook_log_days: int = Field(
         default=30, ge=1, le=3_650, description="How many days the attempts to deliver to webhooks are listed."
     )
+    bamboohr_url: str = Field(
+        default="https://{company}.bamboohr.com",
+        pattern=r"^https?://[!-z{}~]+$",
+        max_length=500,
+        description="Where connectors reach BambooHR. `{company}` stands for the company's part of the address.",
+    )
     pooler: Literal["none", "transaction"] = Field(
         default="none", description="`transaction`: a PgBouncer in transaction mode stands before the database."
     )

@@ -78,6 +78,7 @@ def settings(urls: Urls) -> Settings:
         log_level="error",
         **WITHOUT_LIMITS,
         outgoing_networks=["127.0.0.0/8"],
+        bamboohr_url="http://127.0.0.1:1/{company}",
         pooler="transaction" if os.environ.get("FA_TEST_POOLER") else "none",
     )
 

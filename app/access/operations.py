@@ -192,6 +192,13 @@ OPERATIONS: Final[dict[str, Access]] = {
     "listWebhookDeliveries": Access(_ADMIN, creator=True),
     # The list decides.
     "exportList": _ANYONE,
+    "listConnectors": Access(_FEED),
+    "createConnector": Access(_FEED),
+    "getConnector": Access(_FEED),
+    "updateConnector": Access(_ADMIN, creator=True),
+    "deleteConnector": Access(_ADMIN, creator=True),
+    "startConnectorRun": Access(_ADMIN, creator=True),
+    "listConnectorRuns": Access(_FEED),
     "listJobs": _READ,
     "getJob": _READ,
     "cancelJob": Access(_ADMIN, creator=True),

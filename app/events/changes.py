@@ -97,6 +97,10 @@ RECORDED: Final = {
         _names("organization_id program_id metric source period_start period_end state supersedes_id recorded_by"),
         _names("numerator denominator withdrawal_reason"),
     ),
+    "connectors": Recorded(
+        _names("organization_id principal_id kind source settings interval_minutes enabled disabled_reason"),
+        _names("name"),
+    ),
     "role_grants": Recorded(_names("principal_id organization_id role starts_at ends_at")),
 }
 

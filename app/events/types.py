@@ -249,6 +249,20 @@ class WebhookDisabled(EventData):
     longer have it."""
 
 
+class ConnectorDisabled(EventData):
+    """Why a connector was disabled."""
+
+    reason: str = Field(examples=["secret_refused"])
+    """`rights_lost`: its creator may no longer have it. `secret_refused`: the system did not accept the secret."""
+
+
+class ConnectorRunStarted(EventData):
+    """The run that was started."""
+
+    run_id: UUID
+    """Id of the run, and of its job."""
+
+
 @dataclass(frozen=True, slots=True)
 class EventType:
     """A type of event.
@@ -344,6 +358,11 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = _by_name(
         EventType("webhook.tested", "Somebody asked for a test of a webhook"),
         EventType("webhook.disabled", "The service disabled a webhook", WebhookDisabled),
         EventType("webhook.deleted", "A webhook was deleted"),
+        EventType("connector.created", "A connector was added"),
+        EventType("connector.updated", "Fields of a connector changed", FieldsChanged),
+        EventType("connector.run_started", "A run of a connector was started", ConnectorRunStarted),
+        EventType("connector.disabled", "The service disabled a connector", ConnectorDisabled),
+        EventType("connector.deleted", "A connector was deleted"),
         EventType("job.canceled", "A job was canceled, or is to stop"),
         EventType("api_key.created", "An API key was made", KeyCreated, Audience.ADMINS),
         EventType("api_key.rotated", "An API key got a new secret", KeyRotated, Audience.ADMINS),

@@ -49,7 +49,7 @@ _PERCENT = case(
 )
 
 
-def _part(name: str, otherwise: Any) -> Any:
+def part_of_outcome(name: str, otherwise: Any) -> Any:
     """Return a part of what came of a job."""
     part = func.json_extract_path(cast(col(Job.outcome), JSON), literal_column(f"'{name}'", Text))
     return func.coalesce(part, json_constant(otherwise))
@@ -63,10 +63,10 @@ def _render(statement: Any, *columns: Any) -> Any:
         col(Job.id),
         *columns,
         percent=_PERCENT,
-        counts=_part("counts", {}),
-        errors=_part("errors", []),
-        error_count=_part("error_count", 0),
-        failure=_part("failure", None),
+        counts=part_of_outcome("counts", {}),
+        errors=part_of_outcome("errors", []),
+        error_count=part_of_outcome("error_count", 0),
+        failure=part_of_outcome("failure", None),
     )
 
 

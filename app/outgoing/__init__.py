@@ -1,1 +1,1 @@
-"""Requests that the service itself sends: to the issuers of sign-ins, and later to webhooks and connectors."""
+"""Requests that the service itself sends: to the issuers of sign-ins, to webhooks and to the sources of connectors."""

@@ -38,18 +38,23 @@ class OutgoingTimeout(OutgoingError):
     """No whole answer came in time."""
 
 
+class OutgoingUnusable(OutgoingError):
+    """An answer came that is too large or compressed. It would not be another one the next time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """The answer to a request.
 
     Attributes:
         body: the whole body; empty where it was not asked for.
-        retry_after: the header of this name, as it was sent.
+        retry_after, content_type: the headers of these names, as they were sent.
     """
 
     status: int
     body: bytes
     retry_after: str | None = None
+    content_type: str | None = None
 
 
 class OutgoingClient:
@@ -161,13 +166,13 @@ class OutgoingClient:
 
     async def _exchange(self, request: httpx.Request, max_bytes: int) -> Answer:
         answer = await self._client.send(request, stream=True)
-        retry_after = answer.headers.get("retry-after")
+        headers = (answer.headers.get("retry-after"), answer.headers.get("content-type"))
         try:
             if not max_bytes:
-                return Answer(answer.status_code, b"", retry_after)
+                return Answer(answer.status_code, b"", *headers)
             if answer.headers.get("content-encoding", "identity").lower() != "identity":
-                raise OutgoingError("the answer is compressed")
-            return Answer(answer.status_code, await _read(answer, max_bytes), retry_after)
+                raise OutgoingUnusable("the answer is compressed")
+            return Answer(answer.status_code, await _read(answer, max_bytes), *headers)
         finally:
             await answer.aclose()
 
@@ -194,5 +199,5 @@ async def _read(answer: httpx.Response, max_bytes: int) -> bytes:
     async for part in answer.aiter_raw():
         body += part
         if len(body) > max_bytes:
-            raise OutgoingError("the answer is too large")
+            raise OutgoingUnusable("the answer is too large")
     return bytes(body)

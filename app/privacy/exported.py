@@ -42,6 +42,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "metrics.recorded_by": "Figures are about organizations, and are read at their own route.",
     "jobs.created_by": "Jobs are read at their own route, and are deleted after a time.",
     "webhooks.principal_id": "Webhooks are read at their own route.",
+    "connectors.principal_id": "Connectors are read at their own route.",
 }
 #: Columns of exported rows that are no data of the person: keys, hashes, and what the service derives.
 INTERNAL: Final = frozenset(

@@ -25,6 +25,25 @@ from app.people.personal import ERASED_NAME, make_placeholder
 from app.people.service import load_person_for
 
 _ERASE_TRACES = text("select erase_person_traces(:tenant_id, :person_id)")
+# A run of a connector names by the source's id whom it did not take over.
+_FORGET_FAULTS = Read(
+    text(
+        """
+        update connector_runs r
+        set errors = coalesce((
+            select json_agg(e) from json_array_elements(r.errors) e where not exists (
+                select from person_external_ids x
+                where x.tenant_id = :tenant_id and x.person_id = :person_id and x.source = c.source
+                  and x.external_id = e ->> 'external_id')
+        ), '[]')
+        from connectors c
+        where r.tenant_id = :tenant_id and c.tenant_id = :tenant_id and c.id = r.connector_id
+          and json_array_length(r.errors) > 0 and exists (
+            select from person_external_ids x
+            where x.tenant_id = :tenant_id and x.person_id = :person_id and x.source = c.source)
+        """
+    )
+)
 _ACTING = Read(
     text(
         """
@@ -82,6 +101,7 @@ async def _erase_record(tx: Tx, person: Person) -> None:
     was_active = person.active
     access = await end_access(tx, person.id, ERASED_NAME)
     seats = await end_seats(tx, person.id)
+    await tx.fetch(_FORGET_FAULTS, tenant_id=tx.tenant_id, person_id=person.id)
     await set_external_ids(tx, person.id, [])
     make_placeholder(person, tx.now)
     tx.touch(person)

@@ -17,6 +17,7 @@ from app.access.operations import OPERATIONS
 from app.instruments.shipped import shipped_profiles
 from app.principal import READERS, Role
 from tests.support.actors import Actor, Tenancy, new_tenancy
+from tests.support.connectors import a_connector
 from tests.support.metrics import csv_of, figure
 from tests.support.places import MISSING, Place, furnish
 
@@ -247,6 +248,13 @@ CALLS: dict[str, Call] = {
     "replayWebhook": item("POST", "/v1/webhooks/{webhook}/replay", {}),
     "listWebhookDeliveries": item("GET", "/v1/webhooks/{webhook}/deliveries"),
     "exportList": item("GET", "/v1/export?list=/v1/drivers"),
+    "listConnectors": item("GET", "/v1/connectors"),
+    "createConnector": lambda p, _: ("POST", "/v1/connectors", a_connector(p.organization)),
+    "getConnector": item("GET", "/v1/connectors/{connector}"),
+    "updateConnector": item("PATCH", "/v1/connectors/{connector}", N),
+    "deleteConnector": item("DELETE", "/v1/connectors/{connector}"),
+    "startConnectorRun": item("POST", "/v1/connectors/{connector}/runs", {}),
+    "listConnectorRuns": item("GET", "/v1/connectors/{connector}/runs"),
     "listJobs": item("GET", "/v1/jobs"),
     "getJob": item("GET", "/v1/jobs/{job}"),
     "cancelJob": item("POST", "/v1/jobs/{job}/cancellation"),
@@ -262,6 +270,7 @@ COLLECTIONS = {
     "listActionItems": "action_item",
     "listWebhooks": "webhook",
     "listMetrics": "metric",
+    "listConnectors": "connector",
     "listJobs": "job",
     "listApiKeys": "api_key",
     "listRoleGrants": "role_grant",

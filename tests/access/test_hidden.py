@@ -32,6 +32,7 @@ LOCKED = (
     "participants",
     "programs",
     "webhooks",
+    "connectors",
 )
 
 

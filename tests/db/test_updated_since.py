@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from tests.support.actors import Actor, Tenancy
+from tests.support.connectors import add_connector
 from tests.support.jobs import PLACED, add_job
 from tests.support.metrics import record_metric
 from tests.support.team import Team, new_team
@@ -40,6 +41,7 @@ async def furnished(tenancy: Tenancy) -> dict[str, tuple[Actor, str]]:
         "action_item_id": item["id"],
         "person_id": person["id"],
         "webhook_id": await add_webhook(tenancy, site["id"]),
+        "connector_id": await add_connector(tenancy, site["id"]),
         "key": "facilitative-administration",
     }
     lists = {}

@@ -30,6 +30,7 @@ from app.provisioning import begin_tenant, operators_transaction
 from app.settings import Settings
 from app.tree.models import Organization, OrganizationKind
 from tests.support.actors import Actor
+from tests.support.connectors import a_connector
 from tests.support.database import Urls
 from tests.support.databases import fresh_database
 from tests.support.jobs import new_kind, work_of
@@ -148,4 +149,6 @@ async def _add_rows(admin: Actor, tenants: Tenants) -> None:
     await admin.made(f"/v1/assessments/{draft['id']}/participants", {"seat": "observer", "label": "Guest"})
     [using, *_] = await admin.items("/v1/implementations")
     await record_metric(admin, using["organization_id"], using["program_id"])
+    connector = await admin.made("/v1/connectors", a_connector(str(ids["root"])))
+    assert (await admin.post(f"/v1/connectors/{connector['id']}/runs", {})).status_code == 202
     await admin.made("/v1/webhooks", {"organization_id": str(ids["root"]), "url": "https://localhost:1/hook"})

@@ -94,6 +94,12 @@ def test_a_roster_is_imported(given: Run, slug: str, tmp_path: Path) -> None:
     assert "line 2, organization: No organization" in err
 
 
+def test_a_connector_that_does_not_exist_is_not_run(given: Run, slug: str) -> None:
+    assert made(given("connectors", "status", "--tenant", slug, "--json")) == []
+    status, out, err = given("connectors", "run", "--tenant", slug, str(uuid4()))
+    assert (status, out, err) == (1, "", "fa-readiness: The tenant has no such connector.\n")
+
+
 def test_issuers_are_bound_listed_and_removed(given: Run, slug: str) -> None:
     issuer = f"https://{slug}.example"
     options = ["--issuer", issuer, "--audience", "api", "--roles-claim", "groups", "--role", "a=b=manager"]

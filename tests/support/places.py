@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from tests.support.actors import Actor, Tenancy
+from tests.support.connectors import a_connector
 from tests.support.jobs import PLACED, add_job
 from tests.support.metrics import record_metric
 from tests.support.team import new_team
@@ -28,6 +29,7 @@ class Place:
     job: str = MISSING
     webhook: str = MISSING
     metric: str = MISSING
+    connector: str = MISSING
     principal: str = MISSING
     role_grant: str = MISSING
     api_key: str = MISSING
@@ -63,6 +65,7 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
     action = await admin.made("/v1/action-items", {"organization_id": organization, "title": "T", "practices": []})
     webhook = await admin.made("/v1/webhooks", {"organization_id": organization, "url": "https://localhost:1/hook"})
     metric = await record_metric(admin, organization, own_program["id"])
+    connector = await admin.made("/v1/connectors", a_connector(organization))
     return Place(
         organization=organization,
         program=own_program["id"],
@@ -75,6 +78,7 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
         job=str(await add_job(tenancy, PLACED, organization_id=UUID(organization))),
         webhook=webhook["id"],
         metric=metric,
+        connector=connector["id"],
         principal=principal["id"],
         role_grant=grant["id"],
         api_key=key["id"],

@@ -35,6 +35,7 @@ _MODELS = (
     "app.assessments.models",
     "app.action_items.models",
     "app.integrations.roster.models",
+    "app.integrations.connectors.models",
 )
 
 _TRIES = 5

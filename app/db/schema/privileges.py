@@ -198,6 +198,12 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
         ),
         delete=True,
     ),
+    # Connectors. The kind, the source, the organization and the creator stay.
+    "connectors": _row("name", "settings", "interval_minutes", "enabled", "disabled_reason", "disabled_at"),
+    "connector_states": Privileges(
+        insert=True, update=frozenset({"secret", "watermark", "next_run_at", "succeeded_at"})
+    ),
+    "connector_runs": Privileges(insert=True, update=frozenset({"watermark", "errors"})),
     # Of the service itself. What a job is to do never changes.
     "jobs": _row(
         "dedupe_key",
@@ -226,6 +232,7 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
 FUNCTIONS: Final = frozenset(
     {
         "assessment_is_final(uuid)",
+        "connectors_due()",
         "erase_audit_values(uuid,uuid)",
         "erase_person_traces(uuid,uuid)",
         "final_state_is_recorded(uuid)",

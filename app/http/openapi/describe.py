@@ -28,6 +28,7 @@ PATH_DESCRIPTIONS: Final[Mapping[str, str]] = {
     "source": "Name of the other system.",
     "version": "Semantic version of the instrument.",
     "webhook_id": "Id of the webhook.",
+    "connector_id": "Id of the connector.",
 }
 
 _EXAMPLES: Final[Mapping[str, Any]] = {

@@ -17,7 +17,7 @@ from app.access.policy import may
 from app.db.statement import Read, Row
 from app.db.transaction import Tx
 from app.feed.queries import present, read_events
-from app.integrations.webhooks.creators import load_creator
+from app.integrations.creators import load_creator
 from app.integrations.webhooks.disabling import disable
 from app.integrations.webhooks.models import DisabledReason
 from app.integrations.webhooks.planning import TESTED

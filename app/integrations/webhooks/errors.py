@@ -1,11 +1,6 @@
 """Errors of webhooks."""
 
-from app.errors import Conflict, Forbidden, Invalid
-
-
-class RightNotStored(Forbidden):
-    code = "right_not_stored"
-    title = "A webhook needs a role that was granted here, not one that a sign-in carries"
+from app.errors import Conflict, Invalid
 
 
 class TooManyWebhooks(Conflict):

@@ -14,7 +14,7 @@ from app.access.policy import may
 from app.db.statement import Read, Row
 from app.db.transaction import Tx
 from app.feed.queries import FeedPage, read_page
-from app.integrations.webhooks.creators import load_creator
+from app.integrations.creators import load_creator
 from app.integrations.webhooks.disabling import disable
 from app.integrations.webhooks.models import DisabledReason
 from app.jobs.context import WorkContext

@@ -1,8 +1,6 @@
 """When a message is sent again."""
 
 import random
-from datetime import datetime
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 _MINUTE, _HOUR = 60.0, 3_600.0
@@ -34,14 +32,3 @@ def next_wait(attempt: int, retry_after: float | None) -> float | None:
         return None
     planned = WAITS[attempt - 1] * random.uniform(1, 1 + _JITTER)  # noqa: S311  # jitter, not a secret
     return max(planned, min(retry_after or 0.0, _LONGEST))
-
-
-def parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """Return the seconds that a Retry-After asks for: a number or a date. None: there is none that can be read."""
-    text = (value or "").strip()
-    if text.isascii() and text.isdecimal():
-        return float(text[:12])
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - now).total_seconds())
-    except (TypeError, ValueError, OverflowError):
-        return None

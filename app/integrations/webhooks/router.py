@@ -14,10 +14,10 @@ from app.http.pagination import page
 from app.http.problems import problems
 from app.http.responses import show
 from app.http.write import write, write_and_read
+from app.integrations.errors import RightNotStored
 from app.integrations.webhooks import queries, resending_service, secrets_service, service
 from app.integrations.webhooks.errors import (
     ReplayRunning,
-    RightNotStored,
     TooManyWebhooks,
     WebhookAddressRefused,
     WebhookIsDisabled,

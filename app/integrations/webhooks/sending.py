@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 from app import __version__
 from app.integrations.webhooks.claiming import Message
 from app.integrations.webhooks.models import Outcome
-from app.integrations.webhooks.retries import next_wait, parse_retry_after
+from app.integrations.webhooks.retries import next_wait
 from app.integrations.webhooks.signing import sign
 from app.outgoing.addresses import Network
+from app.outgoing.retry_after import parse_retry_after
 
 if TYPE_CHECKING:
     from app.outgoing.client import OutgoingClient

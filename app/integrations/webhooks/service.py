@@ -15,9 +15,10 @@ from app.db.transaction import Tx
 from app.errors import FieldError, NotFound
 from app.events.record import record_event
 from app.feed.queries import read_end
+from app.integrations.creators import load_creator
+from app.integrations.errors import RightNotStored
 from app.integrations.webhooks import queries
-from app.integrations.webhooks.creators import load_creator
-from app.integrations.webhooks.errors import RightNotStored, TooManyWebhooks, WebhookAddressRefused
+from app.integrations.webhooks.errors import TooManyWebhooks, WebhookAddressRefused
 from app.integrations.webhooks.models import DisabledReason, Webhook, WebhookCursor, WebhookQueue, WebhookSecret
 from app.integrations.webhooks.schemas import WebhookCreate, WebhookIssued, WebhookPatch, WebhookRead
 from app.integrations.webhooks.signing import new_secret, show_secret

@@ -1,0 +1,227 @@
+"""A BambooHR connector against a local server: what people become, and what a run that fails leaves."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from tests.support.actors import Actor, Tenancy
+from tests.support.connectors import CONNECTORS, BambooServer, Reply, a_connector, as_json, employee, pulling, run
+
+CHANGED = "/api/v1/employees/changed"
+ONE = "/api/v1/employees/1?"
+
+
+@pytest.fixture
+async def bamboo(tenancy: Tenancy) -> AsyncIterator[BambooServer]:
+    """A BambooHR with a coach and her manager, and a worker that pulls from it."""
+    async with BambooServer() as made, pulling(tenancy, made):
+        made.put("1", jobTitle="Coach", department="North", hireDate="2024-03-01", supervisorEId="2")
+        made.put("2", firstName="Max", lastName="Boss", workEmail="max@agency.example", supervisorEId=None)
+        yield made
+
+
+@pytest.fixture
+async def connector(tenancy: Tenancy, admin: Actor) -> dict[str, Any]:
+    """A connector that places people by their department."""
+    settings = {"company_domain": "agency", "organization_field": "department", "leave_statuses": ["Parental leave"]}
+    return await admin.made(CONNECTORS, a_connector(tenancy.root_id, settings=settings))
+
+
+async def people(actor: Actor) -> dict[str, dict[str, Any]]:
+    """Return everybody, by the id in BambooHR."""
+    found = await actor.items("/v1/people")
+    return {one["external_ids"][0]["external_id"]: one for one in found if one["external_ids"]}
+
+
+async def read(actor: Actor, connector: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = (await actor.get(f"{CONNECTORS}/{connector['id']}")).json()
+    return found
+
+
+async def test_a_run_adds_people_with_their_place_and_manager(
+    tenancy: Tenancy, admin: Actor, connector: dict[str, Any], bamboo: BambooServer
+) -> None:
+    north = await tenancy.organization(external_ids=[{"source": "hr", "external_id": "North"}])
+    done = await run(admin, connector)
+    assert (done["state"], done["counts"]["created"], done["errors"]) == ("done", 2, [])
+    coach, boss = [(await people(admin))[key] for key in "12"]
+    assert (coach["name"], coach["email"], coach["position"]) == ("Ada Coach", "ada@agency.example", "Coach")
+    assert (coach["organization_id"], coach["manager_id"]) == (north["id"], boss["id"])
+    assert (coach["hired_on"], coach["employment_status"]) == ("2024-03-01", "active")
+    # A new person whose place is not known belongs to the organization of the connector.
+    assert (boss["organization_id"], boss["manager_id"]) == (tenancy.root_id, None)
+    shown = await read(admin, connector)
+    assert shown["watermark"] == done["watermark"] == "2026-11-02T08:00:00Z"
+    assert shown["succeeded_at"] is not None
+
+
+async def test_the_same_again_changes_nothing(admin: Actor, connector: dict[str, Any], bamboo: BambooServer) -> None:
+    await run(admin, connector)
+    before = await people(admin)
+    bamboo.asked.clear()
+    again = await run(admin, connector)
+    assert (again["counts"]["unchanged"], again["counts"]["changed"]) == (2, 0)
+    assert await people(admin) == before
+    # What changed in the last minutes is read again.
+    assert bamboo.asked[0] == f"{CHANGED}?since=2026-11-02T07%3A50%3A00Z"
+
+
+async def test_only_what_the_source_says_changes_a_person(
+    admin: Actor, connector: dict[str, Any], bamboo: BambooServer
+) -> None:
+    await run(admin, connector)
+    bamboo.put("1", "2026-11-03T08:00:00+00:00", jobTitle="Lead", workEmail="hidden", supervisorEId=None)
+    bamboo.put("2", "2026-11-03T08:00:00+00:00", employmentHistoryStatus="parental LEAVE")
+    done = await run(admin, connector)
+    assert done["counts"]["changed"] == 2
+    coach, boss = [(await people(admin))[key] for key in "12"]
+    assert (coach["position"], coach["email"], coach["manager_id"]) == ("Lead", "ada@agency.example", None)
+    assert (boss["employment_status"], boss["active"]) == ("on_leave", True)
+
+
+async def test_a_person_leaves_where_the_source_says_so_and_nobody_is_deleted(
+    admin: Actor, connector: dict[str, Any], bamboo: BambooServer
+) -> None:
+    bamboo.put("3", status="Inactive")
+    await run(admin, connector)
+    bamboo.put("1", "2026-11-03T08:00:00+00:00", status="Inactive", terminationDate="2026-11-02")
+    bamboo.changed["2"] = ("Deleted", "2026-11-03T08:00:00+00:00")
+    done = await run(admin, connector)
+    assert {name: done["counts"][name] for name in ("left", "gone", "created")} == {"left": 1, "gone": 1, "created": 0}
+    found = await people(admin)
+    assert (found["1"]["employment_status"], found["1"]["left_on"]) == ("left", "2026-11-02")
+    assert found["2"]["active"]
+    # Who had left before is not taken over.
+    assert found.keys() == {"1", "2"}
+
+
+async def test_a_dry_run_counts_and_changes_nothing(
+    admin: Actor, connector: dict[str, Any], bamboo: BambooServer
+) -> None:
+    done = await run(admin, connector, dry_run=True)
+    assert (done["state"], done["dry_run"], done["counts"]["created"], done["watermark"]) == ("done", True, 2, None)
+    assert await people(admin) == {}
+    assert (await read(admin, connector))["watermark"] is None
+
+
+async def test_a_faulty_person_is_reported_and_does_not_keep_the_others(
+    admin: Actor, connector: dict[str, Any], bamboo: BambooServer
+) -> None:
+    bamboo.put("1", workEmail="not an address")
+    bamboo.replies["/api/v1/employees/2?"] = [(403, {}, b"")]
+    bamboo.put("3", supervisorEId="99")
+    done = await run(admin, connector)
+    assert (done["state"], done["counts"]["created"], done["error_count"]) == ("done", 1, 3)
+    assert sorted((one["external_id"], one["code"]) for one in done["errors"]) == [
+        ("1", "string_pattern_mismatch"),
+        ("2", "source_denied"),
+        ("3", "unknown_manager"),
+    ]
+    assert "not an address" not in str(done)
+
+
+async def test_two_people_may_change_places(admin: Actor, connector: dict[str, Any], bamboo: BambooServer) -> None:
+    await run(admin, connector)
+    bamboo.put("1", supervisorEId=None)
+    bamboo.put("2", supervisorEId="1")
+    done = await run(admin, connector)
+    assert done["errors"] == []
+    found = await people(admin)
+    assert (found["1"]["manager_id"], found["2"]["manager_id"]) == (None, found["1"]["id"])
+
+
+async def test_a_busy_source_is_asked_again(admin: Actor, connector: dict[str, Any], bamboo: BambooServer) -> None:
+    busy: Reply = (503, {"Retry-After": "0"}, b"")
+    bamboo.replies[ONE] = [busy, (429, {}, b""), as_json({"id": "1", **employee()})]
+    assert (await run(admin, connector))["counts"]["created"] == 2
+
+
+async def test_a_source_that_asks_for_a_long_pause_gets_it_and_nothing_is_written(
+    admin: Actor, connector: dict[str, Any], bamboo: BambooServer
+) -> None:
+    bamboo.replies["/api/v1/employees/2?"] = [(503, {"Retry-After": "7200"}, b"")]
+    put_off = await run(admin, connector)
+    assert (put_off["state"], put_off["failure"]["code"]) == ("waiting", "try_again")
+    assert await people(admin) == {}
+    assert (await read(admin, connector))["watermark"] is None
+
+
+async def flood(writer: asyncio.StreamWriter) -> None:
+    """Send a body without an end."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[")
+    while not writer.is_closing():
+        writer.write(b" " * 65_536)
+        await writer.drain()
+
+
+NOT_ME = {"id": "7", **employee()}
+LIES: dict[str, tuple[str, Reply]] = {
+    "another content type": (ONE, (200, {"Content-Type": "text/html"}, b"<html>")),
+    "no JSON": (ONE, (200, {"Content-Type": "application/json"}, b'{"id": "1", "first')),
+    "deep JSON": (ONE, (200, {"Content-Type": "application/json"}, b"[" * 200_000)),
+    "a redirect": (ONE, (302, {"Location": "http://127.0.0.1:9/"}, b"")),
+    "another person": (ONE, as_json(NOT_ME)),
+    "another shape": (ONE, as_json([NOT_ME])),
+    "no status": (ONE, as_json({"id": "1", **employee(status=None)})),
+    "a nested value": (ONE, as_json({"id": "1", **employee(firstName={"a": 1})})),
+    "other changes": (CHANGED, as_json({"employees": {"x": {"id": "../x", "action": "Updated"}}})),
+    "no company": (CHANGED, (404, {}, b"")),
+    "compressed": (ONE, (200, {"Content-Type": "application/json", "Content-Encoding": "gzip"}, b"\x1f\x8b")),
+    "a body without an end": (ONE, flood),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+async def test_a_lying_source_ends_in_an_error_and_nothing_is_written(
+    admin: Actor, connector: dict[str, Any], bamboo: BambooServer, lie: str
+) -> None:
+    path, reply = LIES[lie]
+    bamboo.replies[path] = [reply]
+    done = await run(admin, connector)
+    assert (done["state"], done["failure"]["code"]) == ("failed", "source_faulty")
+    assert await people(admin) == {}
+    assert (await read(admin, connector))["watermark"] is None
+
+
+async def test_a_refused_secret_disables_the_connector_until_there_is_another(
+    admin: Actor, connector: dict[str, Any], bamboo: BambooServer
+) -> None:
+    path = f"{CONNECTORS}/{connector['id']}"
+    assert (await admin.patch(path, {"secret": "wrong"})).status_code == 200
+    done = await run(admin, connector)
+    assert (done["state"], done["failure"]["code"]) == ("failed", "source_refused_secret")
+    shown = await read(admin, connector)
+    assert (shown["enabled"], shown["disabled_reason"]) == (False, "secret_refused")
+    refused = await admin.post(f"{path}/runs", {})
+    assert (refused.status_code, refused.json()["code"]) == (409, "connector_disabled")
+
+
+async def test_a_run_has_the_rights_that_its_creator_has_now(
+    tenancy: Tenancy, admin: Actor, bamboo: BambooServer
+) -> None:
+    site = await tenancy.organization(external_ids=[{"source": "hr", "external_id": "North"}])
+    own = await tenancy.organization()
+    integrator = await tenancy.key(("integrator", own["id"]))
+    settings = {"company_domain": "agency", "organization_field": "department"}
+    made = await integrator.made(CONNECTORS, a_connector(own["id"], settings=settings))
+    done = await run(admin, made)
+    # The place of the coach is out of the integrator's sight.
+    assert [(one["external_id"], one["code"]) for one in done["errors"]] == [("1", "unknown_organization")]
+    assert (await people(admin)).keys() == {"2"}
+    assert site["id"] not in {one["organization_id"] for one in await admin.items("/v1/people")}
+    await admin.delete(f"/v1/api-keys/{tenancy.keys[-1]}")
+    lost = await run(admin, made)
+    assert (lost["state"], lost["failure"]["code"]) == ("failed", "connector_rights_lost")
+    assert (await read(admin, made))["disabled_reason"] == "rights_lost"
+
+
+async def test_other_settings_begin_anew(admin: Actor, connector: dict[str, Any], bamboo: BambooServer) -> None:
+    await run(admin, connector)
+    path = f"{CONNECTORS}/{connector['id']}"
+    changed = await admin.patch(path, {"settings": {"company_domain": "agency"}})
+    assert changed.json()["watermark"] is None
+    bamboo.asked.clear()
+    await run(admin, connector)
+    assert bamboo.asked[0] == f"{CHANGED}?since=2000-01-01T00%3A00%3A00Z"
