@@ -17,11 +17,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import __version__, health, log
 from app.access import router as me
 from app.access.authenticate import Authenticator
-from app.access.credential_kinds import ApiKeys, SeatTokens
+from app.access.credential_kinds import ApiKeys, ScimTokens, SeatTokens
 from app.access.key_uses import KeyUses
 from app.access.local_admin import LOOPBACK_ORIGIN, LocalAdmin
 from app.access.oidc.sign_ins import SignIns
-from app.access.operations import OPERATIONS
+from app.access.operations import OPERATIONS, SCIM_OPERATIONS
 from app.accounts import routers as accounts
 from app.action_items import router as action_items
 from app.assessments import queries as assessment_reads
@@ -47,6 +47,9 @@ from app.http.openapi.parameters import describe_query
 from app.instruments import router as instruments
 from app.integrations.connectors import router as connectors
 from app.integrations.roster import router as roster
+from app.integrations.scim import protocol_router as scim_protocol
+from app.integrations.scim import queries as scim_reads
+from app.integrations.scim import router as scim
 from app.integrations.webhooks import router as webhooks
 from app.integrations.webhooks.dispatcher import GAUGES as WEBHOOK_GAUGES
 from app.integrations.webhooks.dispatcher import WebhookDispatcher
@@ -124,6 +127,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     webhooks.router,
     exports.router,
     connectors.router,
+    scim.router,
+    scim_protocol.router,
     jobs.router,
     audit.router,
     me.router,
@@ -158,7 +163,8 @@ def create_app(
     feeds = FeedWatch(database.reads)
     background = _create_background(settings, database, clock, feeds=feeds, tracing=tracing, metrics=metrics)
     seat_tokens = SeatTokens(database.reads, assessment_reads.SEAT_BY_TOKEN)
-    authenticate = Authenticator([ApiKeys(database.reads, clock), seat_tokens, background.sign_ins])
+    scim_tokens = ScimTokens(database.reads, scim_reads.BY_SECRET, clock)
+    authenticate = Authenticator([ApiKeys(database.reads, clock), seat_tokens, scim_tokens, background.sign_ins])
     app_state = AppState(
         settings,
         database,
@@ -320,5 +326,9 @@ def _mount(app: FastAPI, router: APIRouter) -> None:
         assert isinstance(route, APIRoute)  # noqa: S101  # routers here hold nothing else
         describe_query(route)
         route.operation_id = to_camel(route.name)
-        route.needs = replace(needs_of(route), public=OPERATIONS[route.operation_id].public)  # type: ignore[attr-defined]
+        declared = needs_of(route)
+        if declared.provisioning and route.operation_id in SCIM_OPERATIONS:
+            route.needs = declared  # type: ignore[attr-defined]
+        else:
+            route.needs = replace(declared, public=OPERATIONS[route.operation_id].public)  # type: ignore[attr-defined]
         app.router.routes.append(route)

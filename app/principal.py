@@ -25,6 +25,10 @@ class Role(StrEnum):
 READERS = frozenset({Role.VIEWER, Role.FACILITATOR, Role.MANAGER, Role.INTEGRATOR, Role.ADMIN})
 
 
+#: The kind of a principal that is an identity provider: only the routes of SCIM know it.
+PROVISIONING = "scim"
+
+
 class SeatKind(StrEnum):
     """What a participant does in an assessment; only respondents vote."""
 
@@ -101,7 +105,7 @@ class SignedIn:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller of one tenant: an API key with grants, a person who signed in, or the holder of one seat.
+    """A caller of one tenant: an API key with grants, a person who signed in, the holder of a seat, or SCIM.
 
     Attributes:
         held: the seats that the person who signed in has claimed, each as the principal that votes with it.

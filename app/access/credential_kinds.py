@@ -1,6 +1,6 @@
-"""The kinds of credentials that are looked up in the database: API keys and seat tokens.
+"""The kinds of credentials that are looked up in the database: API keys, seat tokens and SCIM tokens.
 
-`app.access.oidc.sign_ins` is the third kind, the access token of a person who signed in.
+`app.access.oidc.sign_ins` is another kind, the access token of a person who signed in.
 """
 
 from collections.abc import Callable
@@ -9,12 +9,12 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from app.access import credentials
-from app.access.credentials import Credential, TokenRevoked
+from app.access.credentials import Credential, ScimTokenExpired, ScimTokenRevoked, TokenRevoked
 from app.access.key_lookup import BY_SECRET, Found, principal_of_key
 from app.db.pool import Pool
 from app.db.statement import Read, Row
 from app.errors import Unauthorized
-from app.principal import Principal, Seat, SeatKind
+from app.principal import PROVISIONING, Grant, Principal, Role, Seat, SeatKind
 
 # Before the look-up nobody knows whether the tenant that a credential names exists. All look-ups share one holder, so
 # that invented credentials of invented tenants cannot hold every connection.
@@ -83,6 +83,42 @@ def principal_of_seat(tenant_id: UUID, row: Row, tenant_secret: bytes) -> Princi
         tenant_secret=tenant_secret,
         seat=Seat(row["assessment_id"], row["id"], SeatKind(row["seat"]), row["claims"], row["sees_from"]),
     )
+
+
+class ScimTokens:
+    """Looks up the tokens of identity providers, which open the routes of SCIM and no others.
+
+    Args:
+        token_by_secret: the read of a token by tenant and hash, which the integrations package provides.
+    """
+
+    def __init__(self, reads: Pool, token_by_secret: Read, clock: Callable[[], datetime]) -> None:
+        self._reads = reads
+        self._token_by_secret = token_by_secret
+        self._clock = clock
+
+    async def look_up(self, token: str) -> Found | None:
+        """Return the principal of a token, or the class of its refusal; None if it is no SCIM token."""
+        credential = credentials.parse(token)
+        if credential is None or credential.kind != credentials.SCIM_TOKEN:
+            return None
+        row = await _fetch(self._reads, self._token_by_secret, credential)
+        if row is None:
+            return Unauthorized
+        if row["revoked_at"] is not None:
+            return ScimTokenRevoked
+        if row["expires_at"] is not None and row["expires_at"] <= self._clock():
+            return ScimTokenExpired
+        # An identity provider acts for the whole tenant.
+        root = Grant(Role.ADMIN, UUID(int=row["organization_id"].int), row["path"])
+        return Principal(
+            tenant_id=credential.tenant_id,
+            id=UUID(int=row["id"].int),
+            kind=PROVISIONING,
+            name=row["name"],
+            tenant_secret=row["secret"],
+            grants=(root,),
+        )
 
 
 async def _fetch(reads: Pool, read: Read, credential: Credential, **values: Any) -> Row | None:

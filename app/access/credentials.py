@@ -1,4 +1,4 @@
-"""The form of keys and seat tokens: ``fa_<tenant>_<secret>`` and ``fs_<tenant>_<secret>``.
+"""The form of keys, seat tokens and SCIM tokens: ``fa_``, ``fs_`` or ``fi_``, then ``<tenant>_<secret>``.
 
 A credential names its tenant, because nothing can be looked up before the tenant is known. The secret is 32 random
 bytes; only its SHA-256 is stored (a plain hash is enough for a secret nobody can guess).
@@ -15,10 +15,11 @@ from app.errors import Unauthorized
 
 API_KEY = "fa"
 SEAT_TOKEN = "fs"  # noqa: S105  # a prefix, not a secret
+SCIM_TOKEN = "fi"  # noqa: S105  # as above
 MISSING = "Send Authorization: Bearer with an API key, a seat's token or the access token of a sign-in."
 # Access tokens of large organizations list many groups.
 _MOST_CHARACTERS = 8_192
-_FORM = re.compile(r"(fa|fs)_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
+_FORM = re.compile(r"(fa|fs|fi)_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
 
 
 class KeyRevoked(Unauthorized):
@@ -39,6 +40,16 @@ class PrincipalDeactivated(Unauthorized):
 class TokenRevoked(Unauthorized):
     code = "token_revoked"
     title = "This seat's token was revoked"
+
+
+class ScimTokenRevoked(Unauthorized):
+    code = "scim_token_revoked"
+    title = "This SCIM token was revoked"
+
+
+class ScimTokenExpired(Unauthorized):
+    code = "scim_token_expired"
+    title = "This SCIM token has expired"
 
 
 class SignInExpired(Unauthorized):
@@ -79,7 +90,7 @@ def extract_token(authorization: str | None) -> str:
 
 
 def parse(token: str) -> Credential | None:
-    """Parse the token of a key or a seat. Return None for any other."""
+    """Parse the token of a key, a seat or an identity provider. Return None for any other."""
     if not _FORM.fullmatch(token):
         return None
     kind, tenant, secret = token.split("_", 2)

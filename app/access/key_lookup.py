@@ -5,7 +5,21 @@ from ipaddress import ip_network
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, LargeBinary, Uuid, and_, bindparam, func, literal_column, or_, select
+from sqlalchemy import (
+    Boolean,
+    DateTime,
+    LargeBinary,
+    Uuid,
+    and_,
+    bindparam,
+    column,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    table,
+)
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlmodel import col
 
@@ -62,6 +76,16 @@ def grants_of(holder: type[ApiKey] | type[Identity]) -> Any:
     )
 
 
+#: The columns of people that decide here; the table belongs to a package above this one.
+_PEOPLE = table("people", column("tenant_id", Uuid()), column("id", Uuid()), column("active", Boolean()))
+
+
+def has_left(person_id: Any) -> Any:
+    """Return whether the person whom a column names does not work here any more; takes ``tenant_id``."""
+    of_person = (_PEOPLE.c.tenant_id == bindparam("tenant_id", type_=Uuid()), _PEOPLE.c.id == person_id)
+    return exists().where(*of_person, ~_PEOPLE.c.active)
+
+
 def _former(column: Any) -> Any:
     """Return a column of the former secret with the given hash."""
     found = select(column).where(
@@ -77,6 +101,7 @@ _KEY = (
         col(PrincipalRecord.name),
         col(PrincipalRecord.person_id),
         col(PrincipalRecord.deactivated_at),
+        has_left(col(PrincipalRecord.person_id)).label("has_left"),
         col(Tenant.secret),
         col(ApiKey.id).label("key_id"),
         col(ApiKey.expires_at),
@@ -111,7 +136,7 @@ def principal_of_key(tenant_id: UUID, secret_hash: bytes, row: Row | None, now: 
     expires_at = min(ends, default=None)
     if expires_at is not None and expires_at <= now:
         return KeyExpired
-    if row["deactivated_at"] is not None:
+    if row["deactivated_at"] is not None or row["has_left"]:
         return PrincipalDeactivated
     networks = tuple(ip_network(network) for network in row["allowed_networks"])
     person_id = None if row["person_id"] is None else UUID(int=row["person_id"].int)

@@ -65,6 +65,26 @@ _READ_OR_SEAT = Access(READERS, seat=True)
 # An integrator only where an admin linked organizations to an external source: see `app.organizations.integrators`.
 _LINKED = Access(_FEED, linked=True)
 
+#: The operations of `/scim/v2`: only an identity provider performs them, with a SCIM token. They are not in the OpenAPI
+#: document: RFC 7644 and the schemas at `/scim/v2/Schemas` describe them.
+SCIM_OPERATIONS: Final = frozenset(
+    {
+        "scimListUsers",
+        "scimSearchUsers",
+        "scimCreateUser",
+        "scimGetUser",
+        "scimReplaceUser",
+        "scimPatchUser",
+        "scimDeleteUser",
+        "scimBulk",
+        "scimGetServiceProviderConfig",
+        "scimListResourceTypes",
+        "scimGetResourceType",
+        "scimListSchemas",
+        "scimGetSchema",
+    }
+)
+
 OPERATIONS: Final[dict[str, Access]] = {
     "getLiveness": _PUBLIC,
     "getReadyState": _PUBLIC,
@@ -199,6 +219,11 @@ OPERATIONS: Final[dict[str, Access]] = {
     "deleteConnector": Access(_ADMIN, creator=True),
     "startConnectorRun": Access(_ADMIN, creator=True),
     "listConnectorRuns": Access(_FEED),
+    # An identity provider acts for the whole tenant.
+    "listScimTokens": Access(_ADMIN),
+    "createScimToken": Access(_ADMIN),
+    "getScimToken": Access(_ADMIN),
+    "revokeScimToken": Access(_ADMIN),
     "listJobs": _READ,
     "getJob": _READ,
     "cancelJob": Access(_ADMIN, creator=True),

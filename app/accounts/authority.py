@@ -19,7 +19,7 @@ from sqlalchemy import DateTime, Uuid, bindparam, exists, literal_column, or_, s
 from sqlmodel import col
 
 from app.access.credentials import PrincipalDeactivated
-from app.access.key_lookup import BY_SECRET, in_force, principal_of_key
+from app.access.key_lookup import BY_SECRET, has_left, in_force, principal_of_key
 from app.access.models import ApiKey, PrincipalRecord, RoleGrant
 from app.access.operations import OPERATIONS
 from app.access.policy import allowed_below
@@ -53,6 +53,7 @@ _HAS_ADMIN = Read(
         in_force(_NOW),
         col(RoleGrant.ends_at).is_(None),
         col(PrincipalRecord.deactivated_at).is_(None),
+        ~has_left(col(PrincipalRecord.person_id)),
         exists().where(
             col(ApiKey.tenant_id) == col(PrincipalRecord.tenant_id),
             col(ApiKey.principal_id) == col(PrincipalRecord.id),

@@ -102,6 +102,11 @@ RECORDED: Final = {
         _names("name"),
     ),
     "role_grants": Recorded(_names("principal_id organization_id role starts_at ends_at")),
+    "scim_tokens": Recorded(_names("expires_at revoked_at"), _names("name")),
+    "scim_users": Recorded(
+        _names("person_id deleted_at"),
+        personal=_names("user_name external_id display_name formatted_name given_name family_name emails"),
+    ),
 }
 
 

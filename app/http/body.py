@@ -26,6 +26,7 @@ MAX_NAME = 200
 _JSON = re.compile(r"application/json\s*(?:;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
 _MERGE_PATCH = re.compile(r"application/merge-patch\+json\s*(?:;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
 _CSV = re.compile(r"text/csv\s*(?:;.*)?", re.IGNORECASE)
+_SCIM = re.compile(r"application/(?:scim\+)?json\s*(?:;\s*charset=\"?utf-8\"?\s*)?", re.IGNORECASE)
 _MULTIPART = re.compile(r"multipart/form-data\s*;.*", re.IGNORECASE)
 # An unterminated string extends to the end of the body, so that the pattern looks at each byte once.
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
@@ -78,6 +79,8 @@ def check_head(head: Mapping[bytes, bytes], method: str, kind: BodyKind, max_byt
         raise UnsupportedMediaType("Send multipart/form-data.")
     if kind is BodyKind.CSV and not _CSV.fullmatch(media_type):
         raise UnsupportedMediaType("Send text/csv.")
+    if kind is BodyKind.SCIM and not _SCIM.fullmatch(media_type):
+        raise UnsupportedMediaType("Send application/scim+json or application/json.")
     if kind is BodyKind.JSON and not (
         _JSON.fullmatch(media_type) or (method == "PATCH" and _MERGE_PATCH.fullmatch(media_type))
     ):

@@ -22,12 +22,12 @@ from app.http.client_address import client_address
 from app.http.context import AppState, RequestContext
 from app.http.delivery import CLOSE, complete_headers, deliver, is_whole
 from app.http.head import read_head, request_id_of
-from app.http.needs import BodyKind
+from app.http.needs import BodyKind, Needs
 from app.http.rate_limits import HEADERS, RateLimits
 from app.http.refusals import RefusalRecorder
 from app.http.route_index import RouteIndex, Target
 from app.log import LogRequest, RequestLine
-from app.principal import Principal
+from app.principal import PROVISIONING, Principal
 from app.telemetry.tracing import TRACEPARENT, RequestSpan, read_trace_id
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -38,7 +38,7 @@ _BODY_BYTES, _PUBLIC_BODY_BYTES = 67_108_864, 2_097_152
 #: The caller of a body that takes longer is authenticated again: the credential may have been revoked meanwhile.
 _PROMPT_SECONDS = 0.1
 #: The bodies that the gateway reads as a whole.
-_READ_HERE = frozenset({BodyKind.JSON, BodyKind.CSV})
+_READ_HERE = frozenset({BodyKind.JSON, BodyKind.SCIM, BodyKind.CSV})
 _NO_HEAD: Mapping[bytes, bytes] = {}
 _log = logging.getLogger("fa.http")
 
@@ -200,7 +200,7 @@ class Gateway:
             if carries_body:
                 body.check_head(head, scope["method"], needs.body, max_bytes)
             if not needs.public:
-                await self._authenticate(scope)
+                await self._authenticate(scope, needs)
             if carries_body:
                 receive = await self._read_body(exchange, target, max_bytes, receive)
             if target.plan is None:
@@ -213,10 +213,10 @@ class Gateway:
             else:
                 await response(scope, receive, exchange.send_completed)
 
-    async def _authenticate(self, scope: Scope) -> None:
+    async def _authenticate(self, scope: Scope, needs: Needs) -> None:
         """Sign the caller in, and count the request for the caller whose credential may be used from here."""
         try:
-            principal = await self._app_state.sign_in(scope)
+            principal = await self._sign_in(scope, needs)
         except Unauthorized:
             self._limits.count_failure(scope)
             raise
@@ -224,12 +224,25 @@ class Gateway:
         if principal.key is not None:
             self._app_state.note_use(principal)
 
+    async def _sign_in(self, scope: Scope, needs: Needs) -> Principal:
+        """Return the caller.
+
+        Raises:
+            Unauthorized: the credential does not work, or not at this route: an identity provider's opens the routes of
+                SCIM, and only these.
+        """
+        principal = await self._app_state.sign_in(scope)
+        if (principal.kind == PROVISIONING) != needs.provisioning:
+            del scope["principal"]
+            raise Unauthorized("Send a SCIM token." if needs.provisioning else "A SCIM token opens /scim/v2 only.")
+        return principal
+
     async def _read_body(self, exchange: _Exchange, target: Target, max_bytes: int, receive: Receive) -> Receive:
         """Read the body, or leave it to the route within its size."""
         scope, needs = exchange.scope, target.needs
         if needs.body not in _READ_HERE:
             if not needs.public:
-                receive = self._authenticated_at_the_end(scope, receive)
+                receive = self._authenticated_at_the_end(scope, needs, receive)
             receive = body.bounded(receive, max_bytes)
             scope["stream"] = body.stream(receive, max_bytes)
             return receive
@@ -237,33 +250,33 @@ class Gateway:
         content = await body.read(receive, max_bytes, self._public_budget if needs.public else self._budget)
         exchange.is_reading = exchange.has_unread_body = False
         if not needs.public:
-            await self._authenticate_again(scope, since)
+            await self._authenticate_again(scope, needs, since)
         if needs.body is BodyKind.CSV:
             scope["content"] = content
         elif content:
             scope["json"] = body.parse_json(content)
         return body.replay(content, receive) if target.plan is None else receive
 
-    def _authenticated_at_the_end(self, scope: Scope, receive: Receive) -> Receive:
+    def _authenticated_at_the_end(self, scope: Scope, needs: Needs, receive: Receive) -> Receive:
         """Return the same channel, which ends only for a caller who is authenticated then."""
         since = time.monotonic()
 
         async def received() -> Message:
             message = await receive()
             if message["type"] == "http.request" and not message.get("more_body", False):
-                await self._authenticate_again(scope, since)
+                await self._authenticate_again(scope, needs, since)
             return message
 
         return received
 
-    async def _authenticate_again(self, scope: Scope, since: float) -> None:
+    async def _authenticate_again(self, scope: Scope, needs: Needs, since: float) -> None:
         """Authenticate the caller of a body that took long. The limits have counted the request already.
 
         Raises:
             Unauthorized: the credential does not work any more.
         """
         if time.monotonic() - since > _PROMPT_SECONDS:
-            await self._app_state.sign_in(scope)
+            await self._sign_in(scope, needs)
 
     async def _serve_by_framework(self, exchange: _Exchange, receive: Receive) -> None:
         scope = exchange.scope

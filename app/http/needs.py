@@ -11,10 +11,11 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 
 class BodyKind(StrEnum):
-    """How the gateway treats the body of a request."""
+    """How the gateway treats the body of a request. Media types of SCIM are JSON by another name."""
 
     JSON = "json"
     CSV = "csv"
+    SCIM = "scim"
     STREAM = "stream"
     MULTIPART = "multipart"
 
@@ -24,13 +25,13 @@ class Needs:
     """The limits of one route.
 
     Attributes:
-        body: JSON is read, bounded and parsed by the gateway; CSV is read and bounded. A stream or a multipart form
-            reaches the route unread;
-            the gateway counts its bytes.
+        body: JSON, that of SCIM too, is read, bounded and parsed by the gateway; CSV is read and bounded. A stream or a
+            multipart form reaches the route unread; the gateway counts its bytes.
         max_bytes: the largest body; None: the setting `max_body_bytes`.
         seconds: the deadline of a request; None: the setting `request_seconds`.
         streams: the answer is a stream, to which no deadline applies.
         public: no credential is needed.
+        provisioning: the route is one of SCIM. It takes the tokens of identity providers, and no other route does.
     """
 
     body: BodyKind = BodyKind.JSON
@@ -38,6 +39,7 @@ class Needs:
     seconds: float | None = None
     streams: bool = False
     public: bool = False
+    provisioning: bool = False
 
     def __post_init__(self) -> None:
         if self.seconds is not None and self.seconds > LONGEST_SECONDS:

@@ -29,6 +29,7 @@ from app.errors import (
     RequestTimeout,
     UnsupportedMediaType,
 )
+from app.http import scim_errors
 from app.http.openapi.headers import refer
 
 MEDIA_TYPE = "application/problem+json"
@@ -132,6 +133,8 @@ def render(error: AppError, *, instance: str, request_id: str) -> Response:
 def answer(scope: MutableMapping[str, Any], error: AppError) -> Response:
     """Return an error as the response to a request, and note its code in the scope."""
     scope["problem"] = error.code
+    if scim_errors.is_scim(scope["path"]):
+        return scim_errors.render(error)
     return render(error, instance=scope["path"], request_id=scope["request_id"])
 
 

@@ -127,7 +127,8 @@ def _is_refused_write(scope: Scope, error: AppError) -> bool:
 
 def _subject_of(scope: Scope) -> tuple[str, UUID | None]:
     """Return what the path names last: its type and its id; else the collection."""
-    found: tuple[str, UUID | None] = (scope["route"].path.split("/")[2], None)
+    steps = scope["route"].path.split("/")
+    found: tuple[str, UUID | None] = (steps[3] if steps[1] == "scim" else steps[2], None)
     for step, sent in zip(scope["route"].path.split("/"), scope["path"].split("/"), strict=False):
         if step.endswith("_id}"):
             try:

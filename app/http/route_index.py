@@ -54,6 +54,8 @@ class Plan:
         self.route = route
         self.steps = tuple(route.path.replace(":path}", "}").split("/"))
         self.takes_rest = route.path.endswith(":path}")
+        # SCIM clients add parameters of their own, which are ignored (RFC 7644, 3.4.2).
+        self._checks_query = not needs_of(route).provisioning
         self._literal = [(at, step) for at, step in enumerate(self.steps) if not step.startswith("{")]
         self._named = {step[1:-1]: at for at, step in enumerate(self.steps) if step.startswith("{")}
         self.function: Callable[..., Awaitable[Response]] = route.endpoint
@@ -96,7 +98,7 @@ class Plan:
                 arguments[name] = validator.validate_python(steps[at])
             except ValidationError as refused:
                 faults += faults_of(refused, "path", name)
-        if self._query or self._query_model or context.scope["query_string"]:
+        if self._checks_query and (self._query or self._query_model or context.scope["query_string"]):
             self._bind_query(context, arguments, faults)
         if self._body or "json" in context.scope:
             self._bind_body(context, arguments, faults)
@@ -218,9 +220,13 @@ class RouteIndex:
 
 
 def _index_key(steps: Sequence[str]) -> tuple[int, str, str]:
-    """Return the index key of a path such as /v1/<resource>/<id>/<part>/<id>: its length, resource and part."""
+    """Return the index key of a path such as /v1/<resource>/<id>/<part>/<id>: its length, resource and part.
+
+    A path of SCIM begins with /scim/v2 instead of /v1.
+    """
     count = len(steps)
-    return (count, steps[2] if count > 2 else "", steps[4] if count > 4 else "")
+    at = 3 if count > 1 and steps[1] == "scim" else 2
+    return (count, steps[at] if count > at else "", steps[at + 2] if count > at + 2 else "")
 
 
 def _reserved(path: Sequence[str], others: Iterable[Sequence[str]]) -> frozenset[tuple[int, str]]:

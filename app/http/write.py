@@ -25,7 +25,8 @@ Key = TypeVar("Key")
 _ATTEMPTS = 6
 
 
-Answer = BaseModel | Rendered | None
+#: A response is sent and stored as it is.
+Answer = BaseModel | Rendered | Response | None
 Do = Callable[[Tx], Awaitable[Answer]]
 
 
@@ -171,7 +172,7 @@ def _redact(value: Answer, reason: RedactionReason) -> Answer:
 def _dry_run_response(value: Answer) -> Response:
     answer = _redact(value, "dry_run")
     headers = {"Dry-Run": "true"}
-    if answer is None:
+    if answer is None or isinstance(answer, Response):
         return Response(status_code=200, headers=headers)
     return Response(to_rendered(answer).body, media_type=JSON, headers=headers)
 
@@ -180,6 +181,8 @@ def _render(context: RequestContext, value: Answer) -> tuple[int, bytes, dict[st
     """Return the response of a write: status, body and headers."""
     if value is None:
         return 204, b"", {}
+    if isinstance(value, Response):
+        return value.status_code, bytes(value.body), dict(value.headers)
     shown = to_rendered(value)
     status = context.scope["route"].status_code or 200
     headers = {"Content-Type": JSON}

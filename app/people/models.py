@@ -2,9 +2,11 @@
 
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, false
+from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, false, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from app.db.base import Record, Versioned, folded
@@ -97,3 +99,50 @@ class FormerEmployment(Record, table=True):
     department: str | None = Field(default=None, max_length=200)
     hired_on: date | None = None
     left_on: date | None = None
+
+
+class ScimUser(Versioned, table=True):
+    """A person as the identity provider knows them. Title, department, manager and so on stand in the row of people.
+
+    Attributes:
+        user_name_key: the user name without case, by which it is unique and found.
+        emails: objects with ``value``, ``type``, ``primary``, and ``address``: the value as a person's address, if it
+            is one.
+        deleted_at: when the identity provider deleted the user. The person stays.
+    """
+
+    __tablename__ = "scim_users"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "person_id"], ["people.tenant_id", "people.id"]),
+        Index(
+            "uq_scim_users_user_name", "tenant_id", "user_name_key", unique=True, postgresql_where="deleted_at is null"
+        ),
+        Index(
+            "uq_scim_users_external_id",
+            "tenant_id",
+            "external_id",
+            unique=True,
+            postgresql_where="deleted_at is null and external_id is not null",
+        ),
+        Index("ix_scim_users_person", "tenant_id", "person_id"),
+        Index("ix_scim_users_deleted_name", "tenant_id", "user_name_key", postgresql_where="deleted_at is not null"),
+        Index(
+            "ix_scim_users_deleted_external_id",
+            "tenant_id",
+            "external_id",
+            postgresql_where="deleted_at is not null and external_id is not null",
+        ),
+    )
+
+    person_id: UUID
+    user_name: str = Field(max_length=200)
+    user_name_key: str = folded()
+    external_id: str | None = Field(default=None, max_length=200)
+    display_name: str | None = Field(default=None, max_length=200)
+    formatted_name: str | None = Field(default=None, max_length=200)
+    given_name: str | None = Field(default=None, max_length=200)
+    family_name: str | None = Field(default=None, max_length=200)
+    emails: list[dict[str, Any]] = Field(
+        default_factory=list, sa_type=JSONB, nullable=False, sa_column_kwargs={"server_default": text("'[]'::jsonb")}
+    )
+    deleted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))

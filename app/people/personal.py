@@ -46,7 +46,9 @@ REFERRING: Final = frozenset(
     }
 )
 #: Rows that name a person and are deleted with their identity.
-DELETED: Final = frozenset({"former_employments.person_id", "identities.person_id", "person_external_ids.person_id"})
+DELETED: Final = frozenset(
+    {"former_employments.person_id", "identities.person_id", "person_external_ids.person_id", "scim_users.person_id"}
+)
 
 
 def make_placeholder(person: Person, now: datetime) -> None:

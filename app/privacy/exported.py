@@ -8,6 +8,7 @@ from typing import Final
 
 #: By column: the list of the export that has its rows.
 EXPORTED: Final[Mapping[str, str]] = {
+    "scim_users.person_id": "scim_users",
     "people.manager_id": "managed_people",
     "people.merged_into_id": "people",
     "person_external_ids.person_id": "people",
@@ -48,6 +49,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
 INTERNAL: Final = frozenset(
     {
         "people.name_key",
+        "scim_users.user_name_key",
         "person_external_ids.person_id",
         "api_keys.secret_hash",
         "identities.provider_id",

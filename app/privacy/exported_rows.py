@@ -127,6 +127,36 @@ class ExportedEmployment(ExportedRow):
     left_on: date | None = Field(description="Its last day. Null: not known.")
 
 
+class ExportedScimUser(ExportedResource):
+    """The person as the identity provider knows them."""
+
+    model_config = _example(
+        id=_ROW,
+        version=1,
+        created_at=_AT,
+        updated_at=_AT,
+        person_id=_PERSON,
+        user_name="coach.north@agency.example",
+        external_id="4f1c7a52",
+        display_name="Coach, North County",
+        formatted_name=None,
+        given_name=None,
+        family_name=None,
+        emails=["coach.north@agency.example"],
+        deleted_at=None,
+    )
+
+    person_id: UUID = Field(description="Id of the record of the person.")
+    user_name: str = Field(description="Name of the user.")
+    external_id: str | None = Field(description="Id of the user in the identity provider. Null: none.")
+    display_name: str | None = Field(description="Name as it is shown. Null: none.")
+    formatted_name: str | None = Field(description="Whole name. Null: none.")
+    given_name: str | None = Field(description="Given name. Null: none.")
+    family_name: str | None = Field(description="Family name. Null: none.")
+    emails: list[str] = Field(description="E-mail addresses.")
+    deleted_at: datetime | None = Field(description="When the identity provider deleted it, in UTC. Null: it did not.")
+
+
 class ExportedManaged(Addressable):
     """Somebody whom the person manages, by id only."""
 

@@ -6,7 +6,8 @@ from typing import Any, Final
 from uuid import UUID
 
 from pydantic import BaseModel
-from sqlalchemy import Uuid, and_, bindparam, func, or_, select
+from sqlalchemy import Uuid, and_, bindparam, func, literal_column, or_, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import col
 
 from app.access.models import ApiKey, PrincipalRecord, RoleGrant
@@ -28,7 +29,7 @@ from app.db.statement import Read, Row, from_json
 from app.db.transaction import CallerReader
 from app.errors import Forbidden, NotFound
 from app.events.models import AuditEvent, AuditValue
-from app.people.models import FormerEmployment, Person, PersonExternalId
+from app.people.models import FormerEmployment, Person, PersonExternalId, ScimUser
 from app.people.queries import require_person
 from app.principal import Principal
 from app.privacy import exported_rows as rows
@@ -93,6 +94,9 @@ def _list(model: type[BaseModel], table: Any, condition: Any, *joins: tuple[Any,
     return json_newest(found.where(col(table.tenant_id) == _TENANT, condition), col(table.id), MOST_ROWS)
 
 
+_VALUES: Any = literal_column("'$[*].value'::jsonpath")
+
+
 def _of_person(people: Any) -> dict[str, Any]:
     at = Organization, _joined(Person, Organization, col(Person.organization_id))
     held_in = Assessment, _joined(Participant, Assessment, col(Participant.assessment_id))
@@ -111,6 +115,12 @@ def _of_person(people: Any) -> dict[str, Any]:
         ),
         "former_employments": _list(
             rows.ExportedEmployment, FormerEmployment, col(FormerEmployment.person_id).in_(people)
+        ),
+        "scim_users": _list(
+            rows.ExportedScimUser,
+            ScimUser,
+            col(ScimUser.person_id).in_(people),
+            emails=func.jsonb_path_query_array(col(ScimUser.emails), _VALUES, type_=JSONB()),
         ),
         "managed_people": _list(rows.ExportedManaged, Person, col(Person.manager_id).in_(people)),
         "seats": _list(

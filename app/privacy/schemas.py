@@ -22,6 +22,7 @@ from app.privacy.exported_rows import (
     ExportedPerson,
     ExportedPrincipal,
     ExportedRoleGrant,
+    ExportedScimUser,
     ExportedSeat,
     ExportedSeatChange,
     ExportedSignIn,
@@ -59,6 +60,7 @@ class PersonExport(ResponseModel):
                     "person_id": PERSON_EXAMPLE["id"],
                     "people": _list_of(PERSON_EXAMPLE),
                     "former_employments": _list_of(),
+                    "scim_users": _list_of(),
                     "managed_people": _list_of(),
                     "seats": _list_of(SEAT_EXAMPLE),
                     "seat_history": _list_of(),
@@ -86,6 +88,7 @@ class PersonExport(ResponseModel):
         description="The record of the person. For an admin also the records that were merged with it."
     )
     former_employments: ExportList[ExportedEmployment] = Field(description="Employments that ended.")
+    scim_users: ExportList[ExportedScimUser] = Field(description="What the identity provider says of the person.")
     managed_people: ExportList[ExportedManaged] = Field(description="Those whom the person manages, by id only.")
     seats: ExportList[ExportedSeat] = Field(description="Seats that name the person.")
     seat_history: ExportList[ExportedSeatChange] = Field(

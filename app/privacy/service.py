@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import delete, text
 from sqlmodel import col, select
 
 from app.access.policy import require_everywhere
@@ -20,7 +20,7 @@ from app.jobs.enqueue import enqueue
 from app.jobs.kinds import Kind, RunningJob
 from app.people.changes import set_external_ids
 from app.people.leaving import announce_leaving
-from app.people.models import Person
+from app.people.models import Person, ScimUser
 from app.people.personal import ERASED_NAME, make_placeholder
 from app.people.service import load_person_for
 
@@ -103,6 +103,9 @@ async def _erase_record(tx: Tx, person: Person) -> None:
     seats = await end_seats(tx, person.id)
     await tx.fetch(_FORGET_FAULTS, tenant_id=tx.tenant_id, person_id=person.id)
     await set_external_ids(tx, person.id, [])
+    await tx.session.execute(
+        delete(ScimUser).where(col(ScimUser.tenant_id) == tx.tenant_id, col(ScimUser.person_id) == person.id)
+    )
     make_placeholder(person, tx.now)
     tx.touch(person)
     record_event(tx, "person.erased", person.id, organization_id=person.organization_id)

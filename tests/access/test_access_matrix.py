@@ -255,6 +255,10 @@ CALLS: dict[str, Call] = {
     "deleteConnector": item("DELETE", "/v1/connectors/{connector}"),
     "startConnectorRun": item("POST", "/v1/connectors/{connector}/runs", {}),
     "listConnectorRuns": item("GET", "/v1/connectors/{connector}/runs"),
+    "listScimTokens": item("GET", "/v1/scim-tokens"),
+    "createScimToken": item("POST", "/v1/scim-tokens", N),
+    "getScimToken": item("GET", "/v1/scim-tokens/{scim_token}"),
+    "revokeScimToken": item("DELETE", "/v1/scim-tokens/{scim_token}"),
     "listJobs": item("GET", "/v1/jobs"),
     "getJob": item("GET", "/v1/jobs/{job}"),
     "cancelJob": item("POST", "/v1/jobs/{job}/cancellation"),
@@ -279,7 +283,14 @@ COLLECTIONS = {
 # Of these the caller gets what is visible. Other tests say what that is.
 SCOPED = {"listEvents", "listAuditEvents"}
 # What belongs to the whole tenant takes the role at its root.
-TENANT_WIDE = {"createScoringProfile": "root", "verifyAuditEvents": "root"}
+TENANT_WIDE = {
+    "createScoringProfile": "root",
+    "verifyAuditEvents": "root",
+    "listScimTokens": "root",
+    "createScimToken": "root",
+    "getScimToken": "root",
+    "revokeScimToken": "root",
+}
 # What reaches beyond the place of its object takes the role at the root too.
 AT_ROOT = {"erasePerson", "exportPerson"}
 CREATED_BY_REFERENCE = {
@@ -315,6 +326,8 @@ async def scene(owner: AsyncEngine, app: FastAPI, client: httpx.AsyncClient) -> 
         assert (await tenancy.admin.patch(f"/v1/organizations/{organization}", link)).status_code == 200
     places["foreign"] = await furnish(foreign, foreign.root_id)
     places["missing"] = Place(MISSING)
+    for place in places.values():
+        place.scim_token = places["root"].scim_token
     profile = (await tenancy.admin.get("/v1/scoring-profiles")).json()["items"][0]["id"]
     shared = {
         "root_program": places["root"].program,
@@ -373,7 +386,7 @@ async def test_a_role_counts_where_it_was_granted_and_below(scene: Scene, role: 
                 fits = status == 200
             elif operation in TENANT_WIDE:
                 allowed = role in access.roles and granted == "root"
-                fits = status in ({200, 201, 409} if allowed else {403})
+                fits = status in ({200, 201, 409, 428} if allowed else {403})
             elif reads and (operation in {"inviteParticipant", "revokeSeatToken"} and role in access.roles):
                 fits = status == 404
             elif reads and operation in AT_ROOT and granted != "root":

@@ -27,6 +27,7 @@ async def furnished(tenancy: Tenancy) -> dict[str, tuple[Actor, str]]:
     item = await admin.made("/v1/action-items", {"organization_id": site["id"], "title": "T", "practices": []})
     await admin.made(f"/v1/action-items/{item['id']}/notes", {"text": "Begun."})
     await add_job(tenancy, PLACED)
+    await admin.made("/v1/scim-tokens", {"name": "Identity provider"})
     move = await admin.post(
         f"/v1/organizations/{site['id']}/move", {"parent_id": aside["id"]}, headers={"If-Match": "*"}
     )

@@ -19,7 +19,14 @@ from tests.support.team import Team, new_team
 from tests.support.tools import ROOT
 
 #: Operations that change nothing in an organization.
-ELSEWHERE = {"createScoringProfile", "computeReadiness", "cancelJob", "exportPerson"}
+ELSEWHERE = {
+    "createScoringProfile",
+    "computeReadiness",
+    "cancelJob",
+    "exportPerson",
+    "createScimToken",
+    "revokeScimToken",
+}
 Call = tuple[str, str, Any]
 
 

@@ -33,6 +33,7 @@ class Place:
     principal: str = MISSING
     role_grant: str = MISSING
     api_key: str = MISSING
+    scim_token: str = MISSING
     seat: Actor | None = None
 
 
@@ -66,6 +67,9 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
     webhook = await admin.made("/v1/webhooks", {"organization_id": organization, "url": "https://localhost:1/hook"})
     metric = await record_metric(admin, organization, own_program["id"])
     connector = await admin.made("/v1/connectors", a_connector(organization))
+    scim_token = MISSING
+    if organization == tenancy.root_id:
+        scim_token = (await admin.made("/v1/scim-tokens", {"name": "Identity provider"}))["id"]
     return Place(
         organization=organization,
         program=own_program["id"],
@@ -82,5 +86,6 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
         principal=principal["id"],
         role_grant=grant["id"],
         api_key=key["id"],
+        scim_token=scim_token,
         seat=seat,
     )

@@ -36,6 +36,7 @@ _MODELS = (
     "app.action_items.models",
     "app.integrations.roster.models",
     "app.integrations.connectors.models",
+    "app.integrations.scim.models",
 )
 
 _TRIES = 5

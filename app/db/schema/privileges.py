@@ -204,6 +204,20 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
         insert=True, update=frozenset({"secret", "watermark", "next_run_at", "succeeded_at"})
     ),
     "connector_runs": Privileges(insert=True, update=frozenset({"watermark", "errors"})),
+    # Identity providers. A token's secret stays what it was.
+    "scim_tokens": _row("revoked_at", delete=False),
+    "scim_users": _row(
+        "person_id",
+        "user_name",
+        "user_name_key",
+        "external_id",
+        "display_name",
+        "formatted_name",
+        "given_name",
+        "family_name",
+        "emails",
+        "deleted_at",
+    ),
     # Of the service itself. What a job is to do never changes.
     "jobs": _row(
         "dedupe_key",

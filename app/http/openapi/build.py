@@ -130,7 +130,8 @@ _SECURITY_SCHEMES = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "An API key (`fa_…`), the token of one seat (`fs_…`), or the access token of a sign-in.",
+        "description": "An API key (`fa_…`), the token of one seat (`fs_…`), or the access token of a sign-in. "
+        "Only `/scim/v2`, which is not in this document, takes SCIM tokens (`fi_…`).",
     }
 }
 

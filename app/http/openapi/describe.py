@@ -29,6 +29,7 @@ PATH_DESCRIPTIONS: Final[Mapping[str, str]] = {
     "version": "Semantic version of the instrument.",
     "webhook_id": "Id of the webhook.",
     "connector_id": "Id of the connector.",
+    "scim_token_id": "Id of the SCIM token.",
 }
 
 _EXAMPLES: Final[Mapping[str, Any]] = {

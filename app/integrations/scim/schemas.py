@@ -1,0 +1,70 @@
+"""What goes in and out of the routes of SCIM tokens."""
+
+from datetime import datetime
+from typing import Any, Literal, Self
+
+from pydantic import ConfigDict, Field
+
+from app.http.pagination import ListQuery
+from app.schemas import Body, Flag, Instant, Name, RedactionReason, Resource, WithSecret
+
+_TERMS: dict[str, Any] = {"name": "Identity provider, 2026", "expires_at": "2027-10-01T00:00:00Z"}
+_TOKEN: dict[str, Any] = {
+    "id": "0198c6ef-7777-7888-8999-aaaabbbbcccc",
+    "version": 1,
+    "created_at": "2026-10-01T09:00:00Z",
+    "updated_at": "2026-10-01T09:00:00Z",
+    **_TERMS,
+    "revoked_at": None,
+}
+_ISSUED = {
+    **_TOKEN,
+    "token": "fi_0198c6ef0a1b7c2d8e3f405162738495_3q2-7wTDqMvHhYc1s9LkEwZrXn0oJbUgVtPfA5iKd8Y",
+    "token_reason": None,
+}
+
+
+class ScimTokenCreate(Body):
+    """A token with which an identity provider calls `/scim/v2`."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_TERMS]})
+
+    name: Name
+    """What you call the token."""
+    expires_at: Instant | None = Field(default=None, description="When it stops working. Null: it does not expire.")
+
+
+class ScimTokenRead(Resource):
+    """A SCIM token, without its secret."""
+
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_TOKEN]})
+
+    name: str
+    """What you call the token."""
+    expires_at: datetime | None = Field(description="When it stops working, in UTC. Null: it does not expire.")
+    revoked_at: datetime | None = Field(description="When it was revoked, in UTC. Null: it was not.")
+
+
+class ScimTokenIssued(ScimTokenRead, WithSecret):
+    """A SCIM token with its secret, which is shown once."""
+
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_ISSUED]})
+
+    token: str | None = Field(description="The token, shown only in this answer. Null: see `token_reason`.")
+    token_reason: RedactionReason | None = Field(
+        description="`secret_not_replayable`: the first answer to this request showed the token. `dry_run`: "
+        "no token was made. Null when `token` is present."
+    )
+
+    def redacted(self, reason: RedactionReason) -> Self:
+        """The same without the token."""
+        return self.model_copy(update={"token": None, "token_reason": reason})
+
+
+class ScimTokenQuery(ListQuery):
+    """Filters and order of the list of SCIM tokens."""
+
+    revoked: Flag | None = Field(default=None, description="`true`: only revoked tokens. `false`: only the others.")
+    updated_since: Instant | None = Field(default=None, description="Only those changed at this instant or later.")
+    sort: Literal["id", "-id", "updated_at", "-updated_at"] = "id"
+    """Order of the list; `-` reverses it."""
