@@ -45,6 +45,7 @@ from app.http.needs import needs_of
 from app.http.openapi import build
 from app.http.openapi.parameters import describe_query
 from app.instruments import router as instruments
+from app.integrations.calendars import router as calendars
 from app.integrations.connectors import router as connectors
 from app.integrations.roster import router as roster
 from app.integrations.scim import protocol_router as scim_protocol
@@ -85,6 +86,7 @@ TAGS = [
     {"name": "action items", "description": "What is done about the gaps."},
     {"name": "events", "description": "What happened, in order, for systems that follow."},
     {"name": "webhooks", "description": "Events sent to other systems, signed, and the log of deliveries."},
+    {"name": "calendars", "description": "Due dates of action items, for calendar programs."},
     {"name": "exports", "description": "Whole lists as tables, for spreadsheets and other systems."},
     {"name": "connectors", "description": "Systems that people are pulled from, and what each run did."},
     {"name": "jobs", "description": "Background work: how far it is, what went wrong, and its cancellation."},
@@ -129,6 +131,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     connectors.router,
     scim.router,
     scim_protocol.router,
+    calendars.router,
+    calendars.calendars,
     jobs.router,
     audit.router,
     me.router,

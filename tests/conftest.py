@@ -90,6 +90,7 @@ async def app(settings: Settings) -> AsyncIterator[FastAPI]:
     made = create_app(settings)
     # All tests call from one address, and together they try more codes than one address may.
     made.state.app_state.claim_attempts = AddressLimit(burst=1_000_000, seconds=1)
+    made.state.app_state.calendar_attempts = AddressLimit(burst=1_000_000, seconds=1)
     yield made
     await made.state.app_state.database.close()
 

@@ -210,6 +210,12 @@ OPERATIONS: Final[dict[str, Access]] = {
     "testWebhook": Access(_ADMIN, creator=True),
     "replayWebhook": Access(_ADMIN, creator=True),
     "listWebhookDeliveries": Access(_ADMIN, creator=True),
+    "listCalendarFeeds": _READ,
+    "createCalendarFeed": _READ,
+    "getCalendarFeed": _READ,
+    "deleteCalendarFeed": Access(_ADMIN, creator=True),
+    # Who knows the address.
+    "downloadCalendar": _PUBLIC,
     # The list decides.
     "exportList": _ANYONE,
     "listConnectors": Access(_FEED),

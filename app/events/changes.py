@@ -101,6 +101,7 @@ RECORDED: Final = {
         _names("organization_id principal_id kind source settings interval_minutes enabled disabled_reason"),
         _names("name"),
     ),
+    "calendar_feeds": Recorded(_names("organization_id principal_id own_only"), _names("name")),
     "role_grants": Recorded(_names("principal_id organization_id role starts_at ends_at")),
     "scim_tokens": Recorded(_names("expires_at revoked_at"), _names("name")),
     "scim_users": Recorded(

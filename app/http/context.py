@@ -18,6 +18,7 @@ from app.http.address_limits import AddressLimit
 from app.http.client_address import check_address, client_address
 from app.http.head import Scope, header
 from app.http.query import check_names, parse_query, read_dry_run
+from app.http.token_buckets import TokenBuckets
 from app.principal import Principal
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
@@ -34,6 +35,8 @@ class AppState:
         feeds: lets requests wait for events.
         running: the idempotent requests that this process is answering.
         claim_attempts: limits how often an address may try codes of invitations.
+        calendar_attempts: limits how often an address may try addresses of calendars.
+        calendar_fetches: limits how often one calendar may be fetched.
         note_use: notes that an API key was used.
         metrics: counts requests; None: nobody asks for metrics.
         tracing: makes spans of requests; None: traces are off.
@@ -50,6 +53,8 @@ class AppState:
     running: set[tuple[UUID, UUID, str]] = field(default_factory=set)
     sync_marks: SyncMarks = field(default_factory=SyncMarks)
     claim_attempts: AddressLimit = field(default_factory=lambda: AddressLimit(burst=20, seconds=6))
+    calendar_attempts: AddressLimit = field(default_factory=lambda: AddressLimit(burst=120, seconds=1))
+    calendar_fetches: TokenBuckets = field(default_factory=lambda: TokenBuckets(burst=10, seconds=60))
     note_use: Callable[[Principal], None] = field(default=lambda _caller: None)
     metrics: Metrics | None = None
     tracing: Tracing | None = None

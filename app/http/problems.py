@@ -35,6 +35,8 @@ from app.http.openapi.headers import refer
 MEDIA_TYPE = "application/problem+json"
 _TYPE_BASE = "urn:fa-readiness:problem:"
 _POINTER_LENGTH = 200
+#: The paths after which a secret follows: the addresses of calendars.
+_BEFORE_SECRETS = ("/v1/calendars/",)
 INTERNAL_DETAIL = "Something went wrong here; the request id helps to find it in the log."
 _BRANCH = re.compile(r"[\[(]|^(?:constrained-\w+|int|str|bool|float|none|date|datetime|uuid)$")
 MOST_ERRORS = 50
@@ -135,7 +137,12 @@ def answer(scope: MutableMapping[str, Any], error: AppError) -> Response:
     scope["problem"] = error.code
     if scim_errors.is_scim(scope["path"]):
         return scim_errors.render(error)
-    return render(error, instance=scope["path"], request_id=scope["request_id"])
+    return render(error, instance=_without_secrets(scope["path"]), request_id=scope["request_id"])
+
+
+def _without_secrets(path: str) -> str:
+    """Return a path that may be repeated. What follows some paths is a secret, whether it is well-formed or not."""
+    return next((f"{begin}(token)" for begin in _BEFORE_SECRETS if begin in path), path)
 
 
 def _printable(path: str) -> str:

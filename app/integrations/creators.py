@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import DateTime, Uuid, bindparam, or_, select
+from sqlalchemy import DateTime, Uuid, bindparam, not_, or_, select
 from sqlmodel import col
 
-from app.access.key_lookup import grant_of, grants_of
+from app.access.key_lookup import grant_of, grants_of, has_left
 from app.access.models import ApiKey, PrincipalRecord
 from app.access.oidc.models import Identity
 from app.db.statement import Read, Reader, from_json
@@ -39,7 +39,11 @@ def _rights_of(holder: type[ApiKey] | type[Identity]) -> Any:
             (col(PrincipalRecord.tenant_id) == col(holder.tenant_id))
             & (col(PrincipalRecord.id) == col(holder.principal_id)),
         )
-        .where(col(holder.tenant_id) == _TENANT, col(PrincipalRecord.deactivated_at).is_(None))
+        .where(
+            col(holder.tenant_id) == _TENANT,
+            col(PrincipalRecord.deactivated_at).is_(None),
+            not_(has_left(col(PrincipalRecord.person_id))),
+        )
     )
 
 
@@ -71,7 +75,7 @@ async def load_creator(
         key_id: the key that the webhook or connector was made with; None: a person signed in.
 
     Returns:
-        None where the key was revoked or has expired, or the creator was deactivated.
+        None where the key was revoked or has expired, or the creator was deactivated or has left.
     """
     if key_id is not None:
         row = await reader.fetch_one(_BY_KEY, tenant_id=tenant_id, key_id=key_id, now=now)

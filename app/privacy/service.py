@@ -53,6 +53,15 @@ _ACTING = Read(
         """
     )
 )
+# Their names are the person's words, and they show nothing any more.
+_DELETE_FEEDS = Read(
+    text(
+        """
+        delete from calendar_feeds where tenant_id = :tenant_id and principal_id = any (cast(:principals as uuid[]))
+        returning true
+        """
+    )
+)
 _PERSON: Final = "person_id"
 #: Longer than any process knows a caller without asking the database.
 _CACHED_SECONDS: Final = 5.0
@@ -112,6 +121,7 @@ async def _erase_record(tx: Tx, person: Person) -> None:
     if was_active:
         await announce_leaving(tx, person)
     await erase_answers(tx, [person.id, *access, *seats])
+    await tx.fetch(_DELETE_FEEDS, tenant_id=tx.tenant_id, principals=access)
     await delete_files_of_people(tx)
 
 

@@ -24,6 +24,7 @@ _LITERAL = re.compile(r"[0-9A-Za-z-]*\d[0-9A-Za-z-]*")
 LOCKED = (
     "assessments",
     "action_items",
+    "calendar_feeds",
     "jobs",
     "metrics",
     "people",
@@ -81,7 +82,7 @@ async def test_hidden_and_missing_take_the_same_statements(
             with record_statements(app, monkeypatch) as statements:
                 answer = await scene.ask(operation, place)
             sent = [_LITERAL.sub("", statement) for statement in statements if "api_keys" not in statement]
-            taken.append((answer.status_code, answer.json().get("code"), sent))
+            taken.append((answer.status_code, None if answer.is_success else answer.json()["code"], sent))
         if taken[0][0] == 404:
             compared += 1
             if taken[0] != taken[1]:

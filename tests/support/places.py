@@ -28,6 +28,7 @@ class Place:
     action_item: str = MISSING
     job: str = MISSING
     webhook: str = MISSING
+    calendar_feed: str = MISSING
     metric: str = MISSING
     connector: str = MISSING
     principal: str = MISSING
@@ -70,6 +71,7 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
     scim_token = MISSING
     if organization == tenancy.root_id:
         scim_token = (await admin.made("/v1/scim-tokens", {"name": "Identity provider"}))["id"]
+    feed = await admin.made("/v1/calendar-feeds", {"organization_id": organization, "name": "Due"})
     return Place(
         organization=organization,
         program=own_program["id"],
@@ -81,6 +83,7 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
         action_item=action["id"],
         job=str(await add_job(tenancy, PLACED, organization_id=UUID(organization))),
         webhook=webhook["id"],
+        calendar_feed=feed["id"],
         metric=metric,
         connector=connector["id"],
         principal=principal["id"],

@@ -28,6 +28,7 @@ _MODELS = (
     "app.access.models",
     "app.programs.models",
     "app.access.oidc.models",
+    "app.integrations.calendars.models",
     "app.integrations.webhooks.models",
     "app.people.models",
     "app.instruments.models",

@@ -218,6 +218,8 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
         "emails",
         "deleted_at",
     ),
+    # A calendar feed is made and deleted, never changed. To lock a row takes the right to change a column of it.
+    "calendar_feeds": _row(),
     # Of the service itself. What a job is to do never changes.
     "jobs": _row(
         "dedupe_key",
