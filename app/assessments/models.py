@@ -6,12 +6,14 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    ARRAY,
     CheckConstraint,
     DateTime,
     ForeignKeyConstraint,
     Index,
     LargeBinary,
     UniqueConstraint,
+    Uuid,
     false,
     text,
 )
@@ -136,6 +138,9 @@ class Assessment(Versioned, table=True):
     opened_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     closed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     finalized_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    signal_metric_ids: list[UUID] | None = Field(
+        default=None, sa_type=ARRAY(Uuid), description="Of a final assessment: the figures that counted for its signal."
+    )
 
 
 class AssessmentChange(Record, table=True):

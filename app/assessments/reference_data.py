@@ -98,12 +98,21 @@ async def load_instrument(reader: Reader, tenant_id: UUID, version_id: UUID) -> 
             key=document["key"],
             version=document["version"],
             content_hash=row["content_hash"],
-            practices=tuple(Practice(one["code"], one["number"], one["title"]["en"]) for one in document["practices"]),
+            practices=tuple(_read_practice(one) for one in document["practices"]),
         ),
         titles={one["code"]: one["title"]["en"] for one in document["practices"]},
         checklist=frozenset(item["code"] for item in document["administration"]["checklist"]),
     )
     return _instruments.put((tenant_id, version_id), made)
+
+
+def _read_practice(document: Mapping[str, Any]) -> Practice:
+    return Practice(
+        document["code"],
+        document["number"],
+        document["title"]["en"],
+        tuple(metric["key"] for metric in document["metrics"] if metric["signal"]),
+    )
 
 
 async def load_profile(reader: Reader, tenant_id: UUID, profile_id: UUID) -> Profile | None:

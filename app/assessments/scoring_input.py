@@ -1,6 +1,6 @@
 """Build the scoring input of an assessment from one statement, the cached instrument and the cached profile."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any, Final
 from uuid import UUID
@@ -17,6 +17,7 @@ from sqlalchemy import (
     exists,
     func,
     literal_column,
+    not_,
     or_,
     select,
     true,
@@ -35,11 +36,13 @@ from app.assessments.models import (
 )
 from app.assessments.reference_data import load_instrument, load_profile
 from app.assessments.seat_rules import CastVote, SeatFacts, counted_votes, sealed_votes
+from app.assessments.signals import list_coverages
 from app.assessments.votes.schemas import from_stored
 from app.db.statement import Read, Reader, Row, from_json
+from app.metrics.signals import reported_figures
 from app.principal import SeatKind
 from app.programs.models import Implementation, Program
-from app.scoring import DONT_KNOW, NO_VOTE, NOT_APPLICABLE, AssessmentInput, Seat, Subject, parse_vote
+from app.scoring import DONT_KNOW, NO_VOTE, NOT_APPLICABLE, AssessmentInput, Coverage, Seat, Subject, parse_vote
 from app.scoring import Consensus as ScoringConsensus
 from app.scoring import ScoringProfile as Profile
 from app.tree.models import Organization
@@ -142,6 +145,14 @@ _RATINGS = (
     .correlate(Assessment)
     .scalar_subquery()
 )
+_FIGURES = reported_figures(
+    tenant_id=col(Assessment.tenant_id),
+    organization_id=col(Assessment.organization_id),
+    program_id=col(Program.id),
+    frozen_ids=col(Assessment.signal_metric_ids),
+    is_revealed=and_(col(Assessment.revealed_round) > literal_column("0"), not_(_IS_SEALED)),
+    is_final=col(Assessment.state) == literal_column(f"'{AssessmentState.FINAL}'", Text),
+)
 _SCORING_ROW = Read(
     select(
         col(Assessment.id),
@@ -170,6 +181,7 @@ _SCORING_ROW = Read(
         _CONSENSUS.label("consensus"),
         _RATINGS.label("ratings"),
         exists().where(_belongs_to_assessment(AdministrationRecord)).label("has_administration_record"),
+        _FIGURES.label("figures"),
     )
     .select_from(Assessment)
     .join(
@@ -201,9 +213,15 @@ _SCORING_ROW = Read(
 )
 
 
-async def load_scoring_row(reader: Reader, tenant_id: UUID, assessment_id: UUID) -> Row | None:
-    """Load all data that the score of an assessment depends on as one row; None if there is no such assessment."""
-    return await reader.fetch_one(_SCORING_ROW, tenant_id=tenant_id, id=assessment_id)
+async def load_scoring_row(
+    reader: Reader, tenant_id: UUID, assessment_id: UUID, *, as_of: date | None = None
+) -> Row | None:
+    """Load all data that the result of an assessment depends on as one row; None if there is no such assessment.
+
+    Args:
+        as_of: the day until which figures of metrics are looked for; None: all.
+    """
+    return await reader.fetch_one(_SCORING_ROW, tenant_id=tenant_id, id=assessment_id, as_of=as_of)
 
 
 def is_sealed(row: Row) -> bool:
@@ -221,6 +239,7 @@ async def build_input(
     *,
     as_of: date | None,
     profile: Profile | None = None,
+    own_organizations: Collection[UUID] | None = None,
     digest_key: bytes | None = None,
 ) -> AssessmentInput:
     """Return the scoring input of a row.
@@ -229,6 +248,8 @@ async def build_input(
         row: as `load_scoring_row` returned it.
         as_of: the day that the result is asked for.
         profile: a profile to use instead of the frozen one, for comparison.
+        own_organizations: those at which a role was granted to the reader of the result, who gets the signals of the
+            practices with it; None: without signals.
         digest_key: the tenant's secret. Pass it if the result goes to a caller: see `AssessmentInput.digest_key`.
     """
     instrument = await load_instrument(reader, tenant_id, row["instrument_version_id"])
@@ -242,6 +263,9 @@ async def build_input(
     consensus = _read_consensus(row)
     ratings = {practice: values for practice, *values in from_json(row["ratings"]) or ()}
     importance, feasibility, notes = zip(*[ratings.get(code, _NO_RATING) for code in codes], strict=True)
+    coverages: Mapping[str, Coverage] = {}
+    if own_organizations is not None and as_of is not None and row["figures"] is not None:
+        coverages = list_coverages(row, profile, as_of, own_organizations)
     return AssessmentInput(
         instrument=instrument.scored,
         profile=profile,
@@ -256,6 +280,7 @@ async def build_input(
         has_administration_record=row["has_administration_record"],
         subject=_subject(row),
         sealed=sealed,
+        coverages=coverages,
         digest_key=digest_key,
     )
 

@@ -1,5 +1,6 @@
 """Make the transitions of an assessment: open, close, reopen, finalize or void it."""
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from app.assessments.models import Assessment, AssessmentState
 from app.assessments.schemas import AssessmentTransition
 from app.assessments.scoring_input import build_input, load_scoring_row
 from app.assessments.service import lock_implementation
+from app.assessments.signals import list_metric_ids
 from app.db.transaction import Tx
 from app.errors import FieldError, InvalidTransition, NotFound, ReasonRequired
 from app.events.record import record_event
@@ -72,7 +74,7 @@ async def transition(tx: Tx, assessment_id: UUID, body: AssessmentTransition) ->
         case (_, AssessmentState.CONSENSUS):
             _close(tx, assessment)
         case (_, AssessmentState.FINAL):
-            await _check_final(tx, assessment_id)
+            assessment.signal_metric_ids = await _check_final(tx, assessment_id, locked.day(tx.now))
             assessment.finalized_at = tx.now
     assessment.state = body.to
     tx.touch(assessment)
@@ -111,13 +113,15 @@ def _close(tx: Tx, assessment: Assessment) -> None:
     assessment.revealed_round = assessment.round
 
 
-async def _check_final(tx: Tx, assessment_id: UUID) -> None:
+async def _check_final(tx: Tx, assessment_id: UUID, today: date) -> list[UUID]:
+    """Refuse what cannot be final. Return the figures that count for the signal today."""
     row = await load_scoring_row(tx, tx.tenant_id, assessment_id)
     if row is None:
         raise NotFound
-    blockers = assess(await build_input(tx, tx.tenant_id, row, as_of=None)).finality.blockers
+    scored = await build_input(tx, tx.tenant_id, row, as_of=None)
+    blockers = assess(scored).finality.blockers
     if not blockers:
-        return
+        return list_metric_ids(row, scored.profile, today)
     errors = [
         FieldError("/body/to", _BLOCKERS[found.reason].code, _explain(_BLOCKERS[found.reason], found.practices))
         for found in blockers

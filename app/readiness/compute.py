@@ -13,7 +13,7 @@ from app.db.transaction import CallerReader
 from app.errors import FieldError, Invalid
 from app.readiness.errors import UnknownInstrument, UnknownProfile
 from app.readiness.schemas import ReadinessCompute
-from app.scoring import Seat, assess, encode_result, read_input
+from app.scoring import Coverage, Seat, assess, encode_result, read_input
 
 
 async def compute(reader: CallerReader, body: ReadinessCompute) -> bytes:
@@ -35,7 +35,7 @@ async def compute(reader: CallerReader, body: ReadinessCompute) -> bytes:
     if not profile:
         error = FieldError("/body/scoring_profile_id", "unknown_profile", "There is no such scoring profile")
         raise UnknownProfile(errors=[error])
-    _check(body, set(instrument.titles))
+    _check(body, set(instrument.titles), {key for one in instrument.scored.practices for key in one.signal_metrics})
     assessment = read_input(
         instrument=instrument.scored,
         profile=profile,
@@ -47,12 +47,13 @@ async def compute(reader: CallerReader, body: ReadinessCompute) -> bytes:
         feasibility=body.feasibility,
         stage=body.stage,
         as_of=body.as_of,
+        coverages={metric: Coverage(one.numerator, one.denominator) for metric, one in body.metrics.items()},
         has_administration_record=body.has_administration_record,
     )
     return encode_result(assess(assessment))
 
 
-def _check(body: ReadinessCompute, practices: set[str]) -> None:
+def _check(body: ReadinessCompute, practices: set[str], metrics: set[str]) -> None:
     """Refuse what scoring would refuse, and name the field. An error never repeats a name that was sent."""
     errors = []
     seats = {one.id for one in body.respondents}
@@ -63,6 +64,12 @@ def _check(body: ReadinessCompute, practices: set[str]) -> None:
             errors.append(
                 FieldError(f"/body/{field}", "unknown_practice", "The instrument does not have one of these practices")
             )
+    if body.metrics.keys() - metrics:
+        message = "One of these metrics does not count for the signal of a practice of the instrument"
+        errors.append(FieldError("/body/metrics", "unknown_metric", message))
+    if any(one.numerator > one.denominator for one in body.metrics.values()):
+        message = "The numerator of a figure is above its denominator"
+        errors.append(FieldError("/body/metrics", "numerator_above_denominator", message))
     if any(votes.keys() - seats for votes in body.votes.values()):
         errors.append(FieldError("/body/votes", "unknown_respondent", "A vote is by nobody among the respondents"))
     if errors:

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 from app.instruments.shipped import shipped_instruments, shipped_profiles
-from app.scoring import Instrument, Practice, ScoringProfile, Seat, assess, read_input, to_builtins
+from app.scoring import Coverage, Instrument, Practice, ScoringProfile, Seat, assess, read_input, to_builtins
 
 _PERSPECTIVES = {"r1": "executive", "r2": "supervisor", "r3": "practitioner"}
 _VOTES: dict[str, list[int | str]] = {
@@ -25,6 +25,10 @@ def compute_request() -> dict[str, Any]:
         "votes": {f"P{at + 1}": {seat: votes[at] for seat, votes in _VOTES.items()} for at in range(9)},
         "consensus": {"P5": {"value": 0, "note": "Added on top of an unchanged structure."}},
         "has_administration_record": True,
+        "metrics": {
+            "training_coverage": {"numerator": 34, "denominator": 40},
+            "coaching_coverage": {"numerator": 9, "denominator": 12},
+        },
     }
 
 
@@ -40,7 +44,15 @@ def readiness() -> dict[str, Any]:
                 document["key"],
                 document["version"],
                 shipped.content_hash,
-                tuple(Practice(one["code"], one["number"], one["title"]["en"]) for one in document["practices"]),
+                tuple(
+                    Practice(
+                        one["code"],
+                        one["number"],
+                        one["title"]["en"],
+                        tuple(metric["key"] for metric in one["metrics"] if metric["signal"]),
+                    )
+                    for one in document["practices"]
+                ),
             ),
             profile=ScoringProfile.from_document(shipped_profiles()[0].document),
             seats=[Seat(seat, view) for seat, view in _PERSPECTIVES.items()],
@@ -48,6 +60,9 @@ def readiness() -> dict[str, Any]:
             consensus={code: (one["value"], one["note"]) for code, one in request["consensus"].items()},
             stage=request["stage"],
             as_of=date.fromisoformat(request["as_of"]),
+            coverages={
+                metric: Coverage(one["numerator"], one["denominator"]) for metric, one in request["metrics"].items()
+            },
             has_administration_record=True,
         )
     )

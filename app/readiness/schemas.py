@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from app.readiness import examples
-from app.schemas import Body, Day, Key, Prose, ResponseModel
+from app.schemas import Body, Count, Day, Key, Prose, ResponseModel
 
 Level = Literal[0, 1, 2]
 # Literal[0, 1, 2] takes true and 1.0 for a level, which in a request are mistakes: strict integers refuse them.
@@ -147,6 +147,36 @@ class RatingRead(Strict):
     )
 
 
+class SignalMetric(Strict):
+    """A metric that counts for the signal of a practice, with the figure that was reported last."""
+
+    metric: str = Field(description="Key of the metric; the instrument defines what is counted.")
+    level: Level | None = Field(
+        description="What the figure maps to: 2 from 4/5, 1 from 2/5, otherwise 0. Null with `reason`."
+    )
+    reason: Literal["metric_missing", "small_denominator"] | None = Field(
+        description="`metric_missing`: nothing was reported for a period that ended by `as_of` and is recent enough. "
+        "`small_denominator`: the figure is out of fewer than 5, and none of your roles was granted at the "
+        "organization itself."
+    )
+    numerator: int | None = Field(description="What was counted; null with `reason`.")
+    denominator: int | None = Field(description="Out of how many; null with `reason`.")
+    period_start: date | None = Field(description="First day of the period; null where none is known.")
+    period_end: date | None = Field(description="Last day of the period; null where none is known.")
+    metric_id: UUID | None = Field(description="Id of the figure; null if there is none, or it came with the request.")
+
+
+class PracticeSignal(Strict):
+    """What HR, learning and finance systems report about a practice. It never votes and changes no score."""
+
+    level: Level | None = Field(description="The lowest level of the metrics; null with `reason`.")
+    reason: Literal["metric_missing", "small_denominator"] | None = Field(
+        description="`metric_missing`: a metric of the practice has no figure. `small_denominator`: one is withheld "
+        "from you."
+    )
+    metrics: list[SignalMetric] = Field(description="The metrics of the practice that count, as the instrument says.")
+
+
 class PracticeRead(Strict):
     """One practice: its score, where that comes from, and its part in every figure."""
 
@@ -163,7 +193,10 @@ class PracticeRead(Strict):
         description="Why there is no score: `no_votes`, `insufficient_knowledge`, `left_unscored`, "
         f"`majority_not_applicable`, `consensus_not_applicable`, or {_SEALED}."
     )
-    flags: list[str] = Field(description="Any of `low_response`, `gap_unknown`, `consensus_needs_note`.")
+    flags: list[str] = Field(
+        description="Any of `low_response`, `gap_unknown`, `consensus_needs_note`, and `feed_contradiction`: the "
+        "recorded consensus is above the signal."
+    )
     votes: VoteCountsRead | None = Field(description="Votes by answer; null while votes are sealed.")
     perception: float | None = Field(
         ge=0, le=2, description=f"Mean of the numeric votes, 0 to 2, {_SIX}; never mixed into the score."
@@ -181,6 +214,9 @@ class PracticeRead(Strict):
     expected_level: Level | None = Field(description="Least level the stage expects; null without a stage.")
     gap: float | None = Field(ge=0, le=1, description="Share of the scale missing to level 2: 0, 0.5 or 1.")
     priority: float | None = Field(ge=0, le=100, description="Importance x gap x feasibility, 0 to 100.")
+    signal: PracticeSignal | None = Field(
+        description="What systems report; null where they report nothing, and until the votes are revealed."
+    )
 
 
 class AgreementFigure(Strict):
@@ -356,6 +392,15 @@ class ComputeConsensus(Body):
     note: Prose | None = Field(default=None, description="Why, where the consensus departs from the votes.")
 
 
+class ComputeMetric(Body):
+    """A figure of a metric, as a numerator out of a denominator."""
+
+    numerator: Count = Field(description="What was counted.", examples=[34])
+    denominator: Annotated[int, Field(strict=True, ge=1, le=2_000_000_000)] = Field(
+        description="Out of how many.", examples=[40]
+    )
+
+
 class ReadinessCompute(Body):
     """Votes and consensus to compute a readiness object from. Nothing is stored."""
 
@@ -387,6 +432,12 @@ class ReadinessCompute(Body):
     )
     feasibility: dict[Key, StrictRating] = Field(
         default_factory=dict, max_length=100, description="Feasibility 1 to 5 by practice code."
+    )
+    metrics: dict[Key, ComputeMetric] = Field(
+        default_factory=dict,
+        max_length=100,
+        description="Figure by the key of a metric of the instrument, for the signals of the practices. No score "
+        "depends on it.",
     )
     has_administration_record: bool = Field(
         default=False, strict=True, description="Whether the administration was recorded."

@@ -9,6 +9,7 @@ from app.assessments.reference_data import load_profile
 from app.assessments.scoring_input import build_input, load_scoring_row
 from app.db.transaction import CallerReader
 from app.errors import FieldError, NotFound
+from app.metrics.queries import own_organizations
 from app.readiness.errors import UnknownProfile
 from app.readiness.schemas import ReadinessView
 from app.scoring import assess, encode_result, encode_without_voting, summarize
@@ -45,7 +46,7 @@ async def get_readiness(
         UnknownProfile: no such profile.
     """
     principal = reader.principal
-    row = await load_scoring_row(reader, principal.tenant_id, assessment_id)
+    row = await load_scoring_row(reader, principal.tenant_id, assessment_id, as_of=as_of)
     if row is None:
         raise NotFound
     require_for_assessment(principal, "getReadiness", row["path"], assessment_id)
@@ -57,7 +58,13 @@ async def get_readiness(
             raise UnknownProfile(errors=[error])
     day = as_of or day_in(row["timezone"], reader.now)
     assessment = await build_input(
-        reader, principal.tenant_id, row, as_of=day, profile=profile, digest_key=principal.tenant_secret
+        reader,
+        principal.tenant_id,
+        row,
+        as_of=day,
+        profile=profile,
+        own_organizations=own_organizations(principal),
+        digest_key=principal.tenant_secret,
     )
     result = assess(assessment)
     if view is ReadinessView.SUMMARY:

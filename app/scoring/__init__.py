@@ -16,6 +16,7 @@ from app.scoring.result import (
     summarize,
     to_builtins,
 )
+from app.scoring.signal import Coverage
 from app.scoring.types import (
     DONT_KNOW,
     NO_VOTE,
@@ -39,6 +40,7 @@ __all__ = [
     "STAGES",
     "AssessmentInput",
     "Consensus",
+    "Coverage",
     "Instrument",
     "Practice",
     "Result",

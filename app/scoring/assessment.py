@@ -34,10 +34,12 @@ from app.scoring.result import (
     PracticeAgreement,
     PracticeConsensus,
     PracticeResult,
+    PracticeSignal,
     PracticeVotes,
     PracticeVoting,
     RankedPriority,
     Result,
+    SignalMetric,
     StageResult,
     Sums,
     VersionedItem,
@@ -46,6 +48,7 @@ from app.scoring.result import (
 )
 from app.scoring.rounding import fraction_to_wire, to_wire
 from app.scoring.sealed import SEALED_FIGURES, list_sealed_practices
+from app.scoring.signal import CONTRADICTION, MISSING, SMALL, Coverage, Signal, contradicts
 from app.scoring.stages import StageAttainment, stage_attainment
 from app.scoring.types import NO_VOTE, NOT_APPLICABLE, WIRE_VOTES, Instrument
 from app.scoring.votes import Outcome, VoteCounts, in_vote_range
@@ -210,6 +213,7 @@ def _round_practices(
         context.importance,
         context.feasibility,
         context.expected,
+        context.signals,
         strict=True,
     )
     return [
@@ -221,7 +225,7 @@ def _round_practices(
             outcome.score,
             outcome.source,
             outcome.reason,
-            _list_flags(outcome, context.quorum),
+            _list_flags(outcome, context.quorum, signal),
             _list_votes(outcome.counts, context.seats),
             _average_votes(outcome.counts),
             VoteRange(outcome.counts.low, outcome.counts.high) if outcome.counts.numeric else None,
@@ -235,8 +239,9 @@ def _round_practices(
             expected,
             None if priority is None else priority.missing_levels / 2,
             None if priority is None else float(priority.value),
+            _list_signal(signal),
         )
-        for practice, outcome, agreement, priority, weight, importance, feasibility, expected in rows
+        for practice, outcome, agreement, priority, weight, importance, feasibility, expected, signal in rows
     ]
 
 
@@ -250,7 +255,7 @@ def _round_contribution(weight: int, score: int | None, readiness: Readiness) ->
     return to_wire(50 * weight * score, readiness.weight_scored)
 
 
-def _list_flags(outcome: Outcome, quorum: int) -> list[str]:
+def _list_flags(outcome: Outcome, quorum: int, signal: Signal | None) -> list[str]:
     flags = []
     if outcome.counts.voted < quorum:
         flags.append("low_response")
@@ -258,7 +263,23 @@ def _list_flags(outcome: Outcome, quorum: int) -> list[str]:
         flags.append("gap_unknown")
     if outcome.lacks_note:
         flags.append("consensus_needs_note")
+    if contradicts(signal, outcome):
+        flags.append(CONTRADICTION)
     return flags
+
+
+def _list_signal(signal: Signal | None) -> PracticeSignal | None:
+    if signal is None:
+        return None
+    return PracticeSignal(
+        signal.level, signal.reason, [_show_coverage(metric, one) for metric, one in signal.coverages.items()]
+    )
+
+
+def _show_coverage(metric: str, one: Coverage | None) -> SignalMetric:
+    if one is None:
+        return SignalMetric(metric, None, MISSING, None, None, None, None, None)
+    return SignalMetric(metric, one.level, SMALL if one.level is None else None, *one)
 
 
 def _list_votes(counts: VoteCounts, seats: int) -> PracticeVotes:

@@ -6,6 +6,7 @@ from app.scoring.inputs import AssessmentInput
 from app.scoring.priorities import Rating, rate_importance
 from app.scoring.profile import ScoringProfile
 from app.scoring.readiness import PracticeGroups
+from app.scoring.signal import Signal, compute_signal
 from app.scoring.types import Practice
 from app.scoring.votes import Outcome, count_votes, score_practice
 
@@ -26,6 +27,8 @@ class ScoringContext(NamedTuple):
     """The lowest level that the stage expects of a practice; None: it expects none."""
     importance: list[Rating]
     feasibility: list[Rating]
+    signals: list[Signal | None]
+    """What systems report; None: nothing."""
 
 
 def make_context(assessment: AssessmentInput) -> ScoringContext:
@@ -43,6 +46,7 @@ def make_context(assessment: AssessmentInput) -> ScoringContext:
         expected,
         rate_importance(assessment.importance, expected, profile),
         [feasible if own is None else Rating(own, "given") for own in assessment.feasibility],
+        [compute_signal(practice, assessment.coverages) for practice in assessment.instrument.practices],
     )
 
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from app.scoring.profile import ScoringProfile
+from app.scoring.signal import Coverage
 from app.scoring.types import (
     DONT_KNOW,
     NO_VOTE,
@@ -47,6 +48,8 @@ class AssessmentInput(Struct, frozen=True, kw_only=True):
         has_administration_record: whether the administration is recorded.
         subject: ids and names for the readers of the result. No figure and no digest depends on it.
         sealed: whether votes are still sealed.
+        coverages: by the key of the metric, the figure that counts. No score depends on it. While votes are sealed it
+            is not looked at.
         digest_key: a secret of the tenant. Set it where the reader of the result may not see the votes: without a key
             the reader could try combinations of votes until the digest matches.
     """
@@ -64,6 +67,7 @@ class AssessmentInput(Struct, frozen=True, kw_only=True):
     has_administration_record: bool = False
     subject: Subject = Subject()
     sealed: bool = False
+    coverages: Mapping[str, Coverage] = {}
     digest_key: bytes | None = None
 
 
@@ -88,7 +92,8 @@ def read_input(
         left_unscored: note by practice code.
         importance: 1 to 5 by practice code.
         feasibility: as importance.
-        carried: `as_of`, `has_administration_record`, `subject`, `sealed` and `digest_key` of `AssessmentInput`.
+        carried: `as_of`, `has_administration_record`, `subject`, `sealed`, `coverages` and `digest_key` of
+            `AssessmentInput`.
     Raises:
         ValueError: an unknown practice, seat, stage or perspective, or a value out of range.
     """
@@ -160,8 +165,9 @@ def _read_ratings(name: str, ratings: Mapping[str, int], codes: Sequence[str]) -
 class CanonicalInput(Struct, frozen=True):
     """The canonical form of an input: its fields in alphabetical order, so that its JSON is that of RFC 8785.
 
-    It holds no floats. Of a note it holds only whether there is one. While votes are sealed it holds nothing that comes
-    from respondents or from decisions of the team, so that nobody can find votes by comparing digests.
+    It holds no floats. Figures of metrics are named only where there are any, so that digests made without them stay.
+    Of a note it holds only whether there is one. While votes are sealed it holds nothing that comes from respondents or
+    from decisions of the team, so that nobody can find votes by comparing digests.
     """
 
     as_of: date | None
@@ -175,6 +181,7 @@ class CanonicalInput(Struct, frozen=True):
     profile: tuple[str, str, str]
     sealed: bool
     seats: list[tuple[str, str | None]]
+    signals: list[tuple[str, int | None, int | None, date | None, date | None]] | msgspec.UnsetType
     spec: str
     stage: str | None
     votes: list[list[int | str | None]] | None
@@ -192,9 +199,11 @@ def canonical_input(assessment: AssessmentInput) -> bytes:
     """
     instrument, profile = assessment.instrument, assessment.profile
     consensus = left_unscored = votes = None
+    signals: Any = msgspec.UNSET
     if not assessment.sealed:
         consensus = [None if one is None else (WIRE_VOTES[one.value], one.has_note) for one in assessment.consensus]
         left_unscored = assessment.left_unscored
+        signals = _list_coverages(assessment) or msgspec.UNSET
         votes = [[WIRE_VOTES[vote] for vote in row] for row in assessment.votes]
     return _encode(
         CanonicalInput(
@@ -209,11 +218,18 @@ def canonical_input(assessment: AssessmentInput) -> bytes:
             (profile.key, profile.version, profile.content_hash),
             assessment.sealed,
             [(seat.id, seat.perspective) for seat in assessment.seats],
+            signals,
             SPEC,
             assessment.stage,
             votes,
         )
     )
+
+
+def _list_coverages(assessment: AssessmentInput) -> list[tuple[str, int | None, int | None, date | None, date | None]]:
+    """Return the figures that a signal rests on, by metric; a figure without its stored id."""
+    counted = {metric for practice in assessment.instrument.practices for metric in practice.signal_metrics}
+    return [(metric, *one[:4]) for metric, one in sorted(assessment.coverages.items()) if metric in counted]
 
 
 def hash_input(assessment: AssessmentInput) -> str:

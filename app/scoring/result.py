@@ -112,6 +112,27 @@ class PracticeConsensus(Shape, frozen=True):
     has_note: bool
 
 
+class SignalMetric(Shape, frozen=True):
+    """A figure that counts for a signal, or the reason why there is none to show."""
+
+    metric: str
+    level: int | None
+    reason: str | None
+    numerator: int | None
+    denominator: int | None
+    period_start: date | None
+    period_end: date | None
+    metric_id: str | None
+
+
+class PracticeSignal(Shape, frozen=True):
+    """What systems report about a practice. It is no part of the score."""
+
+    level: int | None
+    reason: str | None
+    metrics: list[SignalMetric]
+
+
 class PracticeResult(Shape, frozen=True):
     """One practice: its score, the source of the score, and its part in every figure."""
 
@@ -136,6 +157,7 @@ class PracticeResult(Shape, frozen=True):
     expected_level: int | None
     gap: float | None
     priority: float | None
+    signal: PracticeSignal | None
 
 
 class AgreementFigure(Shape, frozen=True):

@@ -68,6 +68,7 @@ def list_sealed_practices(context: ScoringContext) -> list[PracticeResult]:
             expected_level=context.expected[position],
             gap=None,
             priority=None,
+            signal=None,
         )
         for position, practice in enumerate(context.practices)
     ]

@@ -51,11 +51,17 @@ def parse_vote(value: int | str) -> int:
 
 
 class Practice(NamedTuple):
-    """One practice of an instrument: its stable code, the number that orders it, and its title."""
+    """One practice of an instrument.
+
+    Attributes:
+        number: orders the practices.
+        signal_metrics: the keys of the metrics that count for its signal.
+    """
 
     code: str
     number: int
     title: str | None = None
+    signal_metrics: tuple[str, ...] = ()
 
 
 class Seat(NamedTuple):

@@ -39,6 +39,7 @@ BEYOND_A_SCHEMA = {
         "one_manager",
         "one_organization",
         "one_parent",
+        "numerator_above_denominator",
         "organization_named",
         "period_reversed",
         "only_respondents_vote",
@@ -47,7 +48,14 @@ BEYOND_A_SCHEMA = {
     ),
     *("repeated_external_id", "repeated_item", "repeated_respondent", "repeated_seat", "repeated_vote"),
     *("respondent_missing", "reversed_range", "signal_kind", "uneven_stages", "unknown_item", "unknown_respondent"),
-    *("repeated_practice", "unknown_practice", "unknown_reference", "unknown_timezone", "url_parsing"),
+    *(
+        "repeated_practice",
+        "unknown_metric",
+        "unknown_practice",
+        "unknown_reference",
+        "unknown_timezone",
+        "url_parsing",
+    ),
     "network_parsing",
     "window_reversed",
     # To JSON Schema 1.0 is an integer; here an integer is written as one.

@@ -113,6 +113,7 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
         "opened_at",
         "closed_at",
         "finalized_at",
+        "signal_metric_ids",
     ),
     "participants": _row(
         "seat",
