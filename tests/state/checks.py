@@ -4,9 +4,10 @@ from typing import Any
 
 from app.scoring import assess, to_builtins
 from tests.state.driver import Driver
-from tests.state.model import action_items, assessments, decisions, organizations, programs
+from tests.state.model import action_items, assessments, decisions, organizations, programs, seats
 from tests.state.model.scored import scoring_input
-from tests.state.model.world import READ, Assessment, Caller, World
+from tests.state.model.things import Assessment
+from tests.state.model.world import READ, Caller, World
 
 
 def check_lists(driver: Driver, caller: Caller) -> None:
@@ -100,9 +101,7 @@ def check_assessment(driver: Driver, caller: Caller, one: Assessment) -> None:
     answer = driver.read(caller, path)
     assert answer.json() == assessments.show(world, caller, one)
     assert driver.read(caller, path, **{"If-None-Match": answer.headers["etag"]}).status_code == 304
-    _same(
-        driver, caller, f"{path}/participants", [assessments.show_seat(one.id, s) for _, s in sorted(one.seats.items())]
-    )
+    _same(driver, caller, f"{path}/participants", [seats.show_seat(one.id, s) for _, s in sorted(one.seats.items())])
     _alike(driver, caller, f"{path}/consensus", _shown(one.consensus))
     _alike(driver, caller, f"{path}/practices", _shown(one.ratings))
     history = _all(driver, caller, f"{path}/history")

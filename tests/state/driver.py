@@ -19,7 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.access.keys import create_key, revoke_key
 from app.principal import Role
 from app.provisioning import operators_transaction
-from tests.state.model.world import Ask, Caller, Organization, Refused, Rule, World
+from tests.state.model.things import Organization
+from tests.state.model.world import Ask, Caller, Refused, Rule, World
 from tests.support.actors import Tenancy, new_tenancy
 
 START = datetime(2026, 10, 5, 8, tzinfo=UTC)

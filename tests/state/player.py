@@ -5,7 +5,8 @@ from typing import Any
 
 from tests.state.chance import Chance
 from tests.state.driver import Driver, Request, Surroundings
-from tests.state.model.world import Assessment, Caller, Thing, World
+from tests.state.model.things import Assessment, Thing
+from tests.state.model.world import Caller, World
 
 ROLES = ["viewer", "facilitator", "manager", "integrator", "admin", "respondent"]
 

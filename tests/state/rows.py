@@ -4,7 +4,8 @@ from collections import Counter
 from typing import Any
 
 from tests.state.driver import Driver
-from tests.state.model.world import Assessment, World
+from tests.state.model.things import Assessment
+from tests.state.model.world import World
 
 _TABLES = """
 select c.table_name from information_schema.columns c join information_schema.tables t using (table_schema, table_name)

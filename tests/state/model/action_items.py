@@ -5,20 +5,8 @@ from typing import Any
 
 from tests.state.model.assessments import successor
 from tests.state.model.scored import is_sealed, outcome, titles
-from tests.state.model.world import (
-    PLAN,
-    READ,
-    SET_UP,
-    Ask,
-    Caller,
-    Item,
-    Refused,
-    Rule,
-    World,
-    ensure_active,
-    head,
-    made,
-)
+from tests.state.model.things import Item
+from tests.state.model.world import PLAN, READ, SET_UP, Ask, Caller, Refused, Rule, World, ensure_active, head, made
 
 TRANSITIONS = {
     "proposed": ["open", "dismissed"],

@@ -4,21 +4,8 @@ from typing import Any
 
 from tests.state.model.assessments import ensure_open
 from tests.state.model.scored import checklist, counted_votes, needs_note, titles
-from tests.state.model.world import (
-    RUN,
-    Ask,
-    Assessment,
-    Caller,
-    Decision,
-    Refused,
-    Rule,
-    Vote,
-    World,
-    from_wire,
-    head,
-    made,
-    not_found,
-)
+from tests.state.model.things import Assessment, Decision, Vote, from_wire
+from tests.state.model.world import RUN, Ask, Caller, Refused, Rule, World, head, made, not_found
 
 Place = tuple[str, str, int, int]
 

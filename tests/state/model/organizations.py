@@ -4,20 +4,8 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
-from tests.state.model.world import (
-    FEED,
-    OWN,
-    Ask,
-    Caller,
-    Move,
-    Organization,
-    Refused,
-    Rule,
-    World,
-    ensure_active,
-    head,
-    made,
-)
+from tests.state.model.things import Move, Organization
+from tests.state.model.world import FEED, OWN, Ask, Caller, Refused, Rule, World, ensure_active, head, made
 
 DEEPEST = 64
 Name = tuple[str, str]

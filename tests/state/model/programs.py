@@ -2,15 +2,13 @@
 
 from typing import Any
 
+from tests.state.model.things import Implementation, Person, Program
 from tests.state.model.world import (
     FEED,
     PLAN,
     SET_UP,
     Ask,
     Caller,
-    Implementation,
-    Person,
-    Program,
     Refused,
     Rule,
     World,

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from app.instruments.shipped import shipped_instruments, shipped_profiles
 from app.scoring import AssessmentInput, Instrument, Practice, ScoringProfile, read_input
 from app.scoring import Seat as ScoredSeat
-from tests.state.model.world import Assessment, Seat
+from tests.state.model.things import Assessment, Seat
 
 
 @cache

@@ -5,9 +5,9 @@ from datetime import timedelta
 from typing import Any
 
 from tests.state.chance import UNKNOWN, Fields
-from tests.state.model import assessments, programs
+from tests.state.model import assessments, programs, seats
 from tests.state.model.scored import missing
-from tests.state.model.world import Assessment, Seat, from_wire, on_wire
+from tests.state.model.things import Assessment, Seat, from_wire, on_wire
 from tests.state.player import Player
 from tests.state.steps.items import an_item
 from tests.state.steps.votes import a_whole_ballot, an_administration, an_agreement
@@ -105,15 +105,15 @@ def a_seat(play: Player) -> None:
         changes = chance.some({**fields, **({"channel": ["paper", "token"]} if chance.rarely(4) else {})})
         if chance.rarely(4):
             changes["person_id"] = chance.any_of(play.world.people) if chance.below(3) else None
-        play.do("PATCH", path, changes, assessments.patch_seat, one.id, seat_id, changes, **tag)
+        play.do("PATCH", path, changes, seats.patch_seat, one.id, seat_id, changes, **tag)
     elif what == "invite":
-        play.do("POST", f"{path}/invitation", None, assessments.invite_again, one.id, seat_id)
+        play.do("POST", f"{path}/invitation", None, seats.invite_again, one.id, seat_id)
     elif what == "claim":
         _claim(play, one.seats.get(seat_id))
     elif what == "withdraw":
-        play.do("DELETE", path, None, assessments.withdraw_seat, one.id, seat_id, **tag)
+        play.do("DELETE", path, None, seats.withdraw_seat, one.id, seat_id, **tag)
     else:
-        play.do("DELETE", f"{path}/token", None, assessments.revoke_token, one.id, seat_id)
+        play.do("DELETE", f"{path}/token", None, seats.revoke_token, one.id, seat_id)
     return None
 
 
@@ -126,7 +126,7 @@ def _add_seat(play: Player, one: Assessment, kind: str, perspective: str | None,
     if kind == "respondent" and not conditions and play.chance.rarely(5):
         body["channel"] = "paper"
     path = f"assessments/{one.id}/participants"
-    made = play.do("POST", path, body, assessments.add_seat, one.id, body, **conditions)
+    made = play.do("POST", path, body, seats.add_seat, one.id, body, **conditions)
     if made and not play.chance.rarely(6):
         _claim(play, one.seats[made["id"]])
 
@@ -134,7 +134,7 @@ def _add_seat(play: Player, one: Assessment, kind: str, perspective: str | None,
 def _claim(play: Player, seat: Seat | None) -> None:
     """Claim a seat whose code is known; nobody has to be let in for that."""
     if seat is not None and seat.code is not None:
-        play.do("POST", "seats/claim", {"code": seat.code}, assessments.claim, seat.code, plain=True)
+        play.do("POST", "seats/claim", {"code": seat.code}, seats.claim, seat.code, plain=True)
 
 
 def the_next_thing(play: Player) -> None:

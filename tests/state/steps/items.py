@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.state.chance import UNKNOWN
 from tests.state.model import action_items
-from tests.state.model.world import Item
+from tests.state.model.things import Item
 from tests.state.player import Player
 from tests.support.team import PRACTICES
 

@@ -5,7 +5,7 @@ from typing import Any
 from tests.state.chance import Fields
 from tests.state.model import decisions
 from tests.state.model.scored import checklist
-from tests.state.model.world import Assessment, Vote
+from tests.state.model.things import Assessment, Vote
 from tests.state.player import Player
 from tests.state.steps.items import an_item
 from tests.support.team import PRACTICES
