@@ -63,7 +63,19 @@ def _seal(context: RequestContext, bound: Any, place: tuple[Any, Any, str]) -> s
     return base64.urlsafe_b64encode(_sign(context, bound, payload) + payload).decode().rstrip("=")
 
 
-def _open(context: RequestContext, bound: Any, cursor: str) -> list[Any]:
+_FROM_TEXT: dict[type, Callable[[str], Any]] = {
+    UUID: UUID,
+    date: date.fromisoformat,
+    datetime: datetime.fromisoformat,
+}
+
+
+def _open(context: RequestContext, bound: Any, cursor: str, kind: type) -> tuple[dict[str, Any], str]:
+    """Return the parameters of the place behind which to read on, and the mark of the first page.
+
+    Args:
+        kind: the type of the values by which the list is ordered.
+    """
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except ValueError:
@@ -71,15 +83,8 @@ def _open(context: RequestContext, bound: Any, cursor: str) -> list[Any]:
     signature, payload = raw[:_SIGNATURE], raw[_SIGNATURE:]
     if not hmac.compare_digest(signature, _sign(context, bound, payload)):
         raise InvalidCursor("Use a cursor only with the list, filters and order it came from.")
-    place: list[Any] = json.loads(payload)
-    return place
-
-
-_FROM_TEXT: dict[type, Callable[[str], Any]] = {
-    UUID: UUID,
-    date: date.fromisoformat,
-    datetime: datetime.fromisoformat,
-}
+    value, key, mark = json.loads(payload)
+    return {"after_value": _FROM_TEXT.get(kind, kind)(value), "after_id": UUID(key)}, mark
 
 
 async def page(
@@ -111,15 +116,13 @@ async def page(
         "row_limit": query.limit + 1,
     }
 
-    def bound() -> list[Any]:
-        return [listing.name, sorted(filters.items()), order, descending, sorted(values.items())]
-
-    mark = None
-    if query.cursor is not None:
-        value, key, mark = _open(context, bound(), query.cursor)
-        kind = listing.orders[order].type.python_type
-        parameters["after_value"] = _FROM_TEXT.get(kind, kind)(value)
-        parameters["after_id"] = UUID(key)
+    bound = [listing.name, sorted(filters.items()), order, descending, sorted(values.items())]
+    if query.cursor is None:
+        # Before the list is read, or a write that ends in between would be in neither.
+        mark = _as_text(await context.app_state.sync_marks.get(context, context.tenant_id, context.now))
+    else:
+        after, mark = _open(context, bound, query.cursor, listing.orders[order].type.python_type)
+        parameters |= after
     read = listing.read(
         filters=filters,
         order=order,
@@ -127,9 +130,6 @@ async def page(
         after=query.cursor is not None,
         subtrees=len(visible or ()) // 2,
     )
-    if mark is None:
-        # Before the list is read, or a write that ends in between would be in neither.
-        mark = _as_text(await context.app_state.sync_marks.get(context, context.tenant_id, context.now))
     rows: Sequence[Any] = await context.fetch(read, **parameters)
     shown = rows[: query.limit]
     items = [row["rendered"] for row in shown] if item is None else [to_bytes(item(row)) for row in shown]
@@ -137,7 +137,7 @@ async def page(
     if len(rows) > len(shown):
         final = shown[-1]
         # All pages of a pass answer the first one's mark: what moves along the order meanwhile is changed after it.
-        following = _seal(context, bound(), (final.get("order_value", final["id"]), final["id"], mark))
+        following = _seal(context, bound, (final.get("order_value", final["id"]), final["id"], mark))
     return _answer(context, items, following, mark.encode())
 
 
