@@ -69,6 +69,7 @@ _LINKED = Access(_FEED, linked=True)
 #: document: RFC 7644 and the schemas at `/scim/v2/Schemas` describe them.
 SCIM_OPERATIONS: Final = frozenset(
     {
+        "scimSearch",
         "scimListUsers",
         "scimSearchUsers",
         "scimCreateUser",

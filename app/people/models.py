@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, false, text
+from sqlalchemy import CheckConstraint, DateTime, ForeignKeyConstraint, Index, false, text, true
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -108,6 +108,8 @@ class ScimUser(Versioned, table=True):
         user_name_key: the user name without case, by which it is unique and found.
         emails: objects with ``value``, ``type``, ``primary``, and ``address``: the value as a person's address, if it
             is one.
+        states_active: whether the identity provider says that the user is active or not; if it took that back, `active`
+            of the person is not shown to it.
         deleted_at: when the identity provider deleted the user. The person stays.
     """
 
@@ -145,4 +147,5 @@ class ScimUser(Versioned, table=True):
     emails: list[dict[str, Any]] = Field(
         default_factory=list, sa_type=JSONB, nullable=False, sa_column_kwargs={"server_default": text("'[]'::jsonb")}
     )
+    states_active: bool = Field(default=True, sa_column_kwargs={"server_default": true()})
     deleted_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))

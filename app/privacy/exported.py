@@ -51,6 +51,7 @@ INTERNAL: Final = frozenset(
     {
         "people.name_key",
         "scim_users.user_name_key",
+        "scim_users.states_active",
         "person_external_ids.person_id",
         "api_keys.secret_hash",
         "identities.provider_id",

@@ -217,6 +217,7 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
         "given_name",
         "family_name",
         "emails",
+        "states_active",
         "deleted_at",
     ),
     # A calendar feed is made and deleted, never changed. To lock a row takes the right to change a column of it.

@@ -43,6 +43,13 @@ async def scim_search_users(context: ContextDep, body: Sent) -> Response:
     return await _serve(context, body)
 
 
+@router.post("/.search", openapi_extra=_READS)
+@_NEEDS
+async def scim_search(context: ContextDep, body: Sent) -> Response:
+    """List resources of every type as the body asks."""
+    return await _serve(context, body)
+
+
 @router.post("/Users", status_code=201)
 @_NEEDS
 async def scim_create_user(context: ContextDep, body: Sent) -> Response:

@@ -16,7 +16,6 @@ from scim2_models import (
     ETag,
     Extension,
     Filter,
-    Mutability,
     Patch,
     Reference,
     Required,
@@ -86,10 +85,10 @@ class Manager(ComplexAttribute):
 
     value: Annotated[str | None, CaseExact.true] = None
     """The id of the manager."""
-    ref: Annotated[Reference["User"] | None, Mutability.read_only] = Field(  # type: ignore[type-arg]
+    ref: Reference["User"] | None = Field(  # type: ignore[type-arg]
         None, serialization_alias="$ref", validation_alias="$ref"
     )
-    """The address of the manager."""
+    """The address of the manager. Where both are sent, the id decides."""
 
 
 class EnterpriseUser(Extension):

@@ -62,7 +62,7 @@ COLUMNS: Final = {
     "name.familyname": text_column(col(ScimUser.family_name)),
     "name.givenname": text_column(col(ScimUser.given_name)),
     "title": text_column(col(Person.position)),
-    "active": Column(col(Person.active), bool),
+    "active": Column(case((col(ScimUser.states_active), col(Person.active))), bool),
     "meta.created": Column(col(ScimUser.created_at), datetime),
     "meta.lastmodified": Column(_LAST_MODIFIED, datetime),
     f"{_EXTENSION}:employeenumber": text_column(col(Person.employee_number)),
@@ -136,7 +136,8 @@ class PeopleStore(AsyncScimStorage):
 
     async def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
         """Add a user, and the person unless there is one."""
-        return await self._read(await users.create_user(self._tx, await self._wanted(resource)))
+        stated = resource.model_copy(update={"active": getattr(resource, "active", None) is not False})
+        return await self._read(await users.create_user(self._tx, await self._wanted(stated)))
 
     async def update(
         self, resource_type: ResourceType, resource: Resource[Any], *, expected_version: str | None = None
@@ -200,9 +201,11 @@ class PeopleStore(AsyncScimStorage):
             "given_name": _text(name.given_name),
             "family_name": _text(name.family_name),
             "emails": emails,
+            "states_active": resource.active is not None,
         }
         enterprise = resource[EnterpriseUser] or EnterpriseUser()
-        manager = None if enterprise.manager is None else enterprise.manager.value
+        sent = enterprise.manager or Manager()
+        manager = sent.value or (str(sent.ref).rpartition("/")[2] if sent.ref else None)
         person = {
             **users.derive(own, emails),
             "position": _text(resource.title),
@@ -252,7 +255,7 @@ def _resource(user: ScimUser, person: Person, manager_id: UUID | None) -> User[E
         name=Name(**parts) if any(parts.values()) else None,
         display_name=user.display_name,
         title=person.position,
-        active=person.active,
+        active=person.active if user.states_active else None,
         emails=emails or None,
         meta=Meta(
             resource_type="User",
