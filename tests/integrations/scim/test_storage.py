@@ -79,6 +79,10 @@ class TestPeopleStore(AsyncScimStorageContract):
         return create_provider()
 
     @pytest.fixture
+    def group_type(self) -> None:
+        pytest.skip("no groups are served")
+
+    @pytest.fixture
     def async_storage(self, urls: Urls, place: tuple[UUID, UUID]) -> Iterator[AsyncScimStorage]:
         yield CommittingStore(urls, *place)
         asyncio.run(self._empty(urls, place[0]))
@@ -87,8 +91,7 @@ class TestPeopleStore(AsyncScimStorageContract):
     async def _empty(urls: Urls, tenant_id: UUID) -> None:
         engine = connect(urls)
         async with engine.begin() as connection:
-            for table in ("scim_users",):
-                await connection.execute(text(f"delete from {table} where tenant_id = :tenant"), {"tenant": tenant_id})
+            await connection.execute(text("delete from scim_users where tenant_id = :tenant"), {"tenant": tenant_id})
         await engine.dispose()
 
     def search_users(self) -> list[dict[str, Any]]:
