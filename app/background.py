@@ -13,6 +13,7 @@ from app.files.deletion import delete_expired_files, has_expired_files
 from app.idempotency.answers import has_expired_answers, purge_answers
 from app.integrations.connectors.running import PULL_PEOPLE
 from app.integrations.connectors.scheduling import enqueue_due_runs
+from app.integrations.roster.import_job import IMPORT_ROSTER
 from app.integrations.webhooks.dispatcher import WebhookDispatcher
 from app.integrations.webhooks.retention import delete_deliveries, has_expired_deliveries
 from app.jobs.context import WorkContext
@@ -52,7 +53,7 @@ PURGES: Final = (
 PURGE_EXPIRED: Final = Kind("purge_expired", partial(run_purges, PURGES))
 
 #: Every kind of job that a worker of this release runs.
-KINDS: Final = (PURGE_EXPIRED, FINISH_ERASURE, PULL_PEOPLE)
+KINDS: Final = (PURGE_EXPIRED, FINISH_ERASURE, PULL_PEOPLE, IMPORT_ROSTER)
 #: Every task that one process of the service runs again and again.
 PERIODIC: Final = (
     PeriodicTask("enqueue_purges", 3_600.0, partial(enqueue_purges, PURGE_EXPIRED, PURGES)),

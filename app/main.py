@@ -48,6 +48,7 @@ from app.instruments import router as instruments
 from app.integrations.calendars import router as calendars
 from app.integrations.connectors import router as connectors
 from app.integrations.roster import router as roster
+from app.integrations.roster import upload_router as roster_uploads
 from app.integrations.scim import protocol_router as scim_protocol
 from app.integrations.scim import queries as scim_reads
 from app.integrations.scim import router as scim
@@ -124,6 +125,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     metrics_routes.router,
     privacy.router,
     roster.router,
+    roster_uploads.router,
     *instruments.ROUTERS,
     feed.router,
     webhooks.router,

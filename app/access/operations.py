@@ -140,6 +140,8 @@ OPERATIONS: Final[dict[str, Access]] = {
     "exportPerson": Access(_ADMIN, oneself=True),
     "listFormerEmployments": Access(_FEED),
     "mergePeople": Access(_FEED),
+    "importRoster": Access(_FEED),
+    "getRosterErrors": Access(_FEED),
     "listMetrics": _READ,
     "recordMetrics": Access(_FEED),
     "recordMetricsFromCsv": Access(_FEED),

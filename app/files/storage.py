@@ -92,6 +92,7 @@ async def write_file(
     now: datetime,
     expires_at: datetime,
     most_bytes: int,
+    file_id: UUID | None = None,
 ) -> FileInfo:
     """Store a file as its content arrives. No connection is held while the next part is awaited.
 
@@ -103,12 +104,13 @@ async def write_file(
         purpose: what the file is for, such as ``export``.
         holds_people: the content may say who somebody is; an erasure then deletes the file.
         most_bytes: the largest file.
+        file_id: the id of the file; None: a new one.
 
     Raises:
         FileTooLarge: the content is larger than ``most_bytes``.
         FileGone: the file was deleted while it was written, by an erasure.
     """
-    file_id = uuid7()
+    file_id = file_id or uuid7()
     values: dict[str, Any] = {"now": now, "purpose": purpose, "holds_people": holds_people, "expires_at": expires_at}
     await _write(database, tenant_id, file_id, _ADD, **values)
     digest, size = hashlib.sha256(), 0

@@ -118,8 +118,9 @@ class RequestContext:
         Raises:
             Unauthorized: the credential stopped working while the body arrived.
         """
-        async for chunk in self.scope["stream"]:
-            yield chunk
+        if "stream" in self.scope:
+            async for chunk in self.scope["stream"]:
+                yield chunk
         self.principal = self.scope["principal"]
 
     def fetch(self, read: Read, **values: Any) -> Coroutine[Any, Any, Sequence[Row]]:

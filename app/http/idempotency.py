@@ -152,6 +152,8 @@ def idempotent_request(context: RequestContext) -> IdempotentRequest | None:
     said = [scope["method"], scope["path"], query, context.header(b"if-match"), "json" in scope, scope.get("json")]
     if "content" in scope:
         said.append(hashlib.sha256(scope["content"]).hexdigest())
+    if "content_digest" in scope:
+        said.append(scope["content_digest"])
     return IdempotentRequest(context.principal, key, hashlib.sha256(canonical_json(said)).digest())
 
 

@@ -188,7 +188,7 @@ def _render(context: RequestContext, value: Answer) -> tuple[int, bytes, dict[st
     headers = {"Content-Type": JSON}
     if shown.version is not None:
         headers["ETag"] = etag(shown.version, shown.body)
-    if status == 201 and shown.id is not None:
+    if status in {201, 202} and shown.id is not None:
         headers["Location"] = f"{_collection(context.scope)}/{shown.id}"
     return 201 if shown.created else status, shown.body, headers
 

@@ -32,15 +32,16 @@ class WorkContext:
     sealer: Sealer | None = None
 
     @asynccontextmanager
-    async def transaction(self, tenant_id: UUID, request_id: str) -> AsyncIterator[Tx]:
+    async def transaction(self, tenant_id: UUID, request_id: str, *settings: str) -> AsyncIterator[Tx]:
         """Provide a transaction of the service itself in one tenant, committed unless something is raised.
 
         It is READ COMMITTED whatever the database's default is: nothing here could run it again after a conflict.
 
         Args:
             request_id: names the work in events and audit rows.
+            settings: what else holds for this transaction only, as ``name = 'value'``.
         """
-        async with self._transaction(self.database.writes, tenant_id, request_id, _ISOLATION) as tx:
+        async with self._transaction(self.database.writes, tenant_id, request_id, _ISOLATION, *settings) as tx:
             yield tx
 
     @asynccontextmanager

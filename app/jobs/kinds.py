@@ -102,13 +102,16 @@ class RunningJob:
     _reported_at: float = float("-inf")
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Tx]:
+    async def transaction(self, *settings: str) -> AsyncIterator[Tx]:
         """Provide a transaction in the job's tenant, committed unless something is raised.
+
+        Args:
+            settings: what holds for this transaction only, as ``name = 'value'``.
 
         Raises:
             JobLost: another worker has taken the job over. Nothing is committed.
         """
-        async with self.work.transaction(self.tenant_id, f"job-{self.id}") as tx:
+        async with self.work.transaction(self.tenant_id, f"job-{self.id}", *settings) as tx:
             yield tx
             held = await tx.fetch_one(
                 _HOLD, tenant_id=self.tenant_id, id=self.id, held_by=self.held_by, attempt=self.attempt

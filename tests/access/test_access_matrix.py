@@ -42,6 +42,7 @@ def item(method: str, path: str, body: Any = None) -> Call:
     return lambda place, shared: (method, path.format(**vars(place), **shared), body)
 
 
+ROSTER = "external_id,name,organization\n"
 A = "/v1/assessments/{assessment}"
 N = {"name": "Name"}
 LINK = {"source": "matrix", "external_id": "new"}
@@ -139,6 +140,8 @@ CALLS: dict[str, Call] = {
     "erasePerson": item("POST", "/v1/people/{person}/erasure"),
     "deletePerson": item("DELETE", "/v1/people/{person}"),
     "mergePeople": lambda p, _: ("POST", f"/v1/people/{p.person}/merge", {"person_id": p.person}),
+    "importRoster": lambda p, _: ("POST", f"/v1/roster-imports?source=matrix&organization_id={p.organization}", ROSTER),
+    "getRosterErrors": item("GET", "/v1/roster-imports/{roster_import}/errors"),
     "listFormerEmployments": item("GET", "/v1/people/{person}/former-employments"),
     "listMetrics": item("GET", "/v1/metrics"),
     "recordMetrics": lambda p, _: (

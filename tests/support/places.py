@@ -4,6 +4,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 from uuid import UUID, uuid4
 
+from app.integrations.roster.import_job import IMPORT_ROSTER
 from tests.support.actors import Actor, Tenancy
 from tests.support.connectors import a_connector
 from tests.support.jobs import PLACED, add_job
@@ -27,6 +28,7 @@ class Place:
     paper_participant: str = MISSING
     action_item: str = MISSING
     job: str = MISSING
+    roster_import: str = MISSING
     webhook: str = MISSING
     calendar_feed: str = MISSING
     metric: str = MISSING
@@ -82,6 +84,8 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
         paper_participant=team.ids["Paper"],
         action_item=action["id"],
         job=str(await add_job(tenancy, PLACED, organization_id=UUID(organization))),
+        # Late enough that no worker takes it.
+        roster_import=str(await add_job(tenancy, IMPORT_ROSTER, delay=10_000_000, organization_id=UUID(organization))),
         webhook=webhook["id"],
         calendar_feed=feed["id"],
         metric=metric,

@@ -49,7 +49,6 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
     "identity_providers": _READ,
     "instrument_versions": _READ,
     "instruments": _READ,
-    "roster_sources": _READ,
     "tenants": _READ,
     # Only added.
     "action_item_changes": _ADD,
@@ -176,6 +175,7 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
         insert=True, update=frozenset({"due_at", "position", "attempt", "held_by", "held_until"}), delete=True
     ),
     "webhook_deliveries": _ADD_AND_REMOVE,
+    "roster_sources": Privileges(insert=True, update=frozenset({"columns", "rows", "scopes", "imported_at"})),
     # The rows of an import, which its transaction removes.
     "staged_people": Privileges(
         insert=True,

@@ -40,6 +40,7 @@ _EXAMPLES: Final[Mapping[str, Any]] = {
     "administered_before": "2026-12-31",
     "after": "latest",
     "as_of": _DAY,
+    "column": ["external_id=Employee ID"],
     "cursor": "q1Yq2kPz0b7Hn3vXw8sTRA",
     "driver_key": "facilitative_administration",
     "email": "coach.north@agency.example",

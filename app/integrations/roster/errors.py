@@ -1,6 +1,6 @@
-"""Errors of merging people."""
+"""Errors of importing and merging people."""
 
-from app.errors import Conflict, Invalid
+from app.errors import Conflict, Forbidden, Invalid
 
 
 class SamePerson(Invalid):
@@ -16,6 +16,26 @@ class BothSeated(Conflict):
 class BothOnItem(Conflict):
     code = "both_on_item"
     title = "One of the two verified what the other had done, so they are not one person there"
+
+
+class RosterRightNotStored(Forbidden):
+    code = "roster_right_not_stored"
+    title = "An import needs a role that was granted here, not one that a sign-in carries"
+
+
+class RosterUnreadable(Invalid):
+    code = "roster_unreadable"
+    title = "The file cannot be read as a roster; nothing was imported"
+
+
+class RosterRefused(Invalid):
+    code = "roster_refused"
+    title = "Rows of the file are wrong; nothing was imported"
+
+
+class RosterSuspicious(Conflict):
+    code = "roster_suspicious"
+    title = "The file would end too many employments to be believed; nothing was imported"
 
 
 class StillSignsIn(Conflict):

@@ -1,16 +1,18 @@
 """Bring people in step with a roster: the whole file, or nothing of it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import text
 from sqlmodel import col, select
 
 from app.db.transaction import Tx
-from app.errors import OperatorError
+from app.errors import NotFound, OperatorError
 from app.integrations.roster.files import Fault, RosterFile
 from app.integrations.roster.managers import find_manager_faults, load_hierarchy
 from app.integrations.roster.models import RosterSource
@@ -77,6 +79,7 @@ async def import_people(
     mode: ImportMode,
     force: bool,
     report: ImportReport,
+    organization_id: UUID | None = None,
 ) -> ImportReport:
     """Bring the people of a source in step with a file.
 
@@ -85,7 +88,8 @@ async def import_people(
         columns: the header of each field that has another name; kept for the next file of the source.
         mode: with ``replace``, active people of the source who are not in the file leave.
         force: believe a whole roster that is empty, at most half as long as the last one, or ends many employments.
-        report: is filled in, and told about the progress.
+        report: is filled in, and gets the progress.
+        organization_id: the file is about this organization and everything below it; None: about the whole tenant.
 
     Raises:
         UnreadableFile: the file is not well-formed.
@@ -94,19 +98,22 @@ async def import_people(
     """
     known = await _load_source(tx, source)
     known.columns = {**known.columns, **columns}
-    file = RosterFile(path, known.columns)
+    file = await asyncio.to_thread(RosterFile, path, known.columns)
     await tx.flush()
-    staged = await stage(tx, file, source, await _path_of_root(tx))
+    staged = await stage(tx, file, source, await find_path(tx, organization_id))
     report.rows = staged.rows
     is_whole = mode is ImportMode.REPLACE
     if is_whole and not (force or staged.faults):
-        _check_plausible(staged.rows, known.rows, *await count_leaving(tx, staged))
+        before = known.rows if organization_id is None else known.scopes.get(str(organization_id), 0)
+        _check_plausible(staged.rows, before, *await count_leaving(tx, staged))
     plan = await _plan(tx, staged, is_whole=is_whole)
     report.total = plan.created + plan.changed + plan.left
     await _write(tx, staged, plan, report)
     await discard(tx, staged)
-    if is_whole:
+    if is_whole and organization_id is None:
         known.rows = staged.rows
+    elif is_whole:
+        known.scopes = {**known.scopes, str(organization_id): staged.rows}
     report.unchanged = report.rows - report.created - report.changed
     known.imported_at = tx.now
     return report
@@ -172,8 +179,18 @@ async def _write(tx: Tx, staged: Staged, plan: Plan, report: ImportReport) -> No
         await report.progress(report)
 
 
-async def _path_of_root(tx: Tx) -> str:
+async def find_path(tx: Tx, organization_id: UUID | None) -> str:
+    """Return the path of an organization, or of the root.
+
+    Raises:
+        NotFound: it was deleted.
+    """
+    is_wanted = col(OrganizationPlace.organization_id) == organization_id
     query = select(OrganizationPlace.path).where(
-        col(OrganizationPlace.tenant_id) == tx.tenant_id, col(OrganizationPlace.depth) == 0
+        col(OrganizationPlace.tenant_id) == tx.tenant_id,
+        col(OrganizationPlace.depth) == 0 if organization_id is None else is_wanted,
     )
-    return (await tx.session.scalars(query)).one()
+    path = await tx.session.scalar(query)
+    if path is None:
+        raise NotFound
+    return path

@@ -16,7 +16,13 @@ class RosterSource(SQLModel, table=True):
     tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
     source: str = Field(primary_key=True, max_length=100)
     columns: dict[str, str] = Field(sa_type=JSON, description="The header of each field that has another name.")
-    rows: int = Field(default=0, description="Rows of the last whole roster.")
+    rows: int = Field(default=0, description="Rows of the last whole roster of the tenant.")
+    scopes: dict[str, int] = Field(
+        default_factory=dict,
+        sa_type=JSON,
+        sa_column_kwargs={"server_default": "{}"},
+        description="Rows of the last whole roster of an organization, by its id.",
+    )
     imported_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 

@@ -1,0 +1,82 @@
+"""The routes that import rosters."""
+
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Response
+
+from app.errors import NotFound
+from app.files.errors import FileGone, FileTooLarge
+from app.http.context import ContextDep
+from app.http.needs import LONGEST_SECONDS, BodyKind, Needs, needs
+from app.http.openapi.headers import refer
+from app.http.problems import problems
+from app.integrations.roster.errors import RosterRightNotStored
+from app.integrations.roster.files import MOST_BYTES
+from app.integrations.roster.upload_schemas import RosterImportQuery
+from app.integrations.roster.uploads import get_errors, receive_roster
+from app.jobs.schemas import JobRead
+
+router = APIRouter(prefix="/v1/roster-imports", tags=["people"])
+_EXAMPLE: Final = "external_id,name,organization\n4711,Ann Lee,north-county\n"
+_FILE: Final[dict[str, Any]] = {
+    "x-created-in": "/v1/jobs",
+    "requestBody": {
+        "required": True,
+        "description": "The file, at most 200 MiB.",
+        "content": {"text/csv": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+    },
+}
+_REPORT: Final[dict[int | str, dict[str, Any]]] = {
+    200: {
+        "description": "The faults, a line each.",
+        "headers": {"Content-Disposition": refer("Content-Disposition")},
+        "content": {
+            "text/csv": {
+                "schema": {"type": "string"},
+                "example": "line,field,code,message\r\n7,organization,unknown_organization,"
+                "No organization has this external id or name\r\n",
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=JobRead,
+    responses=problems(FileTooLarge, NotFound, RosterRightNotStored),
+    openapi_extra=_FILE,
+)
+@needs(Needs(body=BodyKind.STREAM, max_bytes=MOST_BYTES, seconds=LONGEST_SECONDS))
+async def import_roster(context: ContextDep, query: Annotated[RosterImportQuery, Query()]) -> Response:
+    """Import a roster of people.
+
+    Use it to bring people in step with an HR system, every night for example: send the file as the body. The answer
+    comes when the file has arrived, with the job that imports it; follow the job under its `Location`. The first line
+    of the file names the columns: `external_id`, `name` and `organization` (its external id of the source, or its
+    name) must be there; `email`, `employee_number`, `position`, `department`, `manager` (an external id), `status`,
+    `hired_on` and `left_on` may be. An absent column leaves its field as it is; a blank cell clears it. All rows are
+    imported, or none, and the same file again changes nothing. Each person who changes has an event and a row in the
+    audit trail. Nobody is deleted.
+
+    You need the role on the organization that the file is about, and on the root without `organization_id`, both now
+    and when the job runs. The job fails with `roster_unreadable` if this is no such file, with `roster_refused` if
+    rows are wrong (the job has the first 100 faults, and its errors as CSV all of them), and with `roster_suspicious`
+    if a whole file would end too many employments. Imports of one source run one after the other. Send an
+    `Idempotency-Key` to repeat the upload safely; a job that its process could not finish runs again by itself, with
+    the same result.
+    """
+    return await receive_roster(context, query)
+
+
+@router.get("/{job_id}/errors", response_class=Response, responses={**_REPORT, **problems(FileGone)})
+async def get_roster_errors(context: ContextDep, job_id: UUID) -> Response:
+    """Download the faults of a roster's rows.
+
+    Use it after an import failed with `roster_refused`: line, field, code and explanation of up to 10,000 faults as
+    CSV, sorted by line. It repeats no value of the file. It is kept as long as the job; the answer is 410 after that,
+    and 404 if there is no such import or it is not visible to you. Without faults it has the header only.
+    """
+    return await get_errors(context, job_id)
