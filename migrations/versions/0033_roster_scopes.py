@@ -5,6 +5,7 @@ How many rows the last whole roster of an organization had, where rosters of a s
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0033"
 down_revision = "0032"
@@ -13,7 +14,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("roster_sources", sa.Column("scopes", sa.JSON(), server_default="{}", nullable=False))
+    op.add_column("roster_sources", sa.Column("scopes", postgresql.JSONB(), server_default="{}", nullable=False))
 
 
 def downgrade() -> None:

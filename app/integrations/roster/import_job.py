@@ -22,6 +22,7 @@ from app.db.transaction import Tx
 from app.errors import Forbidden
 from app.files.deletion import delete_file
 from app.files.storage import find_file, read_file, write_file
+from app.integrations.creators import load_creator
 from app.integrations.roster.errors import RosterRefused, RosterSuspicious, RosterUnreadable
 from app.integrations.roster.files import Fault, UnreadableFile
 from app.integrations.roster.import_service import (
@@ -32,7 +33,6 @@ from app.integrations.roster.import_service import (
     find_path,
     import_people,
 )
-from app.integrations.webhooks.creators import load_creator
 from app.jobs.kinds import Kind, RunningJob
 from app.principal import Principal
 

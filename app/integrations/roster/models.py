@@ -4,7 +4,7 @@ from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import JSON, DateTime, Index, Text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
 
 
@@ -19,7 +19,7 @@ class RosterSource(SQLModel, table=True):
     rows: int = Field(default=0, description="Rows of the last whole roster of the tenant.")
     scopes: dict[str, int] = Field(
         default_factory=dict,
-        sa_type=JSON,
+        sa_type=JSONB,
         sa_column_kwargs={"server_default": "{}"},
         description="Rows of the last whole roster of an organization, by its id.",
     )

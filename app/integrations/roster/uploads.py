@@ -17,13 +17,13 @@ from app.files.deletion import delete_file
 from app.files.storage import FileInfo, find_file, read_file, write_file
 from app.http.context import RequestContext
 from app.http.write import write_and_read
+from app.integrations.creators import load_creator
 from app.integrations.roster.errors import RosterRightNotStored
 from app.integrations.roster.files import MOST_BYTES
 from app.integrations.roster.import_job import IMPORT_ROSTER, OPERATION, fault_report
 from app.integrations.roster.import_queries import IMPORT, PATH
 from app.integrations.roster.import_service import find_path
 from app.integrations.roster.upload_schemas import RosterImportQuery
-from app.integrations.webhooks.creators import load_creator
 from app.jobs.enqueue import enqueue
 from app.jobs.queries import get_job, path_of
 
