@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
-from uuid import UUID
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware.cors import CORSMiddleware
@@ -27,7 +26,7 @@ from app.action_items import router as action_items
 from app.assessments import queries as assessment_reads
 from app.assessments import routers as assessments
 from app.audit import router as audit
-from app.background import KINDS, PERIODIC, dispatching
+from app.background import create_background
 from app.db.base import now
 from app.db.engine import Database, open_database
 from app.db.schema.migrate import load_models
@@ -56,7 +55,6 @@ from app.integrations.webhooks import router as webhooks
 from app.integrations.webhooks.dispatcher import GAUGES as WEBHOOK_GAUGES
 from app.integrations.webhooks.dispatcher import WebhookDispatcher
 from app.jobs import router as jobs
-from app.jobs.context import WorkContext
 from app.jobs.gauges import GAUGES
 from app.jobs.worker import Worker
 from app.metrics import router as metrics_routes
@@ -258,22 +256,16 @@ def _create_background(
     tracing: Tracing | None,
     metrics: Metrics | None,
 ) -> _Background:
-    def on_sealed(tenant_id: UUID) -> None:
-        feeds.notify(tenant_id)
-        dispatcher.notify(tenant_id)
-
-    sealer = Sealer(database, on_sealed)
-    work = WorkContext(settings, database, clock, sealer)
-    dispatcher = WebhookDispatcher(work)
+    parts = create_background(settings, database, clock, on_sealed=feeds.notify)
     if metrics is not None:
-        metrics.add_source(dispatcher.collect)
+        metrics.add_source(parts.webhooks.collect)
     return _Background(
         database=database,
-        sealer=sealer,
+        sealer=parts.sealer,
         key_uses=KeyUses(database, clock),
         sign_ins=_create_sign_ins(settings, database, clock, tracing),
-        worker=Worker(work, KINDS, (*PERIODIC, dispatching(dispatcher))),
-        webhooks=dispatcher,
+        worker=parts.worker,
+        webhooks=parts.webhooks,
         runs_jobs=settings.worker,
         tracing=tracing,
     )

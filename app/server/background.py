@@ -3,19 +3,15 @@
 import asyncio
 import signal
 from collections.abc import Sequence
-from uuid import UUID
 
 import uvloop
 
 from app import log
-from app.background import KINDS, PERIODIC, dispatching
+from app.background import KINDS, create_background
 from app.db.engine import open_database
 from app.db.schema.migrate import load_models
 from app.demo.sandbox import clock_for
 from app.embedded_postgres.attach import check_revision, owner_engine, provided
-from app.events.sealer import Sealer
-from app.integrations.webhooks.dispatcher import WebhookDispatcher
-from app.jobs.context import WorkContext
 from app.jobs.kinds import Kind
 from app.jobs.periodic import PeriodicTask
 from app.jobs.worker import Worker
@@ -23,12 +19,12 @@ from app.server.announcement import show
 from app.settings import Settings
 
 
-def run_worker(settings: Settings, kinds: Sequence[Kind] = KINDS, tasks: Sequence[PeriodicTask] = PERIODIC) -> None:
+def run_worker(settings: Settings, kinds: Sequence[Kind] = KINDS, tasks: Sequence[PeriodicTask] | None = None) -> None:
     """Run jobs and periodic tasks until SIGINT or SIGTERM. A second signal ends the process at once.
 
     Args:
         kinds: the kinds of jobs that it runs.
-        tasks: the periodic tasks that it runs. Webhooks are served with the service's own.
+        tasks: the periodic tasks that it runs; None: all of the service.
 
     Raises:
         OperatorError, EmbeddedPostgresError: it cannot run; one line that says why.
@@ -38,28 +34,20 @@ def run_worker(settings: Settings, kinds: Sequence[Kind] = KINDS, tasks: Sequenc
         runner.run(_work(complete, kinds, tasks))
 
 
-async def _work(settings: Settings, kinds: Sequence[Kind], tasks: Sequence[PeriodicTask]) -> None:
+async def _work(settings: Settings, kinds: Sequence[Kind], tasks: Sequence[PeriodicTask] | None) -> None:
     async with owner_engine(settings) as engine:
         await check_revision(engine)
     load_models()
     database = open_database(settings, settings.database_url or "", role=settings.assumed_role)
 
-    def on_sealed(tenant_id: UUID) -> None:
-        webhooks.notify(tenant_id)
-
-    sealer = Sealer(database, on_sealed)
-    work = WorkContext(settings, database, clock_for(settings), sealer)
-    webhooks = WebhookDispatcher(work)
-    if tasks is PERIODIC:
-        tasks = (*tasks, dispatching(webhooks))
-    worker = Worker(work, kinds, tasks)
+    background = create_background(settings, database, clock_for(settings), kinds=kinds, tasks=tasks)
+    worker = background.worker
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop, worker)
     show(["fa-readiness: background work runs here"])
     await worker.run()
-    await webhooks.close()
-    await sealer.close()
+    await background.close()
     await database.close()
 
 

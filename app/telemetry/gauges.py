@@ -23,15 +23,17 @@ class DatabaseGauge:
     Attributes:
         name: the metric's name without `fa_`, with its unit.
         documentation: a sentence for operators.
-        read: a cheap statement without parameters. Its column `value` is the figure; a row for each set of labels.
+        read: a cheap statement without parameters, with a row for each set of labels. Gauges that share one cost one.
             It runs outside of all tenants: what concerns their rows comes from a function that runs as the owner.
         labels: the columns that are labels. Their values must be few, and never come from a caller.
+        column: the column with the figure.
     """
 
     name: str
     documentation: str
     read: Read
     labels: tuple[str, ...] = ()
+    column: str = "value"
 
 
 class DatabaseGauges:
@@ -65,8 +67,8 @@ class DatabaseGauges:
         try:
             # A separate connection: a busy pool does not delay it, and it takes none from a request.
             async with asyncio.timeout(self._timeout), transaction(self._database.engine) as connection:
-                for gauge in self._gauges:
-                    rows[gauge.name] = await connection.fetch(gauge.read.sql, gauge.read.arguments({}))
+                for sql, read in {gauge.read.sql: gauge.read for gauge in self._gauges}.items():
+                    rows[sql] = await connection.fetch(sql, read.arguments({}))
         except (TimeoutError, *DATABASE_ERRORS) as error:
             self._database.failures.record(error, get_reason(error) or Reason.FAILING)
         except Exception:
@@ -78,6 +80,6 @@ class DatabaseGauges:
         rows = self._rows
         for gauge in self._gauges:
             family = GaugeMetricFamily(f"fa_{gauge.name}", gauge.documentation, labels=gauge.labels)
-            for row in rows.get(gauge.name, ())[:_MOST_ROWS]:
-                family.add_metric([str(row[label]) for label in gauge.labels], float(row["value"]))
+            for row in rows.get(gauge.read.sql, ())[:_MOST_ROWS]:
+                family.add_metric([str(row[label]) for label in gauge.labels], float(row[gauge.column]))
             yield family

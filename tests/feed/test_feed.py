@@ -111,6 +111,8 @@ async def test_the_document_describes_every_type_as_a_webhook(app: FastAPI) -> N
     operation = document["webhooks"]["organization.moved"]["post"]
     narrowed = operation["requestBody"]["content"]["application/json"]["schema"]["allOf"][1]
     assert narrowed["properties"]["data"] == {"$ref": "#/components/schemas/OrganizationMoved"}
+    headers = {one["name"]: one["in"] for one in operation["parameters"]}
+    assert headers == dict.fromkeys(("webhook-id", "webhook-timestamp", "webhook-signature"), "header")
     assert "to_parent_id" in document["components"]["schemas"]["OrganizationMoved"]["properties"]
 
 

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.db.ids import uuid7
 from app.integrations.webhooks.dispatcher import WebhookDispatcher
 from app.integrations.webhooks.models import Outcome, WebhookDelivery
+from app.integrations.webhooks.retention import delete_leftovers
 from tests.support.actors import Actor, Tenancy
 from tests.support.feed import seal
 from tests.support.jobs import work_of
@@ -158,6 +159,15 @@ async def read(actor: Actor, webhook: dict[str, Any]) -> dict[str, Any]:
     return shown
 
 
+async def purge_leftovers(tenancy: Tenancy) -> None:
+    """Purge the logs of deleted webhooks, as the service does within hours."""
+    work = work_of(tenancy.app)
+    deleted = 1
+    while deleted:
+        async with work.transaction(tenancy.tenant_id, "test") as tx:
+            deleted = await delete_leftovers(tx, work.settings)
+
+
 async def make_due(owner: AsyncEngine, webhook: dict[str, Any]) -> None:
     """Let the time of all waits pass."""
     await _change(owner, "update webhook_queues set due_at = now() where webhook_id = :id", webhook)
@@ -174,10 +184,11 @@ async def undo_claims(owner: AsyncEngine, webhook: dict[str, Any]) -> None:
     await _change(owner, f"{undone} where webhook_id = :id", webhook)
 
 
-async def fail_since(owner: AsyncEngine, webhook: dict[str, Any], days: int) -> None:
-    """Let the endpoint have failed for some days."""
-    since = f"now() - interval '{days} days'"
-    await _change(owner, f"update webhook_cursors set failing_since = {since} where webhook_id = :id", webhook)
+async def fail_since(owner: AsyncEngine, webhook: dict[str, Any], days: int, *, quiet: int = 0) -> None:
+    """Let the endpoint have failed for some days, again and again until ``quiet`` days ago."""
+    since, last = (f"now() - interval '{ago} days'" for ago in (days, quiet))
+    changes = f"failing_since = {since}, failed_at = {last}"
+    await _change(owner, f"update webhook_cursors set {changes} where webhook_id = :id", webhook)
 
 
 async def waiting(owner: AsyncEngine, webhook: dict[str, Any]) -> int:

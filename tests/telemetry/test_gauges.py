@@ -1,9 +1,12 @@
 """Gauges that are read from the database."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.db.connection import Connection
 from app.db.errors import Reason
 from app.db.statement import Read
 from app.telemetry.gauges import DatabaseGauge, DatabaseGauges
@@ -24,6 +27,24 @@ async def test_a_gauge_has_the_value_that_was_read_last(measured: Measured) -> N
     assert await measured.value("fa_test_lag_seconds", task="sealing") is None
     await made.refresh()
     assert await measured.value("fa_test_lag_seconds", task="sealing") == 2.5
+
+
+async def test_gauges_that_share_a_statement_run_it_once(measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = Read(text("select 1 as lag, 2 as waiting"))
+    ran: list[str] = []
+    fetch = Connection.fetch
+
+    async def note(self: Connection, sql: str, *args: Any) -> Any:
+        ran.append(sql)
+        return await fetch(self, sql, *args)
+
+    monkeypatch.setattr(Connection, "fetch", note)
+    shared = [DatabaseGauge(f"test_{name}", "Text.", both, column=name) for name in ("lag", "waiting")]
+    made = DatabaseGauges(measured.state.database, shared)
+    measured.metrics.add_source(made.collect)
+    await made.refresh()
+    assert ran.count(both.sql) == 1
+    assert [await measured.value(f"fa_test_{name}") for name in ("lag", "waiting")] == [1, 2]
 
 
 @pytest.mark.parametrize(

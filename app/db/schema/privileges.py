@@ -168,7 +168,7 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
     "webhooks": _row("url", "description", "event_types", "enabled", "disabled_reason", "disabled_at"),
     "webhook_secrets": Privileges(insert=True, update=frozenset({"ends_at"}), delete=True),
     "webhook_cursors": Privileges(
-        insert=True, update=frozenset({"position", "replay_position", "replay_until", "failing_since"})
+        insert=True, update=frozenset({"position", "replay_position", "replay_until", "failing_since", "failed_at"})
     ),
     "webhook_messages": _ADD_AND_REMOVE,
     "webhook_queues": Privileges(
@@ -199,6 +199,7 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
         ),
         delete=True,
     ),
+    "webhook_leftovers": _ADD_AND_REMOVE,
     # Connectors. The kind, the source, the organization and the creator stay.
     "connectors": _row("name", "settings", "interval_minutes", "enabled", "disabled_reason", "disabled_at"),
     "connector_states": Privileges(

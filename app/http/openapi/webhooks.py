@@ -1,7 +1,7 @@
 """The section `webhooks` of the document: each type of event, and what its data holds."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
 
 from pydantic import BaseModel
 from pydantic.alias_generators import to_pascal
@@ -10,6 +10,36 @@ from pydantic.json_schema import models_json_schema
 from app.http.openapi.describe import describe_tuples
 
 _REF = "#/components/schemas/"
+
+
+#: The headers of the Standard Webhooks specification that each message has.
+_HEADERS: Final[Sequence[Mapping[str, Any]]] = (
+    {
+        "name": "webhook-id",
+        "in": "header",
+        "required": True,
+        "description": "Id of the event, the same in every attempt. Drop a message whose id you have processed.",
+        "schema": {"type": "string", "format": "uuid"},
+        "example": "0198c6f0-e5f6-7172-8384-95e6f708192a",
+    },
+    {
+        "name": "webhook-timestamp",
+        "in": "header",
+        "required": True,
+        "description": "When the attempt was made, in seconds since 1970. Refuse a message that is minutes old.",
+        "schema": {"type": "string", "pattern": "^[0-9]{1,12}$"},
+        "example": "1791205201",
+    },
+    {
+        "name": "webhook-signature",
+        "in": "header",
+        "required": True,
+        "description": "`v1,` and the signature of `{webhook-id}.{webhook-timestamp}.{body}`: HMAC with SHA-256, in "
+        "base64. While two secrets are in use there are two, separated by a blank; one that verifies is enough.",
+        "schema": {"type": "string", "maxLength": 200},
+        "example": "v1,Jd4yR0Vv3nPz6CqLx8Wk2mTfHs9bUaEo5iGyN7rQwXc=",
+    },
+)
 
 
 class EventType(Protocol):
@@ -69,6 +99,7 @@ def _describe(one: EventType, schemas: Mapping[str, Any]) -> dict[str, Any]:
         "and webhooks send them.",
         "tags": ["events"],
         "security": [],
+        "parameters": [dict(header) for header in _HEADERS],
         "requestBody": {
             "required": True,
             "content": {

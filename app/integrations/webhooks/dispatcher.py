@@ -21,7 +21,7 @@ from app.db.statement import Read
 from app.errors import AppError
 from app.integrations.webhooks.claiming import LEASE_SECONDS, Message, claim, release
 from app.integrations.webhooks.models import Outcome
-from app.integrations.webhooks.planning import plan
+from app.integrations.webhooks.planning import Planner
 from app.integrations.webhooks.recording import record
 from app.integrations.webhooks.sending import ATTEMPT_SECONDS, Attempt, Sender
 from app.jobs.context import WorkContext
@@ -39,16 +39,21 @@ _PAUSE_SECONDS: Final = 0.25
 _UNHURRIED: Final = "synchronous_commit = off"
 
 _TENANTS = Read(text("select tenant_id, has_work from webhook_tenants()"))
+_BACKLOG: Final = Read(
+    text("select coalesce(max(lag), 0) as lag, coalesce(sum(waiting), 0)::float8 as waiting from webhook_backlog()")
+)
 GAUGES: Final = (
     DatabaseGauge(
         "webhook_lag_seconds",
         "For how long the message that waits longest for its next attempt has been due.",
-        Read(text("select coalesce(max(lag), 0) as value from webhook_backlog()")),
+        _BACKLOG,
+        column="lag",
     ),
     DatabaseGauge(
         "webhook_messages_waiting",
         "Messages that have yet to reach an endpoint that is enabled.",
-        Read(text("select coalesce(sum(waiting), 0)::float8 as value from webhook_backlog()")),
+        _BACKLOG,
+        column="waiting",
     ),
 )
 
@@ -66,6 +71,7 @@ class WebhookDispatcher:
     def __init__(self, work: WorkContext, *, attempt_seconds: float = ATTEMPT_SECONDS) -> None:
         self._work = work
         self._sender = Sender(work.settings.outgoing_networks, _MOST_AT_ONCE, seconds=attempt_seconds)
+        self._planner = Planner(work)
         self._holder = uuid4()
         self.wakes = asyncio.Event()
         #: The tenants that had an enabled webhook at the last look.
@@ -146,7 +152,7 @@ class WebhookDispatcher:
 
     async def _serve(self, tenant_id: UUID) -> None:
         try:
-            if await plan(self._work, tenant_id):
+            if await self._planner.plan(tenant_id):
                 self._turns.setdefault(tenant_id)
             await self._claim(tenant_id)
         except (AppError, *DATABASE_ERRORS) as error:

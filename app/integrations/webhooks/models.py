@@ -93,7 +93,8 @@ class WebhookCursor(SQLModel, table=True):
 
     Attributes:
         replay_position, replay_until: the same for a replay; both None: there is none.
-        failing_since: the first failure after the last success.
+        failing_since: the first of the failures that followed each other without a success or a long pause.
+        failed_at: the last of them.
     """
 
     __tablename__ = "webhook_cursors"
@@ -105,6 +106,7 @@ class WebhookCursor(SQLModel, table=True):
     replay_position: int | None = Field(default=None, sa_type=BigInteger)
     replay_until: int | None = Field(default=None, sa_type=BigInteger)
     failing_since: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    failed_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
 class WebhookMessage(SQLModel, table=True):
@@ -146,13 +148,23 @@ class WebhookQueue(SQLModel, table=True):
     held_until: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
+class WebhookLeftover(SQLModel, table=True):
+    """A webhook that was deleted and has a log that is yet to be purged."""
+
+    __tablename__ = "webhook_leftovers"
+
+    tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
+    webhook_id: UUID = Field(primary_key=True)
+
+
 class WebhookDelivery(Record, table=True):
-    """An attempt to deliver a message, at ``created_at``."""
+    """An attempt to deliver a message, at ``created_at``. It outlives its webhook until it is purged."""
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
-        _of_webhook(),
         Index("ix_webhook_deliveries_webhook", "tenant_id", "webhook_id", "id"),
+        Index("ix_webhook_deliveries_event", "tenant_id", "webhook_id", "event_id", "id"),
+        Index("ix_webhook_deliveries_outcome", "tenant_id", "webhook_id", "outcome", "id"),
         Index("ix_webhook_deliveries_created", "tenant_id", "created_at"),
     )
 

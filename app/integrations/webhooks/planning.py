@@ -25,7 +25,9 @@ TESTED: Final = "webhook.tested"
 #: The messages that may wait for one endpoint. The feed keeps the rest until there is room.
 _MOST_WAITING: Final = 5_000
 _PAGE: Final = 200
-_MOST_PAGES: Final = 5
+#: The endpoints of a tenant that a turn plans a page for. Then another tenant has its turn.
+MOST_IN_TURN: Final = 10
+_FIRST: Final = UUID(int=0)
 
 _BEHIND = Read(
     text(
@@ -35,9 +37,10 @@ _BEHIND = Read(
             join webhook_cursors c on c.tenant_id = w.tenant_id and c.webhook_id = w.id
             join event_feeds f on f.tenant_id = w.tenant_id
         where w.tenant_id = :tenant_id and w.enabled and (c.position <> f.position or c.replay_until is not null)
-        order by w.id
+          and w.id > :after
+        order by w.id limit :most
         """
-    )
+    ).bindparams(bindparam("after", type_=Uuid()), bindparam("most", type_=BigInteger()))
 )
 _LOCK = Read(
     text(
@@ -89,19 +92,27 @@ _MOVE = Read(
 )
 
 
-async def plan(work: WorkContext, tenant_id: UUID) -> bool:
-    """Turn events of a tenant into messages. Return whether more can be done at once."""
-    has_more = False
-    for row in await work.database.jobs.fetch(_BEHIND, tenant_id=tenant_id):
-        webhook_id = UUID(int=row["id"].int)
-        for _ in range(_MOST_PAGES):
-            async with work.bookkeeping(tenant_id, f"webhook-{webhook_id}") as tx:
-                goes_on = await plan_page(tx, webhook_id)
-            if not goes_on:
-                break
-        else:
-            has_more = True
-    return has_more
+class Planner:
+    """Turns events into messages: in a turn of a tenant a page of the feed for each of some endpoints."""
+
+    def __init__(self, work: WorkContext) -> None:
+        self._work = work
+        #: By tenant: the endpoint that the last turn ended with, and whether the round so far left something to do.
+        self._places: dict[UUID, tuple[UUID, bool]] = {}
+
+    async def plan(self, tenant_id: UUID) -> bool:
+        """Plan for the next endpoints of a tenant. Return whether more can be done at once."""
+        after, has_more = self._places.pop(tenant_id, (_FIRST, False))
+        rows = await self._work.database.jobs.fetch(_BEHIND, tenant_id=tenant_id, after=after, most=MOST_IN_TURN)
+        for row in rows:
+            webhook_id = UUID(int=row["id"].int)
+            async with self._work.bookkeeping(tenant_id, f"webhook-{webhook_id}") as tx:
+                has_more = await plan_page(tx, webhook_id) or has_more
+        if len(rows) < MOST_IN_TURN:
+            # The next turn begins with the first endpoint again.
+            return has_more
+        self._places[tenant_id] = (UUID(int=rows[-1]["id"].int), has_more)
+        return True
 
 
 async def plan_page(tx: Tx, webhook_id: UUID) -> bool:

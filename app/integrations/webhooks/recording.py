@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import text
@@ -13,6 +13,10 @@ from app.db.transaction import Tx
 from app.integrations.webhooks.disabling import disable
 from app.integrations.webhooks.models import DisabledReason
 from app.integrations.webhooks.sending import Attempt
+
+#: A failure that comes so long after the last one begins anew: in between nothing was sent, and so nothing failed. It
+#: is longer than any wait between two attempts.
+LONG_PAUSE: Final = timedelta(days=2)
 
 # A message that is planned at this moment locks its queue too. The next statement sees it, or it makes the queue anew.
 _LOCK = Read(
@@ -88,12 +92,18 @@ _STORE = Read(
             group by webhook_id
         ),
         marked as (
-            update webhook_cursors c set failing_since = case when j.works then null else cast(:now as timestamptz) end
+            update webhook_cursors c
+            set failing_since = case
+                    when j.works then null
+                    when coalesce(c.failed_at, c.failing_since) >= :quiet_before then c.failing_since
+                    else cast(:now as timestamptz) end,
+                failed_at = case when j.works then null else cast(:now as timestamptz) end
             from judged j
-            where c.tenant_id = :tenant_id and c.webhook_id = j.webhook_id and (c.failing_since is null) <> j.works
+            where c.tenant_id = :tenant_id and c.webhook_id = j.webhook_id
+              and (not j.works or c.failing_since is not null)
+            returning c.webhook_id, c.failing_since
         )
-        select c.webhook_id from webhook_cursors c join judged j on j.webhook_id = c.webhook_id
-        where c.tenant_id = :tenant_id and not j.works and c.failing_since < :failing_before
+        select webhook_id from marked where failing_since < :failing_before
         """
     )
 )
@@ -116,6 +126,7 @@ async def record(tx: Tx, holder: UUID, attempts: Sequence[Attempt], *, failure_d
         **queues,
         now=tx.now,
         failing_before=tx.now - timedelta(days=failure_days),
+        quiet_before=tx.now - LONG_PAUSE,
         log_ids=[uuid7() for _ in attempts],
         event_ids=[one.event_id for one in messages],
         event_types=[one.event_type for one in messages],

@@ -102,7 +102,8 @@ async def update_webhook(context: ContextDep, webhook_id: UUID, body: WebhookPat
 async def delete_webhook(context: ContextDep, webhook_id: UUID) -> Response:
     """Delete a webhook.
 
-    Its secrets, its log and what waits to be sent are deleted with it. An event that is being sent at this moment may
+    Its secrets and what waits to be sent are deleted with it. Its log can no longer be read, and is deleted within
+    hours. An event that is being sent at this moment may
     still arrive. To stop it for a while, disable it. Send the `ETag` you read in `If-Match`, or `*`.
     """
     return await write(context, service.remove, webhook_id)

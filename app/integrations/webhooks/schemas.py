@@ -143,8 +143,8 @@ class WebhookRead(Resource):
     created_by: UUID
     """Id of the principal that created it. The endpoint gets only events that this principal can read."""
     failing_since: datetime | None = Field(
-        description="The first failure after the last success, in UTC. Null: the last attempt succeeded, or there was "
-        "none. It changes no version."
+        description="The first of the failures that followed each other without a success or a pause of two days, in "
+        "UTC. Null: the last attempt succeeded, or there was none. It changes no version."
     )
     replaying: bool
     """Whether a replay is still being prepared. It changes no version."""

@@ -19,7 +19,14 @@ from app.integrations.creators import load_creator
 from app.integrations.errors import RightNotStored
 from app.integrations.webhooks import queries
 from app.integrations.webhooks.errors import TooManyWebhooks, WebhookAddressRefused
-from app.integrations.webhooks.models import DisabledReason, Webhook, WebhookCursor, WebhookQueue, WebhookSecret
+from app.integrations.webhooks.models import (
+    DisabledReason,
+    Webhook,
+    WebhookCursor,
+    WebhookLeftover,
+    WebhookQueue,
+    WebhookSecret,
+)
 from app.integrations.webhooks.schemas import WebhookCreate, WebhookIssued, WebhookPatch, WebhookRead
 from app.integrations.webhooks.signing import new_secret, show_secret
 from app.outgoing.addresses import Network, is_allowed
@@ -109,7 +116,7 @@ async def patch(tx: Tx, webhook_id: UUID, body: WebhookPatch, networks: Collecti
 
 
 async def remove(tx: Tx, webhook_id: UUID) -> None:
-    """Delete a webhook with its secrets, its log and what waits to be sent.
+    """Delete a webhook with its secrets and what waits to be sent. Its log is hidden, and purged in batches.
 
     Raises:
         NotFound: It does not exist, or the caller cannot see it.
@@ -119,6 +126,7 @@ async def remove(tx: Tx, webhook_id: UUID) -> None:
     webhook = await load_webhook_for(tx, webhook_id, "deleteWebhook")
     tx.expect(webhook)
     await tx.session.delete(webhook)
+    tx.session.add(WebhookLeftover(tenant_id=tx.tenant_id, webhook_id=webhook_id))
     record_event(tx, "webhook.deleted", webhook.id, organization_id=webhook.organization_id)
 
 
@@ -175,7 +183,7 @@ async def _begin_anew(tx: Tx, webhook_id: UUID) -> None:
         col(WebhookCursor.webhook_id) == webhook_id,
     )
     queue: tuple[Any, ...] = (col(WebhookQueue.tenant_id) == tx.tenant_id, col(WebhookQueue.webhook_id) == webhook_id)
-    await tx.session.execute(update(WebhookCursor).where(*cursor).values(failing_since=None))
+    await tx.session.execute(update(WebhookCursor).where(*cursor).values(failing_since=None, failed_at=None))
     await tx.session.execute(update(WebhookQueue).where(*queue).values(due_at=func.now()))
     # What is on its way now keeps its number, by which its outcome is known.
     held = col(WebhookQueue.held_until) > func.now()

@@ -228,6 +228,19 @@ async def test_an_endpoint_that_fails_for_days_is_disabled_with_notice(
     assert notice["data"] == {"reason": "failing"}
 
 
+async def test_an_old_failure_of_a_quiet_endpoint_disables_nothing(
+    tenancy: Tenancy, admin: Actor, webhook: dict[str, Any], receiver: Receiver, owner: AsyncEngine
+) -> None:
+    receiver.answers = [answer(500)]
+    await fail_since(owner, webhook, days=6, quiet=3)
+    person = await add_person(tenancy)
+    await dispatch(tenancy)
+    shown = await read(admin, webhook)
+    [logged] = await deliveries(admin, webhook)
+    assert (shown["enabled"], shown["failing_since"]) == (True, logged["created_at"])
+    assert receiver.got[0].event["subject_id"] == person
+
+
 async def test_an_endpoint_that_works_again_fails_no_longer(
     tenancy: Tenancy, admin: Actor, webhook: dict[str, Any], receiver: Receiver, owner: AsyncEngine
 ) -> None:

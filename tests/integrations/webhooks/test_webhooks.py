@@ -16,7 +16,17 @@ from tests.support.actors import Actor, Tenancy
 from tests.support.answers import outcome
 from tests.support.database import Urls
 from tests.support.feed import read_all, seal
-from tests.support.webhooks import HOOKS, Receiver, add_webhook, deliveries, dispatch, new_webhook, read, waiting
+from tests.support.webhooks import (
+    HOOKS,
+    Receiver,
+    add_webhook,
+    deliveries,
+    dispatch,
+    new_webhook,
+    purge_leftovers,
+    read,
+    waiting,
+)
 
 URL = "https://localhost:1/hook"
 
@@ -203,11 +213,14 @@ async def test_a_deleted_webhook_leaves_nothing_but_its_history(tenancy: Tenancy
     await dispatch(tenancy)
     assert (await admin.delete(f"{HOOKS}/{made['id']}")).status_code == 204
     assert problem(await admin.get(f"{HOOKS}/{made['id']}")) == (404, "not_found")
+    await purge_leftovers(tenancy)
+    left = {}
     connection = await asyncpg.connect(urls.owner)
-    for table in ("secrets", "cursors", "messages", "queues", "deliveries"):
+    for table in ("secrets", "cursors", "messages", "queues", "deliveries", "leftovers"):
         query = f"select count(*) from webhook_{table} where tenant_id = $1"
-        assert await connection.fetchval(query, tenancy.tenant_id) == 0, table
+        left[table] = await connection.fetchval(query, tenancy.tenant_id)
     await connection.close()
+    assert set(left.values()) == {0}, left
 
 
 async def test_the_service_delivers_by_itself(settings: Settings, tenancy: Tenancy, admin: Actor) -> None:
