@@ -1,6 +1,7 @@
 """Steps that create organizations, keys, programs, implementations and people."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID
 
 from app.access import keys
@@ -19,6 +20,7 @@ from app.demo.steps import DemoState, Step, ago
 from app.organizations import service as organizations
 from app.organizations.schemas import ExternalId, OrganizationCreate, OrganizationStatus, OrganizationTransition
 from app.people import service as people
+from app.people.models import EmploymentStatus
 from app.people.schemas import PersonCreate, PersonPatch
 from app.principal import Grant, Principal, Role
 from app.programs import service as programs
@@ -27,6 +29,8 @@ from app.tree.organizations import load_organization
 
 FOUNDED = 602
 OPERATOR = "operator"
+#: Days between the hiring of two people.
+_HIRED_APART = 37
 
 
 def steps(places: PlacesSpec) -> Iterator[Step]:
@@ -142,17 +146,24 @@ def _person(spec: PersonSpec, label: str, number: int) -> Iterator[Step]:
             organization_id=state.the("organizations", spec.at),
             name=label,
             email=f"{spec.key}@agency.example",
+            employee_number=str(20_401 + number),
             position=spec.role,
+            department=spec.department,
+            manager_id=state.id_of("people", spec.manager),
+            hired_on=state.today - timedelta(days=FOUNDED + _HIRED_APART * (number + 1)),
             external_ids=[ExternalId(source="hr", external_id=f"P-{1001 + number}")],
         )
         return await people.create(tx, body)
 
     made = ("people", spec.key)
     yield Step(f"person/{spec.key}", ago(597, "15:00", number), Role.INTEGRATOR, create, made)
-    if spec.left is None:
+    left = spec.left
+    if left is None:
         return
 
     async def leave(tx: Tx, state: DemoState) -> None:
-        await people.patch(tx, state.the(*made), PersonPatch(active=False))
+        last_day = state.today + timedelta(days=ago(left).days)
+        body = PersonPatch(employment_status=EmploymentStatus.LEFT, left_on=last_day)
+        await people.patch(tx, state.the(*made), body)
 
-    yield Step(f"person/{spec.key}/left", ago(spec.left, "20:00"), Role.INTEGRATOR, leave, changes=True)
+    yield Step(f"person/{spec.key}/left", ago(left, "20:00"), Role.INTEGRATOR, leave, changes=True)

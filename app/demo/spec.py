@@ -112,6 +112,8 @@ class PersonSpec(_Spec):
     key: str
     at: str = ROOT
     role: str
+    department: str
+    manager: str | None = None
     left: int | None = None
 
 

@@ -114,6 +114,19 @@ async def test_what_a_client_makes_sorts_behind_what_was_there(sandbox: Demo) ->
     assert newest.int >> 80 < datetime(2021, 1, 1, tzinfo=UTC).timestamp() * 1000
 
 
+async def test_a_leaver_owns_an_open_item_and_a_webhook_announced_it(admin: Actor, sandbox: Demo) -> None:
+    [leaver] = await admin.items("/v1/people", status="left")
+    assert leaver["left_on"] > leaver["hired_on"]
+    assert leaver["manager_id"] == str(sandbox.ids["people"]["cedar-director"])
+    owned = await admin.items("/v1/action-items", owner_id=leaver["id"])
+    assert [item["status"] for item in owned] == ["in_progress"]
+    hook = f"/v1/webhooks/{sandbox.ids['webhooks']['hr']}"
+    assert (await admin.get(hook)).json()["disabled_reason"] == "paused"
+    log = await admin.items(f"{hook}/deliveries", sort="id")
+    assert [one["outcome"] for one in log] == ["rejected", "timed_out", *["delivered"] * 3]
+    assert {one["event_type"] for one in log} == {"person.updated", "person.left", "action_item.owner_left"}
+
+
 def test_nobody_has_a_name(rows: Rows) -> None:
     places = {row["name"] for row in rows["organizations"]}
     labels = [row["name"] for row in rows["people"]] + [row["label"] for row in rows["participants"]]

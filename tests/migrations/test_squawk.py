@@ -32,6 +32,8 @@ BEFORE_THE_FIRST_RELEASE = {
         "constraint-missing-not-valid",
     },
     "action_item_history": {"ban-drop-column", "ban-drop-function"},
+    # Webhooks came after the last release, so their log is empty where this runs.
+    "webhook_logs": {"ban-drop-constraint", "require-concurrent-index-creation"},
     "unowned_action_items": {"require-concurrent-index-creation"},
     "seat_claims": {"ban-drop-constraint", "constraint-missing-not-valid", "disallowed-unique-constraint"},
     "audit_trail": {"ban-drop-not-null", "require-concurrent-index-creation"},

@@ -3,9 +3,10 @@
 import base64
 import hashlib
 import hmac
-import secrets
 from collections.abc import Sequence
 from typing import Final
+
+from app.db.ids import random_bytes
 
 _PREFIX: Final = "whsec_"
 _BYTES: Final = 32
@@ -13,7 +14,7 @@ _BYTES: Final = 32
 
 def new_secret() -> bytes:
     """Return a new secret."""
-    return secrets.token_bytes(_BYTES)
+    return random_bytes(_BYTES)
 
 
 def show_secret(secret: bytes) -> str:
