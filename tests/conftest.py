@@ -21,7 +21,7 @@ from tests.support.actors import Actor, Tenancy, new_tenancy
 from tests.support.database import Urls, without_waiting_for_the_disk
 from tests.support.modes import MARKERS, deselect
 from tests.support.servers import isolate, pooled, running
-from tests.support.services import WITHOUT_LIMITS
+from tests.support.services import NOWHERE, WITHOUT_LIMITS
 from tests.support.workers import ByPlace, put_longest_first
 
 pytest_plugins = ("tests.support.replicas",)
@@ -78,7 +78,7 @@ def settings(urls: Urls) -> Settings:
         log_level="error",
         **WITHOUT_LIMITS,
         outgoing_networks=["127.0.0.0/8"],
-        bamboohr_url="http://127.0.0.1:1/{company}",
+        bamboohr_url=NOWHERE,
         pooler="transaction" if os.environ.get("FA_TEST_POOLER") else "none",
     )
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 from app.integrations.connectors import source_client
 from app.integrations.connectors.running import PULL_PEOPLE
@@ -56,6 +57,8 @@ def employee(**fields: Any) -> dict[str, Any]:
 class BambooServer:
     """A BambooHR with employees that a test changes.
 
+    It serves one company. Runs that other tests left behind find no such company.
+
     Attributes:
         employees: the fields, by id.
         changed: by id: the action and the instant of the last change.
@@ -68,8 +71,13 @@ class BambooServer:
     replies: dict[str, list[Reply]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     url: str = ""
+    company: str = field(default_factory=lambda: f"c{uuid4().hex[:12]}")
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
     _server: asyncio.Server | None = None
+
+    def settings(self, **fields: Any) -> dict[str, Any]:
+        """Return the settings of a connector to this company."""
+        return {"company_domain": self.company, **fields}
 
     def put(self, id_: str, at: str = "2026-11-02T08:00:00+00:00", action: str = "Updated", **fields: Any) -> None:
         """Add or change an employee."""
@@ -92,9 +100,8 @@ class BambooServer:
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
             headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:])}
-            path = head[0].split()[1].removeprefix("/agency")
-            self.asked.append(path)
-            reply = self._choose(path, headers)
+            company, _, path = head[0].split()[1].removeprefix("/").partition("/")
+            reply = self._choose(f"/{path}", headers) if company == self.company else (404, {}, b"")
             if callable(reply):
                 await reply(writer)
             elif reply is not None:
@@ -106,6 +113,7 @@ class BambooServer:
                 writer.close()
 
     def _choose(self, path: str, headers: Mapping[str, str]) -> Reply:
+        self.asked.append(path)
         for start, replies in self.replies.items():
             if path.startswith(start) and replies:
                 return replies.pop(0) if len(replies) > 1 else replies[0]
@@ -151,13 +159,20 @@ async def pulling(tenancy: Tenancy, server: BambooServer) -> AsyncIterator[None]
 
 async def run(actor: Actor, connector: Mapping[str, Any], **body: Any) -> dict[str, Any]:
     """Start a run, and return it when it has finished or waits to be attempted again."""
-    path = f"{CONNECTORS}/{connector['id']}/runs"
-    started = await actor.post(path, body)
+    started = await actor.post(f"{CONNECTORS}/{connector['id']}/runs", body)
     assert started.status_code == 202, started.text
+    return await _until(actor, connector, lambda last: last["state"] == "waiting" and last["failure"] is not None)
+
+
+async def until_finished(actor: Actor, connector: Mapping[str, Any]) -> dict[str, Any]:
+    """Wait until the last run has finished. Return it."""
+    return await _until(actor, connector, lambda _: False)
+
+
+async def _until(actor: Actor, connector: Mapping[str, Any], fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     async with asyncio.timeout(300):
         while True:
-            [shown] = [one for one in await actor.items(path) if one["id"] == started.json()["id"]]
-            if shown["finished_at"] or (shown["state"] == "waiting" and shown["failure"]):
-                found: dict[str, Any] = shown
-                return found
+            last: dict[str, Any] = (await actor.items(f"{CONNECTORS}/{connector['id']}/runs"))[0]
+            if last["finished_at"] or fits(last):
+                return last
             await asyncio.sleep(0.05)

@@ -66,6 +66,10 @@ class Service:
 WITHOUT_LIMITS: dict[str, Any] = {"rate_per_principal": 0, "rate_per_address": 0, "failures_per_address": 0}
 
 
+#: An address that the service never connects to: the run of a connector that no test serves fails at once.
+NOWHERE = "http://10.0.0.1/{company}"
+
+
 def environment(**settings: str | Path) -> dict[str, str]:
     """This process's environment with these settings and no others."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("FA_")}
@@ -73,7 +77,7 @@ def environment(**settings: str | Path) -> dict[str, str]:
         # Where no bytecode may be written next to the sources, each process would compile them again.
         kept["PYTHONPYCACHEPREFIX"] = compiled()
     # All callers of a test share an address, and answers are compared whole.
-    kept |= {f"FA_{name.upper()}": "0" for name in WITHOUT_LIMITS}
+    kept |= {f"FA_{name.upper()}": "0" for name in WITHOUT_LIMITS} | {"FA_BAMBOOHR_URL": NOWHERE}
     return kept | {name: str(value) for name, value in settings.items()}
 
 

@@ -5,9 +5,22 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from app.integrations.connectors import running
 from tests.support.actors import Actor, Tenancy
-from tests.support.connectors import CONNECTORS, BambooServer, Reply, a_connector, as_json, employee, pulling, run
+from tests.support.connectors import (
+    CONNECTORS,
+    BambooServer,
+    Reply,
+    a_connector,
+    as_json,
+    employee,
+    pulling,
+    run,
+    until_finished,
+)
 
 CHANGED = "/api/v1/employees/changed"
 ONE = "/api/v1/employees/1?"
@@ -23,9 +36,9 @@ async def bamboo(tenancy: Tenancy) -> AsyncIterator[BambooServer]:
 
 
 @pytest.fixture
-async def connector(tenancy: Tenancy, admin: Actor) -> dict[str, Any]:
+async def connector(tenancy: Tenancy, admin: Actor, bamboo: BambooServer) -> dict[str, Any]:
     """A connector that places people by their department."""
-    settings = {"company_domain": "agency", "organization_field": "department", "leave_statuses": ["Parental leave"]}
+    settings = bamboo.settings(organization_field="department", leave_statuses=["Parental leave"])
     return await admin.made(CONNECTORS, a_connector(tenancy.root_id, settings=settings))
 
 
@@ -204,7 +217,7 @@ async def test_a_run_has_the_rights_that_its_creator_has_now(
     site = await tenancy.organization(external_ids=[{"source": "hr", "external_id": "North"}])
     own = await tenancy.organization()
     integrator = await tenancy.key(("integrator", own["id"]))
-    settings = {"company_domain": "agency", "organization_field": "department"}
+    settings = bamboo.settings(organization_field="department")
     made = await integrator.made(CONNECTORS, a_connector(own["id"], settings=settings))
     done = await run(admin, made)
     # The place of the coach is out of the integrator's sight.
@@ -220,8 +233,30 @@ async def test_a_run_has_the_rights_that_its_creator_has_now(
 async def test_other_settings_begin_anew(admin: Actor, connector: dict[str, Any], bamboo: BambooServer) -> None:
     await run(admin, connector)
     path = f"{CONNECTORS}/{connector['id']}"
-    changed = await admin.patch(path, {"settings": {"company_domain": "agency"}})
+    changed = await admin.patch(path, {"settings": bamboo.settings()})
     assert changed.json()["watermark"] is None
     bamboo.asked.clear()
     await run(admin, connector)
     assert bamboo.asked[0] == f"{CHANGED}?since=2000-01-01T00%3A00%3A00Z"
+
+
+async def test_a_run_that_is_interrupted_moves_no_watermark_and_is_repeated(
+    admin: Actor, connector: dict[str, Any], bamboo: BambooServer, owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish, failures = running._finish, iter([True])
+
+    async def interrupt(*args: Any) -> None:
+        if next(failures, False):
+            raise ConnectionResetError
+        await finish(*args)
+
+    monkeypatch.setattr(running, "_finish", interrupt)
+    stopped = await run(admin, connector)
+    assert (stopped["state"], len(await people(admin))) == ("waiting", 2)
+    assert (await read(admin, connector))["watermark"] is None
+    before = await people(admin)
+    async with owner.begin() as connection:
+        await connection.execute(text("update jobs set due_at = now() where id = :id"), {"id": stopped["id"]})
+    done = await until_finished(admin, connector)
+    assert (done["state"], done["attempt"], done["counts"]["unchanged"]) == ("done", 2, 2)
+    assert await people(admin) == before

@@ -141,10 +141,9 @@ async def test_a_connector_whose_creator_lost_the_right_is_disabled_when_it_is_d
     assert await runs(admin, made) == []
 
 
-async def test_an_erased_person_is_not_named_by_a_run(
-    tenancy: Tenancy, admin: Actor, connector: dict[str, Any]
-) -> None:
+async def test_an_erased_person_is_not_named_by_a_run(tenancy: Tenancy, admin: Actor) -> None:
     async with BambooServer() as bamboo, pulling(tenancy, bamboo):
+        connector = await admin.made(CONNECTORS, a_connector(tenancy.root_id, settings=bamboo.settings()))
         bamboo.put("4711")
         await run(admin, connector)
         bamboo.put("4711", workEmail="none")
