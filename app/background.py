@@ -14,6 +14,9 @@ from app.db.transaction import Tx
 from app.events.chain import seal_audit_trail
 from app.events.retention import has_expired_events, purge_events
 from app.events.sealer import Sealer
+from app.exports.lists import ListRoutes
+from app.exports.making import exporting
+from app.exports.retention import delete_expired_exports, has_expired_exports
 from app.files.deletion import delete_expired_files, has_expired_files
 from app.idempotency.answers import has_expired_answers, purge_answers
 from app.integrations.connectors.running import PULL_PEOPLE
@@ -59,6 +62,7 @@ PURGES: Final = (
     Purge("invitations", has_ended_invitations, drop_ended_invitations),
     Purge("secrets", has_ended_secrets, drop_ended_secrets),
     Purge("webhook_deliveries", has_expired_deliveries, delete_deliveries),
+    Purge("exports", has_expired_exports, delete_expired_exports),
     Purge("files", has_expired_files, delete_expired_files),
     Purge("webhook_leftovers", has_leftovers, delete_leftovers),
 )
@@ -73,6 +77,11 @@ PERIODIC: Final = (
     PeriodicTask("enqueue_connector_runs", 30.0, enqueue_due_runs),
     PeriodicTask("seal_audit_trail", 1.0, _seal_audit_trail),
 )
+
+
+def kinds_with(lists: ListRoutes) -> tuple[Kind, ...]:
+    """Return every kind of job, with those that need to know the lists of the API."""
+    return (*KINDS, exporting(lists))
 
 
 @dataclass(frozen=True, slots=True)

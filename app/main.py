@@ -26,7 +26,7 @@ from app.action_items import router as action_items
 from app.assessments import queries as assessment_reads
 from app.assessments import routers as assessments
 from app.audit import router as audit
-from app.background import create_background
+from app.background import create_background, kinds_with
 from app.db.base import now
 from app.db.engine import Database, open_database
 from app.db.schema.migrate import load_models
@@ -34,7 +34,8 @@ from app.docs import routes as docs
 from app.events.sealer import Sealer
 from app.events.types import EVENT_TYPES
 from app.events.watch import FeedWatch
-from app.exports import router as exports
+from app.exports import router as export_routes
+from app.exports.lists import ListRoutes
 from app.exports.streaming import Exports
 from app.feed import router as feed
 from app.http import problems
@@ -127,7 +128,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     *instruments.ROUTERS,
     feed.router,
     webhooks.router,
-    exports.router,
+    export_routes.router,
     connectors.router,
     scim.router,
     scim_protocol.router,
@@ -165,7 +166,10 @@ def create_app(
     metrics = None if settings.metrics_port is None else Metrics(__version__, database, (*GAUGES, *WEBHOOK_GAUGES))
 
     feeds = FeedWatch(database.reads)
-    background = _create_background(settings, database, clock, feeds=feeds, tracing=tracing, metrics=metrics)
+    exports = Exports()
+    background = _create_background(
+        settings, database, clock, feeds=feeds, tracing=tracing, metrics=metrics, lists=exports.lists
+    )
     seat_tokens = SeatTokens(database.reads, assessment_reads.SEAT_BY_TOKEN)
     scim_tokens = ScimTokens(database.reads, scim_reads.BY_SECRET, clock)
     authenticate = Authenticator([ApiKeys(database.reads, clock), seat_tokens, scim_tokens, background.sign_ins])
@@ -184,10 +188,10 @@ def create_app(
     )
     app = _Application(app_state, lifespan=background.run, **_METADATA)
     app.state.worker = background.worker
-    app.state.exports = Exports()
+    app.state.exports = exports
     for router in routers:
         _mount(app, router)
-    app.state.exports.lists.add(app.router.routes)
+    exports.lists.add(app.router.routes)
     problems.install(app)
     build.install(app, OPERATIONS, EVENT_TYPES)
     if settings.docs:
@@ -255,8 +259,9 @@ def _create_background(
     feeds: FeedWatch,
     tracing: Tracing | None,
     metrics: Metrics | None,
+    lists: ListRoutes,
 ) -> _Background:
-    parts = create_background(settings, database, clock, on_sealed=feeds.notify)
+    parts = create_background(settings, database, clock, on_sealed=feeds.notify, kinds=kinds_with(lists))
     if metrics is not None:
         metrics.add_source(parts.webhooks.collect)
     return _Background(
@@ -314,8 +319,23 @@ class _Application(FastAPI):
         )
 
 
+def find_lists() -> ListRoutes:
+    """Return the lists of the API, for a process that works on jobs and serves no requests."""
+    lists = ListRoutes()
+    for router in ROUTERS:
+        _describe(router)
+    lists.add(route for router in ROUTERS for route in router.routes)
+    return lists
+
+
 def _mount(app: FastAPI, router: APIRouter) -> None:
-    """Add the routes of a router flat: an included router costs every request another search.
+    """Add the routes of a router flat: an included router costs every request another search."""
+    _describe(router)
+    app.router.routes += router.routes
+
+
+def _describe(router: APIRouter) -> None:
+    """Note on each route its operation, its parameters and who may call it.
 
     Raises:
         LookupError: an operation is not in the table of operations, so that nobody has decided who may perform it.
@@ -329,4 +349,3 @@ def _mount(app: FastAPI, router: APIRouter) -> None:
             route.needs = declared  # type: ignore[attr-defined]
         else:
             route.needs = replace(declared, public=OPERATIONS[route.operation_id].public)  # type: ignore[attr-defined]
-        app.router.routes.append(route)

@@ -180,6 +180,9 @@ class Settings(BaseSettings):
         default=30.0, ge=1, le=3_600, description="How long after a worker was killed its jobs run again."
     )
     job_retention_days: int = Field(default=30, ge=1, le=3_650, description="How many days finished jobs are kept.")
+    export_days: int = Field(
+        default=7, ge=1, le=365, description="How many days the results of exports are kept for download."
+    )
     webhook_failure_days: float = Field(
         default=5.0,
         gt=0,

@@ -219,8 +219,13 @@ OPERATIONS: Final[dict[str, Access]] = {
     "deleteCalendarFeed": Access(_ADMIN, creator=True),
     # Who knows the address.
     "downloadCalendar": _PUBLIC,
-    # The list decides.
+    # The list decides. An export that is kept belongs to the caller that created it.
     "exportList": _ANYONE,
+    "listExports": _ANYONE,
+    "createExport": _ANYONE,
+    "getExport": Access(creator=True),
+    "downloadExport": Access(creator=True),
+    "deleteExport": Access(creator=True),
     "listConnectors": Access(_FEED),
     "createConnector": Access(_FEED),
     "getConnector": Access(_FEED),

@@ -102,6 +102,8 @@ RECORDED: Final = {
         _names("name"),
     ),
     "calendar_feeds": Recorded(_names("organization_id principal_id own_only"), _names("name")),
+    # The filters of a list may be personal.
+    "exports": Recorded(_names("principal_id format file_id rows"), _names("list")),
     "role_grants": Recorded(_names("principal_id organization_id role starts_at ends_at")),
     "scim_tokens": Recorded(_names("expires_at revoked_at"), _names("name")),
     "scim_users": Recorded(

@@ -1,6 +1,6 @@
 """Errors of exports."""
 
-from app.errors import Invalid, TooManyRequests
+from app.errors import AppError, Conflict, Forbidden, Invalid, TooManyRequests
 
 
 class UnknownList(Invalid):
@@ -21,3 +21,24 @@ class ExportTooLarge(Invalid):
 class TooManyExports(TooManyRequests):
     code = "too_many_exports"
     title = "Too many exports are running"
+
+
+class ExportNotReady(Conflict):
+    code = "export_not_ready"
+    title = "The export has not finished, has failed or was canceled"
+
+
+class ExportRightsChanged(Forbidden):
+    code = "export_rights_changed"
+    title = "The caller has not all the roles any more with which the export was made"
+
+
+class ExportRightsEnded(Forbidden):
+    code = "export_rights_ended"
+    title = "The caller that created the export may call no more"
+
+
+class ExportGone(AppError):
+    status = 410
+    code = "export_gone"
+    title = "The export was deleted while it was made"

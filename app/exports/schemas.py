@@ -1,15 +1,37 @@
 """What goes in and out of the exports' routes."""
 
-from typing import Annotated, Final
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from app.exports.formats import ExportFormat
+from app.http.pagination import ListQuery
+from app.jobs.models import JobState
+from app.jobs.schemas import JobFailure
+from app.schemas import Body, Instant, Resource
 
 _ADDRESS_DESCRIPTION: Final = (
     "Address of the list with its filters and order, such as `/v1/people?status=active&sort=name`. Any list of this "
     "API; without `limit` and `cursor`."
 )
+_TERMS: Final[dict[str, Any]] = {"list": "/v1/people?sort=name", "format": "xlsx", "bom": False}
+_EXPORT: Final[dict[str, Any]] = {
+    "id": "0198c6f0-aaaa-7bbb-8ccc-ddddeeee0004",
+    "version": 3,
+    "created_at": "2026-10-05T13:00:00Z",
+    "updated_at": "2026-10-05T13:00:41Z",
+    **_TERMS,
+    "created_by": "0198c6ef-3333-7444-8555-666677778888",
+    "job_id": "0198c6f1-d4e5-7f60-8172-93a4b5c6d7e8",
+    "state": "done",
+    "rows": 40122,
+    "size": 2048512,
+    "failure": None,
+    "finished_at": "2026-10-05T13:00:41Z",
+    "expires_at": "2026-10-12T13:00:00Z",
+}
 Address = Annotated[str, StringConstraints(max_length=4_000, pattern=r"^/v1/[!-~]+$")]
 _FORMAT_DESCRIPTION: Final = (
     "`csv`: a table in UTF-8. `jsonl`: the items of the list, one on a line. `xlsx`: a workbook with one sheet."
@@ -25,3 +47,41 @@ class ExportQuery(BaseModel):
     list: Address = Field(description=_ADDRESS_DESCRIPTION)
     format: ExportFormat = Field(default=ExportFormat.CSV, description=_FORMAT_DESCRIPTION)
     bom: bool = Field(default=False, description=_MARK_DESCRIPTION)
+
+
+class ExportCreate(Body):
+    """What to export, and how."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_TERMS]})
+
+    list: Address = Field(description=_ADDRESS_DESCRIPTION)
+    format: ExportFormat = Field(default=ExportFormat.CSV, description=_FORMAT_DESCRIPTION)
+    bom: StrictBool = Field(default=False, description=_MARK_DESCRIPTION)
+
+
+class ExportRead(Resource):
+    """A list that is written into a file, and kept for a time."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXPORT]})
+
+    list: str = Field(description="Address of the list with its filters and order.")
+    format: ExportFormat = Field(description=_FORMAT_DESCRIPTION)
+    bom: bool = Field(description="Whether a CSV begins with a byte order mark.")
+    created_by: UUID
+    """Id of the principal that created it, and alone may read it."""
+    job_id: UUID
+    """Id of the job that writes the file."""
+    state: JobState = Field(description="`waiting`, `running`, `done`: it can be downloaded. `failed`, `canceled`.")
+    rows: int = Field(description="How many items were written so far.")
+    size: int | None = Field(description="Bytes of the file. Null: it is not whole.")
+    failure: JobFailure | None = Field(description="What stopped the last attempt. Null: nothing did.")
+    finished_at: datetime | None = Field(description="When the file was whole, in UTC. Null: it is not.")
+    expires_at: datetime = Field(description="When it is deleted, in UTC.")
+
+
+class ExportListQuery(ListQuery):
+    """Filters and order of the list of exports."""
+
+    updated_since: Instant | None = Field(default=None, description="Only those changed at this instant or later.")
+    sort: Literal["id", "-id", "updated_at", "-updated_at"] = "id"
+    """Order of the list; `-` reverses it. Ids are in the order of creation."""

@@ -67,10 +67,10 @@ class Exports:
         address = self.lists.find(query.list, "/query/list")
         if context.scope["method"] == "HEAD":
             await address.check(context.app_state, context.principal, context.scope["request_id"])
-            return Response(headers=_headers(address, query, context.now))
+            return Response(headers=headers_of(address, query.format, context.now))
         caller = context.principal.id
         if self._running.total() >= _MOST_AT_ONCE or self._running[caller] >= _MOST_OF_ONE:
-            raise TooManyExports("Wait until another export has ended.")
+            raise TooManyExports("Wait until another export has ended, or create one with POST /v1/exports.")
         self._running[caller] += 1
         try:
             stream = _Stream(context, address, query)
@@ -145,11 +145,13 @@ class _Stream:
             async for items in self._pages:
                 self.rows += len(items)
                 if self.rows > MOST_SHEET_ROWS:
-                    raise ExportTooLarge(f"A workbook has at most {MOST_SHEET_ROWS} rows here. Use csv or jsonl.")
+                    raise ExportTooLarge(
+                        f"A workbook has at most {MOST_SHEET_ROWS} rows here. Create one with POST /v1/exports."
+                    )
                 yield items
 
     async def _send_workbook(self, path: Path, folder: Path) -> AsyncGenerator[bytes]:
-        async with aclosing(_read_and_remove(path, folder)) as blocks:
+        async with aclosing(read_and_remove(path, folder)) as blocks:
             async for block in blocks:
                 yield block
         self.is_complete = True
@@ -174,7 +176,7 @@ class _StreamedExport(StreamingResponse):
     """A streamed export, which ends after a time, is recorded, and gives its slot back."""
 
     def __init__(self, body: AsyncGenerator[bytes], stream: _Stream, end: Callable[[], None]) -> None:
-        super().__init__(body, headers=_headers(stream.address, stream.query, stream.now))
+        super().__init__(body, headers=headers_of(stream.address, stream.query.format, stream.now))
         self._body = body
         self._stream = stream
         self._end = end
@@ -193,10 +195,11 @@ class _StreamedExport(StreamingResponse):
         await self._stream.record_end()
 
 
-def _headers(address: ListAddress, query: ExportQuery, now: datetime) -> dict[str, str]:
-    name = f"{address.name}-{now:%Y-%m-%d}.{query.format.value}"
+def headers_of(address: ListAddress, export_format: ExportFormat, now: datetime) -> dict[str, str]:
+    """Return the headers of an export as a file."""
+    name = f"{address.name}-{now:%Y-%m-%d}.{export_format.value}"
     return {
-        "Content-Type": MEDIA_TYPES[query.format],
+        "Content-Type": MEDIA_TYPES[export_format],
         "Content-Disposition": f'attachment; filename="{name}"',
     }
 
@@ -221,7 +224,7 @@ async def write_workbook(folder: Path, address: ListAddress, pages: AsyncGenerat
     return book.path
 
 
-async def _read_and_remove(path: Path, folder: Path) -> AsyncGenerator[bytes]:
+async def read_and_remove(path: Path, folder: Path) -> AsyncGenerator[bytes]:
     """Yield a file in blocks, and remove its folder afterwards."""
     try:
         with await asyncio.to_thread(path.open, "rb") as file:

@@ -29,13 +29,18 @@ async def cancel_job(tx: Tx, job_id: UUID) -> UUID:
     job = await _load(tx, job_id)
     if job.state in FINISHED - {JobState.CANCELED}:
         raise JobFinished("There is nothing to cancel.")
+    request_cancel(tx, job)
+    return job.id
+
+
+def request_cancel(tx: Tx, job: Job) -> None:
+    """Cancel a locked job that has not finished: at once where it waits, shortly where it runs."""
     if job.state is JobState.WAITING:
         job.state, job.finished_at = JobState.CANCELED, tx.now
     job.cancel_requested = True
     if tx.touch(job):
         record_event(tx, "job.canceled", job.id, organization_id=job.organization_id)
         tx.after_commit.append(partial(signal_cancel, job.id))
-    return job.id
 
 
 async def _load(tx: Tx, job_id: UUID) -> Job:

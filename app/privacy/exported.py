@@ -42,6 +42,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "idempotency_keys.principal_id": "Answers to requests, which are deleted after 24 hours.",
     "metrics.recorded_by": "Figures are about organizations, and are read at their own route.",
     "jobs.created_by": "Jobs are read at their own route, and are deleted after a time.",
+    "exports.principal_id": "Exports are read at their own route, and are deleted after a time.",
     "calendar_feeds.principal_id": "Calendar feeds are read at their own route.",
     "webhooks.principal_id": "Webhooks are read at their own route.",
     "connectors.principal_id": "Connectors are read at their own route.",

@@ -62,6 +62,8 @@ _DELETE_FEEDS = Read(
         """
     )
 )
+# Their filters may name the person, and their files go.
+_DELETE_EXPORTS = Read(text("delete from exports where tenant_id = :tenant_id returning true"))
 _PERSON: Final = "person_id"
 #: Longer than any process knows a caller without asking the database.
 _CACHED_SECONDS: Final = 5.0
@@ -122,6 +124,7 @@ async def _erase_record(tx: Tx, person: Person) -> None:
         await announce_leaving(tx, person)
     await erase_answers(tx, [person.id, *access, *seats])
     await tx.fetch(_DELETE_FEEDS, tenant_id=tx.tenant_id, principals=access)
+    await tx.fetch(_DELETE_EXPORTS, tenant_id=tx.tenant_id)
     await delete_files_of_people(tx)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import uvloop
 
 from app import log
-from app.background import KINDS, create_background
+from app.background import KINDS, create_background, kinds_with
 from app.db.engine import open_database
 from app.db.schema.migrate import load_models
 from app.demo.sandbox import clock_for
@@ -15,6 +15,7 @@ from app.embedded_postgres.attach import check_revision, owner_engine, provided
 from app.jobs.kinds import Kind
 from app.jobs.periodic import PeriodicTask
 from app.jobs.worker import Worker
+from app.main import find_lists
 from app.server.announcement import show
 from app.settings import Settings
 
@@ -40,6 +41,8 @@ async def _work(settings: Settings, kinds: Sequence[Kind], tasks: Sequence[Perio
     load_models()
     database = open_database(settings, settings.database_url or "", role=settings.assumed_role)
 
+    # The lists are known to what serves them.
+    kinds = kinds_with(find_lists()) if kinds is KINDS else kinds
     background = create_background(settings, database, clock_for(settings), kinds=kinds, tasks=tasks)
     worker = background.worker
     loop = asyncio.get_running_loop()

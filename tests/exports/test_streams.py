@@ -144,7 +144,7 @@ async def test_the_length_of_a_ballot_is_not_recorded(tenancy: Tenancy) -> None:
     assert place.seat is not None
     await export(place.seat, f"/v1/assessments/{place.assessment}/votes")
     await seal_trail(tenancy)
-    rows = await trail(tenancy.admin, object_type="export")
+    rows = await trail(tenancy.admin, operation="exportList")
     assert [row["details"].get("rows") for row in rows] == [None, None]
 
 

@@ -31,6 +31,7 @@ class Place:
     roster_import: str = MISSING
     webhook: str = MISSING
     calendar_feed: str = MISSING
+    export: str = MISSING
     metric: str = MISSING
     connector: str = MISSING
     principal: str = MISSING
@@ -74,6 +75,7 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
     if organization == tenancy.root_id:
         scim_token = (await admin.made("/v1/scim-tokens", {"name": "Identity provider"}))["id"]
     feed = await admin.made("/v1/calendar-feeds", {"organization_id": organization, "name": "Due"})
+    export = await admin.made("/v1/exports", {"list": "/v1/drivers"})
     return Place(
         organization=organization,
         program=own_program["id"],
@@ -88,6 +90,7 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
         roster_import=str(await add_job(tenancy, IMPORT_ROSTER, delay=10_000_000, organization_id=UUID(organization))),
         webhook=webhook["id"],
         calendar_feed=feed["id"],
+        export=export["id"],
         metric=metric,
         connector=connector["id"],
         principal=principal["id"],

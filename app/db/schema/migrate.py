@@ -23,6 +23,7 @@ _MODELS = (
     "app.tree.models",
     "app.events.models",
     "app.idempotency.models",
+    "app.exports.models",
     "app.files.models",
     "app.jobs.models",
     "app.access.models",

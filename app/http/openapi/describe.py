@@ -13,6 +13,7 @@ PATH_DESCRIPTIONS: Final[Mapping[str, str]] = {
     "api_key_id": "Id of the API key.",
     "assessment_id": "Id of the assessment.",
     "calendar_feed_id": "Id of the calendar feed.",
+    "export_id": "Id of the export.",
     "external_id": "Id or name in the other system.",
     "implementation_id": "Id of the implementation.",
     "job_id": "Id of the job.",

@@ -1,0 +1,167 @@
+"""An export that a job makes has the rights of its creator, is kept for a time, and is downloaded by nobody else."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from app.background import PURGE_EXPIRED, PURGES
+from app.exports.making import exporting
+from app.jobs.retention import enqueue_purges
+from tests.support.accounts import new_account, problem
+from tests.support.actors import Actor, Tenancy
+from tests.support.audit import seal_trail, trail
+from tests.support.exports import add_people, export, read_lines, read_sheet
+from tests.support.jobs import until, until_finished, work_of, working
+from tests.support.people import add_person
+
+EXPORTS, PEOPLE = "/v1/exports", "/v1/people"
+
+
+@pytest.fixture
+async def worker(app: FastAPI) -> AsyncIterator[None]:
+    """A worker that makes exports."""
+    async with working(app, exporting(app.state.exports.lists)):
+        yield
+
+
+async def create(actor: Actor, address: str = PEOPLE, export_format: str = "jsonl") -> dict[str, Any]:
+    return await actor.made(EXPORTS, {"list": address, "format": export_format})
+
+
+async def finished(tenancy: Tenancy, actor: Actor, made: dict[str, Any]) -> dict[str, Any]:
+    """Return an export when its job has ended."""
+    kind = exporting(tenancy.app.state.exports.lists)
+    await until(tenancy.owner, kind, lambda jobs: all(job.finished_at for job in jobs if str(job.id) == made["job_id"]))
+    found: dict[str, Any] = (await actor.get(f"{EXPORTS}/{made['id']}")).json()
+    return found
+
+
+@pytest.mark.usefixtures("worker")
+@pytest.mark.parametrize("export_format", ["csv", "jsonl", "xlsx"])
+async def test_a_long_list_is_made_and_downloaded(tenancy: Tenancy, owner: AsyncEngine, export_format: str) -> None:
+    await add_people(owner, tenancy, 450)
+    admin = tenancy.admin
+    made = await create(admin, export_format=export_format)
+    found = await finished(tenancy, admin, made)
+    assert (found["state"], found["rows"], found["failure"]) == ("done", 450, None)
+    answer = await admin.get(f"{EXPORTS}/{made['id']}/content")
+    assert len(answer.content) == found["size"] == int(answer.headers["content-length"])
+    if export_format == "xlsx":
+        assert len(read_sheet(answer.content)) == 451
+    else:
+        assert answer.content == (await export(admin, PEOPLE, export_format)).content
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_viewer_of_a_county_gets_the_rows_of_the_county(tenancy: Tenancy) -> None:
+    county = (await tenancy.organization())["id"]
+    person = await add_person(tenancy, county)
+    await add_person(tenancy)
+    viewer = await tenancy.key(("viewer", county))
+    made = await create(viewer)
+    assert (await finished(tenancy, viewer, made))["rows"] == 1
+    (row,) = read_lines((await viewer.get(f"{EXPORTS}/{made['id']}/content")).content)
+    assert (row["id"], row["details_visible"]) == (person["id"], False)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_only_its_creator_sees_an_export(tenancy: Tenancy, other_tenancy: Tenancy) -> None:
+    made = await create(tenancy.admin)
+    await finished(tenancy, tenancy.admin, made)
+    for actor in (await tenancy.key(("admin", tenancy.root_id)), other_tenancy.admin):
+        for path in (f"{EXPORTS}/{made['id']}", f"{EXPORTS}/{made['id']}/content"):
+            assert problem(await actor.get(path)) == (404, "not_found")
+        assert problem(await actor.delete(f"{EXPORTS}/{made['id']}")) == (404, "not_found")
+        assert await actor.items(EXPORTS) == []
+
+
+@pytest.mark.usefixtures("worker")
+async def test_who_lost_a_role_downloads_nothing(tenancy: Tenancy) -> None:
+    county = (await tenancy.organization())["id"]
+    account = await new_account(tenancy, ("viewer", county), ("viewer", tenancy.root_id))
+    made = await create(account.actor)
+    await finished(tenancy, account.actor, made)
+    assert (await account.actor.get(f"{EXPORTS}/{made['id']}/content")).status_code == 200
+    assert (await tenancy.admin.delete(f"/v1/role-grants/{account.grants[1]}")).is_success
+    assert (await account.actor.get(PEOPLE)).status_code == 200
+    refused = await account.actor.get(f"{EXPORTS}/{made['id']}/content")
+    assert problem(refused) == (403, "export_rights_changed")
+
+
+async def test_an_export_fails_when_its_creator_ends(tenancy: Tenancy, app: FastAPI) -> None:
+    account = await new_account(tenancy, ("viewer", tenancy.root_id))
+    made = await create(account.actor)
+    assert (await tenancy.admin.delete(f"/v1/api-keys/{account.key_id}")).is_success
+    kind = exporting(app.state.exports.lists)
+    async with working(app, kind):
+        jobs = await until_finished(tenancy.owner, kind)
+    (job,) = [job for job in jobs if str(job.id) == made["job_id"]]
+    assert (job.state, job.outcome["failure"]["code"]) == ("failed", "export_rights_ended")
+
+
+async def test_an_export_that_waits_is_canceled_by_deleting_it(tenancy: Tenancy, owner: AsyncEngine) -> None:
+    made = await create(tenancy.admin)
+    assert made["state"] == "waiting"
+    refused = await tenancy.admin.get(f"{EXPORTS}/{made['id']}/content")
+    assert problem(refused) == (409, "export_not_ready")
+    assert (await tenancy.admin.delete(f"{EXPORTS}/{made['id']}")).status_code == 204
+    job = (await tenancy.admin.get(f"/v1/jobs/{made['job_id']}")).json()
+    assert job["state"] == "canceled"
+    assert await tenancy.admin.items(EXPORTS) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"list": "/v1/nothing"}, 422, "unknown_list"),
+        ({"list": "/v1/people?limit=1"}, 422, "invalid_filters"),
+        ({"list": "/v1/people?colour=red"}, 422, "invalid_filters"),
+        ({"list": "/v1/api-keys"}, 403, "forbidden"),
+    ],
+)
+async def test_what_the_list_refuses_is_refused_at_once(
+    tenancy: Tenancy, body: dict[str, Any], status: int, code: str
+) -> None:
+    viewer = await tenancy.key(("viewer", tenancy.root_id))
+    assert problem(await viewer.post(EXPORTS, body)) == (status, code)
+
+
+@pytest.mark.usefixtures("worker")
+async def test_the_erasure_of_a_person_deletes_exports(tenancy: Tenancy, owner: AsyncEngine) -> None:
+    person = await add_person(tenancy)
+    await finished(tenancy, tenancy.admin, await create(tenancy.admin))
+    assert (await tenancy.admin.post(f"/v1/people/{person['id']}/erasure")).status_code == 200
+    assert await tenancy.admin.items(EXPORTS) == []
+    async with owner.connect() as connection:
+        query = text("select count(*) from files where tenant_id = :tenant_id")
+        assert await connection.scalar(query, {"tenant_id": tenancy.tenant_id}) == 0
+
+
+@pytest.mark.usefixtures("worker")
+async def test_an_export_is_purged_when_it_expires(tenancy: Tenancy, owner: AsyncEngine, app: FastAPI) -> None:
+    made = await create(tenancy.admin)
+    await finished(tenancy, tenancy.admin, made)
+    async with owner.begin() as connection:
+        for table in ("exports", "files"):
+            query = f"update {table} set expires_at = now() where tenant_id = :tenant_id"
+            await connection.execute(text(query), {"tenant_id": tenancy.tenant_id})
+    await enqueue_purges(PURGE_EXPIRED, PURGES, work_of(app))
+    async with working(app, PURGE_EXPIRED):
+        await until_finished(owner, PURGE_EXPIRED)
+    assert problem(await tenancy.admin.get(f"{EXPORTS}/{made['id']}")) == (404, "not_found")
+
+
+@pytest.mark.usefixtures("worker")
+async def test_creation_end_and_download_are_recorded(tenancy: Tenancy) -> None:
+    made = await create(tenancy.admin, f"{PEOPLE}?q=coach")
+    await finished(tenancy, tenancy.admin, made)
+    await tenancy.admin.get(f"{EXPORTS}/{made['id']}/content")
+    await seal_trail(tenancy)
+    rows = await trail(tenancy.admin, object_type="export", object_id=made["id"])
+    assert [row["action"] for row in rows] == ["export.created", "export.finished", "export.downloaded"]
+    assert rows[1]["details"] == {"list": PEOPLE, "filters": ["q"], "format": "jsonl", "rows": 0}
+    assert "coach" not in str(rows)
