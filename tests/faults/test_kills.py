@@ -28,6 +28,10 @@ PAUSE = 10
 #: `make soak` does the same for longer.
 ROUNDS = int(os.environ.get("FA_TEST_ROUNDS", "1"))
 SECONDS = 600.0
+#: Rows of a roster that takes some batches to write.
+PEOPLE = 4_000
+EVENTS_OF_PEOPLE = "select subject_id::text from outbox_events where type = 'person.created'"
+AUDIT_OF_PEOPLE = "select subject_id::text from audit_events where action = 'person.created'"
 
 
 class Server:
@@ -41,7 +45,8 @@ class Server:
 
     def start(self) -> Service:
         owner, login = self.database.url("fa_owner"), self.database.url("fa_app")
-        context = serving(self.folder, FA_LOG_LEVEL="error", FA_DATABASE_URL=login, FA_OWNER_DATABASE_URL=owner)
+        urls: dict[str, Any] = {"FA_DATABASE_URL": login, "FA_OWNER_DATABASE_URL": owner}
+        context = serving(self.folder, FA_LOG_LEVEL="error", FA_JOB_LEASE_SECONDS="2", **urls)
         return self.stack.enter_context(context)
 
     def kill_app(self) -> None:
@@ -154,6 +159,44 @@ async def test_objects_events_and_audit_rows_agree_after_kills(load: Load) -> No
     assert Counter(await stored(load, audited)) == made
     verified = await load.http.get(f"{load.server.service.address}/v1/audit-events/verify")
     assert verified.json()["intact"] is True
+
+
+async def test_an_import_that_is_killed_ends_as_one_clean_import(load: Load) -> None:
+    [home] = await stored(load, "select name from organizations where parent_id is null")
+    lines = [f"{number},Person {number},{home},{number // 8 or ''}" for number in range(1, PEOPLE + 1)]
+    content = "\n".join(["external_id,name,organization,manager", *lines])
+    headers = {"Content-Type": "text/csv", "Idempotency-Key": "roster"}
+    first = await send_roster(load, content, headers)
+    for is_reached in (lambda job: True, lambda job: job["state"] == "running", lambda job: job["done"] > 0):
+        await until_job(load, first, is_reached)
+        await asyncio.to_thread(load.server.kill_app)
+    again = await send_roster(load, content, headers)
+    assert again["id"] == first["id"]
+    job = await until_job(load, first, lambda job: False)
+    assert (job["state"], job["counts"]["created"], job["counts"]["rows"]) == ("done", PEOPLE, PEOPLE)
+    made = Counter(await stored(load, "select id::text from people"))
+    assert len(made) == PEOPLE
+    assert Counter(await stored(load, EVENTS_OF_PEOPLE)) == made
+    assert Counter(await stored(load, AUDIT_OF_PEOPLE)) == made
+    assert await stored(load, "select line from staged_people") == []
+
+
+async def send_roster(load: Load, content: str, headers: dict[str, str]) -> Any:
+    """Upload a roster and return its job."""
+    address = f"{load.server.service.address}/v1/roster-imports?source=hr&mode=replace"
+    answer = await load.http.post(address, content=content.encode(), headers=headers)
+    assert answer.status_code == 202, answer.text
+    return answer.json()
+
+
+async def until_job(load: Load, job: Any, is_reached: Callable[[Any], bool]) -> Any:
+    """Wait until a job has reached something, or has finished. Return it as it is then."""
+    async with asyncio.timeout(SECONDS):
+        while True:
+            present = (await load.http.get(f"{load.server.service.address}/v1/jobs/{job['id']}")).json()
+            if present["finished_at"] is not None or is_reached(present):
+                return present
+            await asyncio.sleep(0.02)
 
 
 async def stored(load: Load, query: str) -> list[Any]:
