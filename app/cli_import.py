@@ -2,6 +2,7 @@
 
 import csv
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from app.cli_support import PLAIN, AsJson, TenantSlug, in_tenant, notify, show
 from app.db.transaction import Tx
 from app.integrations.roster.files import FIELDS, Fault
 from app.integrations.roster.import_service import Faulty, ImportMode, ImportReport, import_people
+from app.integrations.roster.spreadsheets import as_csv
 from app.schemas import Key
 
 commands = typer.Typer(help="Import rosters.", **PLAIN)
@@ -38,7 +40,10 @@ def _column(text: str) -> tuple[str, str]:
 @commands.command()
 def people(
     *,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV file.")],
+    file: Annotated[
+        Path,
+        typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV file, or a workbook (.xlsx, .ods)."),
+    ],
     tenant: TenantSlug,
     source: Annotated[str, typer.Option(help="The system that the file comes from.", callback=checked(Key))],
     mode: Annotated[
@@ -50,6 +55,7 @@ def people(
             parser=_column, metavar="FIELD=HEADER", help="Repeatable; a header of another name. Kept for the source."
         ),
     ] = None,
+    sheet: Annotated[str | None, typer.Option(help="The sheet of a workbook; by default the first one.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Believe a whole file that is empty, much shorter, or ends much.")
@@ -61,7 +67,11 @@ def people(
     report = ImportReport(progress=_show_progress)
 
     async def work(tx: Tx, _root_id: UUID) -> None:
-        await import_people(tx, file, source=source, columns=dict(column or ()), mode=mode, force=force, report=report)
+        with tempfile.TemporaryDirectory(prefix="fa-import-") as folder:
+            await bring(tx, await as_csv(file, Path(folder), sheet))
+
+    async def bring(tx: Tx, table: Path) -> None:
+        await import_people(tx, table, source=source, columns=dict(column or ()), mode=mode, force=force, report=report)
         if dry_run:
             raise _Rehearsed
 

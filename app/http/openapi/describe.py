@@ -58,6 +58,7 @@ _EXAMPLES: Final[Mapping[str, Any]] = {
     "list": "/v1/people?sort=name",
     "practice": "P1",
     "q": "coaching",
+    "sheet": "Staff",
     "source": "hr-system",
     "token": "fc_00000000000000000000000000000000_" + "x" * 43,
     "version": "1.0.0",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from app.errors import OperatorError
+from app.exports.columns import restore
 from app.text import search_key
 
 MOST_BYTES: Final = 200 * 1024 * 1024
@@ -15,6 +16,8 @@ _MOST_COLUMNS: Final = 500
 _HEADER_BYTES: Final = 65_536
 _BLOCK: Final = 1024 * 1024
 _SEPARATORS: Final = ",;\t"
+#: What a blank line may hold.
+_BLANKS: Final = ' "\r\n' + _SEPARATORS
 _MARKS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -78,7 +81,7 @@ class RosterFile:
         self._encoding = _find_encoding(path)
         with path.open(encoding=self._encoding, newline="") as file:
             header = file.read(_HEADER_BYTES)
-        first = next(iter(header.splitlines()), "")
+        first = next((line for line in header.splitlines() if line.strip(_BLANKS)), "")
         if len(first) == _HEADER_BYTES:
             raise UnreadableFile("The first line is too long to be a header.")
         self._separator = max(_SEPARATORS, key=first.count)
@@ -108,9 +111,12 @@ class RosterFile:
         with self._path.open(encoding=self._encoding, newline="") as file:
             reader = csv.reader(file, delimiter=self._separator, strict=True)
             try:
-                next(reader, None)
+                is_header = True
                 for row in reader:
                     if not any(map(str.strip, row)):
+                        continue
+                    if is_header:
+                        is_header = False
                         continue
                     yield Cells(reader.line_num, self._cells(row))
             except csv.Error:
@@ -119,7 +125,8 @@ class RosterFile:
     def _cells(self, row: list[str]) -> dict[str, str] | None:
         if len(row) > self._width and any(map(str.strip, row[self._width :])):
             return None
-        return {field: row[at].strip() if at < len(row) else "" for field, at in self._places.items()}
+        # An export puts an apostrophe before what a spreadsheet would take for a formula.
+        return {field: restore(row[at].strip()) if at < len(row) else "" for field, at in self._places.items()}
 
 
 def _fold(name: str) -> str:
@@ -130,7 +137,7 @@ def _find_encoding(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(1024)
     if start.startswith(_ZIP):
-        raise UnreadableFile("This is a workbook; export the sheet as CSV.")
+        raise UnreadableFile("This is a workbook, which the import of a file reads through its first sheet.")
     for mark, encoding in _MARKS:
         if start.startswith(mark):
             _decode(path, encoding)

@@ -33,6 +33,7 @@ from app.integrations.roster.import_service import (
     find_path,
     import_people,
 )
+from app.integrations.roster.spreadsheets import as_csv
 from app.jobs.kinds import Kind, RunningJob
 from app.principal import Principal
 
@@ -73,7 +74,8 @@ async def run_import(job: RunningJob) -> Mapping[str, int]:
     async with turn, _spooled(job) as path:
         report = ImportReport(progress=lambda report: _show(job, report))
         try:
-            await _import(job, path, report)
+            table = await as_csv(path, path.parent, arguments.get("sheet"))
+            await _import(job, table, report)
         except _Rehearsed:
             pass
         except Faulty as refused:

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from app.db.transaction import Tx
 from app.errors import NotFound, OperatorError
 from app.integrations.roster.files import Fault, RosterFile
-from app.integrations.roster.managers import find_manager_faults, load_hierarchy
+from app.integrations.roster.managers import Hierarchy, find_manager_faults, load_hierarchy
 from app.integrations.roster.models import RosterSource
 from app.integrations.roster.planning import Plan, count_leaving, place_new, plan_changes
 from app.integrations.roster.row_checks import find_faults
@@ -102,11 +102,12 @@ async def import_people(
     await tx.flush()
     staged = await stage(tx, file, source, await find_path(tx, organization_id))
     report.rows = staged.rows
+    hierarchy = await _check_rows(tx, staged)
     is_whole = mode is ImportMode.REPLACE
-    if is_whole and not (force or staged.faults):
+    if is_whole and not force:
         before = known.rows if organization_id is None else known.scopes.get(str(organization_id), 0)
         _check_plausible(staged.rows, before, *await count_leaving(tx, staged))
-    plan = await _plan(tx, staged, is_whole=is_whole)
+    plan = await _plan(tx, staged, hierarchy, is_whole=is_whole)
     report.total = plan.created + plan.changed + plan.left
     await _write(tx, staged, plan, report)
     await discard(tx, staged)
@@ -142,8 +143,8 @@ def _check_plausible(rows: int, before: int, known: int, leaving: int) -> None:
         )
 
 
-async def _plan(tx: Tx, staged: Staged, *, is_whole: bool) -> Plan:
-    """Find what the rows change, and in which order they are written.
+async def _check_rows(tx: Tx, staged: Staged) -> Hierarchy | None:
+    """Return who manages whom after the import; None where the file does not say.
 
     Raises:
         Faulty: rows of the file are wrong.
@@ -151,6 +152,15 @@ async def _plan(tx: Tx, staged: Staged, *, is_whole: bool) -> Plan:
     hierarchy = await load_hierarchy(tx, staged) if "manager" in staged.fields else None
     faults = [] if hierarchy is None else await find_manager_faults(hierarchy)
     _refuse([*staged.faults, *await find_faults(tx, staged), *faults])
+    return hierarchy
+
+
+async def _plan(tx: Tx, staged: Staged, hierarchy: Hierarchy | None, *, is_whole: bool) -> Plan:
+    """Find what the rows change, and in which order they are written.
+
+    Raises:
+        Faulty: days of a row do not fit the stored ones.
+    """
     plan, faults = await plan_changes(tx, staged, is_whole=is_whole)
     _refuse(faults)
     if hierarchy is None:

@@ -13,7 +13,7 @@ from app.http.openapi.headers import refer
 from app.http.problems import problems
 from app.integrations.roster.errors import RosterRightNotStored
 from app.integrations.roster.files import MOST_BYTES
-from app.integrations.roster.upload_schemas import RosterImportQuery
+from app.integrations.roster.upload_schemas import ODS, XLSX, RosterImportQuery
 from app.integrations.roster.uploads import get_errors, receive_roster
 from app.jobs.schemas import JobRead
 
@@ -24,7 +24,10 @@ _FILE: Final[dict[str, Any]] = {
     "requestBody": {
         "required": True,
         "description": "The file, at most 200 MiB.",
-        "content": {"text/csv": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+        "content": {
+            "text/csv": {"schema": {"type": "string"}, "example": _EXAMPLE},
+            **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in (XLSX, ODS)},
+        },
     },
 }
 _REPORT: Final[dict[int | str, dict[str, Any]]] = {
@@ -55,11 +58,11 @@ async def import_roster(context: ContextDep, query: Annotated[RosterImportQuery,
 
     Use it to bring people in step with an HR system, every night for example: send the file as the body. The answer
     comes when the file has arrived, with the job that imports it; follow the job under its `Location`. The first line
-    of the file names the columns: `external_id`, `name` and `organization` (its external id of the source, or its
-    name) must be there; `email`, `employee_number`, `position`, `department`, `manager` (an external id), `status`,
-    `hired_on` and `left_on` may be. An absent column leaves its field as it is; a blank cell clears it. All rows are
-    imported, or none, and the same file again changes nothing. Each person who changes has an event and a row in the
-    audit trail. Nobody is deleted.
+    of the file, or of the first or the named sheet of a workbook (.xlsx or .ods), names the columns: `external_id`,
+    `name` and `organization` (its external id of the source, or its name) must be there; `email`, `employee_number`,
+    `position`, `department`, `manager` (an external id), `status`, `hired_on` and `left_on` may be. An absent column
+    leaves its field as it is; a blank cell clears it. All rows are imported, or none, and the same file again changes
+    nothing. Each person who changes has an event and a row in the audit trail. Nobody is deleted.
 
     You need the role on the organization that the file is about, and on the root without `organization_id`, both now
     and when the job runs. The job fails with `roster_unreadable` if this is no such file, with `roster_refused` if

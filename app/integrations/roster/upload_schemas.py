@@ -1,6 +1,6 @@
 """What goes in with the file of a roster."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -9,6 +9,8 @@ from app.integrations.roster.files import FIELDS
 from app.integrations.roster.import_service import ImportMode
 from app.schemas import Flag, Key
 
+XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+ODS: Final = "application/vnd.oasis.opendocument.spreadsheet"
 _COLUMN = rf"^({'|'.join(FIELDS)})=[^\x00-\x1f]*\S[^\x00-\x1f]*$"
 
 
@@ -38,6 +40,13 @@ class RosterImportQuery(BaseModel):
         default=False,
         description="Believe a whole file that is empty, has half the rows of the last one or less, or would end more "
         "than a tenth of the employments.",
+    )
+    sheet: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        description="The sheet of a workbook. Absent: the first one.",
+        examples=["Staff"],
     )
     column: list[Annotated[str, StringConstraints(max_length=220, pattern=_COLUMN)]] | None = Field(
         default=None,

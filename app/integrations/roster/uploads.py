@@ -23,7 +23,7 @@ from app.integrations.roster.files import MOST_BYTES
 from app.integrations.roster.import_job import IMPORT_ROSTER, OPERATION, fault_report
 from app.integrations.roster.import_queries import IMPORT, PATH
 from app.integrations.roster.import_service import find_path
-from app.integrations.roster.upload_schemas import RosterImportQuery
+from app.integrations.roster.upload_schemas import ODS, XLSX, RosterImportQuery
 from app.jobs.enqueue import enqueue
 from app.jobs.queries import get_job, path_of
 
@@ -31,7 +31,7 @@ from app.jobs.queries import get_job, path_of
 UPLOAD_SECONDS: Final = 100.0
 #: How long an uploaded file waits for its import.
 _KEPT: Final = timedelta(days=2)
-_TAKEN: Final = frozenset({"text/csv"})
+_TAKEN: Final = frozenset({"text/csv", XLSX, ODS})
 
 
 async def receive_roster(context: RequestContext, query: RosterImportQuery) -> Response:
@@ -136,7 +136,7 @@ async def _start(tx: Tx, query: RosterImportQuery, file: FileInfo | None) -> UUI
         "principal_id": str(tx.principal.id),
         "key_id": None if key_id is None else str(key_id),
         "columns": query.columns,
-        **query.model_dump(include={"source", "mode", "force", "check_only"}),
+        **query.model_dump(include={"source", "mode", "force", "check_only", "sheet"}),
     }
     job_id = await enqueue(tx, IMPORT_ROSTER, arguments, key=query.source, organization_id=query.organization_id)
     data = query.model_dump(include={"source", "mode", "force", "check_only"})

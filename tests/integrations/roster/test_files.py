@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.exports.columns import neutralize
 from app.integrations.roster.files import Cells, RosterFile, UnreadableFile
 from app.integrations.roster.rows import RosterRow, check_row
 
@@ -107,6 +108,13 @@ def test_a_row_with_too_many_cells_is_reported(tmp_path: Path) -> None:
     faults = check_row(cells)
     assert not isinstance(faults, RosterRow)
     assert [fault.code for fault in faults] == ["too_many_cells"]
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+49", "-x", "@x", "'=1", "'x", "Lee"])
+def test_what_an_export_neutralized_is_restored(tmp_path: Path, name: str) -> None:
+    [cells] = read(tmp_path, f"{HEADER}\n1,{neutralize(name)},North\n")
+    assert cells.values is not None
+    assert cells.values["name"] == name
 
 
 @pytest.mark.parametrize("status", ["on_leave", "On leave", " ON  LEAVE"])

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -10,6 +11,8 @@ import pytest
 
 from app.integrations.roster import files, uploads
 from app.integrations.roster.import_job import IMPORT_ROSTER
+from app.integrations.roster.upload_schemas import XLSX
+from tests.integrations.roster.test_spreadsheets import write_xlsx
 from tests.support.actors import Actor, Tenancy
 from tests.support.answers import outcome
 from tests.support.audit import trail
@@ -110,6 +113,14 @@ async def test_a_job_says_why_it_failed(admin: Actor, content: Any, params: dict
     job = await finished(admin, await upload(admin, content, **params))
     assert (job["state"], job["failure"]["code"]) == ("failed", code)
     assert (await admin.get(f"{PATH}/{job['id']}/errors")).text == "line,field,code,message\r\n"
+
+
+@pytest.mark.usefixtures("worker", "site")
+async def test_a_workbook_is_imported(admin: Actor, tmp_path: Path) -> None:
+    rows = [["external_id", "name", "organization"], ["1", "Ann", "N"]]
+    content = write_xlsx(tmp_path / "roster.xlsx", rows).read_bytes()
+    job = await finished(admin, await upload(admin, content, media_type=XLSX, sheet="Staff"))
+    assert (job["state"], job["counts"].get("created")) == ("done", 1)
 
 
 @pytest.mark.usefixtures("worker", "site")
