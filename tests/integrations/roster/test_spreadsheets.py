@@ -55,7 +55,7 @@ async def read(path: Path, folder: Path, sheet: str | None = None) -> list[tuple
 
 
 async def test_a_workbook_is_read_as_its_values(tmp_path: Path) -> None:
-    rows = [
+    rows: list[list[Any]] = [
         HEADER,
         [4711, "José\nMüller", "North", datetime.date(2024, 3, 1), ("=40+2", 42)],
         ["7a", "Ann", "S", "", ""],
