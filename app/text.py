@@ -1,4 +1,4 @@
-"""Names as they are stored, and the key they are found and sorted by."""
+"""Names as they are stored, the key they are found and sorted by, and texts that a spreadsheet takes for formulas."""
 
 import re
 import unicodedata
@@ -25,6 +25,9 @@ _ALIKE: Final = str.maketrans(
         **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212\u00ad", "-"),
     }
 )
+
+#: What a spreadsheet reads as the beginning of a formula, also behind apostrophes that hide it.
+_FORMULA: Final = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 def clean_name(name: str) -> str:
@@ -58,3 +61,13 @@ def search_key(name: str) -> str:
     letters = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name.translate(_ALIKE)).casefold())
     folded = _ACCENTS.sub("", letters).translate(_ALIKE)
     return unicodedata.normalize("NFC", " ".join(folded.split()))
+
+
+def neutralize(text: str) -> str:
+    """Put an apostrophe before a text that a spreadsheet could take for a formula. `restore` takes it away again."""
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def restore(text: str) -> str:
+    """Return the text that `neutralize` was given."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text

@@ -4,7 +4,6 @@ A nested object has a column for each of its fields, named ``outer.inner``. An a
 by ``; ``. Other arrays and open objects are one cell of JSON.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -14,10 +13,10 @@ from typing import Annotated, Any, Final, Union, get_args, get_origin
 import msgspec
 from pydantic import BaseModel
 
+from app.text import neutralize
+
 Cell = str | int | float | bool | None
 SEPARATOR: Final = "; "
-#: What a spreadsheet reads as the beginning of a formula, also behind apostrophes that hide it.
-_FORMULA: Final = re.compile(r"'*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +73,3 @@ def to_cell(value: Any) -> Cell:
 
 def _to_json(value: Any) -> str:
     return msgspec.json.encode(value).decode()
-
-
-def neutralize(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet could take for a formula. `restore` takes it away again."""
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def restore(text: str) -> str:
-    """Return the text that `neutralize` was given."""
-    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text

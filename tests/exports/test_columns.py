@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.exports.columns import columns_of, neutralize, restore, to_cell
+from app.exports.columns import columns_of, to_cell
 from app.people.schemas import PersonRead
+from app.text import neutralize, restore
 
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1", "'=1"]
 

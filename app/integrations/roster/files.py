@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from app.errors import OperatorError
-from app.exports.columns import restore
-from app.text import search_key
+from app.text import restore, search_key
 
 MOST_BYTES: Final = 200 * 1024 * 1024
 _MOST_COLUMNS: Final = 500

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.exports.columns import neutralize
 from app.integrations.roster.files import Cells, RosterFile, UnreadableFile
 from app.integrations.roster.rows import RosterRow, check_row
+from app.text import neutralize
 
 HEADER = "external_id,name,organization"
 NAMES = {"external_id": "1", "name": "José Müller", "organization": "North"}
