@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from app.scoring.profile import ScoringProfile
-from app.scoring.votes import Outcome, VoteCounts
+from app.scoring.votes import PracticeOutcome, VoteCounts
 
 _LEAST_VOTES: Final = 3
 
@@ -139,7 +139,7 @@ def pairwise_exact(practices: Sequence[VoteCounts]) -> Agreement:
     return Agreement(agreeing // 2, pairs // 2, None, units)
 
 
-def discuss_first(outcomes: Sequence[Outcome], agreements: Sequence[Agreement]) -> list[int]:
+def discuss_first(outcomes: Sequence[PracticeOutcome], agreements: Sequence[Agreement]) -> list[int]:
     """Order the applicable practices by how much they need discussion.
 
     Practices that are unscored for insufficient knowledge come first; then those with the least agreement, the widest

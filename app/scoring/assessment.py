@@ -51,7 +51,7 @@ from app.scoring.sealed import SEALED_FIGURES, list_sealed_practices
 from app.scoring.signal import CONTRADICTION, MISSING, SMALL, Coverage, Signal, contradicts
 from app.scoring.stages import StageAttainment, stage_attainment
 from app.scoring.types import NO_VOTE, NOT_APPLICABLE, WIRE_VOTES, Instrument
-from app.scoring.votes import Outcome, VoteCounts, in_vote_range
+from app.scoring.votes import PracticeOutcome, VoteCounts, in_vote_range
 
 
 def assess(assessment: AssessmentInput) -> Result:
@@ -129,7 +129,7 @@ def _compute_figures(assessment: AssessmentInput, context: ScoringContext) -> di
 
 
 def _score_respondents(
-    assessment: AssessmentInput, context: ScoringContext, outcomes: Sequence[Outcome]
+    assessment: AssessmentInput, context: ScoringContext, outcomes: Sequence[PracticeOutcome]
 ) -> list[OwnReadiness]:
     rows, weights = [], []
     for row, weight, outcome in zip(assessment.votes, context.weights, outcomes, strict=True):
@@ -140,7 +140,7 @@ def _score_respondents(
 
 
 def _find_path(
-    context: ScoringContext, outcomes: Sequence[Outcome], groups: PracticeGroups, readiness: Readiness
+    context: ScoringContext, outcomes: Sequence[PracticeOutcome], groups: PracticeGroups, readiness: Readiness
 ) -> Path:
     """Find the shortest path to the highest band, whatever the gate on provisional scores says (scoring spec 3)."""
     if readiness.reason == "too_many_not_applicable":
@@ -152,7 +152,7 @@ def _find_path(
     return Path(cheapest_path(steps, context.profile.established_from), readiness.reason)
 
 
-def _compute_priorities(context: ScoringContext, outcomes: Sequence[Outcome]) -> list[Priority | None]:
+def _compute_priorities(context: ScoringContext, outcomes: Sequence[PracticeOutcome]) -> list[Priority | None]:
     rows = zip(context.codes, outcomes, context.importance, context.feasibility, strict=True)
     return [
         None if one.status == "not_applicable" else compute_priority(code, one.score, important.value, feasible.value)
@@ -199,7 +199,7 @@ def _round_path(path: Path) -> PathToEstablished:
 
 def _round_practices(
     context: ScoringContext,
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[PracticeOutcome],
     agreements: Sequence[Agreement],
     priorities: Sequence[Priority | None],
     readiness: Readiness,
@@ -255,7 +255,7 @@ def _round_contribution(weight: int, score: int | None, readiness: Readiness) ->
     return to_wire(50 * weight * score, readiness.weight_scored)
 
 
-def _list_flags(outcome: Outcome, quorum: int, signal: Signal | None) -> list[str]:
+def _list_flags(outcome: PracticeOutcome, quorum: int, signal: Signal | None) -> list[str]:
     flags = []
     if outcome.counts.voted < quorum:
         flags.append("low_response")
@@ -288,13 +288,13 @@ def _list_votes(counts: VoteCounts, seats: int) -> PracticeVotes:
     )
 
 
-def _round_within_group(outcome: Outcome, exact: Agreement, profile: ScoringProfile) -> PracticeAgreement:
+def _round_within_group(outcome: PracticeOutcome, exact: Agreement, profile: ScoringProfile) -> PracticeAgreement:
     if outcome.status == "not_applicable":
         return PracticeAgreement(None, None, "not_applicable")
     return PracticeAgreement(_round_figure(exact), agreement_label(exact, profile), exact.reason)
 
 
-def _relate_consensus(outcome: Outcome) -> PracticeConsensus | None:
+def _relate_consensus(outcome: PracticeOutcome) -> PracticeConsensus | None:
     value, counts = outcome.consensus, outcome.counts
     if value is None:
         return None
@@ -303,7 +303,7 @@ def _relate_consensus(outcome: Outcome) -> PracticeConsensus | None:
 
 
 def _round_agreement(
-    codes: Sequence[str], outcomes: Sequence[Outcome], agreements: Sequence[Agreement]
+    codes: Sequence[str], outcomes: Sequence[PracticeOutcome], agreements: Sequence[Agreement]
 ) -> AgreementResult:
     counts = [outcome.counts for outcome in outcomes if outcome.status != "not_applicable"]
     star, alpha, pairs = r_star_wg_j(counts), ordinal_alpha(counts), pairwise_exact(counts)

@@ -8,7 +8,7 @@ from app.scoring.profile import ScoringProfile
 from app.scoring.readiness import PracticeGroups
 from app.scoring.signal import Signal, compute_signal
 from app.scoring.types import Practice
-from app.scoring.votes import Outcome, count_votes, score_practice
+from app.scoring.votes import PracticeOutcome, count_votes, score_practice
 
 
 class ScoringContext(NamedTuple):
@@ -50,13 +50,13 @@ def make_context(assessment: AssessmentInput) -> ScoringContext:
     )
 
 
-def score_practices(assessment: AssessmentInput) -> list[Outcome]:
+def score_practices(assessment: AssessmentInput) -> list[PracticeOutcome]:
     """Score every practice of an assessment, in order of number (scoring spec 2)."""
     rows = zip(assessment.votes, assessment.consensus, assessment.left_unscored, strict=True)
     return [score_practice(count_votes(row), consensus=agreed, left_unscored=left) for row, agreed, left in rows]
 
 
-def group_practices(codes: tuple[str, ...], outcomes: list[Outcome]) -> PracticeGroups:
+def group_practices(codes: tuple[str, ...], outcomes: list[PracticeOutcome]) -> PracticeGroups:
     """List the codes of the practices that do not apply, are unscored, or have a provisional score."""
     rows = list(zip(codes, outcomes, strict=True))
     return PracticeGroups(

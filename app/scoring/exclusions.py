@@ -5,7 +5,7 @@ from typing import Final
 
 from app.scoring.readiness import PracticeGroups
 from app.scoring.result import Exclusion
-from app.scoring.votes import Outcome
+from app.scoring.votes import PracticeOutcome
 
 #: The lowest number of numeric votes on a practice that each figure of agreement needs.
 _LEAST_VOTES: Final = (("agreement.r_star_wg_j", 3), ("agreement.alpha_ordinal", 2), ("agreement.pairwise_exact", 2))
@@ -14,7 +14,7 @@ _MOST_VOTES_NEEDED: Final = 3
 
 def list_exclusions(
     codes: Sequence[str],
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[PracticeOutcome],
     groups: PracticeGroups,
     excluded_respondents: Sequence[tuple[str, int]],
 ) -> list[Exclusion]:
@@ -36,7 +36,7 @@ def list_exclusions(
     return entries + [Exclusion("perception", reason, None, number) for reason, number in excluded_respondents]
 
 
-def _of_readiness(codes: Sequence[str], outcomes: Sequence[Outcome]) -> list[Exclusion]:
+def _of_readiness(codes: Sequence[str], outcomes: Sequence[PracticeOutcome]) -> list[Exclusion]:
     reasons: dict[str, list[str]] = {}
     for code, outcome in zip(codes, outcomes, strict=True):
         if outcome.reason:
@@ -44,7 +44,7 @@ def _of_readiness(codes: Sequence[str], outcomes: Sequence[Outcome]) -> list[Exc
     return [Exclusion("readiness", reason, practices, None) for reason, practices in sorted(reasons.items())]
 
 
-def _of_agreement(codes: Sequence[str], outcomes: Sequence[Outcome], groups: PracticeGroups) -> list[Exclusion]:
+def _of_agreement(codes: Sequence[str], outcomes: Sequence[PracticeOutcome], groups: PracticeGroups) -> list[Exclusion]:
     entries = []
     for figure, least in _LEAST_VOTES:
         few = [

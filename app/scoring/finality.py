@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from app.scoring.profile import ScoringProfile
 from app.scoring.readiness import PracticeGroups, is_covered
 from app.scoring.types import Finding
-from app.scoring.votes import Outcome
+from app.scoring.votes import PracticeOutcome
 
 
 def find_blockers(
     codes: Sequence[str],
-    outcomes: Sequence[Outcome],
+    outcomes: Sequence[PracticeOutcome],
     groups: PracticeGroups,
     profile: ScoringProfile,
     *,

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Final, NamedTuple
 
 from app.scoring.types import Practice
-from app.scoring.votes import Outcome
+from app.scoring.votes import PracticeOutcome
 
 #: Why a practice has no signal, although something was reported about it.
 MISSING: Final = "metric_missing"
@@ -78,7 +78,7 @@ def compute_signal(practice: Practice, coverages: Mapping[str, Coverage]) -> Sig
     return Signal(min(visible), None, found)
 
 
-def contradicts(signal: Signal | None, outcome: Outcome) -> bool:
+def contradicts(signal: Signal | None, outcome: PracticeOutcome) -> bool:
     """Return whether the recorded consensus of a practice is a level above its signal."""
     if signal is None or signal.level is None or outcome.score is None:
         return False

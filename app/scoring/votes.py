@@ -38,7 +38,7 @@ class VoteCounts(Struct, frozen=True, gc=False):
         return self.high - self.low if self.numeric else 0
 
 
-class Outcome(Struct, frozen=True, gc=False):
+class PracticeOutcome(Struct, frozen=True, gc=False):
     """The score of one practice and its source, or the reason why there is none."""
 
     status: Status
@@ -124,7 +124,9 @@ def consensus_needs_note(value: int, counts: VoteCounts) -> bool:
     return not in_vote_range(value, counts)
 
 
-def score_practice(counts: VoteCounts, *, consensus: Consensus | None = None, left_unscored: bool = False) -> Outcome:
+def score_practice(
+    counts: VoteCounts, *, consensus: Consensus | None = None, left_unscored: bool = False
+) -> PracticeOutcome:
     """Score one practice from its consensus, or else from its votes.
 
     Args:
@@ -141,11 +143,13 @@ def score_practice(counts: VoteCounts, *, consensus: Consensus | None = None, le
     needs_note = consensus_needs_note(value, counts)
     if value == NOT_APPLICABLE:
         reason = "consensus_not_applicable"
-        return Outcome("not_applicable", None, "consensus", reason, counts, value, has_note, needs_note, left_unscored)
-    return Outcome("scored", value, "consensus", None, counts, value, has_note, needs_note, left_unscored)
+        return PracticeOutcome(
+            "not_applicable", None, "consensus", reason, counts, value, has_note, needs_note, left_unscored
+        )
+    return PracticeOutcome("scored", value, "consensus", None, counts, value, has_note, needs_note, left_unscored)
 
 
-def _score_votes(counts: VoteCounts, left_unscored: bool) -> Outcome:
+def _score_votes(counts: VoteCounts, left_unscored: bool) -> PracticeOutcome:
     numeric, voted = counts.numeric, counts.voted
     status: Status = "unscored"
     score, source, reason = None, None, None
@@ -161,7 +165,7 @@ def _score_votes(counts: VoteCounts, left_unscored: bool) -> Outcome:
     else:
         status, score = "scored", median
         source = _source(counts)
-    return Outcome(status, score, source, reason, counts, None, False, False, left_unscored)
+    return PracticeOutcome(status, score, source, reason, counts, None, False, False, left_unscored)
 
 
 def _source(counts: VoteCounts) -> Source:
