@@ -26,7 +26,7 @@ from app.metrics.rows import (
     name_overlap,
     name_unknown,
 )
-from app.metrics.schemas import SMALLEST_SHOWN, MetricsPush, MetricsRecorded, Outcome, RecordedMetric
+from app.metrics.schemas import SMALLEST_SHOWN, MetricOutcome, MetricsPush, MetricsRecorded, RecordedMetric
 from app.programs.models import Program
 from app.programs.queries import sees
 from app.tree.archived import OrganizationArchived, check_archived_by
@@ -97,7 +97,7 @@ async def record_rows(tx: Tx, rows: Sequence[PlacedRow]) -> MetricsRecorded:
     own = frozenset(own_organizations(tx.principal))
     recorded = [_decide(tx, figure, row, own) for figure, row in zip(figures, present, strict=True)]
     await _write(tx, figures, present, recorded)
-    counts = {outcome.value: sum(one.outcome is outcome for one in recorded) for outcome in Outcome}
+    counts = {outcome.value: sum(one.outcome is outcome for one in recorded) for outcome in MetricOutcome}
     return MetricsRecorded(**counts, items=recorded)
 
 
@@ -221,23 +221,23 @@ def _decide(tx: Tx, figure: Figure, present: Row | None, own: frozenset[UUID]) -
     ones supersede them like others, or the outcome would say whether a guess is right.
     """
     if present is None:
-        return RecordedMetric(id=uuid7(), outcome=Outcome.CREATED)
+        return RecordedMetric(id=uuid7(), outcome=MetricOutcome.CREATED)
     is_equal = (present["numerator"], present["denominator"]) == (figure.row.numerator, figure.row.denominator)
     is_shown = present["denominator"] >= SMALLEST_SHOWN or figure.organization.id in own
     if is_equal and (is_shown or present["recorded_by"] == tx.principal.id):
-        return RecordedMetric(id=UUID(int=present["id"].int), outcome=Outcome.UNCHANGED)
-    return RecordedMetric(id=uuid7(), outcome=Outcome.SUPERSEDED)
+        return RecordedMetric(id=UUID(int=present["id"].int), outcome=MetricOutcome.UNCHANGED)
+    return RecordedMetric(id=uuid7(), outcome=MetricOutcome.SUPERSEDED)
 
 
 async def _write(
     tx: Tx, figures: Sequence[Figure], present: Sequence[Row | None], recorded: Sequence[RecordedMetric]
 ) -> None:
     rows = list(zip(figures, present, recorded, strict=True))
-    ended = [before["id"] for _, before, one in rows if before is not None and one.outcome is Outcome.SUPERSEDED]
+    ended = [before["id"] for _, before, one in rows if before is not None and one.outcome is MetricOutcome.SUPERSEDED]
     if ended:
         # The index of current figures allows the new ones only then.
         await tx.fetch(_SUPERSEDE, tenant_id=tx.tenant_id, ids=ended, now=tx.now)
-    written = [row for row in rows if row[2].outcome is not Outcome.UNCHANGED]
+    written = [row for row in rows if row[2].outcome is not MetricOutcome.UNCHANGED]
     for at, (figure, before, one) in enumerate(written, 1):
         _add(tx, figure, one.id, None if before is None else UUID(int=before["id"].int))
         if at % _CHUNK == 0:

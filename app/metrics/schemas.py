@@ -89,7 +89,7 @@ class MetricsPush(Body):
     )
 
 
-class Outcome(StrEnum):
+class MetricOutcome(StrEnum):
     """What became of one figure of a push."""
 
     CREATED = "created"
@@ -101,7 +101,7 @@ class RecordedMetric(ResponseModel):
     """What became of one figure."""
 
     id: UUID = Field(description="Id of the figure that is current now.")
-    outcome: Outcome = Field(
+    outcome: MetricOutcome = Field(
         description="`created`: the first of its period. `superseded`: it corrects the figure before it, which stays "
         "readable. `unchanged`: the same figure was current already."
     )
