@@ -215,19 +215,52 @@ class ItemSpec(_Spec):
     notes: tuple[ItemNoteSpec, ...] = ()
 
 
+class CorrectionSpec(_Spec):
+    """The day and the numbers of a correction."""
+
+    day: int
+    figure: str
+
+
+class WithdrawalSpec(_Spec):
+    """The day and the reason of a withdrawal."""
+
+    day: int
+    reason: str
+
+
+class FigureSpec(_Spec):
+    """A figure of a metric, such as ``34/40``."""
+
+    key: str
+    at: str
+    program: str
+    metric: str
+    source: str
+    first: int
+    last: int
+    day: int
+    figure: str
+    corrected: CorrectionSpec | None = None
+    withdrawn: WithdrawalSpec | None = None
+
+
 class DemoSpec(_Spec):
     """The contents of all data files."""
 
     places: PlacesSpec
     sessions: tuple[SessionSpec, ...]
     items: tuple[ItemSpec, ...]
+    metrics: tuple[FigureSpec, ...]
 
 
 @cache
 def load_spec() -> DemoSpec:
     """Load the data files that ship with the package."""
     folder = files("app.demo") / "data"
-    places, sessions, work = (
-        tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8")) for name in ("places", "sessions", "work")
+    places, *others = (
+        tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8"))
+        for name in ("places", "sessions", "work", "metrics")
     )
-    return DemoSpec.model_validate({"places": places, **sessions, **work})
+    sessions, work, metrics = others
+    return DemoSpec.model_validate({"places": places, **sessions, **work, **metrics})

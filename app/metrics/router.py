@@ -32,7 +32,7 @@ _CSV_BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
         "description": "A CSV file whose first line names the columns.",
-        "content": {"text/csv": {"schema": {"type": "string"}, "example": _CSV_EXAMPLE}},
+        "content": {"text/csv": {"schema": {"type": "string", "format": "binary"}, "example": _CSV_EXAMPLE}},
     }
 }
 

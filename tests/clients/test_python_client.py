@@ -12,6 +12,7 @@ from tests.support.tools import ROOT, client_python, run
 
 DOCUMENT = ROOT / "openapi" / "openapi.json"
 MAIN_JOB = Path(__file__).parent / "python" / "main_job.py"
+CONFIG = Path(__file__).parent / "python" / "generator.yaml"
 PACKAGE = "facilitative_administration_readiness_client"
 
 
@@ -23,7 +24,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = run(
         [
             tools / "openapi-python-client",
-            *("generate", "--fail-on-warning", "--meta", "none", "--path", DOCUMENT),
+            *("generate", "--config", CONFIG, "--fail-on-warning", "--meta", "none", "--path", DOCUMENT),
             *("--output-path", folder / PACKAGE),
         ],
         # The generator runs the linter of its own environment over what it wrote.

@@ -160,7 +160,7 @@ def test_the_page_and_the_makefile_say_what_holds(sandbox: Demo) -> None:
     page = (CHECKOUT / "docs" / "sandbox.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| `(\w+)` \| [\w ]+ \| `(fa_\S+)` \|$", page, re.MULTILINE) == list(sandbox.keys.items())
     named = re.findall(r"^\| `(\w+)` `([\w-]+)`: [^|]+ \| `([0-9a-f-]{36})` \|$", page, re.MULTILINE)
-    assert len(named) == 8
+    assert len(named) == 9
     assert named == [(kind, key, str(sandbox.ids[kind][key])) for kind, key, _ in named]
     assert f"is {DEFAULT_DAY}," in page
     assert f"$(or $(FA_DEMO_DATE),{DEFAULT_DAY})" in (CHECKOUT / "Makefile").read_text(encoding="utf-8")

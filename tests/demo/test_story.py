@@ -53,6 +53,27 @@ async def test_readiness_is_pinned(admin: Actor, sandbox: Demo, session: str, sc
     assert (found["readiness"], found["band"]) == (score, band)
 
 
+async def test_the_figures_of_agencies_give_signals(admin: Actor, sandbox: Demo) -> None:
+    signals = {}
+    for session in ("clearwater-3", "lakeshore-3", "cedar-3", "pine-2", "stonebridge-2", "prairie-1"):
+        found = (await readiness(admin, sandbox, session))["practices"]
+        signals[session] = {
+            one["code"]: one["signal"]["level"] if one["signal"]["reason"] is None else one["signal"]["reason"]
+            for one in found
+            if one["signal"]
+        }
+        contradictory = [one["code"] for one in found if "feed_contradiction" in one["flags"]]
+        assert contradictory == (["P2"] if session == "lakeshore-3" else []), session
+    assert signals == {
+        "clearwater-3": {"P1": 2, "P2": 2, "P4": 2},
+        "lakeshore-3": {"P1": 1, "P2": 1},
+        "cedar-3": {"P1": 0},
+        "pine-2": {"P1": "small_denominator"},
+        "stonebridge-2": {"P1": "metric_missing"},
+        "prairie-1": {},
+    }
+
+
 async def test_what_is_open_shows_as_open(admin: Actor, sandbox: Demo) -> None:
     sealed = await readiness(admin, sandbox, "prairie-1")
     assert (sealed["readiness"], sealed["reason"]) == (None, "votes_sealed")

@@ -25,7 +25,7 @@ _FILE: Final[dict[str, Any]] = {
         "required": True,
         "description": "The file, at most 200 MiB.",
         "content": {
-            "text/csv": {"schema": {"type": "string"}, "example": _EXAMPLE},
+            "text/csv": {"schema": {"type": "string", "format": "binary"}, "example": _EXAMPLE},
             **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in (XLSX, ODS)},
         },
     },
