@@ -26,7 +26,10 @@ _FILE: Final[dict[str, Any]] = {
         "description": "The file, at most 200 MiB.",
         "content": {
             "text/csv": {"schema": {"type": "string", "format": "binary"}, "example": _EXAMPLE},
-            **{kind: {"schema": {"type": "string", "format": "binary"}} for kind in (XLSX, ODS)},
+            **{
+                kind: {"schema": {"type": "string", "format": "binary"}, "example": "The bytes of the workbook"}
+                for kind in (XLSX, ODS)
+            },
         },
     },
 }
