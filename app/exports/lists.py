@@ -5,8 +5,8 @@ the filters, the rights and the hidden fields of the list, and a new list can be
 """
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, get_args
+from dataclasses import dataclass, replace
+from typing import Any, Final, Self, get_args
 from urllib.parse import unquote, urlencode
 
 import msgspec
@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute
 from app.db.deadline import RequestDeadline
 from app.errors import AppError, FieldError, Invalid
 from app.exports.errors import InvalidFilters, UnknownList
+from app.exports.rosters import RosterItem, to_roster
 from app.http.context import AppState, RequestContext
 from app.http.query import parse_query
 from app.http.route_index import Plan, RouteIndex
@@ -49,6 +50,7 @@ class ListAddress:
         filters: the query parameters in the order sent.
         model: of one item.
         parameter: the query parameter that reads on.
+        source: people are shown as a roster of this source has them; None: items are as the list has them.
     """
 
     path: str
@@ -56,6 +58,7 @@ class ListAddress:
     plan: Plan
     model: type[BaseModel]
     parameter: str
+    source: str | None = None
 
     @property
     def name(self) -> str:
@@ -89,8 +92,22 @@ class ListAddress:
             principal = await get_principal()
             with RequestDeadline(app_state.settings.request_seconds):
                 page = await self._read(app_state, principal, request_id, following)
-            yield [bytes(item) for item in page.items]
+            items = [bytes(item) for item in page.items]
+            if self.source is not None:
+                items = await to_roster(app_state.database.reads, principal, self.source, items)
+            yield items
             following = page.next_cursor if self.parameter == "cursor" else page.next_after if page.has_more else None
+
+    def as_roster(self, source: str) -> Self:
+        """Return the same list of people in the form of a roster.
+
+        Raises:
+            InvalidFilters: it is another list.
+        """
+        if self.operation != "listPeople":
+            error = FieldError("/query/source", "not_people", "Only people have the form of a roster")
+            raise InvalidFilters("Only /v1/people has the form of a roster.", errors=[error])
+        return replace(self, model=RosterItem, source=source)
 
     async def check(self, app_state: AppState, principal: Principal, request_id: str) -> None:
         """Check that the caller may read the list with these filters.

@@ -10,7 +10,7 @@ from app.exports.formats import ExportFormat
 from app.http.pagination import ListQuery
 from app.jobs.models import JobState
 from app.jobs.schemas import JobFailure
-from app.schemas import Body, Instant, Resource
+from app.schemas import Body, Instant, Key, Resource
 
 _ADDRESS_DESCRIPTION: Final = (
     "Address of the list with its filters and order, such as `/v1/people?status=active&sort=name`. Any list of this "
@@ -47,6 +47,11 @@ class ExportQuery(BaseModel):
     list: Address = Field(description=_ADDRESS_DESCRIPTION)
     format: ExportFormat = Field(default=ExportFormat.CSV, description=_FORMAT_DESCRIPTION)
     bom: bool = Field(default=False, description=_MARK_DESCRIPTION)
+    source: Key | None = Field(
+        default=None,
+        description="Only for `/v1/people`: the columns of a roster of this source, which can be imported again. "
+        "People without an external id of the source, and those whose details you may not see, are left out.",
+    )
 
 
 class ExportCreate(Body):

@@ -65,6 +65,8 @@ class Exports:
             AppError: what else the list answers.
         """
         address = self.lists.find(query.list, "/query/list")
+        if query.source is not None:
+            address = address.as_roster(query.source)
         if context.scope["method"] == "HEAD":
             await address.check(context.app_state, context.principal, context.scope["request_id"])
             return Response(headers=headers_of(address, query.format, context.now))

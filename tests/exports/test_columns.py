@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.exports.columns import columns_of, to_cell
+from app.exports.rosters import RosterItem
+from app.integrations.roster.files import FIELDS
 from app.people.schemas import PersonRead
 from app.text import neutralize, restore
 
@@ -46,3 +48,7 @@ def test_values_of_json_become_cells(value: object, cell: object) -> None:
 
 def test_the_columns_are_the_fields_of_the_items_in_their_order() -> None:
     assert [column.header for column in columns_of(PersonRead)] == list(PersonRead.model_fields)
+
+
+def test_a_roster_has_the_columns_that_an_import_reads() -> None:
+    assert tuple(column.header for column in columns_of(RosterItem)) == FIELDS
