@@ -29,6 +29,7 @@ from app.audit import router as audit
 from app.background import create_background, kinds_with
 from app.db.base import now
 from app.db.engine import Database, open_database
+from app.db.pool import Pool
 from app.db.schema.migrate import load_models
 from app.docs import routes as docs
 from app.events.sealer import Sealer
@@ -164,15 +165,11 @@ def create_app(
     on_statement = None if tracing is None else tracing.record_statement
     database = open_database(settings, url, role=settings.assumed_role, on_statement=on_statement)
     metrics = None if settings.metrics_port is None else Metrics(__version__, database, (*GAUGES, *WEBHOOK_GAUGES))
-
-    feeds = FeedWatch(database.reads)
-    exports = Exports()
+    feeds, exports = FeedWatch(database.reads), Exports()
     background = _create_background(
         settings, database, clock, feeds=feeds, tracing=tracing, metrics=metrics, lists=exports.lists
     )
-    seat_tokens = SeatTokens(database.reads, assessment_reads.SEAT_BY_TOKEN)
-    scim_tokens = ScimTokens(database.reads, scim_reads.BY_SECRET, clock)
-    authenticate = Authenticator([ApiKeys(database.reads, clock), seat_tokens, scim_tokens, background.sign_ins])
+    authenticate = _create_authenticator(database.reads, clock, background.sign_ins)
     app_state = AppState(
         settings,
         database,
@@ -187,8 +184,7 @@ def create_app(
         tracing=tracing,
     )
     app = _Application(app_state, lifespan=background.run, **_METADATA)
-    app.state.worker = background.worker
-    app.state.exports = exports
+    app.state.worker, app.state.exports = background.worker, exports
     for router in routers:
         _mount(app, router)
     exports.lists.add(app.router.routes)
@@ -197,6 +193,18 @@ def create_app(
     if settings.docs:
         docs.install(app)
     return app
+
+
+def _create_authenticator(reads: Pool, clock: Callable[[], datetime], sign_ins: SignIns) -> Authenticator:
+    """Return the authenticator with every kind of credential, in the order they are asked."""
+    return Authenticator(
+        [
+            ApiKeys(reads, clock),
+            SeatTokens(reads, assessment_reads.SEAT_BY_TOKEN),
+            ScimTokens(reads, scim_reads.BY_SECRET, clock),
+            sign_ins,
+        ]
+    )
 
 
 def _create_sign_ins(

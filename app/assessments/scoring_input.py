@@ -256,8 +256,7 @@ async def build_input(
     profile = profile or await load_profile(reader, tenant_id, row["scoring_profile_id"])
     if instrument is None or profile is None:
         raise LookupError("foreign keys keep the instrument and the profile of an assessment from being deleted")
-    sealed = is_sealed(row)
-    ids = row["ids"] or ()
+    sealed, ids = is_sealed(row), row["ids"] or ()
     letters = await _count_letters(reader, tenant_id, row, ids, sealed=sealed)
     codes, no_votes = instrument.scored.codes, _NO_LETTER * len(ids)
     consensus = _read_consensus(row)

@@ -107,18 +107,12 @@ async def page(
     """
     filters = query.filters()
     order, descending = query.order()
-    parameters: dict[str, Any] = {
-        **{name: _argument(value) for name, value in filters.items()},
-        **values,
-        **(visible or {}),
-        **(caller or {}),
-        "tenant_id": context.tenant_id,
-        "row_limit": query.limit + 1,
-    }
-
+    sent = {name: _argument(value) for name, value in filters.items()}
+    parameters: dict[str, Any] = {**sent, **values, **(visible or {}), **(caller or {})}
+    parameters |= {"tenant_id": context.tenant_id, "row_limit": query.limit + 1}
     bound = [listing.name, sorted(filters.items()), order, descending, sorted(values.items())]
     if query.cursor is None:
-        # Before the list is read, or a write that ends in between would be in neither.
+        # Take the mark before the list is read. A write that ends in between would otherwise be in neither.
         mark = _as_text(await context.app_state.sync_marks.get(context, context.tenant_id, context.now))
     else:
         after, mark = _open(context, bound, query.cursor, listing.orders[order].type.python_type)
@@ -136,7 +130,8 @@ async def page(
     following = None
     if len(rows) > len(shown):
         final = shown[-1]
-        # All pages of a pass answer the first one's mark: what moves along the order meanwhile is changed after it.
+        # Every page of a pass answers with the mark of the first one: an item that moves along the order meanwhile
+        # changes after it.
         following = _seal(context, bound, (final.get("order_value", final["id"]), final["id"], mark))
     return _answer(context, items, following, mark.encode())
 

@@ -9,56 +9,13 @@ from pydantic import ConfigDict, Field
 from app.action_items.models import ActionStatus
 from app.assessments.models import AssessmentState, Channel, Perspective, SeatEvent
 from app.principal import Role, SeatKind
+from app.privacy import examples
 from app.programs.models import Stage, StageChangeKind
 from app.schemas import Addressable, ResponseModel
 
 
 def _example(**fields: Any) -> ConfigDict:
     return ConfigDict(json_schema_extra={"examples": [fields]})
-
-
-_PERSON, _ROOT = "0198c6f0-d4e5-7061-9273-84d5e6f70819", "0198c6f0-8b9c-7dae-9f10-2b3c4d5e6f70"
-_ASSESSMENT, _SEAT = "0198c6f1-1a2b-7c3d-8e4f-506172839405", "0198c6f1-2b3c-7d4e-8f50-617283940516"
-_ITEM, _PRINCIPAL = "0198c6f2-1a2b-7c3d-8e4f-5061728394a5", "0198c6ef-3333-7444-8555-666677778888"
-_ROW, _AT = "0198c6f3-1a2b-7c3d-8e4f-5061728394a5", "2026-10-05T13:00:00Z"
-_ORGANIZATION_EXAMPLE = {"organization_id": _ROOT, "organization_name": "North County"}
-PERSON_EXAMPLE: dict[str, Any] = {
-    "id": _PERSON,
-    "version": 1,
-    "created_at": "2026-09-01T09:00:00Z",
-    "updated_at": "2026-09-01T09:00:00Z",
-    **_ORGANIZATION_EXAMPLE,
-    "name": "Coach, North County",
-    "active": True,
-    "email": "coach.north@agency.example",
-    "employee_number": "10442",
-    "position": "Coach",
-    "department": "Family support",
-    "manager_id": None,
-    "on_leave": False,
-    "hired_on": "2024-03-01",
-    "left_on": None,
-    "merged_into_id": None,
-    "erased_at": None,
-    "external_ids": [{"source": "hr", "external_id": "4711"}],
-}
-SEAT_EXAMPLE: dict[str, Any] = {
-    "id": _SEAT,
-    "version": 2,
-    "created_at": "2026-09-20T09:00:00Z",
-    "updated_at": "2026-10-01T09:00:00Z",
-    "assessment_id": _ASSESSMENT,
-    "assessment_title": "Autumn session",
-    **_ORGANIZATION_EXAMPLE,
-    "person_id": _PERSON,
-    "seat": "respondent",
-    "channel": "token",
-    "perspective": "practitioner",
-    "label": "Practitioner, day shift",
-    "has_token": True,
-    "claimed_at": "2026-10-01T09:00:00Z",
-    "withdrawn_at": None,
-}
 
 
 class ExportedRow(Addressable):
@@ -86,7 +43,7 @@ class ExportedExternalId(ResponseModel):
 class ExportedPerson(ExportedResource):
     """A record of the person."""
 
-    model_config = _example(**PERSON_EXAMPLE)
+    model_config = _example(**examples.PERSON_EXAMPLE)
 
     organization_id: UUID = Field(description="Id of the organization that the person works in.")
     organization_name: str = Field(description="Present name of that organization.")
@@ -109,9 +66,9 @@ class ExportedEmployment(ExportedRow):
     """An employment that had ended when the person was hired again."""
 
     model_config = _example(
-        id=_ROW,
-        created_at=_AT,
-        person_id=_PERSON,
+        id=examples.ROW,
+        created_at=examples.AT,
+        person_id=examples.PERSON,
         employee_number="8810",
         position="Caseworker",
         department="Family support",
@@ -131,11 +88,11 @@ class ExportedScimUser(ExportedResource):
     """The person as the identity provider knows them."""
 
     model_config = _example(
-        id=_ROW,
+        id=examples.ROW,
         version=1,
-        created_at=_AT,
-        updated_at=_AT,
-        person_id=_PERSON,
+        created_at=examples.AT,
+        updated_at=examples.AT,
+        person_id=examples.PERSON,
         user_name="coach.north@agency.example",
         external_id="4f1c7a52",
         display_name="Coach, North County",
@@ -166,7 +123,7 @@ class ExportedManaged(Addressable):
 class ExportedSeat(ExportedResource):
     """A seat of the person, as an admin reads it. Nothing in it depends on votes."""
 
-    model_config = _example(**SEAT_EXAMPLE)
+    model_config = _example(**examples.SEAT_EXAMPLE)
 
     assessment_id: UUID = Field(description="Id of the assessment.")
     assessment_title: str = Field(description="Present title of the assessment.")
@@ -188,7 +145,12 @@ class ExportedSeatChange(ExportedRow):
     """An invitation, a claim, a revocation or a withdrawal: of a seat of the person, or made by the person."""
 
     model_config = _example(
-        id=_ROW, created_at=_AT, assessment_id=_ASSESSMENT, participant_id=_SEAT, event="invited", by_person=False
+        id=examples.ROW,
+        created_at=examples.AT,
+        assessment_id=examples.ASSESSMENT,
+        participant_id=examples.SEAT,
+        event="invited",
+        by_person=False,
     )
 
     assessment_id: UUID = Field(description="Id of the assessment.")
@@ -201,9 +163,9 @@ class ExportedActionItem(ExportedRow):
     """An action item that names the person."""
 
     model_config = _example(
-        id=_ITEM,
-        created_at=_AT,
-        **_ORGANIZATION_EXAMPLE,
+        id=examples.ITEM,
+        created_at=examples.AT,
+        **examples.PLACE,
         title="Plan coaching for new staff",
         status="open",
         due_on="2026-12-01",
@@ -228,9 +190,9 @@ class ExportedItemChange(ExportedRow):
     """A change of an action item that the person made."""
 
     model_config = _example(
-        id=_ROW,
-        created_at=_AT,
-        action_item_id=_ITEM,
+        id=examples.ROW,
+        created_at=examples.AT,
+        action_item_id=examples.ITEM,
         from_status="proposed",
         to_status="open",
         reason=None,
@@ -248,7 +210,11 @@ class ExportedNote(ExportedRow):
     """A progress note that the person wrote."""
 
     model_config = _example(
-        id=_ROW, created_at=_AT, action_item_id=_ITEM, text="First session held.", author_name="Coach, North County"
+        id=examples.ROW,
+        created_at=examples.AT,
+        action_item_id=examples.ITEM,
+        text="First session held.",
+        author_name="Coach, North County",
     )
 
     action_item_id: UUID = Field(description="Id of the action item.")
@@ -260,9 +226,9 @@ class ExportedAssessmentChange(ExportedRow):
     """A transition of an assessment that the person made."""
 
     model_config = _example(
-        id=_ROW,
-        created_at=_AT,
-        assessment_id=_ASSESSMENT,
+        id=examples.ROW,
+        created_at=examples.AT,
+        assessment_id=examples.ASSESSMENT,
         from_state="draft",
         to_state="collecting",
         reason=None,
@@ -280,8 +246,8 @@ class ExportedStageChange(ExportedRow):
     """A change of an implementation that the person made."""
 
     model_config = _example(
-        id=_ROW,
-        created_at=_AT,
+        id=examples.ROW,
+        created_at=examples.AT,
         implementation_id="0198c6f0-9cad-7ebf-8021-3c4d5e6f7081",
         kind="stage",
         from_stage="exploration",
@@ -300,9 +266,9 @@ class ExportedMove(ExportedRow):
     """A move of an organization that the person made."""
 
     model_config = _example(
-        id=_ROW,
-        created_at=_AT,
-        organization_id=_ROOT,
+        id=examples.ROW,
+        created_at=examples.AT,
+        organization_id=examples.ROOT,
         from_parent_id="0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
         to_parent_id="0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e70",
         moved_on="2026-10-05",
@@ -321,7 +287,7 @@ class ExportedMove(ExportedRow):
 class ExportedConsensus(ExportedRow):
     """A consensus of a team that the person recorded, without its level."""
 
-    model_config = _example(id=_ROW, created_at=_AT, assessment_id=_ASSESSMENT, practice="P1")
+    model_config = _example(id=examples.ROW, created_at=examples.AT, assessment_id=examples.ASSESSMENT, practice="P1")
 
     assessment_id: UUID = Field(description="Id of the assessment.")
     practice: str = Field(description="Code of the practice.")
@@ -330,7 +296,7 @@ class ExportedConsensus(ExportedRow):
 class ExportedAdministration(ExportedRow):
     """A record of how a session was run that the person made."""
 
-    model_config = _example(id=_ROW, created_at=_AT, assessment_id=_ASSESSMENT)
+    model_config = _example(id=examples.ROW, created_at=examples.AT, assessment_id=examples.ASSESSMENT)
 
     assessment_id: UUID = Field(description="Id of the assessment.")
 
@@ -339,14 +305,14 @@ class ExportedPrincipal(ExportedResource):
     """A principal that stands for the person."""
 
     model_config = _example(
-        id=_PRINCIPAL,
+        id=examples.PRINCIPAL,
         version=1,
-        created_at=_AT,
-        updated_at=_AT,
+        created_at=examples.AT,
+        updated_at=examples.AT,
         kind="person",
         name="Coach, North County",
-        organization_id=_ROOT,
-        person_id=_PERSON,
+        organization_id=examples.ROOT,
+        person_id=examples.PERSON,
         deactivated_at=None,
     )
 
@@ -361,12 +327,12 @@ class ExportedRoleGrant(ExportedResource):
     """A role of the person's principal."""
 
     model_config = _example(
-        id=_ROW,
+        id=examples.ROW,
         version=1,
-        created_at=_AT,
-        updated_at=_AT,
-        principal_id=_PRINCIPAL,
-        organization_id=_ROOT,
+        created_at=examples.AT,
+        updated_at=examples.AT,
+        principal_id=examples.PRINCIPAL,
+        organization_id=examples.ROOT,
         role="manager",
         starts_at=None,
         ends_at=None,
@@ -383,16 +349,16 @@ class ExportedApiKey(ExportedResource):
     """An API key of the person's principal, without its secret."""
 
     model_config = _example(
-        id=_ROW,
+        id=examples.ROW,
         version=1,
-        created_at=_AT,
-        updated_at=_AT,
-        principal_id=_PRINCIPAL,
+        created_at=examples.AT,
+        updated_at=examples.AT,
+        principal_id=examples.PRINCIPAL,
         name="Laptop",
         allowed_networks=["192.0.2.0/24"],
         expires_at=None,
         revoked_at=None,
-        last_used_at=_AT,
+        last_used_at=examples.AT,
     )
 
     principal_id: UUID = Field(description="Id of the principal.")
@@ -407,12 +373,12 @@ class ExportedSignIn(ExportedRow):
     """A link between the person and an issuer of sign-ins."""
 
     model_config = _example(
-        id=_ROW,
-        created_at=_AT,
+        id=examples.ROW,
+        created_at=examples.AT,
         issuer="https://login.agency.example",
         subject="a1b2c3",
-        person_id=_PERSON,
-        principal_id=_PRINCIPAL,
+        person_id=examples.PERSON,
+        principal_id=examples.PRINCIPAL,
     )
 
     issuer: str = Field(description="The issuer.")

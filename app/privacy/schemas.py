@@ -6,9 +6,8 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from app.audit.schemas import AuditEventRead
+from app.privacy.examples import PERSON_EXAMPLE, SEAT_EXAMPLE
 from app.privacy.exported_rows import (
-    PERSON_EXAMPLE,
-    SEAT_EXAMPLE,
     ExportedActionItem,
     ExportedAdministration,
     ExportedApiKey,

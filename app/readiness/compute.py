@@ -11,8 +11,8 @@ from app.assessments.reference_data import (
 )
 from app.db.transaction import CallerReader
 from app.errors import FieldError, Invalid
+from app.readiness.compute_schemas import ReadinessCompute
 from app.readiness.errors import UnknownInstrument, UnknownProfile
-from app.readiness.schemas import ReadinessCompute
 from app.scoring import Coverage, Seat, assess, encode_result, read_input
 
 

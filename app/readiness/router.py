@@ -11,8 +11,9 @@ from app.http.openapi.build import TAGGED
 from app.http.problems import problems
 from app.http.responses import JSON, tagged
 from app.readiness import compute, service
+from app.readiness.compute_schemas import ReadinessCompute
 from app.readiness.errors import UnknownInstrument, UnknownProfile
-from app.readiness.schemas import ReadinessCompute, ReadinessRead, ReadinessView
+from app.readiness.schemas import ReadinessRead, ReadinessView
 from app.schemas import Day
 
 router = APIRouter(prefix="/v1")

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from app.readiness.schemas import ReadinessCompute, ReadinessRead
+from app.readiness.compute_schemas import ReadinessCompute
+from app.readiness.schemas import ReadinessRead
 from app.scoring import Instrument, ScoringProfile, Seat, assess, parse_vote, read_input, to_builtins
 from app.scoring.readiness import Readiness, readiness_of_scores
 from tests.scoring import make
