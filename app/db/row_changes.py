@@ -54,6 +54,12 @@ def take_rows(session: Session, matches: Callable[[Any], bool]) -> list[RowChang
     return found
 
 
+def forget_rows(session: Session) -> None:
+    """Forget what was changed and taken so far, once nobody asks for it any more: a long transaction stays small."""
+    for name in (_FLUSHED, _TAKEN):
+        session.info.pop(name, None)
+
+
 def _pending(session: Session) -> Iterator[RowChange]:
     taken: dict[Any, Any] = session.info.get(_TAKEN, {})
     kinds = ((RowEffect.CREATED, session.new), (RowEffect.CHANGED, session.dirty), (RowEffect.DELETED, session.deleted))

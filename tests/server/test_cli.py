@@ -94,6 +94,20 @@ def test_a_roster_is_imported(given: Run, slug: str, tmp_path: Path) -> None:
     assert "line 2, organization: No organization" in err
 
 
+def test_organizations_are_imported(given: Run, slug: str, tmp_path: Path) -> None:
+    tree, faults = tmp_path / "tree.csv", tmp_path / "faults.csv"
+    tree.write_text("Code,name,kind,parent\nc1,North,County,r1\nr1,Region,region,\n", encoding="utf-8")
+    options = ("import", "organizations", str(tree), "--tenant", slug, "--source", "hr", "--json")
+    counts = {"rows": 2, "created": 2, "changed": 0, "unchanged": 0, "archived": 0, "dry_run": True}
+    assert made(given(*options, "--column", "external_id=Code", "--dry-run")) == counts
+    assert made(given(*options, "--column", "external_id=Code")) == {**counts, "dry_run": False}
+    again = made(given(*options, "--mode", "replace"))
+    assert again == {**counts, "created": 0, "unchanged": 2, "dry_run": False}
+    tree.write_text("Code,name,kind,parent\nc1,North,County,none\n", encoding="utf-8")
+    assert given(*options, "--errors", str(faults))[0] == 1
+    assert faults.read_text(encoding="utf-8").splitlines()[1].startswith("2,parent,unknown_organization,")
+
+
 def test_a_connector_that_does_not_exist_is_not_run(given: Run, slug: str) -> None:
     assert made(given("connectors", "status", "--tenant", slug, "--json")) == []
     status, out, err = given("connectors", "run", "--tenant", slug, str(uuid4()))

@@ -2,7 +2,7 @@
 
 import codecs
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -64,6 +64,8 @@ class RosterFile:
 
     Args:
         columns: the header of each field that has another name than its own.
+        known: the fields that such a file can have.
+        required: those that it must have.
 
     Attributes:
         fields: the fields that the file has.
@@ -72,7 +74,16 @@ class RosterFile:
         UnreadableFile: its size, encoding or header is not usable.
     """
 
-    def __init__(self, path: Path, columns: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        columns: Mapping[str, str],
+        *,
+        known: Sequence[str] = FIELDS,
+        required: frozenset[str] = _REQUIRED,
+    ) -> None:
+        self._known = known
+        self._required = required
         if path.stat().st_size > MOST_BYTES:
             raise UnreadableFile(f"The file is larger than {MOST_BYTES // _BLOCK} MiB.")
         self.size = path.stat().st_size
@@ -94,9 +105,9 @@ class RosterFile:
         self._width = len(names)
         if repeated := {name for name in names if name and names.count(name) > 1}:
             raise UnreadableFile(f"{len(repeated)} headers are there twice; each names one column.")
-        wanted = {field: _fold(columns.get(field, field)) for field in FIELDS}
+        wanted = {field: _fold(columns.get(field, field)) for field in self._known}
         places = {field: names.index(name) for field, name in wanted.items() if name in names}
-        lacking = sorted((_REQUIRED | columns.keys()) - places.keys())
+        lacking = sorted((self._required | columns.keys()) - places.keys())
         if lacking:
             raise UnreadableFile(f"No header of the file names: {', '.join(lacking)}. Name it with --column.")
         return places

@@ -96,7 +96,7 @@ async def import_people(
         Faulty: rows of it are wrong.
         Suspicious: it would end too many employments, and ``force`` was not asked for.
     """
-    known = await _load_source(tx, source)
+    known = await load_source(tx, source)
     known.columns = {**known.columns, **columns}
     file = await asyncio.to_thread(RosterFile, path, known.columns)
     await tx.flush()
@@ -120,7 +120,7 @@ async def import_people(
     return report
 
 
-async def _load_source(tx: Tx, source: str) -> RosterSource:
+async def load_source(tx: Tx, source: str) -> RosterSource:
     """Return what is known of a source, locked, so that its imports follow each other."""
     statement = text(
         "insert into roster_sources (tenant_id, source, columns, rows) values (:tenant_id, :source, '{}', 0) "

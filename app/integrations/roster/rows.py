@@ -1,7 +1,7 @@
 """The rows of a roster, checked as the API checks what it is sent."""
 
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -11,8 +11,11 @@ from app.integrations.roster.files import Cells, Fault
 from app.people.models import EmploymentStatus
 from app.schemas import Day, Email, Name
 
+Row = TypeVar("Row", bound=BaseModel)
 
-def _status(value: Any) -> Any:
+
+def as_word(value: Any) -> Any:
+    """Return a word of a list of choices, as people type it, in the form of the API."""
     return "_".join(value.lower().split()) if isinstance(value, str) else value
 
 
@@ -29,7 +32,7 @@ class RosterRow(BaseModel):
     position: Name | None = None
     department: Name | None = None
     manager: Name | None = None
-    status: Annotated[EmploymentStatus, BeforeValidator(_status)] = EmploymentStatus.ACTIVE
+    status: Annotated[EmploymentStatus, BeforeValidator(as_word)] = EmploymentStatus.ACTIVE
     hired_on: Day | None = None
     left_on: Day | None = None
 
@@ -43,13 +46,18 @@ class RosterRow(BaseModel):
 
 
 def check_row(cells: Cells) -> RosterRow | list[Fault]:
+    """Return the person that some cells hold, or what is wrong with them."""
+    return check_cells(cells, RosterRow)
+
+
+def check_cells(cells: Cells, model: type[Row]) -> Row | list[Fault]:
     """Return the row that some cells hold, or what is wrong with them."""
     if cells.values is None:
         return [Fault(cells.line, None, "too_many_cells", "The row has more cells than the header")]
     # A blank cell of a field that must be there is missing; any other one is nothing.
     sent = {field: value for field, value in cells.values.items() if value}
     try:
-        return RosterRow.model_validate(sent)
+        return model.model_validate(sent)
     except ValidationError as refused:
         errors = of_faults(faults_of(refused)).errors
         return [
