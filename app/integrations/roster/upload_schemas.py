@@ -45,6 +45,7 @@ class RosterImportQuery(BaseModel):
         default=None,
         min_length=1,
         max_length=100,
+        pattern=r"^[^\x00-\x1f]+$",
         description="The sheet of a workbook. Absent: the first one.",
         examples=["Staff"],
     )

@@ -189,6 +189,11 @@ async def test_what_is_no_table_is_refused(admin: Actor) -> None:
     assert outcome(await upload(admin, b"{}", media_type="application/json")) == (415, "unsupported_media_type")
 
 
+@pytest.mark.parametrize("params", [{"sheet": "a\0b"}, {"column": "email=\0"}, {"column": "x=y"}, {"source": "\0"}])
+async def test_odd_parameters_are_refused(admin: Actor, params: dict[str, Any]) -> None:
+    assert outcome(await upload(admin, GOOD, **params)) == (422, "invalid")
+
+
 async def test_a_dry_run_takes_the_file_and_starts_nothing(admin: Actor) -> None:
     answer = await upload(admin, GOOD, dry_run="true")
     assert (answer.status_code, answer.headers["Dry-Run"]) == (200, "true")
