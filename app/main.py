@@ -50,6 +50,7 @@ from app.integrations.calendars import router as calendars
 from app.integrations.connectors import router as connectors
 from app.integrations.roster import router as roster
 from app.integrations.roster import upload_router as roster_uploads
+from app.integrations.scim import mapping_router as scim_mappings
 from app.integrations.scim import protocol_router as scim_protocol
 from app.integrations.scim import queries as scim_reads
 from app.integrations.scim import router as scim
@@ -132,6 +133,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     export_routes.router,
     connectors.router,
     scim.router,
+    scim_mappings.router,
     scim_protocol.router,
     calendars.router,
     calendars.calendars,

@@ -71,3 +71,8 @@ def neutralize(text: str) -> str:
 def restore(text: str) -> str:
     """Return the text that `neutralize` was given."""
     return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def fold_case(text: str) -> str:
+    """Return a text as identifiers are compared without case."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())

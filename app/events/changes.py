@@ -105,6 +105,8 @@ RECORDED: Final = {
     # The filters of a list may be personal.
     "exports": Recorded(_names("principal_id format file_id rows"), _names("list")),
     "role_grants": Recorded(_names("principal_id organization_id role starts_at ends_at")),
+    "scim_group_mappings": Recorded(_names("group_name organization_id role")),
+    "scim_groups": Recorded(_names("display_name external_id")),
     "scim_tokens": Recorded(_names("expires_at revoked_at"), _names("name")),
     "scim_users": Recorded(
         _names("person_id deleted_at"),

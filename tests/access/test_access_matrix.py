@@ -272,6 +272,14 @@ CALLS: dict[str, Call] = {
     "getExport": item("GET", "/v1/exports/{export}"),
     "downloadExport": item("GET", "/v1/exports/{export}/content"),
     "deleteExport": item("DELETE", "/v1/exports/{export}"),
+    "listScimGroupMappings": item("GET", "/v1/scim-group-mappings"),
+    "createScimGroupMapping": lambda p, _: (
+        "POST",
+        "/v1/scim-group-mappings",
+        {"group_name": "Group", "organization_id": p.organization},
+    ),
+    "getScimGroupMapping": item("GET", "/v1/scim-group-mappings/{scim_group_mapping}"),
+    "deleteScimGroupMapping": item("DELETE", "/v1/scim-group-mappings/{scim_group_mapping}"),
     "listJobs": item("GET", "/v1/jobs"),
     "getJob": item("GET", "/v1/jobs/{job}"),
     "cancelJob": item("POST", "/v1/jobs/{job}/cancellation"),
@@ -304,6 +312,10 @@ TENANT_WIDE = {
     "createScimToken": "root",
     "getScimToken": "root",
     "revokeScimToken": "root",
+    "listScimGroupMappings": "root",
+    "createScimGroupMapping": "root",
+    "getScimGroupMapping": "root",
+    "deleteScimGroupMapping": "root",
 }
 # What reaches beyond the place of its object takes the role at the root too.
 AT_ROOT = {"erasePerson", "exportPerson"}
@@ -346,6 +358,7 @@ async def scene(owner: AsyncEngine, app: FastAPI, client: httpx.AsyncClient) -> 
     places["missing"] = Place(MISSING)
     for place in places.values():
         place.scim_token = places["root"].scim_token
+        place.scim_group_mapping = places["root"].scim_group_mapping
     profile = (await tenancy.admin.get("/v1/scoring-profiles")).json()["items"][0]["id"]
     shared = {
         "root_program": places["root"].program,

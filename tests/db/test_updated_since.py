@@ -28,6 +28,7 @@ async def furnished(tenancy: Tenancy) -> dict[str, tuple[Actor, str]]:
     await admin.made(f"/v1/action-items/{item['id']}/notes", {"text": "Begun."})
     await add_job(tenancy, PLACED)
     await admin.made("/v1/scim-tokens", {"name": "Identity provider"})
+    await admin.made("/v1/scim-group-mappings", {"group_name": "Staff", "organization_id": site["id"]})
     move = await admin.post(
         f"/v1/organizations/{site['id']}/move", {"parent_id": aside["id"]}, headers={"If-Match": "*"}
     )

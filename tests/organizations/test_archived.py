@@ -24,7 +24,9 @@ ELSEWHERE = {
     "computeReadiness",
     "cancelJob",
     "exportPerson",
+    "createScimGroupMapping",
     "createScimToken",
+    "deleteScimGroupMapping",
     "revokeScimToken",
 }
 Call = tuple[str, str, Any]

@@ -38,6 +38,7 @@ class Place:
     role_grant: str = MISSING
     api_key: str = MISSING
     scim_token: str = MISSING
+    scim_group_mapping: str = MISSING
     seat: Actor | None = None
 
 
@@ -74,6 +75,7 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
     scim_token = MISSING
     if organization == tenancy.root_id:
         scim_token = (await admin.made("/v1/scim-tokens", {"name": "Identity provider"}))["id"]
+    mapping = await admin.made("/v1/scim-group-mappings", {"group_name": "Staff", "organization_id": organization})
     feed = await admin.made("/v1/calendar-feeds", {"organization_id": organization, "name": "Due"})
     export = await admin.made("/v1/exports", {"list": "/v1/drivers"})
     return Place(
@@ -97,5 +99,6 @@ async def furnish(tenancy: Tenancy, organization: str) -> Place:
         role_grant=grant["id"],
         api_key=key["id"],
         scim_token=scim_token,
+        scim_group_mapping=mapping["id"],
         seat=seat,
     )

@@ -8,6 +8,7 @@ from app.tree.paths import segment
 from tests.support.actors import Actor, Tenancy
 
 USERS = "/scim/v2/Users"
+GROUPS = "/scim/v2/Groups"
 CORE = "urn:ietf:params:scim:schemas:core:2.0:User"
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 PATCH = "urn:ietf:params:scim:api:messages:2.0:PatchOp"

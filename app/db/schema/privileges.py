@@ -208,6 +208,10 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
     "connector_runs": Privileges(insert=True, update=frozenset({"watermark", "errors"})),
     # Identity providers. A token's secret stays what it was.
     "scim_tokens": _row("revoked_at", delete=False),
+    "scim_group_mappings": _row(),
+    "scim_group_members": _ADD_AND_REMOVE,
+    "scim_groups": _row("display_name", "display_name_key", "external_id"),
+    "scim_role_grants": _ADD_AND_REMOVE,
     "scim_users": _row(
         "person_id",
         "user_name",

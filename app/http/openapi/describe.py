@@ -33,6 +33,7 @@ PATH_DESCRIPTIONS: Final[Mapping[str, str]] = {
     "webhook_id": "Id of the webhook.",
     "connector_id": "Id of the connector.",
     "scim_token_id": "Id of the SCIM token.",
+    "scim_group_mapping_id": "Id of the mapping.",
 }
 
 _EXAMPLES: Final[Mapping[str, Any]] = {

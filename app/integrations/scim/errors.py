@@ -8,6 +8,11 @@ class TooManyScimTokens(Conflict):
     title = "Two SCIM tokens work already; revoke one first"
 
 
+class ScimGroupMappingExists(Conflict):
+    code = "scim_group_mapping_exists"
+    title = "The group has this mapping already"
+
+
 class ScimRefused(AppError):
     """A failure that the SCIM protocol names by its own status and type.
 

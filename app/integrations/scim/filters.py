@@ -27,8 +27,10 @@ from scim2_models.path import (
 )
 from sqlalchemy import Boolean, ColumnElement, Text, and_, false, func, or_, select, true
 
-#: The schema whose attributes are named without it.
-CORE: Final = "urn:ietf:params:scim:schemas:core:2.0:user"
+from app.text import fold_case
+
+#: The schemas whose attributes are named without them.
+_CORE: Final = ("urn:ietf:params:scim:schemas:core:2.0:user:", "urn:ietf:params:scim:schemas:core:2.0:group:")
 _COMPARISONS: Final[Mapping[CompareOperator, Callable[[Any, Any], ColumnElement[bool]]]] = {
     CompareOperator.eq: lambda column, value: column == value,
     CompareOperator.ne: lambda column, value: column.is_distinct_from(value),
@@ -77,11 +79,6 @@ def text_column(column: Any) -> Column:
     return Column(func.lower(column, type_=Text()), str, is_folded=True)
 
 
-def fold(value: str) -> str:
-    """Return a text as it is compared without case."""
-    return normalize("NFC", normalize("NFC", value).lower())
-
-
 class SqlFilter(FilterVisitor[ColumnElement[bool]]):
     """Translates a filter on one type of resources.
 
@@ -89,11 +86,18 @@ class SqlFilter(FilterVisitor[ColumnElement[bool]]):
         scim_filter: bound to the model of the resource.
         columns: by attribute, as ``schema:attribute.sub`` in lower case, without the resource's own schema.
         entries: the attributes with several entries, named alike.
+        is_one_of_many: several types are searched, so that an attribute which this one lacks matches nothing.
     """
 
     def __init__(
-        self, scim_filter: ScimFilter[Any], columns: Mapping[str, Column], entries: Mapping[str, Entries]
+        self,
+        scim_filter: ScimFilter[Any],
+        columns: Mapping[str, Column],
+        entries: Mapping[str, Entries],
+        *,
+        is_one_of_many: bool = False,
     ) -> None:
+        self._is_one_of_many = is_one_of_many
         self._filter = scim_filter
         self._columns = columns
         self._entries = entries
@@ -117,7 +121,9 @@ class SqlFilter(FilterVisitor[ColumnElement[bool]]):
 
     def visit_present(self, node: Present) -> ColumnElement[bool]:
         """Translate a test for a value."""
-        binding = self._filter.resolve(node.attr_path)
+        binding = self._filter.resolve(node.attr_path, strict=not self._is_one_of_many)
+        if binding is None:
+            return false()
         name, sub = _name(binding)
         if name in self._entries:
             entries = self._entries[name]
@@ -133,9 +139,9 @@ class SqlFilter(FilterVisitor[ColumnElement[bool]]):
 
     def visit_comparison(self, node: Comparison) -> ColumnElement[bool]:
         """Translate a comparison."""
-        binding = self._filter.resolve_comparison(node.attr_path)
+        binding = self._filter.resolve_comparison(node.attr_path, strict=not self._is_one_of_many)
         if binding is None:
-            raise _unsupported()
+            return false()
         value = coerce_value(binding, node.value, node.op)
         name, sub = _name(binding)
         if name in self._entries:
@@ -152,7 +158,10 @@ class SqlFilter(FilterVisitor[ColumnElement[bool]]):
 
     def visit_value_path(self, node: ValuePath) -> ColumnElement[bool]:
         """Translate a condition on one entry."""
-        name, _ = _name(self._filter.resolve(node.attr_path))
+        binding = self._filter.resolve(node.attr_path, strict=not self._is_one_of_many)
+        if binding is None:
+            return false()
+        name, _ = _name(binding)
         if name not in self._entries:
             raise _unsupported()
         entries = self._entries[name]
@@ -215,7 +224,7 @@ def _operand(column: Column, value: Any) -> Any:
         return value
     if "\x00" in value or any(0xD800 <= ord(letter) <= 0xDFFF for letter in value):
         raise _unsupported()
-    return fold(value) if column.is_folded else normalize("NFC", value)
+    return fold_case(value) if column.is_folded else normalize("NFC", value)
 
 
 def _is_null(column: Column) -> ColumnElement[bool]:
@@ -228,11 +237,12 @@ def _is_present(column: Column) -> ColumnElement[bool]:
     return and_(present, column.expression != "") if column.kind is str else present
 
 
-def _name(binding: AttributeBinding | None) -> tuple[str, str | None]:
+def _name(binding: AttributeBinding) -> tuple[str, str | None]:
     """Return the name of an attribute as `SqlFilter` takes it, and its sub-attribute."""
-    if binding is None:
-        raise _unsupported()
-    head, _, tail = binding.urn.casefold().removeprefix(f"{CORE}:").rpartition(":")
+    urn = binding.urn.casefold()
+    for core in _CORE:
+        urn = urn.removeprefix(core)
+    head, _, tail = urn.rpartition(":")
     name, _, sub = tail.partition(".")
     return f"{head}:{name}" if head else name, sub or None
 

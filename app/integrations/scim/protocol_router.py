@@ -85,6 +85,55 @@ async def scim_delete_user(context: ContextDep, user_id: str) -> Response:  # as
     return await _serve(context)
 
 
+@router.get("/Groups")
+@_NEEDS
+async def scim_list_groups(context: ContextDep) -> Response:
+    """List groups, or those that a filter finds."""
+    return await _serve(context)
+
+
+@router.post("/Groups/.search", openapi_extra=_READS)
+@_NEEDS
+async def scim_search_groups(context: ContextDep, body: Sent) -> Response:
+    """List groups as the body asks."""
+    return await _serve(context, body)
+
+
+@router.post("/Groups", status_code=201)
+@_NEEDS
+async def scim_create_group(context: ContextDep, body: Sent) -> Response:
+    """Add a group."""
+    return await _serve(context, body)
+
+
+@router.get("/Groups/{group_id}")
+@_NEEDS
+async def scim_get_group(context: ContextDep, group_id: str) -> Response:  # the library reads the path
+    """Read one group."""
+    return await _serve(context)
+
+
+@router.put("/Groups/{group_id}")
+@_NEEDS
+async def scim_replace_group(context: ContextDep, group_id: str, body: Sent) -> Response:  # as above
+    """Replace a group."""
+    return await _serve(context, body)
+
+
+@router.patch("/Groups/{group_id}")
+@_NEEDS
+async def scim_patch_group(context: ContextDep, group_id: str, body: Sent) -> Response:  # as above
+    """Change a group."""
+    return await _serve(context, body)
+
+
+@router.delete("/Groups/{group_id}")
+@_NEEDS
+async def scim_delete_group(context: ContextDep, group_id: str) -> Response:  # as above
+    """Delete a group, and what it gave to its members."""
+    return await _serve(context)
+
+
 @router.post("/Bulk")
 @_NEEDS
 async def scim_bulk(context: ContextDep, body: Sent) -> Response:

@@ -1,4 +1,4 @@
-"""Reads of SCIM tokens."""
+"""Reads of SCIM tokens and of mappings of groups."""
 
 from uuid import UUID
 
@@ -11,8 +11,8 @@ from app.db.sql_json import Rendered, render
 from app.db.statement import Read
 from app.db.transaction import CallerReader
 from app.errors import NotFound
-from app.integrations.scim.models import ScimToken
-from app.integrations.scim.schemas import ScimTokenRead
+from app.integrations.scim.models import ScimGroupMapping, ScimToken
+from app.integrations.scim.schemas import ScimGroupMappingRead, ScimTokenRead
 from app.tree.models import Organization, OrganizationPlace, Tenant
 
 _RENDERED = render(
@@ -31,6 +31,24 @@ LIST = Listing(
     filters={
         "revoked": bindparam("revoked", type_=Boolean()) == col(ScimToken.revoked_at).is_not(None),
         "updated_since": col(ScimToken.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),
+    },
+)
+_MAPPINGS = render(
+    select(col(ScimGroupMapping.id)).where(col(ScimGroupMapping.tenant_id) == bindparam("tenant_id", type_=Uuid())),
+    ScimGroupMapping,
+    ScimGroupMappingRead,
+    col(ScimGroupMapping.id),
+    col(ScimGroupMapping.version),
+)
+_MAPPING_BY_ID = Read(_MAPPINGS.where(col(ScimGroupMapping.id) == bindparam("id", type_=Uuid())))
+MAPPINGS = Listing(
+    "scim-group-mappings",
+    _MAPPINGS,
+    key=col(ScimGroupMapping.id),
+    orders={"id": col(ScimGroupMapping.id), "updated_at": col(ScimGroupMapping.updated_at)},
+    filters={
+        "organization_id": col(ScimGroupMapping.organization_id) == bindparam("organization_id", type_=Uuid()),
+        "updated_since": col(ScimGroupMapping.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),
     },
 )
 #: The token with a hash, and the root of its tenant. Takes ``tenant_id`` and ``secret_hash``.
@@ -71,6 +89,20 @@ async def get_scim_token(reader: CallerReader, scim_token_id: UUID) -> Rendered:
     """
     require_everywhere(reader.principal, "getScimToken")
     row = await reader.fetch_one(_BY_ID, tenant_id=reader.principal.tenant_id, id=scim_token_id)
+    if row is None:
+        raise NotFound
+    return Rendered(row["rendered"], version=row["version"], id=row["id"])
+
+
+async def get_scim_group_mapping(reader: CallerReader, mapping_id: UUID) -> Rendered:
+    """Return one mapping.
+
+    Raises:
+        Forbidden: the caller is no admin of the whole tenant.
+        NotFound: It does not exist.
+    """
+    require_everywhere(reader.principal, "getScimGroupMapping")
+    row = await reader.fetch_one(_MAPPING_BY_ID, tenant_id=reader.principal.tenant_id, id=mapping_id)
     if row is None:
         raise NotFound
     return Rendered(row["rendered"], version=row["version"], id=row["id"])

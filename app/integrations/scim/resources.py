@@ -4,7 +4,7 @@ The library's own models declare many more attributes. An attribute that is not 
 no personal data is kept that the service has no use for.
 """
 
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field
 from scim2_models import (
@@ -16,6 +16,7 @@ from scim2_models import (
     ETag,
     Extension,
     Filter,
+    Mutability,
     Patch,
     Reference,
     Required,
@@ -104,11 +105,36 @@ class EnterpriseUser(Extension):
     """The user who manages this one."""
 
 
+class Member(ComplexAttribute):
+    """A member of a group."""
+
+    value: Annotated[str | None, Mutability.immutable, CaseExact.true] = None
+    """The id of the user."""
+    ref: Annotated[Reference["User"] | None, Mutability.immutable] = Field(  # type: ignore[type-arg]
+        None, serialization_alias="$ref", validation_alias="$ref"
+    )
+    """The address of the user."""
+    type: Annotated[str | None, Mutability.immutable] = Field(None, examples=["User"])
+    """What the member is: always a user."""
+
+
+class Group(Resource[Any]):
+    """A group of users. A mapping at `/v1/scim-group-mappings` says what its members get."""
+
+    __schema__ = URN("urn:ietf:params:scim:schemas:core:2.0:Group")
+
+    display_name: Annotated[str | None, Required.true] = None
+    """The name, by which mappings find the group."""
+    members: list[Member] | None = None
+    """The users in the group."""
+    Members: ClassVar[type[ComplexAttribute]] = Member
+
+
 def create_provider() -> ScimProvider:
     """Return the description of the service: its resources, and what it supports."""
     return ScimProvider(
-        models=[User, EnterpriseUser],
-        resource_types=[ResourceType.from_resource(User[EnterpriseUser])],
+        models=[User, EnterpriseUser, Group],
+        resource_types=[ResourceType.from_resource(User[EnterpriseUser]), ResourceType.from_resource(Group)],
         config=ServiceProviderConfig(
             patch=Patch(supported=True),
             bulk=Bulk(supported=True, max_operations=MOST_OPERATIONS, max_payload_size=MOST_BYTES),

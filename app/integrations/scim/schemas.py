@@ -1,11 +1,13 @@
-"""What goes in and out of the routes of SCIM tokens."""
+"""What goes in and out of the routes of SCIM tokens and of mappings of groups."""
 
 from datetime import datetime
 from typing import Any, Literal, Self
+from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
 from app.http.pagination import ListQuery
+from app.principal import Role
 from app.schemas import Body, Flag, Instant, Name, RedactionReason, Resource, WithSecret
 
 _TERMS: dict[str, Any] = {"name": "Identity provider, 2026", "expires_at": "2027-10-01T00:00:00Z"}
@@ -65,6 +67,55 @@ class ScimTokenQuery(ListQuery):
     """Filters and order of the list of SCIM tokens."""
 
     revoked: Flag | None = Field(default=None, description="`true`: only revoked tokens. `false`: only the others.")
+    updated_since: Instant | None = Field(default=None, description="Only those changed at this instant or later.")
+    sort: Literal["id", "-id", "updated_at", "-updated_at"] = "id"
+    """Order of the list; `-` reverses it."""
+
+
+_TARGET: dict[str, Any] = {
+    "group_name": "North County facilitators",
+    "organization_id": "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
+    "role": "facilitator",
+}
+_MAPPING: dict[str, Any] = {
+    "id": "0198c6ef-8888-7999-8aaa-bbbbccccdddd",
+    "version": 1,
+    "created_at": "2026-10-01T09:00:00Z",
+    "updated_at": "2026-10-01T09:00:00Z",
+    **_TARGET,
+}
+_ROLE = (
+    "The role that members get on the organization and everything below it, as long as they are members. Null: members "
+    "work in the organization."
+)
+
+
+class ScimGroupMappingCreate(Body):
+    """What the members of a group of the identity provider get."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_TARGET]})
+
+    group_name: Name = Field(description="Display name of the group; case does not count.")
+    organization_id: UUID
+    """Id of the organization."""
+    role: Role | None = Field(default=None, description=_ROLE)
+
+
+class ScimGroupMappingRead(Resource):
+    """What the members of a group of the identity provider get."""
+
+    model_config = ConfigDict(from_attributes=True, json_schema_extra={"examples": [_MAPPING]})
+
+    group_name: str = Field(description="Display name of the group; case does not count.")
+    organization_id: UUID
+    """Id of the organization."""
+    role: Role | None = Field(description=_ROLE)
+
+
+class ScimGroupMappingQuery(ListQuery):
+    """Filters and order of the list of mappings."""
+
+    organization_id: UUID | None = Field(default=None, description="Only those of this organization itself.")
     updated_since: Instant | None = Field(default=None, description="Only those changed at this instant or later.")
     sort: Literal["id", "-id", "updated_at", "-updated_at"] = "id"
     """Order of the list; `-` reverses it."""

@@ -19,7 +19,7 @@ from scim2_models import (
     SearchRequest,
 )
 from scim2_server.storage import AsyncScimStorage, SearchPage
-from sqlalchemy import ColumnElement, DateTime, Text, and_, case, cast, column, func
+from sqlalchemy import DateTime, Text, and_, case, cast, column, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
@@ -27,14 +27,15 @@ from sqlmodel import col, select
 from app.db.transaction import Tx
 from app.integrations.scim import users
 from app.integrations.scim.bodies import ENTERPRISE
-from app.integrations.scim.filters import Column, Entries, SqlFilter, fold, text_column
+from app.integrations.scim.filters import Column, Entries, SqlFilter, text_column
+from app.integrations.scim.group_store import GROUP, GroupStore
 from app.integrations.scim.resources import Email, EnterpriseUser, Manager, Name, User
+from app.integrations.scim.texts import stored_text
 from app.integrations.scim.users import WantedUser
 from app.people.models import Person, ScimUser
 from app.schemas import Email as EmailAddress
-from app.schemas import Name as NameText
+from app.text import fold_case
 
-_NAME: Final[TypeAdapter[str]] = TypeAdapter(NameText)
 _ADDRESS: Final[TypeAdapter[str]] = TypeAdapter(EmailAddress)
 _MOST_EMAILS: Final = 20
 _MANAGER_USER: Final = aliased(ScimUser, name="manager_user")
@@ -105,6 +106,7 @@ class PeopleStore(AsyncScimStorage):
     def __init__(self, tx: Tx, *, writes: bool) -> None:
         self._tx = tx
         self._writes = writes
+        self._groups = GroupStore(tx, writes=writes)
 
     async def get(
         self,
@@ -113,7 +115,9 @@ class PeopleStore(AsyncScimStorage):
         *,
         response_parameters: ResponseParameters[Any] | None = None,
     ) -> Resource[Any]:
-        """Return a user."""
+        """Return a user or a group."""
+        if resource_type.name == GROUP:
+            return await self._groups.read(resource_id)
         user = await self._load(resource_id)
         if self._writes:
             await users.load_person(self._tx, user.person_id)
@@ -122,27 +126,49 @@ class PeopleStore(AsyncScimStorage):
     async def search(
         self, resource_types: list[ResourceType], search_request: SearchRequest[Any], *, position: Any = None
     ) -> SearchPage:
-        """Return a page of users, oldest first."""
+        """Return a page of users and groups, users first, each oldest first."""
+        names, sent, skipped = (
+            [one.name for one in resource_types],
+            search_request,
+            (search_request.start_index or 1) - 1,
+        )
+        page = SearchPage(0, [])
+        for name in ("User", GROUP):
+            if name in names:
+                left = None if sent.count is None else sent.count - len(page.resources)
+                search = self._groups.search if name == GROUP else self._search_users
+                total, found = await search(sent.filter, skipped, left, is_one_of_many=len(names) > 1)
+                page.total = (page.total or 0) + total
+                page.resources += found
+                skipped = max(0, skipped - total)
+        return page
+
+    async def _search_users(
+        self, scim_filter: Any, skipped: int, count: int | None, *, is_one_of_many: bool
+    ) -> tuple[int, list[Resource[Any]]]:
         query = _USERS.where(col(ScimUser.tenant_id) == self._tx.tenant_id)
-        if search_request.filter is not None:
-            query = query.where(_condition(search_request.filter))
+        if scim_filter is not None:
+            bound = ScimFilter[User[EnterpriseUser]](scim_filter.ast)
+            query = query.where(SqlFilter(bound, COLUMNS, ENTRIES, is_one_of_many=is_one_of_many).translate())
         counting = query.with_only_columns(func.count(), maintain_column_froms=True)
         total = await self._tx.session.scalar(counting)
-        page = query.order_by(col(ScimUser.id)).offset((search_request.start_index or 1) - 1)
-        if search_request.count is not None:
-            page = page.limit(search_request.count)
-        found = [] if search_request.count == 0 else (await self._tx.session.execute(page)).all()
-        return SearchPage(total or 0, [_resource(*row) for row in found])
+        page = query.order_by(col(ScimUser.id)).offset(skipped).limit(count)
+        found = [] if count == 0 else (await self._tx.session.execute(page)).all()
+        return total or 0, [_resource(*row) for row in found]
 
     async def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
-        """Add a user, and the person unless there is one."""
+        """Add a user, and the person unless there is one; or add a group."""
+        if resource_type.name == GROUP:
+            return await self._groups.create(resource)
         stated = resource.model_copy(update={"active": getattr(resource, "active", None) is not False})
         return await self._read(await users.create_user(self._tx, await self._wanted(stated)))
 
     async def update(
         self, resource_type: ResourceType, resource: Resource[Any], *, expected_version: str | None = None
     ) -> Resource[Any]:
-        """Replace what is stored of a user and their person."""
+        """Replace what is stored of a user and their person, or a group."""
+        if resource_type.name == GROUP:
+            return await self._groups.update(resource, expected_version)
         user = await self._load_expected(str(resource.id), expected_version)
         await users.update_user(self._tx, user, await self._wanted(resource))
         return await self._read(user.id)
@@ -150,7 +176,10 @@ class PeopleStore(AsyncScimStorage):
     async def delete(
         self, resource_type: ResourceType, resource_id: str, *, expected_version: str | None = None
     ) -> None:
-        """Delete a user and deactivate their person."""
+        """Delete a user and deactivate their person, or delete a group."""
+        if resource_type.name == GROUP:
+            await self._groups.delete(resource_id, expected_version)
+            return
         await users.delete_user(self._tx, await self._load_expected(resource_id, expected_version))
 
     @asynccontextmanager
@@ -186,7 +215,7 @@ class PeopleStore(AsyncScimStorage):
     async def _wanted(self, resource: Resource[Any]) -> WantedUser:
         assert isinstance(resource, User)  # noqa: S101  # the only type that is served
         name = resource.name or Name()
-        user_name = _text(resource.user_name)
+        user_name = stored_text(resource.user_name)
         if user_name is None:
             raise InvalidValueException(detail="A user needs a userName.")
         emails = [_email(one) for one in resource.emails or []]
@@ -194,12 +223,12 @@ class PeopleStore(AsyncScimStorage):
             raise InvalidValueException(detail=f"At most {_MOST_EMAILS} e-mail addresses are taken.")
         own = {
             "user_name": user_name,
-            "user_name_key": fold(user_name),
-            "external_id": _text(resource.external_id),
-            "display_name": _text(resource.display_name),
-            "formatted_name": _text(name.formatted),
-            "given_name": _text(name.given_name),
-            "family_name": _text(name.family_name),
+            "user_name_key": fold_case(user_name),
+            "external_id": stored_text(resource.external_id),
+            "display_name": stored_text(resource.display_name),
+            "formatted_name": stored_text(name.formatted),
+            "given_name": stored_text(name.given_name),
+            "family_name": stored_text(name.family_name),
             "emails": emails,
             "states_active": resource.active is not None,
         }
@@ -208,35 +237,17 @@ class PeopleStore(AsyncScimStorage):
         manager = sent.value or (str(sent.ref).rpartition("/")[2] if sent.ref else None)
         person = {
             **users.derive(own, emails),
-            "position": _text(resource.title),
-            "employee_number": _text(enterprise.employee_number),
-            "department": _text(enterprise.department),
+            "position": stored_text(resource.title),
+            "employee_number": stored_text(enterprise.employee_number),
+            "department": stored_text(enterprise.department),
             "manager_id": None if not manager else await users.find_manager(self._tx, manager),
         }
         return WantedUser(own, person, resource.active)
 
 
-def _condition(scim_filter: ScimFilter[Any]) -> ColumnElement[bool]:
-    return SqlFilter(ScimFilter[User[EnterpriseUser]](scim_filter.ast), COLUMNS, ENTRIES).translate()
-
-
-def _text(value: str | None) -> str | None:
-    """Return a text as it is stored; blank is none.
-
-    Raises:
-        InvalidValueException: it is too long, or holds what cannot be stored.
-    """
-    if value is None or not value.strip():
-        return None
-    try:
-        return _NAME.validate_python(value)
-    except ValidationError:
-        raise InvalidValueException(detail="A text is longer than 200 characters, or cannot be stored.") from None
-
-
 def _email(email: Email) -> dict[str, Any]:
     """Return an address as it is stored: as it was sent, and as the person gets it where it is one."""
-    stored = {"value": _text(email.value), "type": _text(email.type)}
+    stored = {"value": stored_text(email.value), "type": stored_text(email.type)}
     found: dict[str, Any] = {name: value for name, value in stored.items() if value is not None}
     if email.primary is not None:
         found["primary"] = email.primary

@@ -21,6 +21,7 @@ from app.accounts.authority import keep_an_admin, lock_rights
 from app.db.ids import uuid7
 from app.db.transaction import Tx
 from app.events.record import record_event
+from app.integrations.scim.memberships import leave_groups
 from app.people.changes import add_person, change_person
 from app.people.models import Person, ScimUser
 from app.text import search_key
@@ -173,6 +174,7 @@ async def delete_user(tx: Tx, user: ScimUser) -> None:
         LastAdmin: the tenant would be left without an admin.
     """
     person = await load_person(tx, user.person_id)
+    await leave_groups(tx, user.id)
     user.deleted_at = tx.now
     tx.touch(user)
     record_event(tx, "scim_user.deleted", user.id, data={"person_id": str(person.id)})

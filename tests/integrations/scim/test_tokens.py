@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 
 from tests.support.actors import Actor, Tenancy
-from tests.support.scim import USERS, new_provisioner, user
+from tests.support.scim import GROUPS, USERS, new_provisioner, user
 
 pytestmark = pytest.mark.anyio
 TOKENS = "/v1/scim-tokens"
@@ -78,6 +78,13 @@ async def test_no_other_credential_opens_the_routes_of_scim(tenancy: Tenancy, ht
         ("PUT", f"{USERS}/x", user("a")),
         ("PATCH", f"{USERS}/x", {}),
         ("DELETE", f"{USERS}/x", None),
+        ("GET", GROUPS, None),
+        ("POST", GROUPS, {}),
+        ("POST", f"{GROUPS}/.search", {}),
+        ("GET", f"{GROUPS}/x", None),
+        ("PUT", f"{GROUPS}/x", {}),
+        ("PATCH", f"{GROUPS}/x", {}),
+        ("DELETE", f"{GROUPS}/x", None),
         ("POST", "/scim/v2/Bulk", {}),
         ("GET", "/scim/v2/ServiceProviderConfig", None),
         ("GET", "/scim/v2/ResourceTypes", None),
@@ -94,7 +101,7 @@ async def test_no_other_credential_opens_the_routes_of_scim(tenancy: Tenancy, ht
 
 def test_every_route_of_scim_takes_a_scim_token_alone(app: FastAPI) -> None:
     routes = [route for route in app.routes if getattr(route, "path", "").startswith("/scim/")]
-    assert len(routes) >= 14
+    assert len(routes) >= 21
     assert all(route.needs.provisioning for route in routes)  # type: ignore[attr-defined]
 
 
