@@ -27,8 +27,9 @@ router = APIRouter(prefix="/v1/scim-group-mappings", tags=["accounts"])
 async def list_scim_group_mappings(context: ContextDep, query: Annotated[ScimGroupMappingQuery, Query()]) -> Response:
     """List mappings of groups.
 
-    Use it to see what the members of the identity provider's groups get. You need the admin role on the root
-    organization.
+    Use it to see what the members of the identity provider's groups get, or to find the mapping to delete. A mapping is
+    listed whether or not there is a group with its name. With `organization_id` it lists those of one organization. You
+    need the admin role on the root organization.
     """
     require_everywhere(context.principal, "listScimGroupMappings")
     return await page(context, queries.MAPPINGS, query)
