@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from app.access import credentials
 from app.access.credential_kinds import CredentialKind
-from app.access.key_lookup import Found
+from app.access.credentials import LookupResult
 from app.errors import Unauthorized
 from app.principal import Principal
 
@@ -28,17 +28,17 @@ class _Cache:
     def __init__(self, seconds: float, most: int) -> None:
         self._seconds = seconds
         self._most = most
-        self._entries: dict[bytes, tuple[float, Found]] = {}
+        self._entries: dict[bytes, tuple[float, LookupResult]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, digest: bytes) -> Found | None:
+    def get(self, digest: bytes) -> LookupResult | None:
         """Return the valid entry of a credential, or None."""
         entry = self._entries.get(digest)
         return entry[1] if entry is not None and entry[0] > time.monotonic() else None
 
-    def put(self, digest: bytes, found: Found, since: float) -> None:
+    def put(self, digest: bytes, found: LookupResult, since: float) -> None:
         """Add an entry.
 
         Args:
@@ -86,7 +86,7 @@ class Authenticator:
             return found
         raise found
 
-    async def _look_up(self, token: str, digest: bytes) -> Found:
+    async def _look_up(self, token: str, digest: bytes) -> LookupResult:
         since, invalidations = time.monotonic(), self._invalidations
         for kind in self._kinds:
             found = await kind.look_up(token)

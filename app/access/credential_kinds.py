@@ -9,8 +9,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from app.access import credentials
-from app.access.credentials import Credential, ScimTokenExpired, ScimTokenRevoked, TokenRevoked
-from app.access.key_lookup import BY_SECRET, Found, principal_of_key
+from app.access.credentials import Credential, LookupResult, ScimTokenExpired, ScimTokenRevoked, TokenRevoked
+from app.access.key_lookup import BY_SECRET, principal_of_key
 from app.db.pool import Pool
 from app.db.statement import Read, Row
 from app.errors import Unauthorized
@@ -24,7 +24,7 @@ HOLDER = "credentials"
 class CredentialKind(Protocol):
     """One kind of bearer credential."""
 
-    async def look_up(self, token: str) -> Found | None:
+    async def look_up(self, token: str) -> LookupResult | None:
         """Return the principal of a token, or the class of its refusal; None if the token is of another kind.
 
         Raises:
@@ -39,7 +39,7 @@ class ApiKeys:
         self._reads = reads
         self._clock = clock
 
-    async def look_up(self, token: str) -> Found | None:
+    async def look_up(self, token: str) -> LookupResult | None:
         """Return the principal of a key, or the class of its refusal; None if the token is no key."""
         credential = credentials.parse(token)
         if credential is None or credential.kind != credentials.API_KEY:
@@ -60,7 +60,7 @@ class SeatTokens:
         self._reads = reads
         self._seat_by_token = seat_by_token
 
-    async def look_up(self, token: str) -> Found | None:
+    async def look_up(self, token: str) -> LookupResult | None:
         """Return the principal of a seat, or the class of its refusal; None if the token is no seat's."""
         credential = credentials.parse(token)
         if credential is None or credential.kind != credentials.SEAT_TOKEN:
@@ -97,7 +97,7 @@ class ScimTokens:
         self._token_by_secret = token_by_secret
         self._clock = clock
 
-    async def look_up(self, token: str) -> Found | None:
+    async def look_up(self, token: str) -> LookupResult | None:
         """Return the principal of a token, or the class of its refusal; None if it is no SCIM token."""
         credential = credentials.parse(token)
         if credential is None or credential.kind != credentials.SCIM_TOKEN:

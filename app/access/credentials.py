@@ -12,6 +12,7 @@ from uuid import UUID
 
 from app.db.ids import random_bytes
 from app.errors import Unauthorized
+from app.principal import Principal
 
 API_KEY = "fa"
 SEAT_TOKEN = "fs"  # noqa: S105  # a prefix, not a secret
@@ -20,6 +21,9 @@ MISSING = "Send Authorization: Bearer with an API key, a seat's token or the acc
 # Access tokens of large organizations list many groups.
 _MOST_CHARACTERS = 8_192
 _FORM = re.compile(r"(fa|fs|fi)_([0-9a-f]{32})_([A-Za-z0-9_-]{43})")
+
+#: A principal, or the error class that refuses the credential.
+LookupResult = Principal | type[Unauthorized]
 
 
 class KeyRevoked(Unauthorized):

@@ -23,16 +23,13 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlmodel import col
 
-from app.access.credentials import KeyExpired, KeyRevoked, PrincipalDeactivated
+from app.access.credentials import KeyExpired, KeyRevoked, LookupResult, PrincipalDeactivated
 from app.access.models import ApiKey, FormerKeySecret, PrincipalRecord, RoleGrant
 from app.access.oidc.models import Identity
 from app.db.statement import Read, Row, from_json
 from app.errors import Unauthorized
 from app.principal import Grant, Principal, Role, UsedKey
 from app.tree.models import OrganizationPlace, Tenant
-
-#: A principal, or the error class that refuses the credential.
-Found = Principal | type[Unauthorized]
 
 _TENANT = col(ApiKey.tenant_id) == bindparam("tenant_id", type_=Uuid())
 _NOW = bindparam("now", type_=DateTime(timezone=True))
@@ -126,7 +123,7 @@ BY_SECRET = Read(
 )
 
 
-def principal_of_key(tenant_id: UUID, secret_hash: bytes, row: Row | None, now: datetime) -> Found:
+def principal_of_key(tenant_id: UUID, secret_hash: bytes, row: Row | None, now: datetime) -> LookupResult:
     """Return the principal of a row that `BY_SECRET` found, with the roles in force, or the class of its refusal."""
     if row is None:
         return Unauthorized

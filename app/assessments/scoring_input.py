@@ -219,7 +219,7 @@ async def load_scoring_row(
     """Load all data that the result of an assessment depends on as one row; None if there is no such assessment.
 
     Args:
-        as_of: the day until which figures of metrics are looked for; None: all.
+        as_of: the last day whose figures of metrics are loaded; None: all.
     """
     return await reader.fetch_one(_SCORING_ROW, tenant_id=tenant_id, id=assessment_id, as_of=as_of)
 
@@ -248,8 +248,8 @@ async def build_input(
         row: as `load_scoring_row` returned it.
         as_of: the day that the result is asked for.
         profile: a profile to use instead of the frozen one, for comparison.
-        own_organizations: those at which a role was granted to the reader of the result, who gets the signals of the
-            practices with it; None: without signals.
+        own_organizations: the organizations at which the reader of the result has a role. They decide which small
+            numbers the signals of the practices show. None: leave the signals out.
         digest_key: the tenant's secret. Pass it if the result goes to a caller: see `AssessmentInput.digest_key`.
     """
     instrument = await load_instrument(reader, tenant_id, row["instrument_version_id"])

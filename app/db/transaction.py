@@ -42,8 +42,8 @@ class Stored(Generic[Key]):
     created: bool
 
 
-class Outcome(StrEnum):
-    """The effect of a PUT."""
+class WriteOutcome(StrEnum):
+    """The effect of a write that creates or replaces a resource."""
 
     CREATED = "created"
     REPLACED = "replaced"

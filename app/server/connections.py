@@ -39,7 +39,7 @@ class Limits:
     stalled_seconds: float = 10.0
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     """What the bounds need to know of a connection."""
 
     transport: asyncio.Transport
@@ -71,12 +71,12 @@ class Connections:
         self.limits = limits
         self.is_draining = False
         # All three in the order in which they began, so that the first one has waited longest.
-        self._open: dict[Connection, None] = {}
-        self._receiving: dict[Connection, float] = {}
-        self._idle: dict[Connection, float] = {}
-        self._received: dict[Connection, int] = {}
+        self._open: dict[ClientConnection, None] = {}
+        self._receiving: dict[ClientConnection, float] = {}
+        self._idle: dict[ClientConnection, float] = {}
+        self._received: dict[ClientConnection, int] = {}
         self._received_total = 0
-        self._unsent: dict[Connection, _Backlog] = {}
+        self._unsent: dict[ClientConnection, _Backlog] = {}
         self._last_closed: float | None = None
         #: How many connections lost out to a bound, by the bound.
         self.refusals: dict[str, int] = {}
@@ -84,7 +84,7 @@ class Connections:
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, connection: Connection) -> bool:
+    def add(self, connection: ClientConnection) -> bool:
         """Admit a new connection, if need be in place of one that waits; return False where none waits."""
         if len(self._open) >= self.limits.connections and not self._evict():
             self._count_refusal("connections")
@@ -93,7 +93,7 @@ class Connections:
         self._receiving[connection] = time.monotonic()
         return True
 
-    def discard(self, connection: Connection) -> None:
+    def discard(self, connection: ClientConnection) -> None:
         """Drop a connection that is closed."""
         self._open.pop(connection, None)
         self._receiving.pop(connection, None)
@@ -101,18 +101,18 @@ class Connections:
         self.set_received(connection, 0)
         self._last_closed = time.monotonic()
 
-    def mark_receiving(self, connection: Connection) -> None:
+    def mark_receiving(self, connection: ClientConnection) -> None:
         """Note that the rest of a request is to come."""
         self._idle.pop(connection, None)
         if connection not in self._receiving and connection in self._open:
             self._receiving[connection] = time.monotonic()
 
-    def mark_busy(self, connection: Connection) -> None:
+    def mark_busy(self, connection: ClientConnection) -> None:
         """Note that a request is whole and its answer is to come."""
         self._idle.pop(connection, None)
         self._receiving.pop(connection, None)
 
-    def mark_idle(self, connection: Connection) -> None:
+    def mark_idle(self, connection: ClientConnection) -> None:
         """Note that the last request is answered and no other has begun."""
         self._receiving.pop(connection, None)
         if connection in self._open:
@@ -134,7 +134,7 @@ class Connections:
             self.mark_busy(connection)
         return len(old) < len(waiting)
 
-    def set_received(self, connection: Connection, size: int) -> None:
+    def set_received(self, connection: ClientConnection, size: int) -> None:
         """Record the bytes of requests that a connection holds. Beyond the bound, shed those that hold most."""
         self._received_total += size - self._received.pop(connection, 0)
         if size:
@@ -192,7 +192,7 @@ class Connections:
             self._count_refusal("received_bytes")
             largest.shed()
 
-    def _abort(self, connection: Connection) -> None:
+    def _abort(self, connection: ClientConnection) -> None:
         self.discard(connection)
         # Not `close`, which waits until the client has taken what is written already.
         connection.transport.abort()

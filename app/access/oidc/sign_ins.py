@@ -12,8 +12,8 @@ from opentelemetry.trace import Tracer
 from sqlalchemy import text
 
 from app.access.credential_kinds import HOLDER, principal_of_seat
-from app.access.credentials import PrincipalDeactivated, SignInEnded, SignInExpired
-from app.access.key_lookup import Found, grant_of
+from app.access.credentials import LookupResult, PrincipalDeactivated, SignInEnded, SignInExpired
+from app.access.key_lookup import grant_of
 from app.access.oidc import claims
 from app.access.oidc.claims import Claims, Refusal
 from app.db.pool import Pool
@@ -73,7 +73,7 @@ class SignIns:
         self._keys: dict[UUID, IssuerKeys] = {}
         self._is_loaded = False
 
-    async def look_up(self, token: str) -> Found | None:
+    async def look_up(self, token: str) -> LookupResult | None:
         """Return the principal of an access token, or the class of its refusal; None if it is no signed token."""
         if not claims.has_form(token):
             return None
@@ -123,7 +123,7 @@ class SignIns:
             keys = self._keys[provider["id"]] = IssuerKeys(self._outgoing, *source)
         return keys
 
-    async def _principal(self, provider: Row, verified: Claims) -> Found:
+    async def _principal(self, provider: Row, verified: Claims) -> LookupResult:
         subject = claims.person_of(verified, provider["person_claim"])
         if subject is None:
             return Unauthorized

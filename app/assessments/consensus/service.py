@@ -20,7 +20,7 @@ from app.assessments.reference_data import FrozenInstrument, load_instrument
 from app.assessments.scoring_input import build_input, load_scoring_row
 from app.assessments.votes.schemas import to_stored
 from app.db.base import Versioned
-from app.db.transaction import Outcome, Preconditions, Stored, Tx
+from app.db.transaction import Preconditions, Stored, Tx, WriteOutcome
 from app.errors import AppError, FieldError, Invalid, NotFound, PreconditionFailed
 from app.events.record import record_event
 from app.scoring import VoteCounts, consensus_needs_note, count_votes, parse_vote
@@ -42,9 +42,9 @@ async def record_consensus(tx: Tx, assessment_id: UUID, practice: str, body: Con
     assessment = await _lock_for_consensus(tx, assessment_id, "recordConsensus", practice)
     _check_note(await _count_votes(tx, assessment_id), practice, body)
     outcome = await _put(tx, Consensus, {"assessment_id": assessment_id, "practice": practice}, _get_fields(tx, body))
-    if outcome is not Outcome.UNCHANGED:
+    if outcome is not WriteOutcome.UNCHANGED:
         _record_consensus_event(tx, assessment, practice)
-    return Stored(practice, outcome is Outcome.CREATED)
+    return Stored(practice, outcome is WriteOutcome.CREATED)
 
 
 async def record_all_consensus(tx: Tx, assessment_id: UUID, body: ConsensusesPut) -> list[str]:
@@ -71,7 +71,7 @@ async def record_all_consensus(tx: Tx, assessment_id: UUID, body: ConsensusesPut
             outcome = _store(tx, known.get(entry.practice), row, fields, entry.preconditions())
         except AppError as refused:
             raise refused.within(f"/body/items/{at}") from None
-        if outcome is not Outcome.UNCHANGED:
+        if outcome is not WriteOutcome.UNCHANGED:
             _record_consensus_event(tx, assessment, entry.practice)
     return [entry.practice for entry in body.items]
 
@@ -112,7 +112,7 @@ async def rate_practice(tx: Tx, assessment_id: UUID, practice: str, body: Practi
     await _require_practice(tx, assessment, practice)
     ensure_open(assessment)
     outcome = await _put(tx, PracticeRating, {"assessment_id": assessment_id, "practice": practice}, body.model_dump())
-    if outcome is not Outcome.UNCHANGED:
+    if outcome is not WriteOutcome.UNCHANGED:
         record_event(
             tx,
             "assessment.practice_rated",
@@ -120,7 +120,7 @@ async def rate_practice(tx: Tx, assessment_id: UUID, practice: str, body: Practi
             organization_id=assessment.organization_id,
             data={"practice": practice},
         )
-    return Stored(practice, outcome is Outcome.CREATED)
+    return Stored(practice, outcome is WriteOutcome.CREATED)
 
 
 async def record_administration(tx: Tx, assessment_id: UUID, body: AdministrationPut) -> Stored[UUID]:
@@ -140,10 +140,10 @@ async def record_administration(tx: Tx, assessment_id: UUID, body: Administratio
     fields: dict[str, Any] = body.model_dump(mode="json")
     fields["recorded_by"] = tx.principal.id
     outcome = await _put(tx, AdministrationRecord, {"assessment_id": assessment_id}, fields)
-    if outcome is not Outcome.UNCHANGED:
+    if outcome is not WriteOutcome.UNCHANGED:
         event = "assessment.administration_recorded"
         record_event(tx, event, assessment_id, organization_id=assessment.organization_id)
-    return Stored(assessment_id, outcome is Outcome.CREATED)
+    return Stored(assessment_id, outcome is WriteOutcome.CREATED)
 
 
 async def _lock_for_consensus(tx: Tx, assessment_id: UUID, operation: str, practice: str | None = None) -> Assessment:
@@ -236,7 +236,7 @@ async def _lock_all_consensus(tx: Tx, assessment_id: UUID) -> dict[str, Consensu
     return {one.practice: one for one in found.scalars()}
 
 
-async def _put(tx: Tx, table: type[Row], key: dict[str, Any], fields: dict[str, Any]) -> Outcome:
+async def _put(tx: Tx, table: type[Row], key: dict[str, Any], fields: dict[str, Any]) -> WriteOutcome:
     """Insert or replace the one row with this key."""
     found = await _lock_row(tx, table, key)
     return _store(tx, found, _build_row(tx, table, key, fields), fields, tx.preconditions)
@@ -246,18 +246,18 @@ def _build_row(tx: Tx, table: type[Row], key: dict[str, Any], fields: dict[str, 
     return table(tenant_id=tx.tenant_id, created_at=tx.now, updated_at=tx.now, **key, **fields)
 
 
-def _store(tx: Tx, found: Row | None, row: Row, fields: dict[str, Any], asked: Preconditions) -> Outcome:
+def _store(tx: Tx, found: Row | None, row: Row, fields: dict[str, Any], asked: Preconditions) -> WriteOutcome:
     """Add a row, or change the fields of the row that was found. An equal row stays as it is."""
     if found is None:
         if asked.has_if_match:
             raise PreconditionFailed("There is nothing to replace yet.")
         tx.session.add(row)
-        return Outcome.CREATED
+        return WriteOutcome.CREATED
     if asked.must_not_exist:
         raise PreconditionFailed("There is one already.")
     if tx.is_repetition(found, fields, asked):
-        return Outcome.UNCHANGED
+        return WriteOutcome.UNCHANGED
     tx.expect(found, asked)
     for name, value in fields.items():
         setattr(found, name, value)
-    return Outcome.REPLACED if tx.touch(found) else Outcome.UNCHANGED
+    return WriteOutcome.REPLACED if tx.touch(found) else WriteOutcome.UNCHANGED

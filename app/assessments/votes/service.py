@@ -23,7 +23,7 @@ from app.assessments.models import Assessment, AssessmentState, Channel, Partici
 from app.assessments.reference_data import FrozenInstrument, load_instrument
 from app.assessments.seat_rules import is_deferred
 from app.assessments.votes.schemas import BallotVote, VoteCast, VotesCast, to_stored
-from app.db.transaction import Outcome, Preconditions, Stored, Tx
+from app.db.transaction import Preconditions, Stored, Tx, WriteOutcome
 from app.errors import AppError, FieldError, Invalid, NotFound, PreconditionFailed
 from app.events.record import record_vote
 from app.principal import SeatKind
@@ -49,9 +49,9 @@ async def cast(tx: Tx, assessment_id: UUID, participant_id: UUID, practice: str,
     round_ = await _load_round(tx, assessment_id, [participant_id], [practice])
     vote, outcome = round_.cast(participant_id, practice, body, tx.preconditions)
     await _send_votes(tx)
-    if outcome is not Outcome.UNCHANGED:
-        _record_vote(tx, round_.assessment, 1, replaced=outcome is Outcome.REPLACED)
-    return Stored(vote.id, outcome is Outcome.CREATED)
+    if outcome is not WriteOutcome.UNCHANGED:
+        _record_vote(tx, round_.assessment, 1, replaced=outcome is WriteOutcome.REPLACED)
+    return Stored(vote.id, outcome is WriteOutcome.CREATED)
 
 
 async def cast_many(tx: Tx, assessment_id: UUID, body: VotesCast) -> list[UUID]:
@@ -72,7 +72,7 @@ async def cast_many(tx: Tx, assessment_id: UUID, body: VotesCast) -> list[UUID]:
         with _locate_refusal(index):
             votes.append(round_.cast(wanted.participant_id, wanted.practice, wanted, _get_preconditions(wanted)))
     await _send_votes(tx)
-    changed = sum(outcome is not Outcome.UNCHANGED for _, outcome in votes)
+    changed = sum(outcome is not WriteOutcome.UNCHANGED for _, outcome in votes)
     if changed:
         _record_vote(tx, round_.assessment, changed, replaced=False)
     return [vote.id for vote, _ in votes]
@@ -132,12 +132,12 @@ class _Round:
 
     def cast(
         self, participant_id: UUID, practice: str, body: VoteCast, expected: Preconditions
-    ) -> tuple[Vote, Outcome]:
+    ) -> tuple[Vote, WriteOutcome]:
         """Cast or replace one vote. Return the vote and the outcome."""
         seat = self._check(participant_id, practice)
         vote = self.votes.get((participant_id, practice))
         if vote is None:
-            return self._insert(seat, practice, body, expected), Outcome.CREATED
+            return self._insert(seat, practice, body, expected), WriteOutcome.CREATED
         return vote, self._replace(vote, body, expected)
 
     def claim_of(self, key: VoteKey) -> int:
@@ -203,19 +203,19 @@ class _Round:
         self.tx.session.add(vote)
         return vote
 
-    def _replace(self, vote: Vote, body: VoteCast, expected: Preconditions) -> Outcome:
+    def _replace(self, vote: Vote, body: VoteCast, expected: Preconditions) -> WriteOutcome:
         if expected.must_not_exist:
             raise PreconditionFailed("There is a vote already.")
         # The comparison includes who entered the vote, so that nobody else can find out that an equal vote is stored.
         fields = {"value": to_stored(body.value), "comment": body.comment, "entered_by": self._enterer()}
         if self.tx.is_repetition(vote, fields, expected):
-            return Outcome.UNCHANGED
+            return WriteOutcome.UNCHANGED
         if not expected.has_if_match:
             raise VoteExists
         self.tx.expect(vote, expected)
         for name, value in fields.items():
             setattr(vote, name, value)
-        return Outcome.REPLACED if self.tx.touch(vote) else Outcome.UNCHANGED
+        return WriteOutcome.REPLACED if self.tx.touch(vote) else WriteOutcome.UNCHANGED
 
     def _enterer(self) -> UUID | None:
         return self.tx.principal.id if self.tx.principal.seat is None else None

@@ -32,7 +32,7 @@ from app.errors import (
 from app.http.idempotency import AnswerErased, IdempotencyKeyReused, IdempotencyRunning
 from app.http.openapi.describe import describe_parameters, describe_tuples
 from app.http.openapi.headers import HEADERS, refer
-from app.http.openapi.webhooks import EventType, describe_webhooks
+from app.http.openapi.webhooks import DescribedEvent, describe_webhooks
 from app.http.problems import MEDIA_TYPE, Problem, example, problems
 
 _METHODS = ("get", "post", "put", "patch", "delete")
@@ -110,7 +110,7 @@ class Rule(Protocol):
         ...
 
 
-def install(app: FastAPI, rules: Mapping[str, Rule], events: Mapping[str, EventType]) -> None:
+def install(app: FastAPI, rules: Mapping[str, Rule], events: Mapping[str, DescribedEvent]) -> None:
     """Make ``app.openapi`` produce the finished document.
 
     Args:
@@ -136,7 +136,7 @@ _SECURITY_SCHEMES = {
 }
 
 
-def _document(app: FastAPI, rules: Mapping[str, Rule], events: Mapping[str, EventType]) -> dict[str, Any]:
+def _document(app: FastAPI, rules: Mapping[str, Rule], events: Mapping[str, DescribedEvent]) -> dict[str, Any]:
     made: dict[str, Any] = get_openapi(
         title=app.title,
         version=app.version,

@@ -42,7 +42,7 @@ _HEADERS: Final[Sequence[Mapping[str, Any]]] = (
 )
 
 
-class EventType(Protocol):
+class DescribedEvent(Protocol):
     """A type of event."""
 
     @property
@@ -58,7 +58,7 @@ class EventType(Protocol):
         """Return the model of its data."""
 
 
-def describe_webhooks(types: Mapping[str, EventType], schemas: dict[str, Any]) -> dict[str, Any]:
+def describe_webhooks(types: Mapping[str, DescribedEvent], schemas: dict[str, Any]) -> dict[str, Any]:
     """Return the section, and add the schemas that it refers to.
 
     Args:
@@ -75,7 +75,7 @@ def describe_webhooks(types: Mapping[str, EventType], schemas: dict[str, Any]) -
     return {name: {"post": _describe(one, schemas)} for name, one in types.items()}
 
 
-def _describe(one: EventType, schemas: Mapping[str, Any]) -> dict[str, Any]:
+def _describe(one: DescribedEvent, schemas: Mapping[str, Any]) -> dict[str, Any]:
     event = schemas["EventRead"]
     subject = one.name.partition(".")[0]
     data = schemas[one.data.__name__]
