@@ -47,7 +47,14 @@ REFERRING: Final = frozenset(
 )
 #: Rows that name a person and are deleted with their identity.
 DELETED: Final = frozenset(
-    {"former_employments.person_id", "identities.person_id", "person_external_ids.person_id", "scim_users.person_id"}
+    {
+        "former_employments.person_id",
+        "identities.person_id",
+        "person_external_ids.person_id",
+        "scim_users.person_id",
+        # The import that adds them removes them before it commits.
+        "staged_people.person_id",
+    }
 )
 
 

@@ -27,6 +27,8 @@ async def furnished(tenancy: Tenancy) -> dict[str, tuple[Actor, str]]:
     item = await admin.made("/v1/action-items", {"organization_id": site["id"], "title": "T", "practices": []})
     await admin.made(f"/v1/action-items/{item['id']}/notes", {"text": "Begun."})
     await add_job(tenancy, PLACED)
+    await admin.made("/v1/calendar-feeds", {"organization_id": site["id"], "name": "Due"})
+    assert (await admin.post("/v1/exports", {"list": "/v1/drivers"})).is_success
     await admin.made("/v1/scim-tokens", {"name": "Identity provider"})
     await admin.made("/v1/scim-group-mappings", {"group_name": "Staff", "organization_id": site["id"]})
     move = await admin.post(

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from app.access.operations import OPERATIONS
 from app.principal import Role
-from tests.access.test_access_matrix import CALLS, Scene, client, scene
+from tests.access.test_access_matrix import CALLS, Scene, carried, client, scene
 from tests.support.accounts import Account, new_account
 from tests.support.actors import Tenancy
 from tests.support.issuer import Issuer
@@ -196,7 +196,9 @@ async def refuse_everything(scene: Scene, authorization: str | None, code: str) 
         if access.public:
             continue
         method, path, body = CALLS[operation](scene.places["own"], scene.shared)
-        answer = await scene.tenancy.http.request(method, path, json=body, headers=headers)
+        sending = carried(body)
+        sending["headers"] = {**sending.get("headers", {}), **headers}
+        answer = await scene.tenancy.http.request(method, path, **sending)
         requests += 1
         if not is_refused(answer, code) or (sent and sent in answer.text):
             let_in.append((operation, answer.status_code, answer.text))
