@@ -14,7 +14,7 @@ _CACHED_SECONDS = 1.0
 _MOST_CACHED = 4_096
 
 
-class _Cache:
+class _LookupCache:
     """A bounded cache of lookups by credential: a principal, or the error class that refuses it.
 
     All entries live equally long, so the oldest one expires first. Adding an entry drops the expired ones, and the
@@ -69,8 +69,8 @@ class Authenticator:
 
     def __init__(self, kinds: Sequence[CredentialKind]) -> None:
         self._kinds = kinds
-        self._valid = _Cache(_CACHED_SECONDS, _MOST_CACHED)
-        self._refused = _Cache(_CACHED_SECONDS, _MOST_CACHED)
+        self._valid = _LookupCache(_CACHED_SECONDS, _MOST_CACHED)
+        self._refused = _LookupCache(_CACHED_SECONDS, _MOST_CACHED)
         self._invalidations = 0
 
     async def __call__(self, authorization: str | None) -> Principal:

@@ -20,7 +20,7 @@ _HIGHEST_LEVEL = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ItemSource:
     """The fields of a new item that its source decides."""
 
     organization_id: UUID
@@ -29,7 +29,7 @@ class Source:
     expected_level: int | None
 
 
-async def find_source(tx: Tx, body: ActionItemCreate) -> Source:
+async def find_source(tx: Tx, body: ActionItemCreate) -> ItemSource:
     """Find the source of a new item.
 
     Raises:
@@ -39,7 +39,7 @@ async def find_source(tx: Tx, body: ActionItemCreate) -> Source:
     if body.assessment_id is not None:
         gaps = await check_gap(tx, body.assessment_id, body.practices, body.organization_id)
         score = lowest_score(gaps)
-        return Source(
+        return ItemSource(
             gaps[0].organization_id,
             body.title or join_titles([gap.practice_title for gap in gaps]),
             score,
@@ -49,7 +49,7 @@ async def find_source(tx: Tx, body: ActionItemCreate) -> Source:
         raise error_at(OrganizationRequired, "organization_id")
     if body.title is None:
         raise error_at(TitleRequired, "title")
-    return Source(body.organization_id, body.title, None, body.expected_level)
+    return ItemSource(body.organization_id, body.title, None, body.expected_level)
 
 
 async def check_gap(tx: Tx, assessment_id: UUID, practices: Sequence[str], organization_id: UUID | None) -> list[Gap]:

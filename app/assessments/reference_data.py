@@ -51,7 +51,7 @@ DEFAULT_INSTRUMENT = "facilitative-administration"
 DEFAULT_PROFILE = "fa9-default"
 
 
-class _Cache(Generic[Value]):
+class _ReferenceCache(Generic[Value]):
     """A bounded cache of immutable values by tenant and id."""
 
     def __init__(self) -> None:
@@ -80,8 +80,8 @@ class FrozenInstrument:
         return practice in self.titles
 
 
-_instruments: _Cache[FrozenInstrument] = _Cache()
-_profiles: _Cache[Profile] = _Cache()
+_instruments: _ReferenceCache[FrozenInstrument] = _ReferenceCache()
+_profiles: _ReferenceCache[Profile] = _ReferenceCache()
 
 
 async def load_instrument(reader: Reader, tenant_id: UUID, version_id: UUID) -> FrozenInstrument | None:

@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.access import authenticate
-from app.access.authenticate import Authenticator, _Cache
+from app.access.authenticate import Authenticator, _LookupCache
 from app.access.credentials import KeyRevoked
 from app.errors import Unauthorized
 from app.http.context import AppState
@@ -78,7 +78,7 @@ async def test_spellings_of_the_scheme_share_an_entry(app: FastAPI, tenancy: Ten
 
 
 def test_the_cache_is_bounded_and_drops_what_came_first() -> None:
-    cache = _Cache(seconds=1_000.0, most=3)
+    cache = _LookupCache(seconds=1_000.0, most=3)
     now = time.monotonic()
     for number in range(5):
         cache.put(bytes([number]), Unauthorized, now)
@@ -87,7 +87,7 @@ def test_the_cache_is_bounded_and_drops_what_came_first() -> None:
 
 
 def test_expired_entries_are_dropped_when_another_is_added() -> None:
-    cache = _Cache(seconds=1.0, most=1_000)
+    cache = _LookupCache(seconds=1.0, most=1_000)
     long_ago = time.monotonic() - 5.0
     for number in range(100):
         cache.put(bytes([number]), Unauthorized, long_ago)
