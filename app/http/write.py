@@ -188,12 +188,19 @@ def _render(context: RequestContext, value: Answer) -> tuple[int, bytes, dict[st
     headers = {"Content-Type": JSON}
     if shown.version is not None:
         headers["ETag"] = etag(shown.version, shown.body)
-    if status in {201, 202} and shown.id is not None:
-        headers["Location"] = f"{_collection(context.scope)}/{shown.id}"
+    collection = _collection(context.scope, status)
+    if collection is not None and shown.id is not None:
+        headers["Location"] = f"{collection}/{shown.id}"
     return 201 if shown.created else status, shown.body, headers
 
 
-def _collection(scope: Mapping[str, Any]) -> str:
-    """Return the collection of a created resource: the route's own path, unless the route names another one."""
+def _collection(scope: Mapping[str, Any], status: int) -> str | None:
+    """Return the collection of what was made: the one that the route names, or else that of a created resource.
+
+    Returns:
+        None: nothing was made that has an address.
+    """
     named: str | None = (scope["route"].openapi_extra or {}).get("x-created-in")
-    return named or scope["path"]
+    if status == 202:
+        return named
+    return named or scope["path"] if status == 201 else None

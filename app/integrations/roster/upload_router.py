@@ -33,12 +33,13 @@ _FILE: Final[dict[str, Any]] = {
         },
     },
 }
+_STARTED: Final[dict[int | str, dict[str, Any]]] = {202: {"headers": {"Location": refer("Location")}}}
 _REPORT: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": "The faults, a line each.",
         "headers": {"Content-Disposition": refer("Content-Disposition")},
         "content": {
-            "text/csv": {
+            "text/csv; charset=utf-8": {
                 "schema": {"type": "string"},
                 "example": "line,field,code,message\r\n7,organization,unknown_organization,"
                 "No organization has this external id or name\r\n",
@@ -52,7 +53,7 @@ _REPORT: Final[dict[int | str, dict[str, Any]]] = {
     "",
     status_code=202,
     response_model=JobRead,
-    responses=problems(FileTooLarge, NotFound, RosterRightNotStored),
+    responses={**_STARTED, **problems(FileTooLarge, NotFound, RosterRightNotStored)},
     openapi_extra=_FILE,
 )
 @needs(Needs(body=BodyKind.STREAM, max_bytes=MOST_BYTES, seconds=LONGEST_SECONDS))
