@@ -184,9 +184,9 @@ async def delete_organization(context: ContextDep, organization_id: UUID) -> Res
 
     Use it to remove an organization created by mistake, and archive it where its history counts. The answer is 409
     while another organization is below it or ever moved away from it, or while a program, implementation, assessment,
-    person or action item refers to it. Its external ids and the roles granted on it are deleted too, each role with an
-    event and an audit row. The principals that belong to it belong to its parent from then on. The root organization
-    cannot be deleted.
+    person, action item or figure of a metric refers to it. Its external ids and the roles granted on it are deleted
+    too, each role with an event and an audit row. The principals that belong to it belong to its parent from then on.
+    The root organization cannot be deleted.
     """
     return await write(context, service.remove, organization_id)
 

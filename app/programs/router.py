@@ -90,8 +90,9 @@ async def update_program(context: ContextDep, program_id: UUID, body: ProgramPat
 async def delete_program(context: ContextDep, program_id: UUID) -> Response:
     """Delete a program that nobody implements.
 
-    Use it to remove a program created by mistake. Any implementation, ended or not, prevents it: the answer is 409.
-    You need the role at the owner and the `ETag` you read in `If-Match`. A deleted program cannot be restored.
+    Use it to remove a program created by mistake. Any implementation, ended or not, and any figure of a metric
+    prevent it: the answer is 409. You need the role at the owner and the `ETag` you read in `If-Match`. A deleted
+    program cannot be restored.
     """
     return await write(context, service.remove_program, program_id)
 

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from tests.support.actors import Actor, Tenancy
+from tests.support.exports import read_table
 from tests.support.feed import read_all, seal
-from tests.support.metrics import Site, new_site, push
+from tests.support.metrics import Site, new_site, push, push_csv
 
 
 @pytest.fixture
@@ -99,3 +100,22 @@ async def test_filters_narrow_the_list(site: Site, tenancy: Tenancy, admin: Acto
     for query, expected in cases.items():
         answer = await admin.get(f"/v1/metrics?{query}")
         assert [one["id"] for one in answer.json()["items"]] == expected, query
+
+
+async def test_a_program_and_an_organization_with_figures_stay(site: Site, admin: Actor) -> None:
+    await site.record()
+    for path in (f"/v1/programs/{site.program_id}", f"/v1/organizations/{site.id}"):
+        answer = await admin.delete(path)
+        assert (answer.status_code, answer.json()["code"]) == (409, "in_use"), path
+
+
+async def test_an_export_has_what_the_list_has_and_can_be_sent_again(
+    site: Site, tenancy: Tenancy, admin: Actor
+) -> None:
+    own = await tenancy.key(("integrator", site.id))
+    await site.record(own, **SMALL)
+    params = {"list": "/v1/metrics", "format": "csv"}
+    mine, above = [await actor.get("/v1/export", params=params) for actor in (own, admin)]
+    assert (await push_csv(own, mine.content)).json()["unchanged"] == 1
+    [row] = read_table(above.content)
+    assert (row["numerator"], row["denominator"], row["withheld"]) == ("", "", "true")
