@@ -56,6 +56,8 @@ begin
     where p.pronamespace = 'public'::regnamespace
       and not exists (select from pg_depend d
                       where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e')
+    -- Sorted, so that all are named before the first is dropped: a routine that goes with its table has no name then.
+    order by kind, name
   loop
     execute format('drop %s if exists %s cascade', one.kind, one.name);
   end loop;
