@@ -20,6 +20,13 @@ from tests.support.tools import ROOT
 
 #: Operations that change nothing in an organization.
 ELSEWHERE = {
+    "createCalendarFeed",
+    "deleteCalendarFeed",
+    "downloadCalendar",
+    "createExport",
+    "deleteExport",
+    "downloadExport",
+    "exportList",
     "createScoringProfile",
     "computeReadiness",
     "cancelJob",

@@ -17,7 +17,7 @@ _COLUMN = rf"^({'|'.join(FIELDS)})=[^\x00-\x1f]*\S[^\x00-\x1f]*$"
 class RosterImportQuery(BaseModel):
     """How the file is read."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     source: Key = Field(
         description="The system that the file comes from: the source of its external ids.", examples=["hr"]
