@@ -249,6 +249,10 @@ class Driver:
             if kept is None or refused.outcome[0] in {403, 404}:
                 return refused.outcome
         if kept is not None:
+            shown = json.dumps(kept.body)
+            # A kept answer is erased with the person whom it shows.
+            if any(id_ in shown for id_ in self.world.deleted_people):
+                return 409, "idempotency_answer_erased"
             return kept.status, ""
         return (200 if ask.dry_run else status), ""
 

@@ -228,6 +228,7 @@ def remove_person(world: World, ask: Ask, id_: str) -> Rule:
         raise Refused(409, "in_use")
     yield 204
     del world.people[id_]
+    world.deleted_people.add(id_)
     world.record(ask, "person.deleted", id_)
     return None
 

@@ -108,6 +108,7 @@ class World:
     programs: dict[str, Program] = field(default_factory=dict)
     implementations: dict[str, Implementation] = field(default_factory=dict)
     people: dict[str, Person] = field(default_factory=dict)
+    deleted_people: set[str] = field(default_factory=set)
     assessments: dict[str, Assessment] = field(default_factory=dict)
     items: dict[str, Item] = field(default_factory=dict)
     keys: list[Caller] = field(default_factory=list)
