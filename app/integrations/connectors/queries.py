@@ -121,7 +121,7 @@ async def get_run(reader: CallerReader, run_id: UUID) -> Rendered:
     row = await reader.fetch_one(_RUN, tenant_id=reader.principal.tenant_id, id=run_id)
     if row is None:
         raise NotFound
-    return Rendered(row["rendered"])
+    return Rendered(row["rendered"], version=row["version"], id=row["id"])
 
 
 async def require_for_runs(reader: CallerReader, connector_id: UUID) -> None:

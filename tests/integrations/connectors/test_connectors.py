@@ -109,6 +109,7 @@ async def test_an_integrator_runs_the_connectors_it_made_and_no_others(
 async def test_one_run_at_a_time(admin: Actor, connector: dict[str, Any]) -> None:
     first = await admin.post(f"{path_of(connector)}/runs", {})
     assert (first.json()["state"], first.json()["counts"]) == ("waiting", {})
+    assert first.headers["ETag"].startswith('"1.')
     assert problem(await admin.post(f"{path_of(connector)}/runs", {})) == (409, "connector_running")
     assert (await admin.post(f"/v1/jobs/{first.json()['id']}/cancellation")).status_code == 200
     assert (await admin.post(f"{path_of(connector)}/runs", {})).status_code == 202
