@@ -6,10 +6,10 @@ from uuid import UUID
 from sqlalchemy import Boolean, DateTime, Text, Uuid, and_, bindparam, select, true
 from sqlmodel import col
 
-from app.access.policy import may, require
+from app.access.policy import require
 from app.db.keyset import Listing
 from app.db.sql_json import Rendered, render
-from app.db.statement import Read, Row
+from app.db.statement import Read
 from app.db.transaction import CallerReader
 from app.errors import NotFound
 from app.integrations.connectors.models import Connector, ConnectorRun, ConnectorState
@@ -135,19 +135,3 @@ async def require_for_runs(reader: CallerReader, connector_id: UUID) -> None:
     if row is None:
         raise NotFound
     require(reader.principal, "listConnectorRuns", row["path"])
-
-
-def require_for_connector(reader: CallerReader, operation: str, row: Row) -> None:
-    """Check that the caller is an admin where a connector belongs, or its creator who may still make one there.
-
-    Args:
-        row: ``path`` of its organization, and ``principal_id`` of its creator.
-
-    Raises:
-        NotFound: the organization is not visible to the caller.
-        Forbidden: neither holds.
-    """
-    principal: Any = reader.principal
-    is_creator = UUID(int=row["principal_id"].int) == principal.id
-    if not (is_creator and may(principal, "createConnector", row["path"])):
-        require(principal, operation, row["path"])

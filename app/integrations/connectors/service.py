@@ -7,12 +7,11 @@ from uuid import UUID
 from sqlalchemy import func, update
 from sqlmodel import col, select
 
-from app.access.policy import is_visible, load_organization_for, may
+from app.access.policy import load_organization_for, may
 from app.db.ids import uuid7
 from app.db.transaction import Tx
 from app.errors import NotFound
 from app.events.record import record_event
-from app.integrations.connectors import queries
 from app.integrations.connectors.errors import (
     ConnectorIsDisabled,
     ConnectorRightsLost,
@@ -23,11 +22,11 @@ from app.integrations.connectors.models import Connector, ConnectorDisabledReaso
 from app.integrations.connectors.schemas import ConnectorCreate, ConnectorPatch, ConnectorRunCreate
 from app.integrations.creators import load_creator
 from app.integrations.errors import RightNotStored
+from app.integrations.owned import load_owned
 from app.jobs.enqueue import enqueue
 from app.jobs.kinds import Kind
 from app.jobs.models import FINISHED, Job
 from app.tree.archived import check_archived
-from app.tree.models import OrganizationPlace
 
 #: The connectors that a tenant may have.
 MOST_CONNECTORS: Final = 20
@@ -206,28 +205,7 @@ async def load_connector_for(tx: Tx, connector_id: UUID, operation: str) -> Conn
         NotFound: It does not exist, or the caller cannot see its organization.
         Forbidden: the caller is no admin there and did not create it.
     """
-    query = (
-        select(Connector, OrganizationPlace.path)
-        .join(
-            OrganizationPlace,
-            (col(OrganizationPlace.tenant_id) == col(Connector.tenant_id))
-            & (col(OrganizationPlace.organization_id) == col(Connector.organization_id)),
-        )
-        .where(
-            col(Connector.tenant_id) == tx.tenant_id,
-            col(Connector.id) == connector_id,
-            is_visible(tx.principal, col(Connector.organization_id)),
-        )
-        .with_for_update(of=Connector)
-        .execution_options(populate_existing=True)
-    )
-    found = (await tx.session.execute(query)).one_or_none()
-    if found is None:
-        raise NotFound
-    connector: Connector = found.Connector
-    row = {"path": found.path, "principal_id": connector.principal_id}
-    queries.require_for_connector(tx, operation, row)
-    return connector
+    return await load_owned(tx, Connector, connector_id, operation, create="createConnector")
 
 
 async def _schedule(tx: Tx, connector: Connector) -> None:

@@ -1,17 +1,17 @@
 """Reads of webhooks and of the log of deliveries, rendered by PostgreSQL."""
 
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Boolean, DateTime, Text, Uuid, and_, bindparam, func, select, true
 from sqlmodel import col
 
-from app.access.policy import may, require
+from app.access.policy import require
 from app.db.keyset import Listing
 from app.db.sql_json import Rendered, render
-from app.db.statement import Read, Row
+from app.db.statement import Read
 from app.db.transaction import CallerReader
 from app.errors import NotFound
+from app.integrations.owned import require_for_owned
 from app.integrations.webhooks.models import Webhook, WebhookCursor, WebhookDelivery, WebhookSecret
 from app.integrations.webhooks.schemas import WebhookDeliveryRead, WebhookRead
 from app.tree.models import OrganizationPlace
@@ -118,20 +118,4 @@ async def require_for_deliveries(reader: CallerReader, webhook_id: UUID) -> None
     row = await reader.fetch_one(_PLACE, tenant_id=reader.principal.tenant_id, id=webhook_id)
     if row is None:
         raise NotFound
-    require_for_webhook(reader, "listWebhookDeliveries", row)
-
-
-def require_for_webhook(reader: CallerReader, operation: str, row: Row) -> None:
-    """Check that the caller is an admin where a webhook belongs, or its creator who may still make one there.
-
-    Args:
-        row: ``path`` of its organization, and ``principal_id`` of its creator.
-
-    Raises:
-        NotFound: the organization is not visible to the caller.
-        Forbidden: neither holds.
-    """
-    principal: Any = reader.principal
-    is_creator = UUID(int=row["principal_id"].int) == principal.id
-    if not (is_creator and may(principal, "createWebhook", row["path"])):
-        require(principal, operation, row["path"])
+    require_for_owned(reader.principal, "listWebhookDeliveries", row, create="createWebhook")

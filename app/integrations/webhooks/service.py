@@ -9,14 +9,15 @@ from uuid import UUID
 from sqlalchemy import func, or_, update
 from sqlmodel import col, select
 
-from app.access.policy import is_visible, load_organization_for, may
+from app.access.policy import load_organization_for, may
 from app.db.ids import uuid7
 from app.db.transaction import Tx
-from app.errors import FieldError, NotFound
+from app.errors import FieldError
 from app.events.record import record_event
 from app.feed.queries import read_end
 from app.integrations.creators import load_creator
 from app.integrations.errors import RightNotStored
+from app.integrations.owned import load_owned
 from app.integrations.webhooks import queries
 from app.integrations.webhooks.errors import TooManyWebhooks, WebhookAddressRefused
 from app.integrations.webhooks.models import (
@@ -31,7 +32,6 @@ from app.integrations.webhooks.schemas import WebhookCreate, WebhookIssued, Webh
 from app.integrations.webhooks.signing import new_secret, show_secret
 from app.outgoing.addresses import Network, is_allowed
 from app.tree.archived import check_archived
-from app.tree.models import OrganizationPlace
 
 #: The webhooks that a tenant may have.
 MOST_WEBHOOKS: Final = 100
@@ -137,27 +137,7 @@ async def load_webhook_for(tx: Tx, webhook_id: UUID, operation: str) -> Webhook:
         NotFound: It does not exist, or the caller cannot see its organization.
         Forbidden: the caller is no admin there and did not create it.
     """
-    query = (
-        select(Webhook, OrganizationPlace.path)
-        .join(
-            OrganizationPlace,
-            (col(OrganizationPlace.tenant_id) == col(Webhook.tenant_id))
-            & (col(OrganizationPlace.organization_id) == col(Webhook.organization_id)),
-        )
-        .where(
-            col(Webhook.tenant_id) == tx.tenant_id,
-            col(Webhook.id) == webhook_id,
-            is_visible(tx.principal, col(Webhook.organization_id)),
-        )
-        .with_for_update(of=Webhook)
-        .execution_options(populate_existing=True)
-    )
-    found = (await tx.session.execute(query)).one_or_none()
-    if found is None:
-        raise NotFound
-    webhook: Webhook = found.Webhook
-    queries.require_for_webhook(tx, operation, {"path": found.path, "principal_id": webhook.principal_id})
-    return webhook
+    return await load_owned(tx, Webhook, webhook_id, operation, create="createWebhook")
 
 
 def add_secret(tx: Tx, webhook_id: UUID) -> bytes:

@@ -35,7 +35,7 @@ APART = {"id", "created_at", "updated_at", "external_ids"}
 
 
 def external(source: str, external_id: str | None) -> dict[str, str] | None:
-    return external_id and {"source": source, "external_id": external_id}  # type: ignore[return-value]
+    return {"source": source, "external_id": external_id} if external_id else None
 
 
 async def upsert(tenancy: Tenancy, _folder: Path, row: tuple[Any, ...]) -> None:

@@ -13,7 +13,7 @@ import uvicorn
 from scim2_client import BaseSyncSCIMClient
 from scim2_client.errors import RequestNetworkException
 from scim2_tester import Status, check_server
-from scim_sanity.probe.runner import run_probe_api  # type: ignore[import-untyped]
+from scim_sanity.probe.runner import run_probe_api
 
 from app.main import create_app
 from app.settings import Settings

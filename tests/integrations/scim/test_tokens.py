@@ -8,6 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from app.http.needs import needs_of
 from tests.support.actors import Actor, Tenancy
 from tests.support.scim import GROUPS, USERS, new_provisioner, user
 
@@ -102,7 +103,7 @@ async def test_no_other_credential_opens_the_routes_of_scim(tenancy: Tenancy, ht
 def test_every_route_of_scim_takes_a_scim_token_alone(app: FastAPI) -> None:
     routes = [route for route in app.routes if getattr(route, "path", "").startswith("/scim/")]
     assert len(routes) >= 21
-    assert all(route.needs.provisioning for route in routes)  # type: ignore[attr-defined]
+    assert all(needs_of(route).provisioning for route in routes)
 
 
 async def test_users_of_one_tenant_are_missing_in_another(tenancy: Tenancy, other_tenancy: Tenancy) -> None:

@@ -1,0 +1,62 @@
+"""Access to what lives in an organization and acts with the rights of its creator: webhooks and connectors."""
+
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlmodel import col, select
+
+from app.access.policy import is_visible, may, require
+from app.db.statement import Row
+from app.db.transaction import Tx
+from app.errors import NotFound
+from app.principal import Principal
+from app.tree.models import OrganizationPlace
+
+Owned = TypeVar("Owned")
+
+
+def require_for_owned(principal: Principal, operation: str, row: Row, *, create: str) -> None:
+    """Check that the caller is an admin where a thing lives, or its creator who may still make one there.
+
+    Args:
+        row: ``path`` of its organization, and ``principal_id`` of its creator.
+        create: the operation that makes such a thing.
+
+    Raises:
+        NotFound: the organization is not visible to the caller.
+        Forbidden: neither holds.
+    """
+    is_creator = UUID(int=row["principal_id"].int) == principal.id
+    if not (is_creator and may(principal, create, row["path"])):
+        require(principal, operation, row["path"])
+
+
+async def load_owned(tx: Tx, model: type[Owned], id_: UUID, operation: str, *, create: str) -> Owned:
+    """Load a thing for an operation, and lock it.
+
+    Raises:
+        NotFound: It does not exist, or the caller cannot see its organization.
+        Forbidden: the caller is no admin there and did not create it.
+    """
+    table: Any = model
+    query = (
+        select(table, OrganizationPlace.path)
+        .join(
+            OrganizationPlace,
+            (col(OrganizationPlace.tenant_id) == col(table.tenant_id))
+            & (col(OrganizationPlace.organization_id) == col(table.organization_id)),
+        )
+        .where(
+            col(table.tenant_id) == tx.tenant_id,
+            col(table.id) == id_,
+            is_visible(tx.principal, col(table.organization_id)),
+        )
+        .with_for_update(of=table)
+        .execution_options(populate_existing=True)
+    )
+    found = (await tx.session.execute(query)).one_or_none()
+    if found is None:
+        raise NotFound
+    owned: Any = found[0]
+    require_for_owned(tx.principal, operation, {"path": found.path, "principal_id": owned.principal_id}, create=create)
+    return owned  # type: ignore[no-any-return]
