@@ -1,4 +1,4 @@
-"""The commands that import people and organizations."""
+"""The commands that import people, organizations and metrics."""
 
 import csv
 import sys
@@ -16,6 +16,8 @@ from app.cli_support import PLAIN, AsJson, TenantSlug, in_tenant, notify, show
 from app.db.transaction import Tx
 from app.integrations.roster.files import FIELDS, Fault
 from app.integrations.roster.import_service import Faulty, ImportMode, ImportReport, import_people
+from app.integrations.roster.metric_import import FIELDS as METRIC_FIELDS
+from app.integrations.roster.metric_import import import_metrics
 from app.integrations.roster.organization_import import FIELDS as ORGANIZATION_FIELDS
 from app.integrations.roster.organization_import import import_organizations
 from app.integrations.roster.spreadsheets import as_csv
@@ -23,7 +25,7 @@ from app.principal import Grant, Role
 from app.schemas import Key
 from app.tree.paths import segment
 
-commands = typer.Typer(help="Import people and organizations.", **PLAIN)
+commands = typer.Typer(help="Import people, organizations and metrics.", **PLAIN)
 
 
 class _Rehearsed(Exception):
@@ -49,6 +51,7 @@ def _column_of(fields: Sequence[str]) -> Callable[[str], tuple[str, str]]:
 
 _FILE = typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV file, or a workbook (.xlsx, .ods).")
 _COLUMN_HELP: Any = {"metavar": "FIELD=HEADER", "help": "Repeatable; a header of another name. Kept for the source."}
+_METRIC_COLUMN_HELP: Any = {**_COLUMN_HELP, "help": "Repeatable; a header of another name."}
 Source = Annotated[str, typer.Option(help="The system that the file comes from.", callback=checked(Key))]
 Sheet = Annotated[str | None, typer.Option(help="The sheet of a workbook; by default the first one.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing.")]
@@ -106,7 +109,7 @@ def organizations(
     columns = dict(column or ())
 
     async def bring(tx: Tx, root_id: UUID, table: Path, report: ImportReport) -> None:
-        tx.principal = replace(tx.principal, grants=(Grant(Role.ADMIN, root_id, segment(root_id)),))
+        _become_admin(tx, root_id)
         await import_organizations(
             tx, table, root_id=root_id, source=source, columns=columns, mode=mode, force=force, report=report
         )
@@ -114,6 +117,36 @@ def organizations(
     report = _import(bring, tenant, file, sheet, dry_run=dry_run, errors=errors)
     counts = {name: getattr(report, name) for name in ("rows", "created", "changed", "unchanged")}
     show({**counts, "archived": report.left, "dry_run": dry_run}, as_json)
+
+
+@commands.command()
+def metrics(
+    *,
+    file: Annotated[Path, _FILE],
+    tenant: TenantSlug,
+    source: Annotated[
+        str | None, typer.Option(help="The system that reports, for rows without one.", callback=checked(Key))
+    ] = None,
+    column: Annotated[list[Any] | None, typer.Option(parser=_column_of(METRIC_FIELDS), **_METRIC_COLUMN_HELP)] = None,
+    sheet: Sheet = None,
+    dry_run: DryRun = False,
+    errors: Errors = None,
+    as_json: AsJson = False,
+) -> None:
+    """Record the figures of a file: all of them, or none. The same file again changes nothing."""
+
+    async def bring(tx: Tx, root_id: UUID, table: Path, report: ImportReport) -> None:
+        _become_admin(tx, root_id)
+        await import_metrics(tx, table, source=source, columns=dict(column or ()), report=report)
+
+    report = _import(bring, tenant, file, sheet, dry_run=dry_run, errors=errors)
+    counts = {"rows": report.rows, "created": report.created, "superseded": report.changed}
+    show({**counts, "unchanged": report.unchanged, "dry_run": dry_run}, as_json)
+
+
+def _become_admin(tx: Tx, root_id: UUID) -> None:
+    """Give the operator the role that the API asks for: they may do everything."""
+    tx.principal = replace(tx.principal, grants=(Grant(Role.ADMIN, root_id, segment(root_id)),))
 
 
 def _import(

@@ -12,10 +12,12 @@ from app.principal import Role
 from app.schemas import Instant, Network
 
 
-def checked(kind: Any) -> Callable[[str], str]:
-    """Return a callback that checks a text as the API would."""
+def checked(kind: Any) -> Callable[[str | None], str | None]:
+    """Return a callback that checks a text as the API would. An option that was not given stays None."""
 
-    def check(value: str) -> str:
+    def check(value: str | None) -> str | None:
+        if value is None:
+            return None
         try:
             return str(TypeAdapter(kind).validate_python(value))
         except ValidationError as refused:

@@ -27,6 +27,8 @@ READERS = frozenset({Role.VIEWER, Role.FACILITATOR, Role.MANAGER, Role.INTEGRATO
 
 #: The kind of a principal that is an identity provider: only the routes of SCIM know it.
 PROVISIONING = "scim"
+#: The kind of the principal of the command line. No tenant stores it.
+OPERATOR = "operator"
 
 
 class SeatKind(StrEnum):

@@ -17,7 +17,7 @@ from app.db.transaction import Tx
 from app.errors import OperatorError
 from app.events.record import record_event
 from app.instruments.install import install_shipped
-from app.principal import Principal, Role
+from app.principal import OPERATOR, Principal, Role
 from app.text import search_key
 from app.tree.clock import check_zone
 from app.tree.models import Organization, OrganizationKind, Tenant
@@ -30,7 +30,7 @@ _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 def operator(tenant_id: UUID) -> Principal:
     """Return the principal of the command line, which the owner's login authenticates."""
-    return Principal(tenant_id=tenant_id, id=UUID(int=0), kind="operator", name="command line", tenant_secret=b"")
+    return Principal(tenant_id=tenant_id, id=UUID(int=0), kind=OPERATOR, name="command line", tenant_secret=b"")
 
 
 @asynccontextmanager

@@ -14,10 +14,11 @@ from app.metrics.rows import PlacedRow
 from app.metrics.schemas import MOST_CSV_ROWS, MetricRow
 from app.text import search_key
 
-_REQUIRED: Final = ("metric", "numerator", "denominator", "period_start", "period_end", "program_id", "source")
+#: The columns that a file must have.
+REQUIRED: Final = ("metric", "numerator", "denominator", "period_start", "period_end", "program_id", "source")
 _ORGANIZATION: Final = ("organization_id", "organization_source", "organization_external_id")
 #: The columns of a file. Of the last three it has the first, or the other two.
-COLUMNS: Final = (*_REQUIRED, *_ORGANIZATION)
+COLUMNS: Final = (*REQUIRED, *_ORGANIZATION)
 _NUMBERS: Final = frozenset({"numerator", "denominator"})
 _SEPARATORS: Final = ",;\t"
 _MARKS: Final = (
@@ -48,7 +49,7 @@ def read_csv(content: bytes) -> list[PlacedRow]:
         if len(figures) == MOST_CSV_ROWS:
             raise UnreadableCsv(f"At most {MOST_CSV_ROWS} figures are taken at once; split the file.")
         pointer = f"/body/lines/{line}"
-        made = _read_figure({name: cells[at].strip() for name, at in places.items() if at < len(cells)}, pointer)
+        made = read_figure({name: cells[at].strip() for name, at in places.items() if at < len(cells)}, pointer)
         if isinstance(made, MetricRow):
             figures.append(PlacedRow(pointer, made))
         else:
@@ -91,7 +92,7 @@ def _find_columns(header: list[str]) -> Mapping[str, int]:
     known = [name for name in names if name in COLUMNS]
     if len(set(known)) != len(known):
         raise UnreadableCsv("A column is named twice.")
-    lacking = [name for name in _REQUIRED if name not in known]
+    lacking = [name for name in REQUIRED if name not in known]
     if "organization_id" not in known:
         lacking += [name for name in _ORGANIZATION[1:] if name not in known]
     if lacking:
@@ -99,7 +100,13 @@ def _find_columns(header: list[str]) -> Mapping[str, int]:
     return {name: names.index(name) for name in known}
 
 
-def _read_figure(cells: dict[str, str], pointer: str) -> MetricRow | list[FieldError]:
+def read_figure(cells: Mapping[str, str], pointer: str) -> MetricRow | list[FieldError]:
+    """Return the figure of a row, or its faults.
+
+    Args:
+        cells: by the name of the column.
+        pointer: where the row is; the faults point below it.
+    """
     values: dict[str, Any] = {name: _number(text) if name in _NUMBERS else text for name, text in cells.items() if text}
     external = {name: values.pop(f"organization_{name}", None) for name in ("source", "external_id")}
     if any(external.values()):

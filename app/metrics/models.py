@@ -68,7 +68,7 @@ class Metric(Versioned, table=True):
         default=None, sa_type=DateTime(timezone=True), description="When it was superseded or withdrawn."
     )
     withdrawal_reason: str | None = Field(default=None, max_length=10_000)
-    recorded_by: UUID
+    recorded_by: UUID | None = Field(default=None, description="Null: an operator, from the command line.")
 
 
 class MetricFeed(SQLModel, table=True):

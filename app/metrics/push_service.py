@@ -1,11 +1,11 @@
 """Record figures of many organizations in one transaction: all or none."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Date, DateTime, Text, Uuid, bindparam, text, update
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy import Date, DateTime, Text, Uuid, any_, bindparam, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col, select
 
 from app.access.policy import forbidden, is_visible, is_visible_or_above, may
@@ -27,6 +27,7 @@ from app.metrics.rows import (
     name_unknown,
 )
 from app.metrics.schemas import SMALLEST_SHOWN, MetricOutcome, MetricsPush, MetricsRecorded, RecordedMetric
+from app.principal import OPERATOR
 from app.programs.models import Program
 from app.programs.queries import sees
 from app.tree.archived import OrganizationArchived, check_archived_by
@@ -61,6 +62,14 @@ _OVERLAPPING = Read(
         *(bindparam(name, type_=ARRAY(Text())) for name in ("metrics", "sources")),
         *(bindparam(name, type_=ARRAY(Date())) for name in ("starts", "ends")),
     )
+)
+_ADD_FEEDS = Read(
+    text(
+        """
+        insert into metric_feeds (tenant_id, organization_id, recorded_at)
+        select :tenant_id, id, :now from unnest(:ids) id order by id on conflict do nothing
+        """
+    ).bindparams(bindparam("ids", type_=ARRAY(Uuid())), bindparam("now", type_=DateTime(timezone=True)))
 )
 _SUPERSEDE = Read(
     text(
@@ -137,7 +146,7 @@ async def _load_organizations(tx: Tx, ids: set[UUID]) -> dict[UUID, Organization
         select(Organization.id, Organization.path, Organization.effective_timezone, Organization.archived_by_id)
         .where(
             col(Organization.tenant_id) == tx.tenant_id,
-            col(Organization.id).in_(ids),
+            col(Organization.id) == _any_of(ids),
             is_visible(tx.principal, col(Organization.id)),
         )
         .order_by(col(Organization.id))
@@ -169,7 +178,7 @@ async def _load_programs(tx: Tx, ids: set[UUID]) -> dict[UUID, str]:
         )
         .where(
             col(Program.tenant_id) == tx.tenant_id,
-            col(Program.id).in_(ids),
+            col(Program.id) == _any_of(ids),
             is_visible_or_above(tx.principal, Program.organization_id),
         )
         .order_by(col(Program.id))
@@ -181,11 +190,10 @@ async def _load_programs(tx: Tx, ids: set[UUID]) -> dict[UUID, str]:
 
 async def _lock_feeds(tx: Tx, organization_ids: Sequence[UUID]) -> None:
     """Let one writer at a time record figures of an organization."""
-    made = [{"tenant_id": tx.tenant_id, "organization_id": one, "recorded_at": tx.now} for one in organization_ids]
-    await tx.session.execute(insert(MetricFeed).values(made).on_conflict_do_nothing())
+    await tx.fetch(_ADD_FEEDS, tenant_id=tx.tenant_id, ids=list(organization_ids), now=tx.now)
     query = (
         select(col(MetricFeed.organization_id))
-        .where(col(MetricFeed.tenant_id) == tx.tenant_id, col(MetricFeed.organization_id).in_(organization_ids))
+        .where(col(MetricFeed.tenant_id) == tx.tenant_id, col(MetricFeed.organization_id) == _any_of(organization_ids))
         .order_by(col(MetricFeed.organization_id))
         .with_for_update()
     )
@@ -224,7 +232,7 @@ def _decide(tx: Tx, figure: Figure, present: Row | None, own: frozenset[UUID]) -
         return RecordedMetric(id=uuid7(), outcome=MetricOutcome.CREATED)
     is_equal = (present["numerator"], present["denominator"]) == (figure.row.numerator, figure.row.denominator)
     is_shown = present["denominator"] >= SMALLEST_SHOWN or figure.organization.id in own
-    if is_equal and (is_shown or present["recorded_by"] == tx.principal.id):
+    if is_equal and (is_shown or present["recorded_by"] == _recorder(tx)):
         return RecordedMetric(id=UUID(int=present["id"].int), outcome=MetricOutcome.UNCHANGED)
     return RecordedMetric(id=uuid7(), outcome=MetricOutcome.SUPERSEDED)
 
@@ -251,7 +259,7 @@ def _add(tx: Tx, figure: Figure, metric_id: UUID, supersedes_id: UUID | None) ->
         Metric,
         id=metric_id,
         organization_id=figure.organization.id,
-        recorded_by=tx.principal.id,
+        recorded_by=_recorder(tx),
         supersedes_id=supersedes_id,
         **row.model_dump(exclude={"organization_id", "organization"}),
     )
@@ -266,7 +274,17 @@ def _add(tx: Tx, figure: Figure, metric_id: UUID, supersedes_id: UUID | None) ->
     record_event(tx, "metric.recorded", metric_id, organization_id=figure.organization.id, data=data)
 
 
+def _recorder(tx: Tx) -> UUID | None:
+    """Return the principal that records; None: an operator, who is none of the tenant's principals."""
+    return None if tx.principal.kind == OPERATOR else tx.principal.id
+
+
+def _any_of(ids: Collection[UUID]) -> Any:
+    """Return any of these ids as one parameter: a statement takes only some 32,000 of them."""
+    return any_(bindparam(None, list(ids), type_=ARRAY(Uuid()), unique=True))
+
+
 async def _note(tx: Tx, organization_ids: Sequence[UUID]) -> None:
-    of_these = (col(MetricFeed.tenant_id) == tx.tenant_id, col(MetricFeed.organization_id).in_(organization_ids))
+    of_these = (col(MetricFeed.tenant_id) == tx.tenant_id, col(MetricFeed.organization_id) == _any_of(organization_ids))
     change = update(MetricFeed).where(*of_these).values(recorded_at=tx.now)
     await tx.session.execute(change, execution_options={"synchronize_session": False})

@@ -14,7 +14,8 @@ from app.organizations.errors import UnknownOrganization
 from app.programs.errors import ProgramOutOfReach, UnknownProgram
 from app.tree.clock import day_in
 
-_MOST_FAULTS = 50
+#: Faults that are collected. A problem has the first ones, and a report of a file all of them.
+_MOST_FAULTS = 10_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -160,8 +160,8 @@ class MetricRead(Resource):
     ended_at: datetime | None = Field(description="When it was superseded or withdrawn, in UTC. Null: it is current.")
     withdrawal_reason: str | None
     """Why it was withdrawn. Null: it was not."""
-    recorded_by: UUID
-    """Id of the principal that recorded it."""
+    recorded_by: UUID | None
+    """Id of the principal that recorded it. Null: an operator imported it from the command line."""
     allowed_transitions: list[Literal["withdrawn"]] = Field(description="Transitions that you may make now.")
 
 

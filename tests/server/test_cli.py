@@ -108,6 +108,28 @@ def test_organizations_are_imported(given: Run, slug: str, tmp_path: Path) -> No
     assert faults.read_text(encoding="utf-8").splitlines()[1].startswith("2,parent,unknown_organization,")
 
 
+def test_figures_are_imported(given: Run, urls: Urls, slug: str, tmp_path: Path) -> None:
+    tenant = next(row for row in made(given("tenants", "list", "--json")) if row["slug"] == slug)
+    run_sql(
+        urls.owner,
+        "insert into programs (tenant_id, id, created_at, updated_at, version, organization_id, name, name_key) "
+        f"values ('{tenant['id']}', '{tenant['id']}', now(), now(), 1, '{tenant['root_id']}', 'Visits', 'visits')",
+    )
+    figures, faults = tmp_path / "figures.csv", tmp_path / "faults.csv"
+    header = "metric,Done,denominator,period_start,period_end,organization_id,program_id\n"
+    row = f"training_coverage,{{}},40,2025-07-01,2025-09-30,{tenant['root_id']},{tenant['id']}\n"
+    figures.write_text(header + row.format(34), encoding="utf-8")
+    options = ("import", "metrics", str(figures), "--tenant", slug, "--source", "lms", "--column", "numerator=Done")
+    counts = {"rows": 1, "created": 1, "superseded": 0, "unchanged": 0, "dry_run": True}
+    assert made(given(*options, "--dry-run", "--json")) == counts
+    assert made(given(*options, "--json")) == {**counts, "dry_run": False}
+    assert made(given(*options, "--json")) == {**counts, "created": 0, "unchanged": 1, "dry_run": False}
+    figures.write_text(header + row.format(41), encoding="utf-8")
+    status, out, err = given(*options, "--errors", str(faults))
+    assert (status, out, err) == (1, "", "fa-readiness: Nothing was imported: 1 faults.\n")
+    assert faults.read_text(encoding="utf-8").splitlines()[1].startswith("2,numerator,numerator_above_denominator,")
+
+
 def test_a_connector_that_does_not_exist_is_not_run(given: Run, slug: str) -> None:
     assert made(given("connectors", "status", "--tenant", slug, "--json")) == []
     status, out, err = given("connectors", "run", "--tenant", slug, str(uuid4()))

@@ -45,6 +45,11 @@ class RosterRow(BaseModel):
         return left_on
 
 
+def too_many_cells(line: int) -> Fault:
+    """Return the fault of a row that is longer than the header."""
+    return Fault(line, None, "too_many_cells", "The row has more cells than the header")
+
+
 def check_row(cells: Cells) -> RosterRow | list[Fault]:
     """Return the person that some cells hold, or what is wrong with them."""
     return check_cells(cells, RosterRow)
@@ -53,7 +58,7 @@ def check_row(cells: Cells) -> RosterRow | list[Fault]:
 def check_cells(cells: Cells, model: type[Row]) -> Row | list[Fault]:
     """Return the row that some cells hold, or what is wrong with them."""
     if cells.values is None:
-        return [Fault(cells.line, None, "too_many_cells", "The row has more cells than the header")]
+        return [too_many_cells(cells.line)]
     # A blank cell of a field that must be there is missing; any other one is nothing.
     sent = {field: value for field, value in cells.values.items() if value}
     try:
