@@ -103,7 +103,7 @@ RECORDED: Final = {
     ),
     "calendar_feeds": Recorded(_names("organization_id principal_id own_only"), _names("name")),
     # The filters of a list may be personal.
-    "exports": Recorded(_names("principal_id format file_id rows"), _names("list")),
+    "exports": Recorded(_names("principal_id format source file_id rows"), _names("list")),
     "role_grants": Recorded(_names("principal_id organization_id role starts_at ends_at")),
     "scim_group_mappings": Recorded(_names("group_name organization_id role")),
     "scim_groups": Recorded(_names("display_name external_id")),

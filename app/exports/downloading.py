@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 from app.exports.errors import ExportNotReady, ExportRightsChanged
 from app.exports.formats import ExportFormat
 from app.exports.lists import ListRoutes
-from app.exports.queries import get_terms
+from app.exports.queries import get_terms, has_lost_sight
 from app.exports.recording import describe, record_export
 from app.exports.service import roles_of
 from app.exports.streaming import headers_of
@@ -22,7 +22,7 @@ async def send_file(context: RequestContext, lists: ListRoutes, export_id: UUID)
     Raises:
         NotFound: It does not exist, or another principal created it.
         ExportNotReady: the file is not whole.
-        ExportRightsChanged: the caller has lost a role with which it was made.
+        ExportRightsChanged: the caller has lost a role with which it was made, or cannot see an organization any more.
         FileGone: the file was deleted.
         AppError: what the list answers to the caller now.
     """
@@ -31,7 +31,9 @@ async def send_file(context: RequestContext, lists: ListRoutes, export_id: UUID)
         raise ExportNotReady("Read the export to see how far it is.")
     if not set(terms["roles"] or ()) <= roles_of(context.principal):
         raise ExportRightsChanged("Create the export again, with the roles that you have now.")
-    address = lists.find(terms["list"], "/list")
+    if await has_lost_sight(context, terms["created_at"]):
+        raise ExportRightsChanged("An organization has moved to where you cannot see it. Create the export again.")
+    address = lists.find(terms["list"], terms["source"])
     await address.check(context.app_state, context.principal, context.scope["request_id"])
     database, export_format = context.app_state.database, ExportFormat(terms["format"])
     file = await find_file(database, context.tenant_id, terms["file_id"], context.now)

@@ -30,7 +30,7 @@ class ExportNotReady(Conflict):
 
 class ExportRightsChanged(Forbidden):
     code = "export_rights_changed"
-    title = "The caller has not all the roles any more with which the export was made"
+    title = "The caller has lost rights with which the export was made"
 
 
 class ExportRightsEnded(Forbidden):

@@ -98,14 +98,17 @@ class ListAddress:
             yield items
             following = page.next_cursor if self.parameter == "cursor" else page.next_after if page.has_more else None
 
-    def as_roster(self, source: str) -> Self:
+    def as_roster(self, source: str, pointer: str) -> Self:
         """Return the same list of people in the form of a roster.
+
+        Args:
+            pointer: where the caller sent the source.
 
         Raises:
             InvalidFilters: it is another list.
         """
         if self.operation != "listPeople":
-            error = FieldError("/query/source", "not_people", "Only people have the form of a roster")
+            error = FieldError(pointer, "not_people", "Only people have the form of a roster")
             raise InvalidFilters("Only /v1/people has the form of a roster.", errors=[error])
         return replace(self, model=RosterItem, source=source)
 
@@ -156,16 +159,18 @@ class ListRoutes:
         """Take over the lists among the app's routes."""
         self._index = RouteIndex([route for route in routes if get_item_model(route) is not None])
 
-    def find(self, address: str, pointer: str) -> ListAddress:
+    def find(self, address: str, source: str | None = None, *, within: str = "/body") -> ListAddress:
         """Return the list at an address such as ``/v1/people?status=active``.
 
         Args:
-            pointer: where the caller sent the address.
+            source: show people as a roster of this source has them; None: show items as the list has them.
+            within: where the caller sent the address, as ``list``, and the source.
 
         Raises:
             UnknownList: there is no list at this path.
-            InvalidFilters: it has parameters of pages, which an export has not.
+            InvalidFilters: it has parameters of pages, which an export has not, or no people for a roster.
         """
+        pointer = f"{within}/list"
         path, _, query = address.partition("?")
         path = unquote(path)
         try:
@@ -185,7 +190,8 @@ class ListRoutes:
                 "An export has all items.",
                 errors=[FieldError(pointer, "not_in_export", f"An export takes no {name}") for name in paging],
             )
-        return ListAddress(path, filters, target.plan, model, _get_parameter(target.plan.route))
+        found = ListAddress(path, filters, target.plan, model, _get_parameter(target.plan.route))
+        return found if source is None else found.as_roster(source, f"{within}/source")
 
 
 def get_item_model(route: BaseRoute) -> type[BaseModel] | None:

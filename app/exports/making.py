@@ -21,7 +21,7 @@ from app.exports.formats import CsvEncoder, Encoder, ExportFormat, JsonLinesEnco
 from app.exports.lists import ListAddress, ListRoutes
 from app.exports.models import Export
 from app.exports.recording import describe, describe_rows
-from app.exports.service import roles_of
+from app.exports.service import headers_of_table, roles_of
 from app.exports.streaming import read_and_remove, write_workbook
 from app.files.deletion import delete_file
 from app.files.storage import FileInfo, write_file
@@ -53,6 +53,7 @@ class _Making:
         self._lists = lists
         self._id = UUID(job.arguments["export_id"])
         self._rows = 0
+        self._roles: set[str] = set()
         self._app_state = AppState(
             work.settings,
             work.database,
@@ -66,7 +67,7 @@ class _Making:
     async def run(self) -> Mapping[str, int]:
         """Write the file, and give it to the export."""
         export = await self._begin()
-        address = self._lists.find(export.list, "/list")
+        address = self._lists.find(export.list, export.source)
         work = self._job.work
         async with aclosing(self._encode(export, address)) as content:
             file = await write_file(
@@ -90,7 +91,6 @@ class _Making:
             creator = await load_creator(tx, tx.tenant_id, export.principal_id, export.key_id, tx.now)
             if creator is None:
                 raise ExportRightsEnded
-            export.roles = sorted(roles_of(creator))
             return export
 
     async def _finish(self, export: Export, address: ListAddress, file: FileInfo) -> None:
@@ -100,6 +100,7 @@ class _Making:
                 await delete_file(tx, file.id)
                 return
             stored.file_id, stored.rows, stored.finished_at = file.id, self._rows, tx.now
+            stored.roles, stored.columns = sorted(self._roles), headers_of_table(address, export.format)
             tx.touch(stored)
             data = {**describe(address, export.format.value), **describe_rows(address, self._rows)}
             record_event(tx, "export.finished", self._id, data=data)
@@ -144,6 +145,8 @@ class _Making:
         )
         if creator is None:
             raise ExportRightsEnded
+        # A role that was granted meanwhile shows in the pages that follow.
+        self._roles |= roles_of(creator)
         return creator
 
 

@@ -16,7 +16,9 @@ class Export(Versioned, table=True):
 
     Attributes:
         list: the address of the list, with its filters.
-        roles: the roles with which it was made, each as ``role organization_id``; None: it has not begun.
+        source: people are shown as a roster of this source has them; None: items are as the list has them.
+        columns: the headers of the table; None: it is no table, or an earlier release created it.
+        roles: all roles with which a part of it was made, each as ``role organization_id``; None: it is not whole.
         file_id: the whole file; None: it is not whole.
     """
 
@@ -35,6 +37,8 @@ class Export(Versioned, table=True):
     list: str = Field(max_length=4_000)
     format: ExportFormat = Field(sa_type=choice(ExportFormat, "format"))
     bom: bool = False
+    source: str | None = Field(default=None, max_length=100)
+    columns: Sequence[str] | None = Field(default=None, sa_type=ARRAY(Text))
     roles: Sequence[str] | None = Field(default=None, sa_type=ARRAY(Text))
     job_id: UUID
     file_id: UUID | None = None

@@ -1,9 +1,11 @@
 """Reads of kept exports, rendered by PostgreSQL. A caller sees the exports of its own principal, and no others."""
 
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import DateTime, Text, Uuid, and_, bindparam, case, func, literal_column, select
+from sqlalchemy import DateTime, Text, Uuid, and_, bindparam, case, func, literal_column, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
 from app.db.keyset import Listing
@@ -47,9 +49,28 @@ _RENDERED = render(
 _BY_ID = Read(_RENDERED.where(_OF_ID))
 _TERMS = Read(
     select(
-        col(Export.list), col(Export.format), col(Export.bom), col(Export.roles), col(Export.file_id), col(Export.rows)
+        col(Export.list),
+        col(Export.source),
+        col(Export.format),
+        col(Export.roles),
+        col(Export.file_id),
+        col(Export.created_at),
     ).where(_OWN, _OF_ID)
 )
+# Moves take a moment to commit, so those of shortly before the export count too.
+_MOVED_AWAY = Read(
+    text(
+        """
+        select true from organization_moves m
+        join organization_places f on f.tenant_id = m.tenant_id and f.organization_id = m.from_parent_id
+        join organization_places o on o.tenant_id = m.tenant_id and o.organization_id = m.organization_id
+        where m.tenant_id = :tenant_id and m.created_at > :since and f.path ^@ any(:visible)
+          and not o.path ^@ any(:visible)
+        limit 1
+        """
+    ).bindparams(bindparam("since", type_=DateTime(timezone=True)), bindparam("visible", type_=ARRAY(Text())))
+)
+_COMMIT_TIME: Final = timedelta(minutes=2)
 LIST: Final = Listing(
     "exports",
     _RENDERED,
@@ -70,6 +91,18 @@ async def get_export(reader: CallerReader, export_id: UUID) -> Rendered:
     if row is None:
         raise NotFound
     return Rendered(row["rendered"], version=row["version"], id=row["id"])
+
+
+async def has_lost_sight(reader: CallerReader, since: datetime) -> bool:
+    """Return whether an organization that the caller could see has moved to where they cannot see it.
+
+    Args:
+        since: moves before this instant do not count.
+    """
+    principal = reader.principal
+    values = {"tenant_id": principal.tenant_id, "visible": list(principal.visible_paths)}
+    row = await reader.fetch_one(_MOVED_AWAY, since=since - _COMMIT_TIME, **values)
+    return row is not None
 
 
 async def get_terms(reader: CallerReader, export_id: UUID) -> Row:

@@ -15,7 +15,8 @@ _UNCOUNTED = frozenset({"listVotes"})
 
 def describe(address: ListAddress, export_format: str) -> dict[str, Any]:
     """Return what an audit row says of an export. The values of the filters may be personal, so they are left out."""
-    return {"list": address.path, "filters": address.filter_names, "format": export_format}
+    said: dict[str, Any] = {"list": address.path, "filters": address.filter_names, "format": export_format}
+    return said if address.source is None else {**said, "source": address.source}
 
 
 def describe_rows(address: ListAddress, rows: int) -> dict[str, Any]:

@@ -109,7 +109,7 @@ async def create_export(context: ContextDep, body: ExportCreate) -> Response:
     50 are kept. Who creates an export, and who downloads it, is recorded in the audit trail.
     """
     exports: Exports = context.scope["app"].state.exports
-    address = exports.lists.find(body.list, "/body/list")
+    address = exports.lists.find(body.list, body.source)
     await address.check(context.app_state, context.principal, context.scope["request_id"])
     days = context.app_state.settings.export_days
     kind = exporting(exports.lists)
@@ -137,7 +137,8 @@ async def download_export(context: ContextDep, export_id: UUID) -> Response:
 
     Use it when the `state` of the export is `done`; before, the answer is 409. Only the principal that created it may,
     and only while it still has every role with which the export was made and may read the list: otherwise the answer is
-    403 `export_rights_changed`, or what the list answers. It can be downloaded again until it expires. An erasure of a
+    403 `export_rights_changed`, or what the list answers. It is 403 too if an organization has moved away meanwhile to
+    where you cannot see it. It can be downloaded again until it expires. An erasure of a
     person deletes all exports of the tenant, because they may name the person. Each download is recorded in the audit
     trail.
     """

@@ -16,25 +16,32 @@ _ADDRESS_DESCRIPTION: Final = (
     "Address of the list with its filters and order, such as `/v1/people?status=active&sort=name`. Any list of this "
     "API; without `limit` and `cursor`."
 )
-_TERMS: Final[dict[str, Any]] = {"list": "/v1/people?sort=name", "format": "xlsx", "bom": False}
+_TERMS: Final[dict[str, Any]] = {"list": "/v1/programs?sort=name", "format": "xlsx", "bom": False, "source": None}
 _EXPORT: Final[dict[str, Any]] = {
     "id": "0198c6f0-aaaa-7bbb-8ccc-ddddeeee0004",
     "version": 3,
     "created_at": "2026-10-05T13:00:00Z",
     "updated_at": "2026-10-05T13:00:41Z",
     **_TERMS,
+    "columns": ["id", "version", "created_at", "updated_at", "organization_id", "name", "description", "website"],
     "created_by": "0198c6ef-3333-7444-8555-666677778888",
     "job_id": "0198c6f1-d4e5-7f60-8172-93a4b5c6d7e8",
     "state": "done",
-    "rows": 40122,
-    "size": 2048512,
+    "rows": 412,
+    "size": 40961,
     "failure": None,
     "finished_at": "2026-10-05T13:00:41Z",
     "expires_at": "2026-10-12T13:00:00Z",
 }
+# A field of the models below has the name of the type.
+Headers = list[str]
 Address = Annotated[str, StringConstraints(max_length=4_000, pattern=r"^/v1/[!-~]+$")]
 _FORMAT_DESCRIPTION: Final = (
     "`csv`: a table in UTF-8. `jsonl`: the items of the list, one on a line. `xlsx`: a workbook with one sheet."
+)
+_SOURCE_DESCRIPTION: Final = (
+    "Only for `/v1/people`: the columns of a roster of this source, which can be imported again. People without an "
+    "external id of the source, and those whose details you may not see, are left out."
 )
 _MARK_DESCRIPTION: Final = "Begin a CSV with a byte order mark, by which Excel recognizes UTF-8."
 
@@ -47,11 +54,7 @@ class ExportQuery(BaseModel):
     list: Address = Field(description=_ADDRESS_DESCRIPTION)
     format: ExportFormat = Field(default=ExportFormat.CSV, description=_FORMAT_DESCRIPTION)
     bom: bool = Field(default=False, description=_MARK_DESCRIPTION)
-    source: Key | None = Field(
-        default=None,
-        description="Only for `/v1/people`: the columns of a roster of this source, which can be imported again. "
-        "People without an external id of the source, and those whose details you may not see, are left out.",
-    )
+    source: Key | None = Field(default=None, description=_SOURCE_DESCRIPTION)
 
 
 class ExportCreate(Body):
@@ -62,6 +65,7 @@ class ExportCreate(Body):
     list: Address = Field(description=_ADDRESS_DESCRIPTION)
     format: ExportFormat = Field(default=ExportFormat.CSV, description=_FORMAT_DESCRIPTION)
     bom: StrictBool = Field(default=False, description=_MARK_DESCRIPTION)
+    source: Key | None = Field(default=None, description=_SOURCE_DESCRIPTION)
 
 
 class ExportRead(Resource):
@@ -72,6 +76,13 @@ class ExportRead(Resource):
     list: str = Field(description="Address of the list with its filters and order.")
     format: ExportFormat = Field(description=_FORMAT_DESCRIPTION)
     bom: bool = Field(description="Whether a CSV begins with a byte order mark.")
+    source: str | None = Field(
+        description="People are shown as a roster of this source has them. Null: items are as the list has them."
+    )
+    columns: Headers | None = Field(
+        description="Headers of the table, in their order. Null: JSON Lines are no table, and an export of an earlier "
+        "release does not say."
+    )
     created_by: UUID
     """Id of the principal that created it, and alone may read it."""
     job_id: UUID

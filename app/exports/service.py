@@ -12,7 +12,9 @@ from app.db.ids import uuid7
 from app.db.transaction import Tx
 from app.errors import NotFound
 from app.events.record import record_event
+from app.exports.columns import columns_of
 from app.exports.errors import TooManyExports
+from app.exports.formats import ExportFormat
 from app.exports.lists import ListAddress
 from app.exports.models import Export
 from app.exports.recording import describe
@@ -60,6 +62,7 @@ async def create(tx: Tx, body: ExportCreate, address: ListAddress, kind: Kind, d
         key_id=key_id,
         job_id=job_id,
         expires_at=tx.now + timedelta(days=days),
+        columns=headers_of_table(address, body.format),
         **body.model_dump(),
     )
     tx.session.add(made)
@@ -83,6 +86,11 @@ async def _check_number(tx: Tx) -> None:
         raise TooManyExports("Wait until one of your exports has finished.", retry_after=60)
     if (await tx.session.scalar(select(func.count()).select_from(Export).where(*kept)) or 0) >= _MOST_KEPT:
         raise TooManyExports(f"Delete one of your {_MOST_KEPT} exports first.", retry_after=60)
+
+
+def headers_of_table(address: ListAddress, export_format: ExportFormat) -> list[str] | None:
+    """Return the headers of the table that an export makes of a list; None: JSON Lines are no table."""
+    return None if export_format is ExportFormat.JSONL else [column.header for column in columns_of(address.model)]
 
 
 def roles_of(principal: Principal) -> set[str]:

@@ -64,9 +64,7 @@ class Exports:
             ExportTooLarge: the list does not fit into a workbook that is made at once.
             AppError: what else the list answers.
         """
-        address = self.lists.find(query.list, "/query/list")
-        if query.source is not None:
-            address = address.as_roster(query.source)
+        address = self.lists.find(query.list, query.source, within="/query")
         if context.scope["method"] == "HEAD":
             await address.check(context.app_state, context.principal, context.scope["request_id"])
             return Response(headers=headers_of(address, query.format, context.now))

@@ -10,8 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.background import PURGE_EXPIRED, PURGES
 from app.exports.making import exporting
+from app.integrations.roster.files import FIELDS
+from app.jobs.kinds import RunningJob
 from app.jobs.retention import enqueue_purges
-from tests.support.accounts import new_account, problem
+from tests.support.accounts import grant, new_account, problem
 from tests.support.actors import Actor, Tenancy
 from tests.support.audit import seal_trail, trail
 from tests.support.exports import add_people, export, read_lines, read_sheet
@@ -57,6 +59,23 @@ async def test_a_long_list_is_made_and_downloaded(tenancy: Tenancy, owner: Async
 
 
 @pytest.mark.usefixtures("worker")
+async def test_an_export_says_what_it_was_made_of(tenancy: Tenancy) -> None:
+    await add_person(tenancy, external_ids=[{"source": "hr", "external_id": "7"}])
+    address = f"{PEOPLE}?active=true&sort=-name"
+    body = {"list": address, "format": "csv", "bom": True, "source": "hr"}
+    made = await tenancy.admin.made(EXPORTS, body)
+    found = await finished(tenancy, tenancy.admin, made)
+    assert found.items() >= {**body, "columns": list(FIELDS)}.items()
+    answer = await tenancy.admin.get(f"{EXPORTS}/{made['id']}/content")
+    streamed = await export(tenancy.admin, address, source="hr", bom="true")
+    assert (answer.content, answer.headers["content-disposition"]) == (
+        streamed.content,
+        streamed.headers["content-disposition"],
+    )
+    assert (await create(tenancy.admin))["columns"] is None
+
+
+@pytest.mark.usefixtures("worker")
 async def test_a_viewer_of_a_county_gets_the_rows_of_the_county(tenancy: Tenancy) -> None:
     county = (await tenancy.organization())["id"]
     person = await add_person(tenancy, county)
@@ -92,6 +111,59 @@ async def test_who_lost_a_role_downloads_nothing(tenancy: Tenancy) -> None:
     assert problem(refused) == (403, "export_rights_changed")
 
 
+@pytest.mark.usefixtures("worker")
+async def test_who_cannot_see_an_organization_any_more_downloads_nothing(tenancy: Tenancy) -> None:
+    county, other = (await tenancy.organization())["id"], (await tenancy.organization())["id"]
+    team = (await tenancy.organization(county))["id"]
+    viewer, above = await tenancy.key(("viewer", county)), await tenancy.key(("viewer", tenancy.root_id))
+    both = [(actor, await create(actor)) for actor in (viewer, above)]
+    for actor, made in both:
+        await finished(tenancy, actor, made)
+    moved = await tenancy.admin.post(f"/v1/organizations/{team}/move", {"parent_id": other}, headers={"If-Match": "*"})
+    assert moved.is_success, moved.text
+    answers = [problem(await actor.get(f"{EXPORTS}/{made['id']}/content")) for actor, made in both]
+    assert answers == [(403, "export_rights_changed"), (200, None)]
+
+
+@pytest.mark.usefixtures("worker")
+async def test_a_role_that_came_and_went_while_the_export_was_made_is_one_of_its_roles(
+    tenancy: Tenancy, owner: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    county = (await tenancy.organization())["id"]
+    await add_people(owner, tenancy, 250, county)
+    account = await new_account(tenancy, ("viewer", county))
+    granted: list[str] = []
+
+    async def grant_more(_job: RunningJob, _done: int) -> None:
+        if not granted:
+            granted.append((await grant(tenancy.admin, account.id, "viewer", tenancy.root_id)).json()["id"])
+
+    monkeypatch.setattr(RunningJob, "report_progress", grant_more)
+    made = await create(account.actor)
+    assert (await finished(tenancy, account.actor, made))["rows"] == 250
+    assert (await tenancy.admin.delete(f"/v1/role-grants/{granted[0]}")).is_success
+    refused = await account.actor.get(f"{EXPORTS}/{made['id']}/content")
+    assert problem(refused) == (403, "export_rights_changed")
+
+
+async def test_a_role_that_is_lost_before_the_job_begins_shows_nothing(tenancy: Tenancy, app: FastAPI) -> None:
+    county = (await tenancy.organization())["id"]
+    account = await new_account(tenancy, ("viewer", county), ("viewer", tenancy.root_id), ("admin", county))
+    person, _ = await add_person(tenancy, county), await add_person(tenancy)
+    people, grants = await create(account.actor), await create(account.actor, "/v1/webhooks")
+    for grant_id in account.grants[1:]:
+        assert (await tenancy.admin.delete(f"/v1/role-grants/{grant_id}")).is_success
+    kind = exporting(app.state.exports.lists)
+    async with working(app, kind):
+        found = [await finished(tenancy, account.actor, made) for made in (people, grants)]
+    assert [(one["state"], (one["failure"] or {}).get("code")) for one in found] == [
+        ("done", None),
+        ("failed", "forbidden"),
+    ]
+    (row,) = read_lines((await account.actor.get(f"{EXPORTS}/{people['id']}/content")).content)
+    assert row["id"] == person["id"]
+
+
 async def test_an_export_fails_when_its_creator_ends(tenancy: Tenancy, app: FastAPI) -> None:
     account = await new_account(tenancy, ("viewer", tenancy.root_id))
     made = await create(account.actor)
@@ -121,6 +193,8 @@ async def test_an_export_that_waits_is_canceled_by_deleting_it(tenancy: Tenancy,
         ({"list": "/v1/people?limit=1"}, 422, "invalid_filters"),
         ({"list": "/v1/people?colour=red"}, 422, "invalid_filters"),
         ({"list": "/v1/api-keys"}, 403, "forbidden"),
+        ({"list": "/v1/programs", "source": "hr"}, 422, "invalid_filters"),
+        ({"list": "/v1/people?subtree=0198c6f0-8b9c-7dae-9f10-2b3c4d5e6f70"}, 404, "not_found"),
     ],
 )
 async def test_what_the_list_refuses_is_refused_at_once(

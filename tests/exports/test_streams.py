@@ -50,7 +50,7 @@ async def test_every_list_can_be_exported(tenancy: Tenancy, app: FastAPI) -> Non
     for operation in lists_of(app):
         _, path, _ = CALLS[operation](place, {})
         actor = place.seat if operation == "listVotes" else tenancy.admin
-        found = app.state.exports.lists.find(path, "/query/list")
+        found = app.state.exports.lists.find(path)
         answer = await export(actor, path, "jsonl")
         assert answer.status_code == 200, (operation, answer.text)
         assert columns_of(found.model), operation

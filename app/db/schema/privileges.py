@@ -227,8 +227,8 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
     ),
     # A calendar feed is made and deleted, never changed. To lock a row takes the right to change a column of it.
     "calendar_feeds": _row(),
-    # What an export holds never changes.
-    "exports": _row("roles", "file_id", "rows", "finished_at"),
+    # What an export is to hold never changes.
+    "exports": _row("roles", "columns", "file_id", "rows", "finished_at"),
     # Of the service itself. What a job is to do never changes.
     "jobs": _row(
         "dedupe_key",
