@@ -101,7 +101,7 @@ RECORDED: Final = {
         _names("organization_id principal_id kind source settings interval_minutes enabled disabled_reason"),
         _names("name"),
     ),
-    "calendar_feeds": Recorded(_names("organization_id principal_id own_only"), _names("name")),
+    "calendar_feeds": Recorded(_names("organization_id principal_id own_only owner_id"), _names("name")),
     # The filters of a list may be personal.
     "exports": Recorded(_names("principal_id format source file_id rows"), _names("list")),
     "role_grants": Recorded(_names("principal_id organization_id role starts_at ends_at")),

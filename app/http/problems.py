@@ -35,8 +35,8 @@ from app.http.openapi.headers import refer
 MEDIA_TYPE = "application/problem+json"
 _TYPE_BASE = "urn:fa-readiness:problem:"
 _POINTER_LENGTH = 200
-#: The paths after which a secret follows: the addresses of calendars.
-_BEFORE_SECRETS = ("/v1/calendars/",)
+#: What may be the secret address of a calendar, also where a path is mistyped, or any other credential.
+_SECRET = re.compile(r"(?<=/v1/calendars/).*|\bf[a-z]_[0-9a-f]{32}.*", re.IGNORECASE | re.DOTALL)
 INTERNAL_DETAIL = "Something went wrong here; the request id helps to find it in the log."
 _BRANCH = re.compile(r"[\[(]|^(?:constrained-\w+|int|str|bool|float|none|date|datetime|uuid)$")
 MOST_ERRORS = 50
@@ -141,8 +141,8 @@ def answer(scope: MutableMapping[str, Any], error: AppError) -> Response:
 
 
 def _without_secrets(path: str) -> str:
-    """Return a path that may be repeated. What follows some paths is a secret, whether it is well-formed or not."""
-    return next((f"{begin}(token)" for begin in _BEFORE_SECRETS if begin in path), path)
+    """Return a path that may be repeated: up to where a secret begins."""
+    return _SECRET.sub("(token)", path, count=1)
 
 
 def _printable(path: str) -> str:

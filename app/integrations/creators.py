@@ -1,8 +1,8 @@
-"""The rights of the creator of a webhook or connector, as they are stored now.
+"""The rights of the creator of a webhook, connector, calendar feed or export, as they are stored now.
 
-A webhook sends what its creator can read, and a connector writes what its creator may write. No request carries a
-credential then, so the rights are read from the tables: those of the key that it was made with, or those of a person
-who signs in.
+A webhook, a calendar and an export show what their creator can read, and a connector writes what its creator may
+write. No request carries a credential of theirs then, so the rights are read from the tables: those of the key that it
+was made with, or those of a person who signs in.
 """
 
 from datetime import datetime
@@ -72,7 +72,7 @@ async def load_creator(
     """Return the creator with the roles that are granted now.
 
     Args:
-        key_id: the key that the webhook or connector was made with; None: a person signed in.
+        key_id: the key that it was made with; None: a person signed in.
 
     Returns:
         None where the key was revoked or has expired, or the creator was deactivated or has left.

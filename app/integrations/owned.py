@@ -1,4 +1,4 @@
-"""Access to what lives in an organization and acts with the rights of its creator: webhooks and connectors."""
+"""Access to what lives in an organization and acts with the rights of its creator: webhooks, connectors, calendars."""
 
 from typing import Any, TypeVar
 from uuid import UUID

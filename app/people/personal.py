@@ -48,6 +48,7 @@ REFERRING: Final = frozenset(
 #: Rows that name a person and are deleted with their identity.
 DELETED: Final = frozenset(
     {
+        "calendar_feeds.owner_id",
         "former_employments.person_id",
         "identities.person_id",
         "person_external_ids.person_id",

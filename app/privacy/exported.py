@@ -44,6 +44,7 @@ LEFT_OUT: Final[Mapping[str, str]] = {
     "jobs.created_by": "Jobs are read at their own route, and are deleted after a time.",
     "exports.principal_id": "Exports are read at their own route, and are deleted after a time.",
     "calendar_feeds.principal_id": "Calendar feeds are read at their own route.",
+    "calendar_feeds.owner_id": "Calendar feeds are read at their own route.",
     "staged_people.person_id": "Rows of an import, which removes them before it commits.",
     "webhooks.principal_id": "Webhooks are read at their own route.",
     "connectors.principal_id": "Connectors are read at their own route.",

@@ -53,11 +53,13 @@ _ACTING = Read(
         """
     )
 )
-# Their names are the person's words, and they show nothing any more.
+# Those that the person made have names in their words and show nothing any more. Others are about the person.
 _DELETE_FEEDS = Read(
     text(
         """
-        delete from calendar_feeds where tenant_id = :tenant_id and principal_id = any (cast(:principals as uuid[]))
+        delete from calendar_feeds
+        where tenant_id = :tenant_id and (
+            principal_id = any (cast(:principals as uuid[])) or owner_id = cast(:person_id as uuid))
         returning true
         """
     )
@@ -123,7 +125,7 @@ async def _erase_record(tx: Tx, person: Person) -> None:
     if was_active:
         await announce_leaving(tx, person)
     await erase_answers(tx, [person.id, *access, *seats])
-    await tx.fetch(_DELETE_FEEDS, tenant_id=tx.tenant_id, principals=access)
+    await tx.fetch(_DELETE_FEEDS, tenant_id=tx.tenant_id, principals=access, person_id=person.id)
     await tx.fetch(_DELETE_EXPORTS, tenant_id=tx.tenant_id)
     await delete_files_of_people(tx)
 

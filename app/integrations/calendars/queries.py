@@ -22,6 +22,7 @@ from app.errors import NotFound
 from app.integrations.calendars.models import CalendarFeed
 from app.integrations.calendars.schemas import CalendarFeedRead
 from app.integrations.creators import load_creator
+from app.people.models import Person
 from app.tree.models import Organization, OrganizationPlace
 from app.tree.paths import below_any, in_ranges
 
@@ -60,6 +61,7 @@ LIST: Final = Listing(
     filters={
         "organization_id": col(CalendarFeed.organization_id) == bindparam("organization_id", type_=Uuid()),
         "subtree": true(),  # by its scope: see `access.subtrees.visible_paths`
+        "owner_id": col(CalendarFeed.owner_id) == bindparam("owner_id", type_=Uuid()),
         "created_by": col(CalendarFeed.principal_id) == bindparam("created_by", type_=Uuid()),
         "updated_since": col(CalendarFeed.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),
     },
@@ -75,6 +77,8 @@ _BY_TOKEN = Read(
         col(CalendarFeed.key_id),
         col(OrganizationPlace.path),
         col(PrincipalRecord.person_id),
+        # What a record owned that was merged belongs to the other one now.
+        func.coalesce(col(Person.merged_into_id), col(CalendarFeed.owner_id)).label("owner_id"),
         func.coalesce(func.cardinality(col(ApiKey.allowed_networks)), 0).label("networks"),
     )
     .join(
@@ -87,6 +91,10 @@ _BY_TOKEN = Read(
     .outerjoin(
         ApiKey,
         and_(col(ApiKey.tenant_id) == col(CalendarFeed.tenant_id), col(ApiKey.id) == col(CalendarFeed.key_id)),
+    )
+    .outerjoin(
+        Person,
+        and_(col(Person.tenant_id) == col(CalendarFeed.tenant_id), col(Person.id) == col(CalendarFeed.owner_id)),
     )
     .where(col(CalendarFeed.token_hash) == bindparam("token_hash", type_=LargeBinary()))
 )
@@ -162,7 +170,7 @@ async def find_calendar(reader: Pool, tenant_id: UUID, token_hash: bytes, now: d
     creator = await load_creator(reader, tenant_id, row["principal_id"], row["key_id"], now)
     if creator is None or not may(creator, "listActionItems", row["path"]):
         return None
-    owner_id = row["person_id"] if row["own_only"] else None
+    owner_id = row["person_id"] if row["own_only"] else row["owner_id"]
     return OpenCalendar(row["id"], row["version"], row["name"], row["path"], owner_id)
 
 

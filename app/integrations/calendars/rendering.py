@@ -15,13 +15,15 @@ _PREFIXES: Final = {ActionStatus.DONE: "Done: ", ActionStatus.VERIFIED: "Done: "
 
 
 def render_calendar(name: str, items: Sequence[Row]) -> bytes:
-    """Return a calendar of action items."""
+    """Return a calendar of action items.
+
+    It has no METHOD: it is no message of iTIP, which would need an organizer, and ``DTSTAMP`` is when an item changed.
+    """
     lines = [
         "BEGIN:VCALENDAR",
         "VERSION:2.0",
         "PRODID:-//fa-readiness//Action items//EN",
         "CALSCALE:GREGORIAN",
-        "METHOD:PUBLISH",
         f"NAME:{_escape(name)}",
         f"X-WR-CALNAME:{_escape(name)}",
         "REFRESH-INTERVAL;VALUE=DURATION:PT1H",

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from app.access.subtrees import visible_paths
+from app.action_items.errors import UnknownOwner
 from app.errors import NotFound
 from app.http.client_address import client_address
 from app.http.context import AppState, ContextDep, check_query
@@ -75,19 +76,21 @@ async def list_calendar_feeds(context: ContextDep, query: Annotated[CalendarFeed
     "",
     status_code=201,
     response_model=CalendarFeedIssued,
-    responses=problems(NotFound, RightNotStored, KeyLimitedToNetworks, NoPerson, TooManyCalendarFeeds),
+    responses=problems(NotFound, RightNotStored, KeyLimitedToNetworks, NoPerson, UnknownOwner, TooManyCalendarFeeds),
 )
 async def create_calendar_feed(context: ContextDep, body: CalendarFeedCreate) -> Response:
     """Create a calendar feed.
 
     The answer shows an address, this once. Subscribe to it in a calendar program to see the due dates of the action
-    items of the organization and of everything below it. Who knows the address reads the calendar without any
-    credential: treat it as a password, and create a feed for each program, so that you can delete one alone.
+    items of the organization and of everything below it, of one owner if you say so. Who knows the address reads the
+    calendar without any credential: treat it as a password, and create a feed for each program, so that you can delete
+    one alone.
 
     The calendar shows what you can read when it is fetched. It ends when you lose the role or leave, or when the key
     that you created it with is revoked. So the role must be granted here and not come from a sign-in (403
     `right_not_stored`), and the key must not be limited to networks. The answer is 404 if the organization is not
-    visible to you, and 409 if you have 20 feeds.
+    visible to you, 422 `unknown_owner` if the owner is not, and 409 if you have 20 feeds. The erasure of an owner
+    deletes the feed.
     """
     return await write(context, service.create, body, context.app_state.settings.public_url)
 

@@ -3,7 +3,8 @@
 from typing import Any, Literal, Self
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, StrictBool
+from pydantic import ConfigDict, Field, StrictBool, model_validator
+from pydantic_core import PydanticCustomError
 
 from app.http.pagination import ListQuery
 from app.schemas import Body, Instant, Name, RedactionReason, Resource, WithSecret
@@ -16,6 +17,7 @@ _FEED: dict[str, Any] = {
     "created_at": "2026-10-05T13:00:00Z",
     "updated_at": "2026-10-05T13:00:00Z",
     **_TERMS,
+    "owner_id": None,
     "created_by": "0198c6ef-3333-7444-8555-666677778888",
 }
 #: The token of the examples names no tenant.
@@ -38,6 +40,17 @@ class CalendarFeedCreate(Body):
     name: Name
     """Name of the calendar, which calendar programs show."""
     own_only: StrictBool = Field(default=False, description=_OWN_TEXT)
+    owner_id: UUID | None = Field(
+        default=None,
+        description="Only items that this person owns, such as a member of your team. Not together with `own_only`.",
+        examples=[None],
+    )
+
+    @model_validator(mode="after")
+    def _has_one_owner(self) -> Self:
+        if self.own_only and self.owner_id is not None:
+            raise PydanticCustomError("one_owner", "Send either own_only or owner_id")
+        return self
 
 
 class CalendarFeedRead(Resource):
@@ -50,6 +63,7 @@ class CalendarFeedRead(Resource):
     name: str
     """Name of the calendar."""
     own_only: bool = Field(description="Whether it shows only items that the person owns for whom its creator stands.")
+    owner_id: UUID | None = Field(description="Id of the person whose items alone it shows. Null: see `own_only`.")
     created_by: UUID
     """Id of the principal that created it. It shows what this principal can read."""
 
@@ -78,6 +92,7 @@ class CalendarFeedQuery(ListQuery):
 
     organization_id: UUID | None = Field(default=None, description="Only those of this organization itself.")
     subtree: UUID | None = Field(default=None, description="Only those of this organization and everything below it.")
+    owner_id: UUID | None = Field(default=None, description="Only those of the items of this person.")
     created_by: UUID | None = Field(default=None, description="Only those that this principal created.")
     updated_since: Instant | None = Field(default=None, description="Only those changed at this instant or later.")
     sort: Literal["id", "-id", "updated_at", "-updated_at"] = "id"

@@ -8,10 +8,10 @@ from sqlmodel import col, select
 
 from app.access.credentials import issue
 from app.access.models import PrincipalRecord
-from app.access.policy import is_visible, load_organization_for, may, require
+from app.access.policy import is_visible, load_organization_for, may
+from app.action_items.errors import UnknownOwner, error_at
 from app.db.ids import uuid7
 from app.db.transaction import Tx
-from app.errors import NotFound
 from app.events.record import record_event
 from app.integrations.calendars import queries
 from app.integrations.calendars.errors import KeyLimitedToNetworks, NoPerson, TooManyCalendarFeeds
@@ -19,7 +19,8 @@ from app.integrations.calendars.models import CalendarFeed
 from app.integrations.calendars.schemas import CalendarFeedCreate, CalendarFeedIssued, CalendarFeedRead
 from app.integrations.creators import load_creator
 from app.integrations.errors import RightNotStored
-from app.tree.models import OrganizationPlace
+from app.integrations.owned import load_owned
+from app.people.models import Person
 
 #: The prefix of the tokens of calendars.
 CALENDAR_TOKEN: Final = "fc"  # noqa: S105  # a prefix, not a secret
@@ -39,6 +40,7 @@ async def create(tx: Tx, body: CalendarFeedCreate, public_url: str | None) -> Ca
         RightNotStored: the caller's role is not stored, so that it could not be checked when the feed is fetched.
         KeyLimitedToNetworks: the caller's key is limited to networks, and a feed is not.
         NoPerson: only own items are wanted, and the caller stands for no person.
+        UnknownOwner: the owner does not exist, was merged or erased, or the caller cannot see them.
         TooManyCalendarFeeds: the caller has as many as are allowed.
     """
     organization = await load_organization_for(tx, body.organization_id, "createCalendarFeed")
@@ -53,6 +55,7 @@ async def create(tx: Tx, body: CalendarFeedCreate, public_url: str | None) -> Ca
     person = await tx.session.scalar(select(PrincipalRecord.person_id).where(*of_creator).with_for_update())
     if body.own_only and person is None:
         raise NoPerson
+    await _check_owner(tx, body.owner_id)
     count = (
         select(func.count())
         .select_from(CalendarFeed)
@@ -79,6 +82,21 @@ async def create(tx: Tx, body: CalendarFeedCreate, public_url: str | None) -> Ca
     return CalendarFeedIssued(**stored.model_dump(), url=url, url_reason=None)
 
 
+async def _check_owner(tx: Tx, owner_id: UUID | None) -> None:
+    """Check that the caller may see the owner of the items, and keep the person from being erased meanwhile."""
+    if owner_id is None:
+        return
+    seen = select(Person.id).where(
+        col(Person.tenant_id) == tx.tenant_id,
+        col(Person.id) == owner_id,
+        col(Person.merged_into_id).is_(None),
+        col(Person.erased_at).is_(None),
+        is_visible(tx.principal, Person.organization_id),
+    )
+    if await tx.session.scalar(seen.with_for_update(read=True)) is None:
+        raise error_at(UnknownOwner, "owner_id")
+
+
 async def remove(tx: Tx, feed_id: UUID) -> None:
     """Delete a calendar feed. Its address shows nothing from now on.
 
@@ -87,26 +105,7 @@ async def remove(tx: Tx, feed_id: UUID) -> None:
         Forbidden: the caller is no admin there and did not create it.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
     """
-    query = (
-        select(CalendarFeed, OrganizationPlace.path)
-        .join(
-            OrganizationPlace,
-            (col(OrganizationPlace.tenant_id) == col(CalendarFeed.tenant_id))
-            & (col(OrganizationPlace.organization_id) == col(CalendarFeed.organization_id)),
-        )
-        .where(
-            col(CalendarFeed.tenant_id) == tx.tenant_id,
-            col(CalendarFeed.id) == feed_id,
-            is_visible(tx.principal, col(CalendarFeed.organization_id)),
-        )
-        .with_for_update(of=CalendarFeed)
-    )
-    found = (await tx.session.execute(query)).one_or_none()
-    if found is None:
-        raise NotFound
-    feed: CalendarFeed = found.CalendarFeed
-    if feed.principal_id != tx.principal.id:
-        require(tx.principal, "deleteCalendarFeed", found.path)
+    feed = await load_owned(tx, CalendarFeed, feed_id, "deleteCalendarFeed", create="createCalendarFeed")
     tx.expect(feed)
     await tx.session.delete(feed)
     record_event(tx, "calendar_feed.deleted", feed.id, organization_id=feed.organization_id)

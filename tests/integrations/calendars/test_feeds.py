@@ -128,6 +128,66 @@ async def test_a_key_that_is_limited_to_networks_makes_no_calendar(tenancy: Tena
     assert problem(refused) == (403, "key_limited_to_networks")
 
 
+async def test_a_calendar_shows_the_items_of_one_person_whom_its_creator_sees(tenancy: Tenancy) -> None:
+    county = (await tenancy.organization())["id"]
+    coach, other = await add_person(tenancy, county), await add_person(tenancy, county)
+    outside = await add_person(tenancy)
+    await add_item(tenancy, county, title="Coach's", owner_id=coach["id"])
+    await add_item(tenancy, county, title="Another's", owner_id=other["id"])
+    viewer = await tenancy.key(("viewer", county))
+    feed = await add_feed(viewer, county, owner_id=coach["id"])
+    assert await titles(tenancy, feed) == ["Coach's"]
+    assert await viewer.items(FEEDS, owner_id=coach["id"]) == [(await viewer.get(f"{FEEDS}/{feed['id']}")).json()]
+    assert await viewer.items(FEEDS, owner_id=other["id"]) == []
+    body = {"organization_id": county, "name": "N"}
+    for fields, expected in (
+        ({"owner_id": outside["id"]}, (422, "unknown_owner")),
+        ({"owner_id": county}, (422, "unknown_owner")),
+        ({"owner_id": coach["id"], "own_only": True}, (422, "invalid")),
+    ):
+        assert problem(await viewer.post(FEEDS, {**body, **fields})) == expected
+
+
+async def test_a_calendar_of_an_owner_follows_a_merge_and_ends_with_an_erasure(tenancy: Tenancy) -> None:
+    gone, kept = await add_person(tenancy), await add_person(tenancy)
+    await add_item(tenancy, title="Theirs", owner_id=gone["id"])
+    feed = await add_feed(tenancy.admin, tenancy.root_id, owner_id=gone["id"])
+    merged = await tenancy.admin.post(
+        f"/v1/people/{kept['id']}/merge", {"person_id": gone["id"]}, headers={"If-Match": "*"}
+    )
+    assert merged.is_success, merged.text
+    assert await titles(tenancy, feed) == ["Theirs"]
+    refused = await tenancy.admin.post(FEEDS, {"organization_id": tenancy.root_id, "name": "N", "owner_id": gone["id"]})
+    assert problem(refused) == (422, "unknown_owner")
+    assert (await tenancy.admin.post(f"/v1/people/{kept['id']}/erasure")).status_code == 200
+    assert problem(await fetch(tenancy, feed)) == (404, "calendar_not_found")
+    assert await tenancy.admin.items(FEEDS) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "written"),
+    [
+        ("POST", "/v1/calendars/{}.ics"),
+        ("DELETE", "/v1/calendars/{}.ics"),
+        ("GET", "/v1/calendars/{}.ics/"),
+        ("GET", "/v1//calendars/{}.ics"),
+        ("GET", "/v1/Calendars/{}.ics"),
+        ("GET", "/calendars/{}"),
+        ("GET", "/v1/calendar-feeds/{}"),
+        ("GET", "/v1/calendars/{}.ics?x=1"),
+    ],
+)
+async def test_a_mistyped_address_is_not_repeated(tenancy: Tenancy, method: str, written: str) -> None:
+    token = "fc_" + tenancy.tenant_id.hex + "_" + "S" * 43
+    for answer in (
+        await tenancy.http.request(method, written.format(token)),
+        await tenancy.admin.call(method, written.format(token)),
+    ):
+        assert answer.status_code >= 400
+        assert tenancy.tenant_id.hex not in answer.text + str(answer.headers)
+        assert "SSSS" not in answer.text + str(answer.headers)
+
+
 @pytest.mark.parametrize("change", ["another secret", "another tenant", "no suffix", "nonsense"])
 async def test_other_addresses_answer_alike_and_repeat_no_token(
     tenancy: Tenancy, other_tenancy: Tenancy, change: str

@@ -43,6 +43,22 @@ def test_an_item_is_an_event_of_a_day() -> None:
     assert event["CATEGORIES"].cats == ["P1", "P2"]
 
 
+def test_a_calendar_has_what_the_standard_asks_for_and_is_no_invitation() -> None:
+    body = render_calendar("Due", [ITEM, {**ITEM, "id": UUID(int=1), "description": "A\nB"}])
+    (calendar,) = icalendar.Calendar.from_ical(body, multiple=True)
+    assert (calendar["VERSION"], calendar["PRODID"], "METHOD" in calendar) == (
+        "2.0",
+        "-//fa-readiness//Action items//EN",
+        False,
+    )
+    events = calendar.walk("VEVENT")
+    assert [component.errors for component in (calendar, *events)] == [[], [], []]
+    assert len({event["UID"] for event in events}) == 2
+    # Without a METHOD, DTSTAMP is when the item changed last (RFC 5545, 3.8.7.2).
+    assert {event.decoded("DTSTAMP") for event in events} == {ITEM["updated_at"]}
+    assert {event["DTSTART"].params["VALUE"] for event in events} == {"DATE"}
+
+
 @pytest.mark.parametrize(
     ("status", "state", "title"),
     [
