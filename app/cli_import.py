@@ -18,8 +18,8 @@ from app.integrations.roster.files import FIELDS, Fault
 from app.integrations.roster.import_service import Faulty, ImportMode, ImportReport, import_people
 from app.integrations.roster.metric_import import FIELDS as METRIC_FIELDS
 from app.integrations.roster.metric_import import import_metrics
-from app.integrations.roster.organization_import import FIELDS as ORGANIZATION_FIELDS
 from app.integrations.roster.organization_import import import_organizations
+from app.integrations.roster.organization_rows import ORGANIZATION_FIELDS
 from app.integrations.roster.spreadsheets import as_csv
 from app.principal import Grant, Role
 from app.schemas import Key
@@ -110,9 +110,7 @@ def organizations(
 
     async def bring(tx: Tx, root_id: UUID, table: Path, report: ImportReport) -> None:
         _become_admin(tx, root_id)
-        await import_organizations(
-            tx, table, root_id=root_id, source=source, columns=columns, mode=mode, force=force, report=report
-        )
+        await import_organizations(tx, table, source=source, columns=columns, mode=mode, force=force, report=report)
 
     report = _import(bring, tenant, file, sheet, dry_run=dry_run, errors=errors)
     counts = {name: getattr(report, name) for name in ("rows", "created", "changed", "unchanged")}

@@ -7,7 +7,7 @@ do by a separate migration.
 
 #: The tables without a policy. The schema's revision and the leases of periodic tasks belong to no tenant. The rows of
 #: an import exist in its own transaction only.
-WITHOUT_POLICY = frozenset({"alembic_version", "schedules", "staged_people"})
+WITHOUT_POLICY = frozenset({"alembic_version", "schedules", "staged_organizations", "staged_people"})
 #: Runs as the owner of the tables, so it must not find an object that its caller put before the real one.
 PINNED = "security definer set search_path = pg_catalog, pg_temp"
 # A subquery is run once for a statement; a bare function call could be run for every row.

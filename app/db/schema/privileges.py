@@ -177,6 +177,29 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
     "webhook_deliveries": _ADD_AND_REMOVE,
     "roster_sources": Privileges(insert=True, update=frozenset({"columns", "rows", "scopes", "imported_at"})),
     # The rows of an import, which its transaction removes.
+    "staged_organizations": Privileges(
+        insert=True,
+        update=frozenset(
+            {
+                "organization_id",
+                "is_new",
+                "is_foreign",
+                "parent_id",
+                "matches",
+                "changed",
+                "moves",
+                "restores",
+                "archives",
+                "path",
+                "depth",
+                "archived_by_id",
+                "timezone_from_id",
+                "is_blocked",
+                "place",
+            }
+        ),
+        delete=True,
+    ),
     "staged_people": Privileges(
         insert=True,
         update=frozenset(

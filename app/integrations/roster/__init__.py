@@ -1,1 +1,1 @@
-"""Rosters: the import of a file of people, and the merge of two records of one person."""
+"""Imports of files of people and of organizations, and the merge of two records of one person."""

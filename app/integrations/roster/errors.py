@@ -1,4 +1,4 @@
-"""Errors of importing and merging people."""
+"""Errors of importing files and of merging people."""
 
 from app.errors import Conflict, Forbidden, Invalid
 
@@ -35,7 +35,7 @@ class RosterRefused(Invalid):
 
 class RosterSuspicious(Conflict):
     code = "roster_suspicious"
-    title = "The file would end too many employments to be believed; nothing was imported"
+    title = "The file would end or archive too much to be believed; nothing was imported"
 
 
 class StillSignsIn(Conflict):

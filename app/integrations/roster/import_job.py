@@ -1,4 +1,4 @@
-"""The job that imports an uploaded roster."""
+"""The job that imports an uploaded roster or tree."""
 
 import asyncio
 import csv
@@ -33,9 +33,11 @@ from app.integrations.roster.import_service import (
     find_path,
     import_people,
 )
+from app.integrations.roster.organization_import import import_organizations
 from app.integrations.roster.spreadsheets import as_csv
-from app.jobs.kinds import Kind, RunningJob
+from app.jobs.kinds import Again, Kind, RunningJob
 from app.principal import Principal
+from app.tree.places import TreeBusy
 
 OPERATION: Final = "importRoster"
 #: The longest time of an attempt.
@@ -54,17 +56,33 @@ _MOST_REPORT_BYTES: Final = 16 * 1024 * 1024
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
+_COUNTS: Final = ("rows", "created", "changed", "left", "unchanged")
+_BUSY_SECONDS: Final = 2.0
+
+
 class _Rehearsed(Exception):
     """Ends the transaction of an import that only checks, so that nothing of it is kept."""
+
+
+def operations_of(kind: str, mode: ImportMode) -> tuple[str, ...]:
+    """Return the operations that the caller of an import must be allowed.
+
+    Args:
+        kind: ``people`` or ``organizations``.
+    """
+    # A whole file archives organizations.
+    archives = kind == "organizations" and mode is ImportMode.REPLACE
+    return (OPERATION, "transitionOrganization") if archives else (OPERATION,)
 
 
 async def run_import(job: RunningJob) -> Mapping[str, int]:
     """Import the file that the job names. A second attempt finds what the first one found, or that it is done.
 
     Returns:
-        The counts: rows, created, changed, left, unchanged.
+        The counts: rows, created, changed, left or archived, unchanged.
 
     Raises:
+        Again: another large change of the tree is under way.
         FileGone: the file was deleted, as an erasure does.
         Forbidden: the caller has lost the role since.
         RosterUnreadable, RosterRefused, RosterSuspicious: nothing was imported.
@@ -85,10 +103,21 @@ async def run_import(job: RunningJob) -> Mapping[str, int]:
             raise RosterSuspicious(str(refused)) from None
         except UnreadableFile as refused:
             raise RosterUnreadable(str(refused)) from None
+        except TreeBusy as busy:
+            raise Again(busy.title, after=_BUSY_SECONDS) from None
     async with job.transaction() as tx:
         await delete_file(tx, UUID(arguments["file_id"]))
     await job.report_progress(report.total or 0, report.total)
-    return {name: getattr(report, name) for name in ("rows", "created", "changed", "left", "unchanged")}
+    counts = {name: getattr(report, name) for name in _COUNTS}
+    if _kind_of(job) == "organizations":
+        counts["archived"] = counts.pop("left")
+    return counts
+
+
+def _kind_of(job: RunningJob) -> str:
+    """Return what the rows of the file are. A job that an older release enqueued imports people."""
+    kind: str = job.arguments.get("kind", "people")
+    return kind
 
 
 async def _import(job: RunningJob, path: Path, report: ImportReport) -> None:
@@ -98,7 +127,8 @@ async def _import(job: RunningJob, path: Path, report: ImportReport) -> None:
             await tx.fetch(_WITHOUT_TRANSACTION_TIMEOUT)
             tx.principal = await _load_caller(tx, job)
             tx.operation = OPERATION
-            await import_people(
+            bring = import_organizations if _kind_of(job) == "organizations" else import_people
+            await bring(
                 tx,
                 path,
                 source=arguments["source"],
@@ -121,7 +151,9 @@ async def _load_caller(tx: Tx, job: RunningJob) -> Principal:
     key_id = job.arguments["key_id"]
     principal_id = UUID(job.arguments["principal_id"])
     caller = await load_creator(tx, tx.tenant_id, principal_id, key_id and UUID(key_id), tx.now)
-    if caller is None or not may(caller, OPERATION, await find_path(tx, job.organization_id)):
+    path = await find_path(tx, job.organization_id)
+    operations = operations_of(_kind_of(job), ImportMode(job.arguments["mode"]))
+    if caller is None or not all(may(caller, operation, path) for operation in operations):
         raise Forbidden("Whoever sent the file may not import it any more.")
     return caller
 

@@ -13,12 +13,12 @@ from sqlmodel import col, select
 
 from app.db.transaction import Tx
 from app.errors import NotFound, OperatorError
-from app.integrations.roster.files import Fault, RosterFile
+from app.integrations.roster.files import FIELDS, Fault, RosterFile
 from app.integrations.roster.managers import Hierarchy, find_manager_faults, load_hierarchy
 from app.integrations.roster.models import RosterSource
 from app.integrations.roster.planning import Plan, count_leaving, place_new, plan_changes
-from app.integrations.roster.row_checks import find_faults
-from app.integrations.roster.staging import MOST_FAULTS, Staged, discard, stage
+from app.integrations.roster.row_checks import PEOPLE, find_faults
+from app.integrations.roster.staging import DISCARD_PEOPLE, MOST_FAULTS, Staged, stage
 from app.integrations.roster.writing import BATCH, add_people, change_people
 from app.tree.models import OrganizationPlace
 
@@ -27,7 +27,7 @@ MOST_LEAVERS: Final = 0.10
 
 
 class ImportMode(StrEnum):
-    """What a roster says of people whom it does not name."""
+    """What a file says of people or organizations that it does not name."""
 
     MERGE = "merge"
     REPLACE = "replace"
@@ -43,7 +43,7 @@ class Faulty(OperatorError):
 
 
 class Suspicious(OperatorError):
-    """The file would end too many employments to be believed."""
+    """The file would end or archive too much to be believed."""
 
 
 async def _ignore(_report: "ImportReport") -> None:
@@ -56,8 +56,8 @@ class ImportReport:
 
     Attributes:
         rows: rows of the file.
-        total: people to write; None while that is not known.
-        created, changed, left, unchanged: people.
+        total: people or organizations to write; None while that is not known.
+        created, changed, left, unchanged: people or organizations; ``left`` counts organizations that were archived.
         progress: is called after each part.
     """
 
@@ -98,7 +98,9 @@ async def import_people(
     """
     known = await load_source(tx, source)
     known.columns = {**known.columns, **columns}
-    file = await asyncio.to_thread(RosterFile, path, known.columns)
+    # The headers of organizations are kept with them.
+    headers = {field: header for field, header in known.columns.items() if field in FIELDS}
+    file = await asyncio.to_thread(RosterFile, path, headers)
     await tx.flush()
     staged = await stage(tx, file, source, await find_path(tx, organization_id))
     report.rows = staged.rows
@@ -110,7 +112,7 @@ async def import_people(
     plan = await _plan(tx, staged, hierarchy, is_whole=is_whole)
     report.total = plan.created + plan.changed + plan.left
     await _write(tx, staged, plan, report)
-    await discard(tx, staged)
+    await staged.fetch(tx, DISCARD_PEOPLE)
     if is_whole and organization_id is None:
         known.rows = staged.rows
     elif is_whole:
@@ -151,7 +153,7 @@ async def _check_rows(tx: Tx, staged: Staged) -> Hierarchy | None:
     """
     hierarchy = await load_hierarchy(tx, staged) if "manager" in staged.fields else None
     faults = [] if hierarchy is None else await find_manager_faults(hierarchy)
-    _refuse([*staged.faults, *await find_faults(tx, staged), *faults])
+    refuse([*staged.faults, *await find_faults(tx, staged, PEOPLE), *faults])
     return hierarchy
 
 
@@ -162,7 +164,7 @@ async def _plan(tx: Tx, staged: Staged, hierarchy: Hierarchy | None, *, is_whole
         Faulty: days of a row do not fit the stored ones.
     """
     plan, faults = await plan_changes(tx, staged, is_whole=is_whole)
-    _refuse(faults)
+    refuse(faults)
     if hierarchy is None:
         await place_new(tx, staged)
     else:
@@ -170,7 +172,12 @@ async def _plan(tx: Tx, staged: Staged, hierarchy: Hierarchy | None, *, is_whole
     return plan
 
 
-def _refuse(faults: Sequence[Fault]) -> None:
+def refuse(faults: Sequence[Fault]) -> None:
+    """Refuse a file that has faults.
+
+    Raises:
+        Faulty: with the first faults, by line.
+    """
     if faults:
         raise Faulty(sorted(faults, key=lambda fault: fault.line or 0)[:MOST_FAULTS])
 

@@ -1,11 +1,16 @@
 """What the service keeps of the systems that rosters come from."""
 
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, DateTime, Index, Text
+from sqlalchemy import JSON, DateTime, Index, Text, false
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlmodel import Field, SQLModel
+
+
+def _flag(description: str) -> Any:
+    return Field(default=False, sa_column_kwargs={"server_default": false()}, description=description)
 
 
 class RosterSource(SQLModel, table=True):
@@ -67,3 +72,44 @@ class StagedPerson(SQLModel, table=True):
     is_former: bool | None = Field(default=None, description="Whether the employment before is kept.")
     turn: str | None = Field(default=None, max_length=20, description="A value of `app.people.employment.Turn`.")
     place: int | None = Field(default=None, description="The place among the rows to write; a manager comes first.")
+
+
+class StagedOrganization(SQLModel, table=True):
+    """A row of a file of organizations while it is imported, kept as those of a roster (`StagedPerson`)."""
+
+    __tablename__ = "staged_organizations"
+    __table_args__ = (
+        Index("ix_staged_organizations_place", "import_id", "place", postgresql_where="place is not null"),
+        {"prefixes": ["UNLOGGED"], "postgresql_with": {"fillfactor": "50"}},
+    )
+
+    import_id: UUID = Field(primary_key=True)
+    line: int = Field(primary_key=True, description="Below 0: an organization that the file does not name.")
+    organization_id: UUID
+    segment: str | None = Field(default=None, max_length=23, description="Of a new one, in its path.")
+    external_id: str | None = Field(default=None, max_length=200)
+    name: str | None = Field(default=None, max_length=200)
+    name_key: str | None = Field(default=None, sa_type=Text)
+    kind: str | None = Field(default=None, max_length=40)
+    parent: str | None = Field(default=None, max_length=200)
+    parent_key: str | None = Field(default=None, sa_type=Text)
+    timezone: str | None = Field(default=None, max_length=64)
+    staff_count: int | None = None
+    status: str | None = Field(default=None, max_length=20)
+    is_new: bool = _flag("Nobody has its external id yet.")
+    is_foreign: bool = _flag("An organization that the file is not about has its external id.")
+    parent_id: UUID | None = None
+    matches: int | None = Field(default=None, description="Organizations of the name that the parent is given by.")
+    changed: list[str] | None = Field(default=None, sa_type=ARRAY(Text), description="The fields to change.")
+    moves: bool = _flag("It gets another parent.")
+    restores: bool = _flag("It is archived and becomes active.")
+    archives: bool = _flag("It becomes archived.")
+    path: str | None = Field(default=None, sa_type=Text(collation="C"), description="Of a place to write.")
+    depth: int | None = None
+    archived_by_id: UUID | None = None
+    timezone_from_id: UUID | None = None
+    is_blocked: bool = _flag("What it is below takes nothing new.")
+    above_line: int | None = Field(
+        default=None, description="The line of the organization of the file that it is below."
+    )
+    place: int | None = Field(default=None, description="The place among the rows to write; a parent comes first.")

@@ -1,6 +1,7 @@
 """What is wrong with rows of a roster that are well-formed: whom and what they name."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 from sqlalchemy import text
 
@@ -10,7 +11,9 @@ from app.integrations.roster.files import Fault
 from app.integrations.roster.staging import Staged
 from app.people.errors import PersonErased, PersonExternalIdTaken, PersonMerged
 
-_FAULTY: Final = (
+#: A field, the code and the message of a fault, and the statement that finds the lines with it.
+Check = tuple[str | None, str, str, Read]
+PEOPLE: Final[tuple[Check, ...]] = (
     (
         "external_id",
         "repeated_external_id",
@@ -165,10 +168,14 @@ _FAULTY: Final = (
 )
 
 
-async def find_faults(tx: Tx, staged: Staged) -> list[Fault]:
-    """Return the faults of staged rows, kind by kind."""
+async def find_faults(tx: Tx, staged: Staged, checks: Sequence[Check], **parameters: Any) -> list[Fault]:
+    """Return the faults of staged rows, kind by kind.
+
+    Args:
+        parameters: those that statements need besides the ones of `Staged.fetch`.
+    """
     return [
         Fault(row["line"], field, code, message)
-        for field, code, message, query in _FAULTY
-        for row in await staged.fetch(tx, query)
+        for field, code, message, query in checks
+        for row in await staged.fetch(tx, query, **parameters)
     ]

@@ -1,10 +1,10 @@
-"""The rows of a roster in a table of the database.
+"""The rows of a file in a table of the database, and those of a roster of people.
 
 The rows of an import exist in its own transaction only (`app.integrations.roster.models.StagedPerson`), so an import
 that is killed leaves nothing.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -95,7 +95,7 @@ _RESOLVE: Final = (
         )
     ),
 )
-_DISCARD: Final = Read(text("delete from staged_people where import_id = :import_id"))
+DISCARD_PEOPLE: Final = Read(text("delete from staged_people where import_id = :import_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,12 @@ class Staged:
         Args:
             more: parameters besides the tenant, the source, the import and the range of paths.
         """
+        return await tx.fetch(read, **self.parameters(tx, **more))
+
+    def parameters(self, tx: Tx, **more: Any) -> dict[str, Any]:
+        """Return the parameters of a statement for the rows of this import."""
         own = {"source": self.source, "import_id": self.id, "path": self.path, "after_path": after(self.path)}
-        return await tx.fetch(read, tenant_id=tx.tenant_id, **own, **more)
+        return {"tenant_id": tx.tenant_id, **own, **more}
 
 
 async def stage(tx: Tx, file: RosterFile, source: str, path: str) -> Staged:
@@ -139,24 +143,34 @@ async def stage(tx: Tx, file: RosterFile, source: str, path: str) -> Staged:
     Raises:
         UnreadableFile: the file is not well-formed.
     """
-    raw = tx.connection.raw
-    await raw.execute(_PLAN)
     faults: list[Fault] = []
-    staged_id, count = uuid7(), 0
-    checked = _checked(file, staged_id, faults)
-    while chunk := list(islice(checked, _CHUNK)):
-        count += len(chunk)
-        records = [record for record in chunk if record is not None]
-        await raw.copy_records_to_table("staged_people", records=records, columns=_COLUMNS)
+    staged_id = uuid7()
+    count = await copy_rows(tx, "staged_people", _COLUMNS, _checked(file, staged_id, faults))
     staged = Staged(staged_id, source, path, file.fields, count, faults)
     for statement in _RESOLVE:
         await staged.fetch(tx, statement)
     return staged
 
 
-async def discard(tx: Tx, staged: Staged) -> None:
-    """Remove the rows of an import from the table."""
-    await staged.fetch(tx, _DISCARD)
+async def copy_rows(tx: Tx, table: str, columns: Sequence[str], records: Iterable[tuple[Any, ...] | None]) -> int:
+    """Copy records into a table, and make the plans of what follows safe. Return how many records there were.
+
+    Args:
+        records: None stands for a row that is not stored, because it is wrong.
+    """
+    raw = tx.connection.raw
+    await raw.execute(_PLAN)
+    count, left = 0, iter(records)
+    while chunk := list(islice(left, _CHUNK)):
+        count += len(chunk)
+        good = [record for record in chunk if record is not None]
+        await raw.copy_records_to_table(table, records=good, columns=columns)
+    return count
+
+
+def add_faults(faults: list[Fault], more: Sequence[Fault]) -> None:
+    """Add faults up to the number that is reported."""
+    faults += more[: max(0, MOST_FAULTS - len(faults))]
 
 
 def _checked(file: RosterFile, staged_id: UUID, faults: list[Fault]) -> Iterator[tuple[Any, ...] | None]:
@@ -167,7 +181,7 @@ def _checked(file: RosterFile, staged_id: UUID, faults: list[Fault]) -> Iterator
         if isinstance(row, RosterRow):
             yield _record(staged_id, cells.line, row, key(row.organization))
         else:
-            faults += row[: max(0, MOST_FAULTS - len(faults))]
+            add_faults(faults, row)
             yield None
 
 

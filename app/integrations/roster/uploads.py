@@ -1,4 +1,4 @@
-"""Take the file of a roster as it arrives, and enqueue its import."""
+"""Take the file of a roster or a tree as it arrives, and enqueue its import."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ from app.http.write import write_and_read
 from app.integrations.creators import load_creator
 from app.integrations.roster.errors import RosterRightNotStored
 from app.integrations.roster.files import MOST_BYTES
-from app.integrations.roster.import_job import IMPORT_ROSTER, OPERATION, fault_report
+from app.integrations.roster.import_job import IMPORT_ROSTER, fault_report, operations_of
 from app.integrations.roster.import_queries import IMPORT, PATH
 from app.integrations.roster.import_service import find_path
 from app.integrations.roster.upload_schemas import ODS, XLSX, RosterImportQuery
@@ -46,11 +46,11 @@ async def receive_roster(context: RequestContext, query: RosterImportQuery) -> R
     media_type = (context.header(b"content-type") or "").partition(";")[0].strip().lower()
     if media_type not in _TAKEN:
         raise UnsupportedMediaType(f"Send one of: {', '.join(sorted(_TAKEN))}.")
-    await _authorize(context, query.organization_id)
+    await _authorize(context, query)
     if context.dry_run:
         await _discard(context)
         return await write_and_read(context, get_job, _start, query, None)
-    info = await _store(context)
+    info = await _store(context, query)
     context.scope["content_digest"] = info.sha256.hex()
     stored = False
     try:
@@ -62,16 +62,18 @@ async def receive_roster(context: RequestContext, query: RosterImportQuery) -> R
     return response
 
 
-async def _authorize(context: RequestContext, organization_id: UUID | None) -> None:
+async def _authorize(context: RequestContext, query: RosterImportQuery) -> None:
     """Refuse before the file is taken what the transaction would refuse."""
     principal = context.principal
-    if organization_id is None:
-        require_everywhere(principal, OPERATION)
+    if query.organization_id is None:
+        for operation in operations_of(query.kind, query.import_mode):
+            require_everywhere(principal, operation)
         return
-    row = await context.fetch_one(PATH, tenant_id=principal.tenant_id, organization_id=organization_id)
+    row = await context.fetch_one(PATH, tenant_id=principal.tenant_id, organization_id=query.organization_id)
     if row is None:
         raise NotFound
-    require(principal, OPERATION, row["path"])
+    for operation in operations_of(query.kind, query.import_mode):
+        require(principal, operation, row["path"])
 
 
 async def _discard(context: RequestContext) -> None:
@@ -80,7 +82,7 @@ async def _discard(context: RequestContext) -> None:
             pass
 
 
-async def _store(context: RequestContext) -> FileInfo:
+async def _store(context: RequestContext, query: RosterImportQuery) -> FileInfo:
     now = context.now
     async with _upload_timeout():
         return await write_file(
@@ -88,7 +90,7 @@ async def _store(context: RequestContext) -> FileInfo:
             context.tenant_id,
             context.stream(),
             purpose="roster",
-            holds_people=True,
+            holds_people=query.kind == "people",
             now=now,
             expires_at=now + _KEPT,
             most_bytes=MOST_BYTES,
@@ -122,24 +124,26 @@ async def _start(tx: Tx, query: RosterImportQuery, file: FileInfo | None) -> UUI
         NotFound, Forbidden: the caller may not import there.
         RosterRightNotStored: the caller's role is not stored, so that it could not be checked when the job runs.
     """
-    if query.organization_id is None:
-        require_everywhere(tx.principal, OPERATION)
-    else:
-        await load_organization_for(tx, query.organization_id, OPERATION)
+    operations = operations_of(query.kind, query.import_mode)
+    for operation in operations:
+        if query.organization_id is None:
+            require_everywhere(tx.principal, operation)
+        else:
+            await load_organization_for(tx, query.organization_id, operation)
     key_id = None if tx.principal.key is None else tx.principal.key.id
     path = await find_path(tx, query.organization_id)
     caller = await load_creator(tx, tx.tenant_id, tx.principal.id, key_id, tx.now)
-    if caller is None or not may(caller, OPERATION, path):
+    if caller is None or not all(may(caller, operation, path) for operation in operations):
         raise RosterRightNotStored
     arguments = {
         "file_id": None if file is None else str(file.id),
         "principal_id": str(tx.principal.id),
         "key_id": None if key_id is None else str(key_id),
         "columns": query.columns,
-        **query.model_dump(include={"source", "mode", "force", "check_only", "sheet"}),
+        **query.model_dump(include={"kind", "source", "mode", "force", "check_only", "sheet"}),
     }
     job_id = await enqueue(tx, IMPORT_ROSTER, arguments, key=query.source, organization_id=query.organization_id)
-    data = query.model_dump(include={"source", "mode", "force", "check_only"})
+    data = query.model_dump(include={"kind", "source", "mode", "force", "check_only"})
     record_event(tx, "roster.import_requested", job_id, organization_id=query.organization_id, data=data)
     return job_id
 

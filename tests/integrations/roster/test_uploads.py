@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from app.integrations.roster import files, uploads
@@ -16,41 +15,17 @@ from tests.integrations.roster.test_spreadsheets import write_xlsx
 from tests.support.actors import Actor, Tenancy
 from tests.support.answers import outcome
 from tests.support.audit import trail
-from tests.support.jobs import WAIT_SECONDS, working
+from tests.support.imports import PATH, finished, upload
+from tests.support.jobs import working
 
 HEADER = "external_id,name,organization,manager\n"
 GOOD = HEADER + "1,Ann,N,2\n2,Ben,N,\n"
-PATH = "/v1/roster-imports"
 
 
 @pytest.fixture
 async def site(tenancy: Tenancy) -> dict[str, Any]:
     """An organization with an external id."""
     return await tenancy.organization(name="North", external_ids=[{"source": "hr", "external_id": "N"}])
-
-
-@pytest.fixture
-async def worker(tenancy: Tenancy) -> AsyncIterator[None]:
-    """A worker that imports."""
-    async with working(tenancy.app, IMPORT_ROSTER):
-        yield
-
-
-async def upload(actor: Actor, content: Any, *, media_type: str = "text/csv", **params: Any) -> httpx.Response:
-    headers = {"Content-Type": media_type, **params.pop("headers", {})}
-    return await actor.call("POST", PATH, content=content, headers=headers, params={"source": "hr", **params})
-
-
-async def finished(actor: Actor, answer: httpx.Response) -> dict[str, Any]:
-    """Return the job of an upload when it has finished."""
-    assert answer.status_code == 202, answer.text
-    assert answer.headers["Location"] == f"/v1/jobs/{answer.json()['id']}"
-    async with asyncio.timeout(WAIT_SECONDS):
-        while True:
-            job: dict[str, Any] = (await actor.get(answer.headers["Location"])).json()
-            if job["finished_at"] is not None:
-                return job
-            await asyncio.sleep(0.02)
 
 
 async def in_pieces(content: str) -> AsyncIterator[bytes]:
