@@ -60,7 +60,6 @@ class Pool:
     Attributes:
         size: the maximum number of connections.
         waits: the uses that had to wait for a connection.
-        statements: how many reads were run.
     """
 
     def __init__(
@@ -75,7 +74,6 @@ class Pool:
         self._connect = connect
         self.size = size
         self.waits = Waits()
-        self.statements = 0
         self._wait = wait
         self._seconds = seconds
         self._failures = failures or FailureLog()
@@ -103,7 +101,6 @@ class Pool:
         Raises:
             Unavailable: the database does not serve, or not in time.
         """
-        self.statements += 1
         holder = holder or values.get("tenant_id")
         deadline = self._get_deadline()
         if not self._permits.try_acquire(holder):

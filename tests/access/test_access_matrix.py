@@ -484,7 +484,7 @@ async def test_a_seat_opens_its_own_assessment_only(scene: Scene) -> None:
 
 
 @pytest.mark.usefixtures("marks_known")
-async def test_reads_cost_few_statements(scene: Scene, app: FastAPI, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_reads_cost_few_statements(scene: Scene, app: FastAPI) -> None:
     """By id at most two with a cold credential, lists at most four, however much lies there."""
     admin = scene.tenancy.admin
     # An erasure has deleted the former one.
@@ -492,7 +492,7 @@ async def test_reads_cost_few_statements(scene: Scene, app: FastAPI, monkeypatch
     costly = []
     for operation in sorted(READING | {"getReadiness"}):
         app.state.app_state.authenticate.invalidate()
-        with record_statements(app, monkeypatch) as statements:
+        with record_statements(app) as statements:
             answer = await send(admin, scene, operation, "own")
         assert answer.status_code == 200, (operation, answer.text)
         cost = len(statements)

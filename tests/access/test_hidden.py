@@ -68,9 +68,7 @@ async def scene(tenancy: Tenancy, admin: Actor) -> Scene:
     return Scene(actor, here["id"], place, shared)
 
 
-async def test_hidden_and_missing_take_the_same_statements(
-    app: FastAPI, tenancy: Tenancy, scene: Scene, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_hidden_and_missing_take_the_same_statements(app: FastAPI, tenancy: Tenancy, scene: Scene) -> None:
     different, compared = {}, 0
     missing = place_of(str(uuid4()))
     for number, operation in enumerate(OPERATIONS):
@@ -79,7 +77,7 @@ async def test_hidden_and_missing_take_the_same_statements(
         await scene.ask(operation, missing)  # caches the principal, and whatever else the first request looks up
         taken = []
         for place in (scene.there, missing):
-            with record_statements(app, monkeypatch) as statements:
+            with record_statements(app) as statements:
                 answer = await scene.ask(operation, place)
             sent = [_LITERAL.sub("", statement) for statement in statements if "api_keys" not in statement]
             taken.append((answer.status_code, None if answer.is_success else answer.json()["code"], sent))

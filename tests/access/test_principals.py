@@ -12,6 +12,7 @@ from app.access.credentials import KeyRevoked
 from app.errors import Unauthorized
 from app.http.context import AppState
 from tests.support.actors import Actor, Tenancy
+from tests.support.statements import record_statements
 from tests.support.team import new_team
 
 
@@ -22,11 +23,10 @@ def state(app: FastAPI) -> AppState:
 
 async def statements(app: FastAPI, actor: Actor, count: int) -> int:
     """Return how many statements some requests of one caller needed."""
-    reads = state(app).database.reads
-    before = reads.statements
-    for _ in range(count):
-        await actor.get("/v1/me")
-    return reads.statements - before
+    with record_statements(app) as sent:
+        for _ in range(count):
+            await actor.get("/v1/me")
+    return len(sent)
 
 
 async def test_an_unknown_credential_reaches_the_database_once_a_second(app: FastAPI, tenancy: Tenancy) -> None:

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from app.main import create_app
 from app.settings import Settings
 from tests.support.actors import Actor, Tenancy
+from tests.support.statements import count_statements
 
 ITEMS = "/v1/action-items"
 
@@ -293,19 +294,11 @@ async def test_reads_are_lean(app: FastAPI, tenancy: Tenancy, admin: Actor) -> N
     site = await tenancy.organization()
     made = [(await item(tenancy, site["id"], due_on="2026-01-10"))["id"] for _ in range(4)]
     viewer = await tenancy.key(("viewer", site["id"]), ("viewer", tenancy.root_id))
-    service = app.state.app_state
-
-    async def statements(actor: Actor, path: str) -> int:
-        service.authenticate.invalidate()
-        before: int = service.database.reads.statements
-        answer = await actor.get(path)
-        assert answer.status_code == 200, answer.text
-        return int(service.database.reads.statements) - before
-
     for actor in (admin, viewer):
-        assert await statements(actor, f"{ITEMS}/{made[0]}") == 2
-        assert await statements(actor, ITEMS) == 2
-        assert await statements(actor, f"{ITEMS}?limit=2&sort=-due_on&overdue=true&status=proposed&q=fund") == 2
-        assert await statements(actor, f"{ITEMS}?subtree={site['id']}") == 3
-        assert await statements(actor, f"{ITEMS}/{made[0]}/notes") == 3
-        assert await statements(actor, f"{ITEMS}/{made[0]}/history") == 3
+        assert await count_statements(actor, app, f"{ITEMS}/{made[0]}") == 2
+        assert await count_statements(actor, app, ITEMS) == 2
+        filters = "limit=2&sort=-due_on&overdue=true&status=proposed&q=fund"
+        assert await count_statements(actor, app, f"{ITEMS}?{filters}") == 2
+        assert await count_statements(actor, app, f"{ITEMS}?subtree={site['id']}") == 3
+        assert await count_statements(actor, app, f"{ITEMS}/{made[0]}/notes") == 3
+        assert await count_statements(actor, app, f"{ITEMS}/{made[0]}/history") == 3

@@ -69,11 +69,9 @@ async def test_a_viewer_below_reads_the_name_of_a_program_owned_above(team: Team
 
 
 @pytest.mark.parametrize("path", ["/v1/assessments", "one of them"])
-async def test_names_take_no_statement_of_their_own(
-    team: Team, admin: Actor, app: FastAPI, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_names_take_no_statement_of_their_own(team: Team, admin: Actor, app: FastAPI, path: str) -> None:
     await admin.get("/v1/assessments")  # the caller is cached from here on
-    with record_statements(app, monkeypatch) as statements:
+    with record_statements(app) as statements:
         answer = await admin.get(team.path if path == "one of them" else path)
     assert answer.status_code == 200, answer.text
     assert [sql for sql in statements if "programs" in sql or "organizations" in sql] == [

@@ -12,6 +12,7 @@ import pytest
 from tests.support.actors import Actor, Tenancy
 from tests.support.answers import refused
 from tests.support.database import Urls
+from tests.support.statements import count_statements
 from tests.support.team import PRACTICES, Team, new_team
 
 GOLDEN: dict[str, Any] = json.loads((Path(__file__).parent.parent / "golden" / "fa9.json").read_text())
@@ -299,22 +300,15 @@ async def test_reading_costs_few_statements(agreed: Team, admin: Actor) -> None:
     seat = await agreed.seat("A", seat="observer")
     await agreed.administration()
     assert (await admin.put(f"{agreed.path}/practices/P1", {"importance": 5})).status_code == 201
-    service = agreed.tenancy.app.state.app_state
+    app = agreed.tenancy.app
     most = {"": 2, "readiness": 2, "participants": 4, "history": 4, "consensus": 4, "practices": 4, "administration": 4}
     most |= {"consensus/P1": 4, "practices/P1": 4, f"participants/{agreed.ids['A']}": 4}
-
-    async def cost(actor: Actor, path: str) -> int:
-        service.authenticate.invalidate()
-        before = service.database.reads.statements
-        answer = await actor.get(path)
-        assert answer.status_code == 200, (path, answer.text)
-        return int(service.database.reads.statements - before)
-
     await agreed.readiness()
     for actor in (admin, seat):
         for below, statements in most.items():
             path = f"{agreed.path}/{below}".rstrip("/")
-            assert await cost(actor, path) <= statements, path
-    assert await cost(seat, f"{agreed.path}/votes") <= 4
-    assert await cost(admin, "/v1/assessments") <= 4
-    assert await cost(admin, f"/v1/assessments?subtree={agreed.tenancy.root_id}&state=consensus") <= 4
+            assert await count_statements(actor, app, path) <= statements, path
+    assert await count_statements(seat, app, f"{agreed.path}/votes") <= 4
+    assert await count_statements(admin, app, "/v1/assessments") <= 4
+    filters = f"subtree={agreed.tenancy.root_id}&state=consensus"
+    assert await count_statements(admin, app, f"/v1/assessments?{filters}") <= 4

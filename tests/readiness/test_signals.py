@@ -153,12 +153,10 @@ async def test_a_final_result_keeps_the_figures_of_its_day(rated: Rated) -> None
     assert later["signal"] == final["practices"][3]["signal"]
 
 
-async def test_figures_cost_no_statement(
-    rated: Rated, app: FastAPI, admin: Actor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_figures_cost_no_statement(rated: Rated, app: FastAPI, admin: Actor) -> None:
     await rated.report()
     await admin.get(f"{rated.team.path}/readiness")
-    with record_statements(app, monkeypatch) as statements:
+    with record_statements(app) as statements:
         assert (await admin.get(f"{rated.team.path}/readiness")).status_code == 200
     # The key may have to be looked up again.
     assert len([statement for statement in statements if "api_keys" not in statement]) == 1
