@@ -15,7 +15,10 @@ from sqlmodel import col
 from app.access.key_lookup import grant_of, grants_of, has_left
 from app.access.models import ApiKey, PrincipalRecord
 from app.access.oidc.models import Identity
+from app.access.policy import may
 from app.db.statement import Read, Reader, from_json
+from app.db.transaction import Tx
+from app.integrations.errors import RightNotStored
 from app.people.models import Person
 from app.principal import Principal
 from app.tree.models import Tenant
@@ -64,6 +67,23 @@ _PERSON = Read(
     .where(col(Identity.principal_id) == bindparam("principal_id", type_=Uuid()), col(Person.active))
     .limit(1)
 )
+
+
+async def require_stored_right(tx: Tx, operation: str, path: str) -> Principal:
+    """Return the caller with the roles that are stored, for something that acts with them later.
+
+    Args:
+        operation: what the caller must be allowed to do with these roles alone.
+        path: the organization where it is done.
+
+    Raises:
+        RightNotStored: these roles do not allow it. Those that the claims of a sign-in gave are not stored.
+    """
+    key_id = None if tx.principal.key is None else tx.principal.key.id
+    creator = await load_creator(tx, tx.tenant_id, tx.principal.id, key_id, tx.now)
+    if creator is None or not may(creator, operation, path):
+        raise RightNotStored
+    return creator
 
 
 async def load_creator(

@@ -8,7 +8,7 @@ from sqlmodel import col, select
 
 from app.access.credentials import issue
 from app.access.models import PrincipalRecord
-from app.access.policy import is_visible, load_organization_for, may
+from app.access.policy import is_visible, load_organization_for
 from app.action_items.errors import UnknownOwner, error_at
 from app.db.ids import uuid7
 from app.db.transaction import Tx
@@ -17,8 +17,7 @@ from app.integrations.calendars import queries
 from app.integrations.calendars.errors import KeyLimitedToNetworks, NoPerson, TooManyCalendarFeeds
 from app.integrations.calendars.models import CalendarFeed
 from app.integrations.calendars.schemas import CalendarFeedCreate, CalendarFeedIssued, CalendarFeedRead
-from app.integrations.creators import load_creator
-from app.integrations.errors import RightNotStored
+from app.integrations.creators import require_stored_right
 from app.integrations.owned import load_owned
 from app.people.models import Person
 
@@ -47,9 +46,7 @@ async def create(tx: Tx, body: CalendarFeedCreate, public_url: str | None) -> Ca
     key = tx.principal.key
     if key is not None and key.networks:
         raise KeyLimitedToNetworks
-    creator = await load_creator(tx, tx.tenant_id, tx.principal.id, key.id if key else None, tx.now)
-    if creator is None or not may(creator, "createCalendarFeed", organization.path):
-        raise RightNotStored
+    creator = await require_stored_right(tx, "createCalendarFeed", organization.path)
     of_creator = (col(PrincipalRecord.tenant_id) == tx.tenant_id, col(PrincipalRecord.id) == creator.id)
     # The lock keeps two requests from passing the limit together.
     person = await tx.session.scalar(select(PrincipalRecord.person_id).where(*of_creator).with_for_update())

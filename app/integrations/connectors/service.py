@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, update
 from sqlmodel import col, select
 
-from app.access.policy import load_organization_for, may
+from app.access.policy import load_organization_for
 from app.db.ids import uuid7
 from app.db.transaction import Tx
 from app.errors import NotFound
@@ -20,8 +20,7 @@ from app.integrations.connectors.errors import (
 )
 from app.integrations.connectors.models import Connector, ConnectorDisabledReason, ConnectorRun, ConnectorState
 from app.integrations.connectors.schemas import ConnectorCreate, ConnectorPatch, ConnectorRunCreate
-from app.integrations.creators import load_creator
-from app.integrations.errors import RightNotStored
+from app.integrations.creators import load_creator, require_stored_right
 from app.integrations.owned import load_owned
 from app.jobs.enqueue import enqueue
 from app.jobs.kinds import Kind
@@ -45,10 +44,7 @@ async def create(tx: Tx, body: ConnectorCreate) -> UUID:
     """
     organization = await load_organization_for(tx, body.organization_id, "createConnector")
     check_archived(organization, "createConnector")
-    key_id = None if tx.principal.key is None else tx.principal.key.id
-    creator = await load_creator(tx, tx.tenant_id, tx.principal.id, key_id, tx.now)
-    if creator is None or not may(creator, "createConnector", organization.path):
-        raise RightNotStored
+    await require_stored_right(tx, "createConnector", organization.path)
     count = select(func.count()).select_from(Connector).where(col(Connector.tenant_id) == tx.tenant_id)
     if (await tx.session.scalar(count) or 0) >= MOST_CONNECTORS:
         raise TooManyConnectors(f"Delete one of the {MOST_CONNECTORS} first.")
@@ -58,7 +54,7 @@ async def create(tx: Tx, body: ConnectorCreate) -> UUID:
         created_at=tx.now,
         updated_at=tx.now,
         principal_id=tx.principal.id,
-        key_id=key_id,
+        key_id=None if tx.principal.key is None else tx.principal.key.id,
         **body.model_dump(mode="json", include={"settings"}),
         **body.model_dump(exclude={"settings", "secret"}),
     )

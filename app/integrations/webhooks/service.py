@@ -9,14 +9,13 @@ from uuid import UUID
 from sqlalchemy import func, or_, update
 from sqlmodel import col, select
 
-from app.access.policy import load_organization_for, may
+from app.access.policy import load_organization_for
 from app.db.ids import uuid7
 from app.db.transaction import Tx
 from app.errors import FieldError
 from app.events.record import record_event
 from app.feed.queries import read_end
-from app.integrations.creators import load_creator
-from app.integrations.errors import RightNotStored
+from app.integrations.creators import require_stored_right
 from app.integrations.owned import load_owned
 from app.integrations.webhooks import queries
 from app.integrations.webhooks.errors import TooManyWebhooks, WebhookAddressRefused
@@ -54,10 +53,7 @@ async def create(tx: Tx, body: WebhookCreate, networks: Collection[Network]) -> 
     organization = await load_organization_for(tx, body.organization_id, "createWebhook")
     check_archived(organization, "createWebhook")
     _check_address(body.url, networks)
-    key_id = None if tx.principal.key is None else tx.principal.key.id
-    creator = await load_creator(tx, tx.tenant_id, tx.principal.id, key_id, tx.now)
-    if creator is None or not may(creator, "createWebhook", organization.path):
-        raise RightNotStored
+    creator = await require_stored_right(tx, "createWebhook", organization.path)
     count = select(func.count()).select_from(Webhook).where(col(Webhook.tenant_id) == tx.tenant_id)
     if (await tx.session.scalar(count) or 0) >= MOST_WEBHOOKS:
         raise TooManyWebhooks(f"Delete one of the {MOST_WEBHOOKS} first.")
@@ -67,7 +63,7 @@ async def create(tx: Tx, body: WebhookCreate, networks: Collection[Network]) -> 
         created_at=tx.now,
         updated_at=tx.now,
         principal_id=tx.principal.id,
-        key_id=key_id,
+        key_id=None if tx.principal.key is None else tx.principal.key.id,
         **body.model_dump(),
     )
     tx.session.add(made)
