@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -64,12 +65,14 @@ class BambooServer:
         changed: by id: the action and the instant of the last change.
         replies: by the beginning of the path, answers that come before the right ones, each once; the last one stays.
         asked: the paths that were asked for, with their queries.
+        tls: what it needs to speak TLS; None: it does not.
     """
 
     employees: dict[str, dict[str, Any]] = field(default_factory=dict)
     changed: dict[str, tuple[str, str]] = field(default_factory=dict)
     replies: dict[str, list[Reply]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    tls: ssl.SSLContext | None = None
     url: str = ""
     company: str = field(default_factory=lambda: f"c{uuid4().hex[:12]}")
     _writers: list[asyncio.StreamWriter] = field(default_factory=list)
@@ -85,8 +88,9 @@ class BambooServer:
         self.changed[id_] = (action, at)
 
     async def __aenter__(self) -> "BambooServer":
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/{{company}}"
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
+        scheme = "http" if self.tls is None else "https"
+        self.url = f"{scheme}://127.0.0.1:{self._server.sockets[0].getsockname()[1]}/{{company}}"
         return self
 
     async def __aexit__(self, *_: object) -> None:

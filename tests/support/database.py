@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -54,20 +55,21 @@ def server_urls(given: str) -> Iterator[Urls]:
         asyncio.run(run(given, f'drop database "{name}" with (force)'))
 
 
+async def await_waiter(holder: asyncpg.Connection) -> None:
+    """Wait until another transaction waits for a lock that a connection holds."""
+    waiting = "select true from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid))"
+    while not await holder.fetchval(waiting):  # noqa: ASYNC110  # the server has no event for it
+        await asyncio.sleep(0.02)
+
+
 @asynccontextmanager
 async def row_locked(urls: Urls, tenancy: "Tenancy") -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Lock the row of a tenant's root, which every change of its tree needs; gives a way to await the first waiter."""
     holder = await asyncpg.connect(urls.owner)
     query = "select id from organizations where tenant_id = $1 and parent_id is null for update"
-    waiting = "select true from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid))"
-
-    async def await_waiter() -> None:
-        while not await holder.fetchval(waiting):  # noqa: ASYNC110  # the server has no event for it
-            await asyncio.sleep(0.02)
-
     try:
         async with holder.transaction():
             await holder.fetchval(query, tenancy.tenant_id)
-            yield await_waiter
+            yield partial(await_waiter, holder)
     finally:
         await holder.close()

@@ -1,11 +1,11 @@
 """Write the people of a source: the rules are those of the upsert over the API, with the rights of the creator.
 
 People are written in short transactions, each of which can be repeated. Nobody is deleted, and a person leaves only
-where the source says so.
+where the source says so. Each transaction locks the people that it changes in the order of their ids, as imports do.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,6 +22,7 @@ from app.errors import AppError
 from app.integrations.connectors.reading import Pulled, SourcePerson
 from app.organizations.schemas import ExternalId
 from app.people.errors import ManagerCycle, UnknownManager
+from app.people.locking import lock_people
 from app.people.models import EmploymentStatus
 from app.people.schemas import PersonUpsert
 from app.people.upsert_service import upsert
@@ -105,20 +106,28 @@ class Applying:
             pass
 
     async def _write(self, tx: Tx, people: Mapping[str, SourcePerson], pulled: Pulled) -> None:
-        known = await self._find(tx, list(people))
+        known = await self._find(tx, people)
         wanted = [person.place for person in people.values() if person.place]
         rows = await tx.fetch(_PLACES, tenant_id=tx.tenant_id, source=self.source, places=wanted)
         places = {row["external_id"]: UUID(int=row["organization_id"].int) for row in rows}
+        # Only those who may have to change are locked.
+        changing, new = [], []
         for external_id, person in people.items():
             row = known.get(external_id)
+            if row is None:
+                new.append(external_id)
+            elif _differs(row, person, places.get(person.place or "") or row["organization_id"]):
+                changing.append(external_id)
+            else:
+                self.counts["unchanged"] += 1
+        known = await self._lock(tx, known, changing)
+        for external_id in [*changing, *sorted(new)]:
+            person, row = people[external_id], known.get(external_id)
             if row is None and person.status is EmploymentStatus.LEFT:
                 # Nobody here has to do with them, so their data is not taken over.
                 self.counts["ignored"] += 1
                 continue
             place = places.get(person.place or "") or (self.default_id if row is None else row["organization_id"])
-            if row is not None and not _differs(row, person, place):
-                self.counts["unchanged"] += 1
-                continue
             if await self._upsert(tx, external_id, _to_fields(person, place), pulled):
                 self.counts[_describe(row, person)] += 1
 
@@ -130,8 +139,8 @@ class Applying:
         Args:
             again: gets those who would be in a circle; None: that is a fault.
         """
-        managers = {person.manager for person in people.values() if person.manager}
-        known = await self._find(tx, [*people, *managers])
+        known = await self._find(tx, {*people, *(person.manager for person in people.values() if person.manager)})
+        changing = []
         for external_id, person in people.items():
             row = known.get(external_id)
             if row is None or (self.dry_run and person.manager in pulled.people):
@@ -139,15 +148,40 @@ class Applying:
             manager = known.get(person.manager or "")
             if person.manager and manager is None:
                 pulled.refuse(external_id, UnknownManager())
+            elif row["manager_id"] != (None if manager is None else manager["id"]):
+                changing.append(external_id)
+        managers = [people[one].manager for one in changing]
+        known = await self._lock(tx, known, changing, [one for one in managers if one])
+        for external_id in changing:
+            person, row = people[external_id], known.get(external_id)
+            if row is None:
                 continue
-            if row["manager_id"] == (None if manager is None else manager["id"]):
+            manager = known.get(person.manager or "")
+            if person.manager and manager is None:
+                # The person was merged or deleted meanwhile.
+                pulled.refuse(external_id, UnknownManager())
                 continue
             fields: dict[str, Any] = {"organization_id": row["organization_id"], "name": row["name"]}
             fields["manager_id"] = None if manager is None else manager["id"]
             await self._upsert(tx, external_id, fields, pulled, person=person, again=again)
 
-    async def _find(self, tx: Tx, external_ids: Sequence[str]) -> Mapping[str, Row]:
-        rows = await tx.fetch(_KNOWN, tenant_id=tx.tenant_id, source=self.source, ids=external_ids)
+    async def _lock(
+        self, tx: Tx, known: Mapping[str, Row], changing: Sequence[str], managers: Sequence[str] = ()
+    ) -> Mapping[str, Row]:
+        """Lock people who are known, and return them as they are then.
+
+        Args:
+            changing: the external ids of those who change.
+            managers: the external ids of those who become managers.
+        """
+        if not changing:
+            return known
+        ids = {key: [known[one]["id"] for one in named] for key, named in (("ids", changing), ("managers", managers))}
+        await lock_people(tx, ids["ids"], managers=ids["managers"])
+        return await self._find(tx, {*changing, *managers})
+
+    async def _find(self, tx: Tx, external_ids: Iterable[str]) -> Mapping[str, Row]:
+        rows = await tx.fetch(_KNOWN, tenant_id=tx.tenant_id, source=self.source, ids=list(external_ids))
         return {row["external_id"]: row for row in rows}
 
     async def _upsert(

@@ -1,7 +1,8 @@
 """BambooHR: the employees that changed, and the fields of each, by its documented API.
 
-``GET /api/v1/employees/changed`` names the employees that changed since an instant; since 2011 it knows all. ``GET
-/api/v1/employees/{id}`` has the fields of one. Fields that the key may not see are missing from the answer.
+``GET /api/v1/employees/changed`` names the employees that changed since an instant; it knows of changes since June
+2011. ``GET /api/v1/employees/{id}`` has the fields of one. Fields that the key may not see are missing from the answer.
+`docs/integrations/bamboohr.md` says what of this was checked.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,15 +24,17 @@ _PAGE: Final = 50
 _FIRST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _FIELDS: Final = (
     *("firstName", "lastName", "preferredName", "workEmail", "employeeNumber", "jobTitle", "department", "division"),
-    *("location", "supervisorEId", "status", "employmentHistoryStatus", "hireDate", "terminationDate"),
+    *("location", "supervisorEId", "reportsToId", "status", "employmentHistoryStatus", "hireDate", "terminationDate"),
 )
+#: The id of the manager: by the list of fields, and by the schema of an employee. ``supervisorId`` is the manager's
+#: employee number.
+_MANAGER: Final = ("supervisorEId", "reportsToId")
 #: The fields that are taken as they are, by the name here.
 _PLAIN: Final = {
     "email": "workEmail",
     "employee_number": "employeeNumber",
     "position": "jobTitle",
     "department": "department",
-    "manager": "supervisorEId",
 }
 _DAYS: Final = {"hired_on": "hireDate", "left_on": "terminationDate"}
 _NO_DAY: Final = "0000-00-00"
@@ -72,6 +75,8 @@ class BambooSettings(Body):
 
 
 class _Change(BaseModel):
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+
     id: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,20}$")]
     action: Literal["Inserted", "Updated", "Deleted"]
     lastChanged: AwareDatetime  # noqa: N815  # the name in the contract
@@ -141,6 +146,8 @@ class BambooSource:
         }
         fields |= {name: _text(employee, sent) for name, sent in _PLAIN.items() if sent in employee}
         fields |= {name: _day(employee, sent) for name, sent in _DAYS.items() if sent in employee}
+        if any(sent in employee for sent in _MANAGER):
+            fields["manager"] = next((found for sent in _MANAGER if (found := _text(employee, sent))), None)
         if self._settings.organization_field is not None:
             fields["place"] = _text(employee, self._settings.organization_field.value)
         if fields["status"] != EmploymentStatus.LEFT and _precedes(fields.get("left_on"), fields.get("hired_on")):

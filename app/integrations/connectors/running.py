@@ -6,7 +6,6 @@ A run that is killed is repeated from the former watermark. What it had written 
 import asyncio
 import importlib
 import random
-from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -174,9 +173,14 @@ async def _write(job: RunningJob, run: _Run, pulled: Pulled) -> dict[str, int]:
         partial(job.report_progress, total=len(pulled.people)),
     )
     await applying.apply(pulled)
-    counts: Counter[str] = Counter(dict.fromkeys(_COUNTED, 0)) + applying.counts
-    read = len(pulled.people) + pulled.gone
-    return {**dict.fromkeys(_COUNTED, 0), **counts, "read": read, "gone": pulled.gone, "faulty": pulled.error_count}
+    return {
+        **dict.fromkeys(_COUNTED, 0),
+        **applying.counts,
+        "read": len(pulled.people) + pulled.gone,
+        "with_manager": sum(bool(person.manager) for person in pulled.people.values()),
+        "gone": pulled.gone,
+        "faulty": pulled.error_count,
+    }
 
 
 async def _finish(job: RunningJob, run: _Run, pulled: Pulled) -> None:

@@ -50,7 +50,10 @@ _RUN: dict[str, Any] = {
     "whole": False,
     "state": "done",
     "attempt": 1,
-    "counts": {"read": 3, "created": 1, "changed": 1, "left": 0, "unchanged": 0, "gone": 0, "faulty": 1},
+    "counts": {
+        **{"read": 3, "with_manager": 2, "created": 1, "changed": 1, "left": 0, "unchanged": 0, "ignored": 0},
+        **{"gone": 0, "faulty": 1},
+    },
     "errors": [{"external_id": "4711", "code": "unknown_organization", "message": "No organization has this place"}],
     "error_count": 1,
     "failure": None,
@@ -184,8 +187,9 @@ class ConnectorRunRead(Resource):
     )
     attempt: int = Field(description="Number of attempts begun.")
     counts: dict[str, int] = Field(
-        description="What the finished run counted: people `read`, `created`, `changed`, `left`, `unchanged`, `gone` "
-        "(deleted in the system, and kept here) and `faulty`."
+        description="What the finished run counted: people `read`, of whom the system names a manager for "
+        "`with_manager`; people `created`, `changed`, `left`, `unchanged`, `ignored` (they had left before they were "
+        "known here), `gone` (deleted in the system, and kept here) and `faulty`."
     )
     errors: list[ConnectorRunError] = Field(description="The first 100 people who were not taken over.")
     error_count: int = Field(description="How many faults of single people there were.")

@@ -18,7 +18,6 @@ WAITS: Final = (
 )
 #: How much longer a wait may be than planned, so that messages that failed together do not come back together.
 _JITTER: Final = 0.2
-_LONGEST: Final = 24 * _HOUR
 
 
 def next_wait(attempt: int, retry_after: float | None) -> float | None:
@@ -26,9 +25,9 @@ def next_wait(attempt: int, retry_after: float | None) -> float | None:
 
     Args:
         attempt: the number of the attempt that failed, from 1.
-        retry_after: the seconds that the endpoint asked for. A day is the most that is granted.
+        retry_after: the seconds that the endpoint asked for.
     """
     if attempt > len(WAITS):
         return None
     planned = WAITS[attempt - 1] * random.uniform(1, 1 + _JITTER)  # noqa: S311  # jitter, not a secret
-    return max(planned, min(retry_after or 0.0, _LONGEST))
+    return max(planned, retry_after or 0.0)

@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.integrations.connectors import running
+from app.integrations.connectors import running, source_client
 from tests.support.actors import Actor, Tenancy
+from tests.support.certificates import self_signed
 from tests.support.connectors import (
     CONNECTORS,
     BambooServer,
@@ -21,6 +24,7 @@ from tests.support.connectors import (
     run,
     until_finished,
 )
+from tests.support.database import Urls, await_waiter
 
 CHANGED = "/api/v1/employees/changed"
 ONE = "/api/v1/employees/1?"
@@ -65,6 +69,7 @@ async def test_a_run_adds_people_with_their_place_and_manager(
     assert (coach["hired_on"], coach["employment_status"]) == ("2024-03-01", "active")
     # A new person whose place is not known belongs to the organization of the connector.
     assert (boss["organization_id"], boss["manager_id"]) == (tenancy.root_id, None)
+    assert done["counts"]["with_manager"] == 1
     shown = await read(admin, connector)
     assert shown["watermark"] == done["watermark"] == "2026-11-02T08:00:00Z"
     assert shown["succeeded_at"] is not None
@@ -145,6 +150,48 @@ async def test_two_people_may_change_places(admin: Actor, connector: dict[str, A
     assert (found["1"]["manager_id"], found["2"]["manager_id"]) == (None, found["1"]["id"])
 
 
+@pytest.mark.parametrize(
+    ("sent", "known"),
+    [
+        ({"supervisorEId": "2", "reportsToId": None}, True),
+        ({"supervisorEId": "hidden", "reportsToId": "2"}, True),
+        ({"supervisorEId": None, "reportsToId": "2"}, True),
+        ({"supervisorEId": "2", "reportsToId": "1"}, True),
+        ({"supervisorEId": "hidden", "reportsToId": "hidden", "supervisorId": "2"}, False),
+    ],
+)
+async def test_a_manager_has_the_name_of_either_field_that_holds_an_id(
+    admin: Actor, connector: dict[str, Any], bamboo: BambooServer, sent: dict[str, Any], known: bool
+) -> None:
+    bamboo.put("1", **sent)
+    done = await run(admin, connector)
+    assert (done["errors"], done["counts"]["with_manager"]) == ([], int(known))
+    found = await people(admin)
+    assert found["1"]["manager_id"] == (found["2"]["id"] if known else None)
+
+
+@pytest.mark.parametrize("change", [{"jobTitle": "Lead"}, {"supervisorEId": "3"}])
+async def test_a_run_locks_people_in_the_order_in_which_imports_do(
+    admin: Actor, connector: dict[str, Any], bamboo: BambooServer, urls: Urls, change: dict[str, Any]
+) -> None:
+    bamboo.put("3")
+    await run(admin, connector)
+    ids = {key: person["id"] for key, person in (await people(admin)).items()}
+    first, last = sorted("12", key=ids.__getitem__)
+    bamboo.put(last, "2026-11-03T08:00:00+00:00", **change)
+    bamboo.put(first, "2026-11-03T08:00:01+00:00", **change)
+    importing = await asyncpg.connect(urls.owner)
+    async with importing.transaction():
+        await importing.execute("select id from people where id = $1 for update", ids[first])
+        pulling = asyncio.create_task(run(admin, connector))
+        await await_waiter(importing)
+        # The run waits, and holds nobody who comes later.
+        await importing.execute("select id from people where id = $1 for update nowait", ids[last])
+    await importing.close()
+    done = await pulling
+    assert (done["state"], done["attempt"], done["counts"]["faulty"]) == ("done", 1, 0)
+
+
 async def test_a_busy_source_is_asked_again(admin: Actor, connector: dict[str, Any], bamboo: BambooServer) -> None:
     busy: Reply = (503, {"Retry-After": "0"}, b"")
     bamboo.replies[ONE] = [busy, (429, {}, b""), as_json({"id": "1", **employee()})]
@@ -169,9 +216,26 @@ async def flood(writer: asyncio.StreamWriter) -> None:
         await writer.drain()
 
 
+def changes(id_: Any, at: str) -> Reply:
+    """Return an answer that names one change."""
+    return as_json({"latest": at, "employees": {"1": {"id": id_, "action": "Updated", "lastChanged": at}}})
+
+
 NOT_ME = {"id": "7", **employee()}
 LIES: dict[str, tuple[str, Reply]] = {
     "another content type": (ONE, (200, {"Content-Type": "text/html"}, b"<html>")),
+    "a page for people": (CHANGED, (200, {"Content-Type": "text/html; charset=utf-8"}, b"<!doctype html><title>Hi")),
+    "a page that is called JSON": (ONE, (200, {"Content-Type": "application/json"}, b"<html></html>")),
+    "no number": (ONE, (200, {"Content-Type": "application/json"}, b'{"id": "1", "employeeNumber": NaN}')),
+    "text that is no UTF-8": (ONE, (200, {"Content-Type": "application/json"}, b'{"id": "1", "firstName": "\xff"}')),
+    "no fields": (ONE, as_json({})),
+    "an unknown status": (ONE, as_json({"id": "1", **employee(status="Aktiv")})),
+    "a list for the changes": (CHANGED, as_json({"employees": [{"id": "1"}]})),
+    "no changes": (CHANGED, as_json({"latest": "2026-11-02T08:00:00+00:00"})),
+    "a day without a zone": (CHANGED, changes("1", "2026-11-02T08:00:00")),
+    "a day that does not exist": (CHANGED, changes("1", "2026-02-30T08:00:00+00:00")),
+    "an id below zero": (CHANGED, changes("-1", "2026-11-02T08:00:00+00:00")),
+    "another status": (ONE, (418, {}, b"")),
     "no JSON": (ONE, (200, {"Content-Type": "application/json"}, b'{"id": "1", "first')),
     "deep JSON": (ONE, (200, {"Content-Type": "application/json"}, b"[" * 200_000)),
     "a redirect": (ONE, (302, {"Location": "http://127.0.0.1:9/"}, b"")),
@@ -196,6 +260,97 @@ async def test_a_lying_source_ends_in_an_error_and_nothing_is_written(
     assert (done["state"], done["failure"]["code"]) == ("failed", "source_faulty")
     assert await people(admin) == {}
     assert (await read(admin, connector))["watermark"] is None
+
+
+async def test_an_id_may_be_a_number_and_come_twice(
+    admin: Actor, connector: dict[str, Any], bamboo: BambooServer
+) -> None:
+    one = {"id": 1, "action": "Updated", "lastChanged": "2026-11-02T08:00:00+00:00"}
+    bamboo.replies[CHANGED] = [as_json({"employees": {"1": one, "01": {**one, "action": "Inserted"}}})]
+    bamboo.put("1", supervisorEId=None, employeeNumber=17)
+    done = await run(admin, connector)
+    assert (done["counts"]["created"], done["errors"]) == (1, [])
+    assert (await people(admin))["1"]["employee_number"] == "17"
+
+
+async def test_managers_in_a_circle_are_reported(admin: Actor, connector: dict[str, Any], bamboo: BambooServer) -> None:
+    bamboo.put("2", supervisorEId="1")
+    bamboo.put("3", supervisorEId="3")
+    done = await run(admin, connector)
+    assert (done["state"], done["counts"]["created"]) == ("done", 3)
+    assert {one["code"] for one in done["errors"]} == {"manager_cycle"}
+    found = await people(admin)
+    assert found["3"]["manager_id"] is None
+    assert None in {found["1"]["manager_id"], found["2"]["manager_id"]}
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [("2025-01-01T00:00:00+00:00", "2026-11-02T08:00:00Z"), ("2999-01-01T00:00:00+00:00", "now")],
+)
+async def test_a_watermark_goes_neither_back_nor_ahead_of_the_clock(
+    admin: Actor, connector: dict[str, Any], bamboo: BambooServer, at: str, expected: str
+) -> None:
+    await run(admin, connector)
+    bamboo.replies[CHANGED] = [changes("1", at)]
+    await run(admin, connector)
+    shown = await read(admin, connector)
+    assert shown["watermark"] == (shown["succeeded_at"] if expected == "now" else expected)
+
+
+async def drip(writer: asyncio.StreamWriter) -> None:
+    """Send a body byte by byte, for ever."""
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[")
+    while not writer.is_closing():
+        writer.write(b" ")
+        await writer.drain()
+        await asyncio.sleep(0.01)
+
+
+async def hang_up(writer: asyncio.StreamWriter) -> None:
+    """End the connection before the answer has begun."""
+    writer.close()
+
+
+UNAVAILABLE: dict[str, Reply] = {
+    "it drips": drip,
+    "it hangs up": hang_up,
+    "it never answers": None,
+    "an absurd pause": (429, {"Retry-After": "99999999999999999999"}, b""),
+    "a pause that is no number": (429, {"Retry-After": "soon"}, b""),
+    "a pause that ended long ago": (503, {"Retry-After": "Mon, 01 Jan 1900 00:00:00 GMT"}, b""),
+}
+
+
+@pytest.mark.parametrize("lie", UNAVAILABLE)
+async def test_a_source_that_does_not_serve_is_asked_another_time_and_nothing_is_written(
+    admin: Actor, connector: dict[str, Any], bamboo: BambooServer, monkeypatch: pytest.MonkeyPatch, lie: str
+) -> None:
+    monkeypatch.setattr(source_client, "REQUEST_SECONDS", 0.2)
+    bamboo.replies["/api/v1/employees/"] = [UNAVAILABLE[lie]]
+    put_off = await run(admin, connector)
+    assert (put_off["state"], put_off["failure"]["code"]) == ("waiting", "try_again")
+    assert await people(admin) == {}
+
+
+async def test_a_source_whose_certificate_nobody_signed_gets_no_secret(
+    tenancy: Tenancy, admin: Actor, tmp_path: Path
+) -> None:
+    async with BambooServer(tls=self_signed(tmp_path)) as bamboo, pulling(tenancy, bamboo):
+        made = await admin.made(CONNECTORS, a_connector(tenancy.root_id, settings=bamboo.settings()))
+        put_off = await run(admin, made)
+    assert (put_off["state"], put_off["failure"]["code"], bamboo.asked) == ("waiting", "try_again", [])
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_a_source_that_refuses_the_list_ends_the_run(
+    admin: Actor, connector: dict[str, Any], bamboo: BambooServer, status: int
+) -> None:
+    bamboo.replies[CHANGED] = [(status, {}, b"")]
+    done = await run(admin, connector)
+    code = {401: "source_refused_secret", 403: "source_denied"}[status]
+    assert (done["state"], done["failure"]["code"]) == ("failed", code)
+    assert (await read(admin, connector))["enabled"] == (status == 403)
 
 
 async def test_a_refused_secret_disables_the_connector_until_there_is_another(

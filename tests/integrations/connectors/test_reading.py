@@ -92,7 +92,10 @@ async def test_a_retry_after_is_waited_for_and_other_waits_vary() -> None:
     assert 4 <= waits[1] <= 6
 
 
-@pytest.mark.parametrize(("headers", "after", "asked"), [({}, 0.0, 5), ({"Retry-After": "7200"}, 7_200.0, 1)])
+@pytest.mark.parametrize(
+    ("headers", "after", "asked"),
+    [({}, 0.0, 5), ({"Retry-After": "7200"}, 7_200.0, 1), ({"Retry-After": "9" * 400}, 86_400.0, 1)],
+)
 async def test_a_source_that_never_serves_is_left_alone(headers: dict[str, str], after: float, asked: int) -> None:
     requests: list[Any] = []
 
