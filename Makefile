@@ -49,6 +49,8 @@ run: $(RUNTIME)
 
 demo: export FA_DATA_DIR := $(or $(FA_DATA_DIR),.fa-demo)
 demo: export FA_DEMO_DATE := $(or $(FA_DEMO_DATE),2026-10-01)
+# A host that no name server knows: a connector of the sandbox that is enabled reaches nobody.
+demo: export FA_BAMBOOHR_URL := $(or $(FA_BAMBOOHR_URL),https://{company}.bamboohr.example)
 demo: $(RUNTIME)
 	@$(PY) -m app demo
 	@exec $(PY) -m app serve $(ARGS)

@@ -67,11 +67,15 @@ def steps() -> Iterator[Step]:
     yield Step("webhook/hr/paused", ago(_PAUSED, "15:00"), Role.INTEGRATOR, _pause, changes=True)
 
 
-async def _add(tx: Tx, state: DemoState) -> UUID:
+async def with_key(tx: Tx) -> None:
+    """Make the call one with the caller's key, whose rights the webhook or connector has from then on."""
     of_caller = col(ApiKey.tenant_id) == tx.tenant_id, col(ApiKey.principal_id) == tx.principal.id
     key_id = (await tx.session.scalars(select(ApiKey.id).where(*of_caller))).one()
-    # Whatever it sends, it sends with the rights of the key.
     tx.principal = replace(tx.principal, key=UsedKey(key_id))
+
+
+async def _add(tx: Tx, state: DemoState) -> UUID:
+    await with_key(tx)
     body = WebhookCreate(
         organization_id=state.the("organizations", ROOT),
         url="https://hr.agency.example/hooks/readiness",

@@ -14,7 +14,7 @@ from app.access.keys import revoke_key
 from app.db.connection import Connection, transaction
 from app.db.ids import following
 from app.db.transaction import Tx
-from app.demo import figures, followers, places, sessions, work
+from app.demo import figures, followers, places, sessions, sources, work
 from app.demo.sandbox import DEFAULT_DAY
 from app.demo.script import DemoScript
 from app.demo.spec import ROOT, load_spec
@@ -135,6 +135,7 @@ def all_steps() -> tuple[Step, ...]:
         *sessions.steps(spec.sessions, spec.places),
         *work.steps(spec.items),
         *followers.steps(),
+        *sources.steps(spec.places.people),
         *figures.steps(spec.metrics),
     ]
     return _in_order(*every)

@@ -106,6 +106,8 @@ def test_every_table_with_something_to_show_has_rows(rows: Rows) -> None:
         "action_item_notes": 17,
         "webhooks": 1,
         "webhook_deliveries": 5,
+        "connectors": 1,
+        "connector_runs": 1,
         "metrics": 16,
         "metric_feeds": 6,
         "tenants": 1,

@@ -148,6 +148,21 @@ async def test_a_leaver_owns_an_open_item_and_a_webhook_announced_it(admin: Acto
     assert {one["event_type"] for one in log} == {"person.updated", "person.left", "action_item.owner_left"}
 
 
+async def test_a_connector_was_tried_and_asks_nobody(admin: Actor, sandbox: Demo) -> None:
+    path = f"/v1/connectors/{sandbox.ids['connectors']['hr']}"
+    shown = (await admin.get(path)).json()
+    assert (shown["disabled_reason"], shown["next_run_at"], shown["watermark"]) == ("paused", None, None)
+    [tried] = await admin.items(f"{path}/runs")
+    assert (tried["state"], tried["dry_run"], tried["watermark"]) == ("done", True, None)
+    everybody = await admin.items("/v1/people")
+    counts = {"read": 25, "with_manager": 19, "created": 24, "changed": 0, "left": 0, "unchanged": 0, "ignored": 1}
+    assert tried["counts"] == {**counts, "gone": 0, "faulty": 1}
+    assert counts["read"] == len(everybody)
+    assert counts["with_manager"] == sum(one["manager_id"] is not None for one in everybody)
+    assert [one["code"] for one in tried["errors"]] == ["source_denied"]
+    assert (await admin.get(f"/v1/jobs/{tried['id']}")).json()["kind"] == "pull_people"
+
+
 def test_nobody_has_a_name(rows: Rows) -> None:
     places = {row["name"] for row in rows["organizations"]}
     labels = [row["name"] for row in rows["people"]] + [row["label"] for row in rows["participants"]]
