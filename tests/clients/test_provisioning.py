@@ -1,27 +1,17 @@
-"""Independent testers of SCIM find no failure in the service, over HTTP on loopback."""
+"""Independent testers of SCIM find no failure in the started service."""
 
-import socket
-import threading
-import time
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
-import uvicorn
 from scim2_client import BaseSyncSCIMClient
 from scim2_client.errors import RequestNetworkException
 from scim2_tester import Status, check_server
 from scim_sanity.probe.runner import run_probe_api
 
-from app.main import create_app
-from app.settings import Settings
-from tests.support.actors import Tenancy
 from tests.support.report import report
-from tests.support.scim import new_provisioner
-
-pytestmark = pytest.mark.anyio
+from tests.support.services import Service
 
 
 class HttpxClient(BaseSyncSCIMClient):
@@ -46,29 +36,23 @@ class HttpxClient(BaseSyncSCIMClient):
 
 
 @pytest.fixture(scope="module")
-def address(settings: Settings) -> Iterator[str]:
-    """The address of SCIM at a service in a thread."""
-    listening = socket.socket()
-    listening.bind(("127.0.0.1", 0))
-    app = create_app(settings.model_copy(update={"worker": False}))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, loop="asyncio"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-    thread.start()
-    deadline = time.monotonic() + 120
-    while not server.started:
-        assert thread.is_alive()
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}/scim/v2"
-    server.should_exit = True
-    thread.join(120)
-    listening.close()
+def address(service: Service) -> str:
+    """The address of SCIM at the started service."""
+    return f"{service.address}/scim/v2"
 
 
-async def test_scim2_tester_finds_nothing_wrong(tenancy: Tenancy, address: str) -> None:
-    idp = await new_provisioner(tenancy)
-    headers = {"Authorization": f"Bearer {idp.token}"}
-    with httpx.Client(base_url=address, headers=headers, timeout=120) as client:
+@pytest.fixture(scope="module")
+def token(service: Service) -> str:
+    """The token of an identity provider."""
+    headers = {"Authorization": f"Bearer {service.key}"}
+    made = httpx.post(f"{service.address}/v1/scim-tokens", json={"name": "IdP"}, headers=headers, trust_env=False)
+    assert made.status_code == 201, made.text
+    return str(made.json()["token"])
+
+
+def test_scim2_tester_finds_nothing_wrong(address: str, token: str) -> None:
+    headers = {"Authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=address, headers=headers, timeout=120, trust_env=False) as client:
         results = check_server(HttpxClient(client))
     acceptable = {Status.SUCCESS, Status.SKIPPED, Status.COMPLIANT, Status.ACCEPTABLE}
     wrong = [
@@ -78,10 +62,9 @@ async def test_scim2_tester_finds_nothing_wrong(tenancy: Tenancy, address: str) 
     report(f"scim2-tester: {sum(one.status is Status.SUCCESS for one in results)} of {len(results)} succeed")
 
 
-async def test_scim_sanity_finds_no_failure(tenancy: Tenancy, address: str) -> None:
-    idp = await new_provisioner(tenancy)
+def test_scim_sanity_finds_no_failure(address: str, token: str) -> None:
     assert urlsplit(address).hostname == "127.0.0.1"
-    found = run_probe_api(address, token=idp.token, timeout=120, strict=True)
+    found = run_probe_api(address, token=token, timeout=120, strict=True)
     wrong = [one for one in found["results"] if one["status"] in {"fail", "error"}]
     assert wrong == []
     assert found["exit_code"] == 0
