@@ -73,7 +73,7 @@ SPREAD := --numprocesses=auto --maxprocesses=8 --dist=loadfile --no-loadscope-re
 
 # What drives programs from outside, or starts servers again and again, is left for when a change is done.
 NOT_QUICK := backup bench clients demo deployment docs embedded_postgres faults fuzz make server
-NOT_QUICK_FILES := audit/test_chain.py jobs/test_processes.py
+NOT_QUICK_FILES := audit/test_chain.py integrations/roster/test_size.py jobs/test_processes.py
 # So is what goes through every operation, table, revision or state, whatever was changed.
 SWEEPS := contract migrations security state $(addprefix access/test_,access_matrix.py hidden.py hostile_tokens.py)
 quick: $(DEV)

@@ -5,14 +5,16 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from app.errors import OperatorError
 from app.text import restore, search_key
 
 MOST_BYTES: Final = 200 * 1024 * 1024
 _MOST_COLUMNS: Final = 500
-_HEADER_BYTES: Final = 65_536
+_MOST_HEADER: Final = 65_536
+#: Characters of a row, over all of its lines. A row is read whole, so this bounds the memory of a hostile file.
+_MOST_ROW: Final = 1024 * 1024
 _BLOCK: Final = 1024 * 1024
 _SEPARATORS: Final = ",;\t"
 #: What a blank line may hold.
@@ -89,14 +91,21 @@ class RosterFile:
         self.size = path.stat().st_size
         self._path = path
         self._encoding = _find_encoding(path)
-        with path.open(encoding=self._encoding, newline="") as file:
-            header = file.read(_HEADER_BYTES)
-        first = next((line for line in header.splitlines() if line.strip(_BLANKS)), "")
-        if len(first) == _HEADER_BYTES:
-            raise UnreadableFile("The first line is too long to be a header.")
+        first = self._read_first_line()
         self._separator = max(_SEPARATORS, key=first.count)
-        self._places = self._find(next(csv.reader([first], delimiter=self._separator), []), columns)
+        _, header = next(self._rows(), (0, []))
+        self._places = self._find(header, columns)
         self.fields = frozenset(self._places)
+
+    def _read_first_line(self) -> str:
+        """Return the first line that is not blank."""
+        with self._path.open(encoding=self._encoding, newline="") as file:
+            while line := file.readline(_MOST_HEADER + 1):
+                if len(line) > _MOST_HEADER:
+                    raise UnreadableFile("The first line is too long to be a header.")
+                if line.strip(_BLANKS):
+                    return line
+        return ""
 
     def _find(self, header: list[str], columns: Mapping[str, str]) -> dict[str, int]:
         if len(header) > _MOST_COLUMNS:
@@ -113,30 +122,58 @@ class RosterFile:
         return places
 
     def rows(self) -> Iterator[Cells]:
-        """Yield the rows that are not blank.
+        """Yield the rows below the header that are not blank.
 
         Raises:
-            UnreadableFile: the file breaks the rules of CSV; the line is named.
+            UnreadableFile: the file breaks the rules of CSV, or a row is too long; the line is named.
         """
+        rows = self._rows()
+        next(rows, None)
+        for line, row in rows:
+            yield Cells(line, self._cells(row))
+
+    def _rows(self) -> Iterator[tuple[int, list[str]]]:
         with self._path.open(encoding=self._encoding, newline="") as file:
-            reader = csv.reader(file, delimiter=self._separator, strict=True)
+            lines = _Lines(file)
             try:
-                is_header = True
-                for row in reader:
-                    if not any(map(str.strip, row)):
-                        continue
-                    if is_header:
-                        is_header = False
-                        continue
-                    yield Cells(reader.line_num, self._cells(row))
-            except csv.Error:
-                raise UnreadableFile(f"Line {reader.line_num} is not well-formed CSV, or a cell is too long.") from None
+                for row in csv.reader(lines, delimiter=self._separator, strict=True):
+                    lines.left = _MOST_ROW
+                    if any(map(str.strip, row)):
+                        yield lines.number, row
+            except (csv.Error, _TooLong):
+                raise UnreadableFile(f"Line {lines.number} is not well-formed CSV, or a cell is too long.") from None
 
     def _cells(self, row: list[str]) -> dict[str, str] | None:
         if len(row) > self._width and any(map(str.strip, row[self._width :])):
             return None
         # An export puts an apostrophe before what a spreadsheet would take for a formula.
         return {field: restore(row[at].strip()) if at < len(row) else "" for field, at in self._places.items()}
+
+
+class _TooLong(Exception):
+    """A row has too many characters."""
+
+
+class _Lines:
+    """The lines of a file, which end the reading of a row that is too long.
+
+    Attributes:
+        number: the number of the last line, from 1.
+        left: how many characters the row may still have.
+    """
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+        self.number = 0
+        self.left = _MOST_ROW
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._file.readline(self.left + 1):
+            self.number += 1
+            self.left -= len(line)
+            if self.left < 0:
+                raise _TooLong
+            yield line
 
 
 def _fold(name: str) -> str:
