@@ -1,7 +1,6 @@
 """The commands that import people, organizations and metrics."""
 
 import csv
-import sys
 import tempfile
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
@@ -12,12 +11,14 @@ from uuid import UUID
 import typer
 
 from app.cli_parsers import checked
+from app.cli_progress import Advance, show_progress
 from app.cli_support import PLAIN, AsJson, TenantSlug, in_tenant, notify, show
 from app.db.transaction import Tx
 from app.integrations.roster.files import FIELDS, Fault
 from app.integrations.roster.import_service import Faulty, ImportMode, ImportReport, import_people
 from app.integrations.roster.metric_import import FIELDS as METRIC_FIELDS
 from app.integrations.roster.metric_import import import_metrics
+from app.integrations.roster.oneroster import StaffReport, open_people
 from app.integrations.roster.organization_import import import_organizations
 from app.integrations.roster.organization_rows import ORGANIZATION_FIELDS
 from app.integrations.roster.spreadsheets import as_csv
@@ -49,20 +50,23 @@ def _column_of(fields: Sequence[str]) -> Callable[[str], tuple[str, str]]:
     return parse
 
 
-_FILE = typer.Argument(exists=True, dir_okay=False, readable=True, help="A CSV file, or a workbook (.xlsx, .ods).")
+_TABLE: Any = {"exists": True, "dir_okay": False, "readable": True}
+_FILE = typer.Argument(**_TABLE, help="A CSV file, or a workbook (.xlsx, .ods).")
+_PEOPLE_FILE = typer.Argument(**_TABLE, help="A CSV file, a workbook (.xlsx, .ods), or a OneRoster 1.1 archive (.zip).")
 _COLUMN_HELP: Any = {"metavar": "FIELD=HEADER", "help": "Repeatable; a header of another name. Kept for the source."}
 _METRIC_COLUMN_HELP: Any = {**_COLUMN_HELP, "help": "Repeatable; a header of another name."}
 Source = Annotated[str, typer.Option(help="The system that the file comes from.", callback=checked(Key))]
 Sheet = Annotated[str | None, typer.Option(help="The sheet of a workbook; by default the first one.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing.")]
 Errors = Annotated[Path | None, typer.Option(help="Where to write the faults of rows, as CSV.")]
+#: Gets the transaction, the root, the folder for what a file is converted to, and the report.
 Bring = Callable[[Tx, UUID, Path, ImportReport], Awaitable[object]]
 
 
 @commands.command()
 def people(
     *,
-    file: Annotated[Path, _FILE],
+    file: Annotated[Path, _PEOPLE_FILE],
     tenant: TenantSlug,
     source: Source,
     mode: Annotated[
@@ -79,13 +83,19 @@ def people(
 ) -> None:
     """Bring people in step with a file: all of it, or nothing. The same file again changes nothing."""
     columns = dict(column or ())
+    staff: StaffReport | None = None
 
-    async def bring(tx: Tx, _root_id: UUID, table: Path, report: ImportReport) -> None:
-        await import_people(tx, table, source=source, columns=columns, mode=mode, force=force, report=report)
+    async def bring(tx: Tx, _root_id: UUID, folder: Path, report: ImportReport) -> None:
+        nonlocal staff
+        table = await open_people(file, folder, sheet)
+        staff = table.staff
+        await import_people(
+            tx, table.path, source=source, columns=columns, mode=mode, force=force, report=report, staff=staff
+        )
 
-    report = _import(bring, tenant, file, sheet, dry_run=dry_run, errors=errors)
+    report = _import(bring, tenant, dry_run=dry_run, errors=errors)
     counts = {name: getattr(report, name) for name in ("rows", "created", "changed", "left", "unchanged")}
-    show({**counts, "dry_run": dry_run}, as_json)
+    show({**counts, **_left_out(staff), "dry_run": dry_run}, as_json)
 
 
 @commands.command()
@@ -108,11 +118,12 @@ def organizations(
     """Bring the organization tree in step with a file: all of it, or nothing. The same file again changes nothing."""
     columns = dict(column or ())
 
-    async def bring(tx: Tx, root_id: UUID, table: Path, report: ImportReport) -> None:
+    async def bring(tx: Tx, root_id: UUID, folder: Path, report: ImportReport) -> None:
+        table = await as_csv(file, folder, sheet)
         _become_admin(tx, root_id)
         await import_organizations(tx, table, source=source, columns=columns, mode=mode, force=force, report=report)
 
-    report = _import(bring, tenant, file, sheet, dry_run=dry_run, errors=errors)
+    report = _import(bring, tenant, dry_run=dry_run, errors=errors)
     counts = {name: getattr(report, name) for name in ("rows", "created", "changed", "unchanged")}
     show({**counts, "archived": report.left, "dry_run": dry_run}, as_json)
 
@@ -133,11 +144,12 @@ def metrics(
 ) -> None:
     """Record the figures of a file: all of them, or none. The same file again changes nothing."""
 
-    async def bring(tx: Tx, root_id: UUID, table: Path, report: ImportReport) -> None:
+    async def bring(tx: Tx, root_id: UUID, folder: Path, report: ImportReport) -> None:
+        table = await as_csv(file, folder, sheet)
         _become_admin(tx, root_id)
         await import_metrics(tx, table, source=source, columns=dict(column or ()), report=report)
 
-    report = _import(bring, tenant, file, sheet, dry_run=dry_run, errors=errors)
+    report = _import(bring, tenant, dry_run=dry_run, errors=errors)
     counts = {"rows": report.rows, "created": report.created, "superseded": report.changed}
     show({**counts, "unchanged": report.unchanged, "dry_run": dry_run}, as_json)
 
@@ -147,20 +159,25 @@ def _become_admin(tx: Tx, root_id: UUID) -> None:
     tx.principal = replace(tx.principal, grants=(Grant(Role.ADMIN, root_id, segment(root_id)),))
 
 
-def _import(
-    bring: Bring, tenant: str, file: Path, sheet: str | None, *, dry_run: bool, errors: Path | None
-) -> ImportReport:
+def _left_out(staff: StaffReport | None) -> dict[str, Any]:
+    """Return what was left out of a OneRoster archive."""
+    return {} if staff is None else {**staff.counts, "files_not_read": list(staff.files_not_read)}
+
+
+def _import(bring: Bring, tenant: str, *, dry_run: bool, errors: Path | None) -> ImportReport:
     """Import a file in one transaction, and report the faults of its rows."""
-    report = ImportReport(progress=_show_progress)
+    report = ImportReport()
 
     async def work(tx: Tx, root_id: UUID) -> None:
         with tempfile.TemporaryDirectory(prefix="fa-import-") as folder:
-            await bring(tx, root_id, await as_csv(file, Path(folder), sheet), report)
+            await bring(tx, root_id, Path(folder), report)
         if dry_run:
             raise _Rehearsed
 
     try:
-        in_tenant(tenant, work)
+        with show_progress("Importing") as advance:
+            report.progress = _advancing(advance)
+            in_tenant(tenant, work)
     except _Rehearsed:
         pass
     except Faulty as refused:
@@ -169,10 +186,11 @@ def _import(
     return report
 
 
-async def _show_progress(report: ImportReport) -> None:
-    if sys.stderr.isatty():
-        done = report.created + report.changed + report.left
-        typer.echo(f"\r{done} of {report.rows} rows written", nl=False, err=True)
+def _advancing(advance: Advance) -> Callable[[ImportReport], Awaitable[None]]:
+    async def progress(report: ImportReport) -> None:
+        advance(report.created + report.changed + report.left, report.total)
+
+    return progress
 
 
 def _report_faults(faults: Sequence[Fault], path: Path | None) -> None:

@@ -81,7 +81,7 @@ def show(one: dict[str, Any], as_json: bool) -> None:
         return
     for name, value in one.items():
         if value is not None:
-            typer.echo(f"{name.replace('_', ' '):<10} {value}")
+            typer.echo(f"{name.replace('_', ' '):<10} {_cell(value)}")
     if "key" in one and sys.stdout.isatty():
         typer.echo("The key is not stored and cannot be shown again.")
 

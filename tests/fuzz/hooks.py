@@ -15,7 +15,7 @@ from schemathesis.core.failures import Failure
 from schemathesis.generation.meta import TestPhase
 from schemathesis.openapi.checks import RejectedPositiveData
 
-from app.integrations.roster.upload_schemas import ODS, XLSX
+from app.integrations.roster.upload_schemas import ODS, XLSX, ZIP
 from tests.fuzz.examples import with_known_ids
 
 SCENE: dict[str, Any] = json.loads(Path(os.environ["FUZZ_SCENE"]).read_text(encoding="utf-8"))
@@ -68,7 +68,7 @@ BEYOND_A_SCHEMA = {
 }
 
 # schemathesis knows no spreadsheets: the service must stand any bytes that are sent as one.
-schemathesis.serializer.alias([ODS, XLSX], "application/octet-stream")
+schemathesis.serializer.alias([ODS, XLSX, ZIP], "application/octet-stream")
 
 _answers: Counter[str] = Counter()
 

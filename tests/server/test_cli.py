@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from app import __version__, cli
+from app.cli_progress import show_progress
 from app.db.schema.migrate import head
 from app.embedded_postgres.server import EmbeddedPostgresError
 from app.errors import NotFound
@@ -92,6 +93,23 @@ def test_a_roster_is_imported(given: Run, slug: str, tmp_path: Path) -> None:
     status, _, err = given(*options, "--mode", "replace")
     assert (status, err.count("\n")) == (1, 2)
     assert "line 2, organization: No organization" in err
+
+
+def test_a_terminal_shows_a_bar(given: Run, slug: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    roster = tmp_path / "roster.csv"
+    roster.write_text("external_id,name,organization\n1,Ann,Ägency [x]\n2,Kim,Ägency [x]\n", encoding="utf-8")
+    status, out, err = given("import", "people", str(roster), "--tenant", slug, "--source", "hr", "--json")
+    assert (status, json.loads(out)["created"]) == (0, 2)
+    assert re.search(r"Importing.*━.*2/2", err)
+
+
+def test_a_file_gets_a_line_for_every_ten_thousand(capsys: pytest.CaptureFixture[str]) -> None:
+    with show_progress("Importing") as advance:
+        for done in range(0, 25_000, 500):
+            advance(done, 24_500)
+    assert capsys.readouterr().err == "Importing: 10,000 of 24,500\nImporting: 20,000 of 24,500\n"
 
 
 def test_organizations_are_imported(given: Run, slug: str, tmp_path: Path) -> None:

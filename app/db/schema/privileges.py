@@ -205,6 +205,7 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
         update=frozenset(
             {
                 "person_id",
+                "status",
                 "active",
                 "on_leave",
                 "hired_on",

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -19,7 +20,7 @@ from app.access.policy import may
 from app.db.deadline import RequestDeadline
 from app.db.statement import Read
 from app.db.transaction import Tx
-from app.errors import Forbidden
+from app.errors import AppError, Forbidden, OperatorError
 from app.files.deletion import delete_file
 from app.files.storage import find_file, read_file, write_file
 from app.integrations.creators import load_creator
@@ -33,6 +34,7 @@ from app.integrations.roster.import_service import (
     find_path,
     import_people,
 )
+from app.integrations.roster.oneroster import PeopleTable, open_people
 from app.integrations.roster.organization_import import import_organizations
 from app.integrations.roster.spreadsheets import as_csv
 from app.jobs.kinds import Again, Kind, RunningJob
@@ -51,6 +53,11 @@ _SETTINGS: Final = (
 _WITHOUT_TRANSACTION_TIMEOUT: Final = Read(
     text("select set_config(name, '0', true) from pg_settings where name = 'transaction_timeout'")
 )
+_FAILURES: Final[Mapping[type[OperatorError], type[AppError]]] = {
+    Faulty: RosterRefused,
+    Suspicious: RosterSuspicious,
+    UnreadableFile: RosterUnreadable,
+}
 _MOST_REPORT_BYTES: Final = 16 * 1024 * 1024
 #: An import holds one connection for long, so a process makes one at a time and requests keep the others.
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
@@ -79,7 +86,7 @@ async def run_import(job: RunningJob) -> Mapping[str, int]:
     """Import the file that the job names. A second attempt finds what the first one found, or that it is done.
 
     Returns:
-        The counts: rows, created, changed, left or archived, unchanged.
+        The counts: rows, created, changed, left or archived, unchanged; of OneRoster also what was left out.
 
     Raises:
         Again: another large change of the tree is under way.
@@ -87,31 +94,28 @@ async def run_import(job: RunningJob) -> Mapping[str, int]:
         Forbidden: the caller has lost the role since.
         RosterUnreadable, RosterRefused, RosterSuspicious: nothing was imported.
     """
-    arguments = job.arguments
     turn = _turns.setdefault(asyncio.get_running_loop(), asyncio.Semaphore(1))
     async with turn, _spooled(job) as path:
         report = ImportReport(progress=lambda report: _show(job, report))
         try:
-            table = await as_csv(path, path.parent, arguments.get("sheet"))
+            table = await _open(job, path)
             await _import(job, table, report)
         except _Rehearsed:
             pass
-        except Faulty as refused:
-            await _store_faults(job, refused.faults)
-            raise RosterRefused(str(refused)) from None
-        except Suspicious as refused:
-            raise RosterSuspicious(str(refused)) from None
-        except UnreadableFile as refused:
-            raise RosterUnreadable(str(refused)) from None
+        except (Faulty, Suspicious, UnreadableFile) as refused:
+            if isinstance(refused, Faulty):
+                await _store_faults(job, refused.faults)
+            # It is not read again, and may name people who are no staff.
+            await _delete_upload(job)
+            raise next(kind for mine, kind in _FAILURES.items() if isinstance(refused, mine))(str(refused)) from None
         except TreeBusy as busy:
             raise Again(busy.title, after=_BUSY_SECONDS) from None
-    async with job.transaction() as tx:
-        await delete_file(tx, UUID(arguments["file_id"]))
+    await _delete_upload(job)
     await job.report_progress(report.total or 0, report.total)
     counts = {name: getattr(report, name) for name in _COUNTS}
     if _kind_of(job) == "organizations":
         counts["archived"] = counts.pop("left")
-    return counts
+    return counts if table.staff is None else {**counts, **table.staff.counts}
 
 
 def _kind_of(job: RunningJob) -> str:
@@ -120,17 +124,30 @@ def _kind_of(job: RunningJob) -> str:
     return kind
 
 
-async def _import(job: RunningJob, path: Path, report: ImportReport) -> None:
+async def _open(job: RunningJob, path: Path) -> PeopleTable:
+    sheet = job.arguments.get("sheet")
+    if _kind_of(job) == "organizations":
+        return PeopleTable(await as_csv(path, path.parent, sheet))
+    return await open_people(path, path.parent, sheet)
+
+
+async def _delete_upload(job: RunningJob) -> None:
+    async with job.transaction() as tx:
+        await delete_file(tx, UUID(job.arguments["file_id"]))
+
+
+async def _import(job: RunningJob, table: PeopleTable, report: ImportReport) -> None:
     arguments = job.arguments
     with RequestDeadline(_SECONDS):
         async with job.transaction(*_SETTINGS) as tx:
             await tx.fetch(_WITHOUT_TRANSACTION_TIMEOUT)
             tx.principal = await _load_caller(tx, job)
             tx.operation = OPERATION
-            bring = import_organizations if _kind_of(job) == "organizations" else import_people
+            import_rows = partial(import_people, staff=table.staff)
+            bring = import_organizations if _kind_of(job) == "organizations" else import_rows
             await bring(
                 tx,
-                path,
+                table.path,
                 source=arguments["source"],
                 columns=arguments["columns"],
                 mode=ImportMode(arguments["mode"]),

@@ -1,8 +1,9 @@
 """Bring people in step with a roster: the whole file, or nothing of it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
@@ -13,9 +14,11 @@ from sqlmodel import col, select
 
 from app.db.transaction import Tx
 from app.errors import NotFound, OperatorError
-from app.integrations.roster.files import FIELDS, Fault, RosterFile
+from app.integrations.roster.files import FIELDS, Fault, RosterFile, UnreadableFile
 from app.integrations.roster.managers import Hierarchy, find_manager_faults, load_hierarchy
 from app.integrations.roster.models import RosterSource
+from app.integrations.roster.oneroster import StaffReport, keep_what_is_not_said
+from app.integrations.roster.oneroster_users import COLUMN_OF
 from app.integrations.roster.planning import Plan, count_leaving, place_new, plan_changes
 from app.integrations.roster.row_checks import PEOPLE, find_faults
 from app.integrations.roster.staging import DISCARD_PEOPLE, MOST_FAULTS, Staged, stage
@@ -80,6 +83,7 @@ async def import_people(
     force: bool,
     report: ImportReport,
     organization_id: UUID | None = None,
+    staff: StaffReport | None = None,
 ) -> ImportReport:
     """Bring the people of a source in step with a file.
 
@@ -90,22 +94,31 @@ async def import_people(
         force: believe a whole roster that is empty, at most half as long as the last one, or ends many employments.
         report: is filled in, and gets the progress.
         organization_id: the file is about this organization and everything below it; None: about the whole tenant.
+        staff: what else was found in the OneRoster archive that the file comes from.
 
     Raises:
-        UnreadableFile: the file is not well-formed.
+        UnreadableFile: the file is not well-formed, or holds changes only and was to replace.
         Faulty: rows of it are wrong.
         Suspicious: it would end too many employments, and ``force`` was not asked for.
     """
     known = await load_source(tx, source)
-    known.columns = {**known.columns, **columns}
-    # The headers of organizations are kept with them.
-    headers = {field: header for field, header in known.columns.items() if field in FIELDS}
+    is_whole = mode is ImportMode.REPLACE
+    if staff is None:
+        known.columns = {**known.columns, **columns}
+        # The headers of organizations are kept with them.
+        headers = {field: header for field, header in known.columns.items() if field in FIELDS}
+    else:
+        _check_archive(staff, columns, is_whole=is_whole)
+        headers = {}
     file = await asyncio.to_thread(RosterFile, path, headers)
     await tx.flush()
     staged = await stage(tx, file, source, await find_path(tx, organization_id))
     report.rows = staged.rows
-    hierarchy = await _check_rows(tx, staged)
-    is_whole = mode is ImportMode.REPLACE
+    if staff is not None:
+        staged.faults.extend(staff.faults)
+        await keep_what_is_not_said(tx, staged)
+    with _naming_columns({} if staff is None else COLUMN_OF):
+        hierarchy = await _check_rows(tx, staged)
     if is_whole and not force:
         before = known.rows if organization_id is None else known.scopes.get(str(organization_id), 0)
         _check_plausible(staged.rows, before, *await count_leaving(tx, staged))
@@ -120,6 +133,22 @@ async def import_people(
     report.unchanged = report.rows - report.created - report.changed
     known.imported_at = tx.now
     return report
+
+
+def _check_archive(staff: StaffReport, columns: Mapping[str, str], *, is_whole: bool) -> None:
+    if staff.is_delta and is_whole:
+        raise UnreadableFile("manifest.csv says that users.csv holds changes only (delta). Import it with mode merge.")
+    if columns:
+        raise UnreadableFile("The columns of OneRoster have fixed names. Name no others.")
+
+
+@contextmanager
+def _naming_columns(names: Mapping[str, str]) -> Iterator[None]:
+    """Let faults name the columns of the original file."""
+    try:
+        yield
+    except Faulty as refused:
+        raise Faulty([replace(one, field=names.get(one.field or "", one.field)) for one in refused.faults]) from None
 
 
 async def load_source(tx: Tx, source: str) -> RosterSource:

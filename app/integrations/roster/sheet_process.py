@@ -7,18 +7,24 @@ the sheet or an empty text for the first one. The exit status is a value of `Sta
 
 import csv
 import datetime
+import errno
 import resource
 import sys
 import zipfile
+from collections.abc import Sequence
 from enum import IntEnum
 from typing import Any, Final
 
 _MOST_MEMORY: Final = 1_536 * 1024 * 1024
 _MOST_CPU_SECONDS: Final = 100
+#: A small text that many cells share makes a large file.
+MOST_WRITTEN: Final = 201 * 1024 * 1024
 #: What a workbook may hold when it is unpacked, and how much more than it takes.
 MOST_UNPACKED: Final = 1024 * 1024 * 1024
 _MOST_RATIO: Final = 250
 _MOST_PARTS: Final = 10_000
+_OF_ONEROSTER: Final = frozenset({"manifest.csv", "users.csv"})
+_OF_WORKBOOKS: Final = frozenset({"[content_types].xml", "content.xml"})
 
 
 class Status(IntEnum):
@@ -29,15 +35,36 @@ class Status(IntEnum):
     UNREADABLE = 10
     TOO_LARGE = 11
     NO_SHEET = 12
+    ONEROSTER = 13
 
 
-def unpacks_within_bounds(path: str) -> bool:
+def limit_resources() -> None:
+    """Bound the memory and the processor time of this process, and the size of each file that it writes."""
+    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (_MOST_CPU_SECONDS, _MOST_CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (MOST_WRITTEN, MOST_WRITTEN))
+
+
+def is_oneroster(parts: Sequence[zipfile.ZipInfo]) -> bool:
+    """Return whether these are the parts of a OneRoster archive and not those of a workbook."""
+    names = {part.filename.rpartition("/")[2].lower() for part in parts}
+    return bool(names & _OF_ONEROSTER) and not names & _OF_WORKBOOKS
+
+
+def unpacks_within_bounds(parts: Sequence[zipfile.ZipInfo]) -> bool:
     """Return whether the parts of a workbook say that they are of a usual size."""
-    with zipfile.ZipFile(path) as archive:
-        parts = archive.infolist()
     packed = sum(part.compress_size for part in parts)
     unpacked = sum(part.file_size for part in parts)
     return len(parts) <= _MOST_PARTS and unpacked <= min(MOST_UNPACKED, 1_048_576 + packed * _MOST_RATIO)
+
+
+def judge(source: str) -> Status:
+    """Return how a file is going to be refused, from the list of its parts alone, or that it may be a workbook."""
+    with zipfile.ZipFile(source) as archive:
+        parts = archive.infolist()
+    if is_oneroster(parts):
+        return Status.ONEROSTER
+    return Status.DONE if unpacks_within_bounds(parts) else Status.TOO_LARGE
 
 
 def to_text(value: Any) -> str:
@@ -57,12 +84,12 @@ def to_text(value: Any) -> str:
 
 
 def convert(source: str, target: str, name: str) -> Status:
-    """Write a sheet as CSV."""
+    """Write a sheet as CSV, unless the file is no workbook."""
     from python_calamine import CalamineError, CalamineWorkbook  # noqa: PLC0415  # after the limits are set
 
     try:
-        if not unpacks_within_bounds(source):
-            return Status.TOO_LARGE
+        if (status := judge(source)) is not Status.DONE:
+            return status
         workbook = CalamineWorkbook.from_path(source)
         if not workbook.sheet_names or (name and name not in workbook.sheet_names):
             return Status.NO_SHEET
@@ -70,7 +97,9 @@ def convert(source: str, target: str, name: str) -> Status:
         with open(target, "w", encoding="utf-8", newline="") as file:  # noqa: PTH123  # without the service
             writer = csv.writer(file)
             writer.writerows([to_text(value) for value in row] for row in sheet.iter_rows())
-    except (CalamineError, zipfile.BadZipFile, ValueError, OSError):
+    except OSError as failed:
+        return Status.TOO_LARGE if failed.errno == errno.EFBIG else Status.UNREADABLE
+    except (CalamineError, zipfile.BadZipFile, ValueError):
         return Status.UNREADABLE
     except MemoryError:
         return Status.TOO_LARGE
@@ -78,6 +107,5 @@ def convert(source: str, target: str, name: str) -> Status:
 
 
 if __name__ == "__main__":
-    resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (_MOST_CPU_SECONDS, _MOST_CPU_SECONDS))
+    limit_resources()
     sys.exit(convert(*sys.argv[1:4]))

@@ -13,7 +13,7 @@ from app.http.openapi.headers import refer
 from app.http.problems import problems
 from app.integrations.roster.errors import RosterRightNotStored
 from app.integrations.roster.files import MOST_BYTES
-from app.integrations.roster.upload_schemas import ODS, XLSX, RosterImportQuery
+from app.integrations.roster.upload_schemas import ODS, XLSX, ZIP, RosterImportQuery
 from app.integrations.roster.uploads import get_errors, receive_roster
 from app.jobs.schemas import JobRead
 
@@ -30,6 +30,7 @@ _FILE: Final[dict[str, Any]] = {
                 kind: {"schema": {"type": "string", "format": "binary"}, "example": "The bytes of the workbook"}
                 for kind in (XLSX, ODS)
             },
+            ZIP: {"schema": {"type": "string", "format": "binary"}, "example": "The bytes of the archive"},
         },
     },
 }
@@ -73,6 +74,10 @@ async def import_roster(context: ContextDep, query: Annotated[RosterImportQuery,
     `parent` (an external id, or a name), `timezone`, `staff_count` and `status` may be there. A blank parent is the
     organization that the file is about; its own row must be as it is. The rules are those of an upsert of each row:
     links decide what an integrator may change, and an archived organization takes nothing new.
+
+    A OneRoster 1.1 archive (.zip with `manifest.csv` and `users.csv`) is a roster of people too. Administrators, aides,
+    proctors and teachers are imported; all others are left out and counted in the job. A user who is to be deleted or
+    not enabled leaves, and is not added. An archive of changes (delta) cannot replace.
 
     You need the role on the organization that the file is about, and on the root without `organization_id`, both
     now and when the job runs; `replace` of organizations archives, so it needs the role of an admin. The job fails

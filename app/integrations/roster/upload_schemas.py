@@ -13,6 +13,7 @@ from app.schemas import Flag, Key
 
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 ODS: Final = "application/vnd.oasis.opendocument.spreadsheet"
+ZIP: Final = "application/zip"
 _FIELDS: Final = {"people": FIELDS, "organizations": ORGANIZATION_FIELDS}
 _COLUMN = rf"^({'|'.join(dict.fromkeys((*FIELDS, *ORGANIZATION_FIELDS)))})=[^\x00-\x1f]*\S[^\x00-\x1f]*$"
 
@@ -59,7 +60,7 @@ class RosterImportQuery(BaseModel):
         default=None,
         max_length=len(FIELDS),
         description="`FIELD=HEADER` for a field of the kind whose column has another header. Repeat it for several. "
-        "Kept for the source and the kind.",
+        "Kept for the source and the kind. Not with OneRoster, whose columns have fixed names.",
         examples=[["external_id=Employee ID"]],
     )
 

@@ -23,7 +23,7 @@ from app.integrations.roster.files import MOST_BYTES
 from app.integrations.roster.import_job import IMPORT_ROSTER, fault_report, operations_of
 from app.integrations.roster.import_queries import IMPORT, PATH
 from app.integrations.roster.import_service import find_path
-from app.integrations.roster.upload_schemas import ODS, XLSX, RosterImportQuery
+from app.integrations.roster.upload_schemas import ODS, XLSX, ZIP, RosterImportQuery
 from app.jobs.enqueue import enqueue
 from app.jobs.queries import get_job, path_of
 
@@ -31,7 +31,7 @@ from app.jobs.queries import get_job, path_of
 UPLOAD_SECONDS: Final = 100.0
 #: How long an uploaded file waits for its import.
 _KEPT: Final = timedelta(days=2)
-_TAKEN: Final = frozenset({"text/csv", XLSX, ODS})
+_TAKEN: Final = frozenset({"text/csv", XLSX, ODS, ZIP})
 
 
 async def receive_roster(context: RequestContext, query: RosterImportQuery) -> Response:

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 
 from app.integrations.roster.import_job import IMPORT_ROSTER
-from tests.integrations.roster.test_uploads import PATH, finished, upload
 from tests.support.actors import Actor, Tenancy
+from tests.support.imports import PATH, finished, upload
 from tests.support.jobs import working
 from tests.support.memory import watch_peak
 

@@ -1,6 +1,8 @@
 """Workbooks as rosters: read by a bounded process, and refused where they are not what they say."""
 
 import datetime
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ ODS_CONTENT = """<?xml version="1.0" encoding="UTF-8"?>
  xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"
  xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0" office:version="1.2"><office:body><office:spreadsheet>
 <table:table table:name="Staff">{rows}</table:table></office:spreadsheet></office:body></office:document-content>"""
+CELL = '<table:table-cell office:value-type="string"{}><text:p>{}</text:p></table:table-cell>'
 
 
 def write_xlsx(path: Path, rows: list[list[Any]], *, sheet: str = "Staff", first_row: int = 0) -> Path:
@@ -37,12 +40,16 @@ def write_xlsx(path: Path, rows: list[list[Any]], *, sheet: str = "Staff", first
     return path
 
 
-def write_ods(path: Path, rows: list[list[str]]) -> Path:
-    cell = '<table:table-cell office:value-type="string"><text:p>{}</text:p></table:table-cell>'
-    lines = ["<table:table-row>" + "".join(map(cell.format, row)) + "</table:table-row>" for row in rows]
+def write_ods(path: Path, rows: list[list[str]], *, more: str = "") -> Path:
+    """Write a workbook of texts.
+
+    Args:
+        more: XML of further rows.
+    """
+    lines = ["<table:table-row>" + "".join(CELL.format("", one) for one in row) + "</table:table-row>" for row in rows]
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("mimetype", "application/vnd.oasis.opendocument.spreadsheet")
-        archive.writestr("content.xml", ODS_CONTENT.format(rows="".join(lines)))
+        archive.writestr("content.xml", ODS_CONTENT.format(rows="".join(lines) + more))
         archive.writestr(
             "META-INF/manifest.xml",
             '<manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0"/>',
@@ -95,6 +102,45 @@ async def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
         archive.writestr("xl/worksheets/sheet2.xml", b"\0" * 30_000_000)
     with pytest.raises(UnreadableFile, match="much more"):
         await read(path, tmp_path)
+
+
+async def test_a_cell_of_2_mb_is_too_long(tmp_path: Path) -> None:
+    path = write_ods(tmp_path / "roster.ods", [HEADER[:3], ["1", "x" * 2_000_000, "North"]])
+    with pytest.raises(UnreadableFile, match="too long"):
+        await read(path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        pytest.param(["", ' table:number-columns-repeated="100000"'], id="columns"),
+        pytest.param([' table:number-rows-repeated="1048576"', ' table:number-columns-repeated="16384"'], id="cells"),
+    ],
+)
+async def test_what_a_workbook_repeats_is_bounded(tmp_path: Path, repeated: list[str]) -> None:
+    """A few bytes may stand for billions of cells."""
+    row, cell = repeated
+    more = f"<table:table-row{row}>{CELL.format(cell, 'x' * 100)}</table:table-row>"
+    path = write_ods(tmp_path / "roster.ods", [], more=more)
+    with pytest.raises(UnreadableFile, match=r"much more|not a workbook|columns|too long"):
+        await read(path, tmp_path)
+
+
+BOUNDED = """
+import sys
+from app.integrations.roster import sheet_process
+sheet_process.MOST_WRITTEN = 1_000_000
+sheet_process.limit_resources()
+sys.exit(sheet_process.convert(sys.argv[1], sys.argv[2], ""))
+"""
+
+
+def test_what_is_written_of_a_workbook_is_bounded(tmp_path: Path) -> None:
+    """A text that many cells share would fill the disk."""
+    rows = f'<table:table-row table:number-rows-repeated="100">{CELL.format("", "x" * 20_000)}</table:table-row>'
+    path, target = write_ods(tmp_path / "roster.ods", [HEADER[:3]], more=rows), tmp_path / "sheet.csv"
+    ended = subprocess.run([sys.executable, "-c", BOUNDED, str(path), str(target)], check=False, timeout=300)  # noqa: S603
+    assert (ended.returncode, target.stat().st_size) == (Status.TOO_LARGE, 1_000_000)
 
 
 def test_what_a_workbook_may_unpack_to_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
