@@ -112,7 +112,9 @@ def to_coverages(chosen: ChosenFigures, *, is_own: bool) -> dict[str, Coverage]:
         lowest = figures[0]
         small = [one for one in figures if one.denominator < SMALLEST_SHOWN]
         if small and not is_own:
-            coverages[metric] = Coverage(None, None, small[0].period_start, small[0].period_end, small[0].id)
+            # The first one in the order of their ids: which small figure is lower stays with the agency too.
+            shown = min(small, key=lambda one: one.id)
+            coverages[metric] = Coverage(None, None, shown.period_start, shown.period_end, shown.id)
         else:
             coverages[metric] = Coverage(*lowest[2:], lowest.id)
     return coverages

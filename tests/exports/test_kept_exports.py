@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
@@ -9,18 +10,31 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.background import PURGE_EXPIRED, PURGES
+from app.errors import AppError
+from app.exports.lists import ListAddress
 from app.exports.making import exporting
+from app.http.context import AppState
+from app.integrations.creators import load_creator
 from app.integrations.roster.files import FIELDS
 from app.jobs.kinds import RunningJob
 from app.jobs.retention import enqueue_purges
+from app.principal import Principal
+from tests.access.test_access_matrix import CALLS
+from tests.exports.test_streams import lists_of
 from tests.support.accounts import grant, new_account, problem
 from tests.support.actors import Actor, Tenancy
 from tests.support.audit import seal_trail, trail
 from tests.support.exports import add_people, export, read_lines, read_sheet
 from tests.support.jobs import until, until_finished, work_of, working
 from tests.support.people import add_person
+from tests.support.places import furnish
 
 EXPORTS, PEOPLE = "/v1/exports", "/v1/people"
+#: Lists whose items change by background work, while a test reads them.
+CHANGING = frozenset(
+    {"listApiKeys", "listAuditEvents", "listConnectorRuns", "listConnectors", "listEvents", "listExports", "listJobs"}
+    | {"listWebhookDeliveries", "listWebhooks"}
+)
 
 
 @pytest.fixture
@@ -109,6 +123,42 @@ async def test_who_lost_a_role_downloads_nothing(tenancy: Tenancy) -> None:
     assert (await account.actor.get(PEOPLE)).status_code == 200
     refused = await account.actor.get(f"{EXPORTS}/{made['id']}/content")
     assert problem(refused) == (403, "export_rights_changed")
+
+
+@pytest.mark.parametrize("role", ["viewer", "integrator", "admin"])
+async def test_the_stored_rights_of_a_caller_list_what_their_key_lists(
+    tenancy: Tenancy, app: FastAPI, role: str
+) -> None:
+    county = (await tenancy.organization())["id"]
+    place = await furnish(tenancy, county)
+    await furnish(tenancy, tenancy.root_id)
+    account = await new_account(tenancy, (role, county))
+    state, tenant_id = app.state.app_state, tenancy.tenant_id
+
+    async def sign_in() -> Principal:
+        principal: Principal = await state.authenticate(f"Bearer {account.actor.token}")
+        return principal
+
+    async def load() -> Principal:
+        args = (UUID(account.id), UUID(account.key_id), state.clock())
+        principal = await load_creator(state.database.reads, tenant_id, *args)
+        assert principal is not None
+        return principal
+
+    for operation in lists_of(app) - {"listVotes"}:
+        found = app.state.exports.lists.find(CALLS[operation](place, {})[1])
+        both = [await read_or_refusal(found, state, get_principal) for get_principal in (sign_in, load)]
+        if operation in CHANGING and isinstance(both[0], list):
+            both = [type(one) for one in both]
+        assert both[0] == both[1], operation
+
+
+async def read_or_refusal(address: ListAddress, state: AppState, get_principal: Any) -> Any:
+    """Return all items of a list, or why it is refused."""
+    try:
+        return [item async for page in address.pages(state, get_principal, "test") for item in page]
+    except AppError as refused:
+        return refused.code
 
 
 @pytest.mark.usefixtures("worker")

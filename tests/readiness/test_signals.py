@@ -3,11 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 
 from tests.support.actors import Actor, Tenancy
 from tests.support.answers import refused
+from tests.support.exports import read_table
 from tests.support.metrics import Site
 from tests.support.statements import record_statements
 from tests.support.team import PRACTICES, Team, new_team
@@ -137,6 +139,63 @@ async def test_nothing_of_it_shows_until_the_votes_are_revealed(tenancy: Tenancy
     assert await rated.level() == (0, None)
     await rated.team.move("collecting", "One more vote")
     assert {one["signal"] for one in (await rated.team.readiness())["practices"]} == {None}
+
+
+async def read_all_of(actor: Actor, rated: Rated, app: FastAPI) -> dict[str, Any]:
+    """Return all that a caller can read of an assessment, by its path, and the list of assessments."""
+    [participant, *_] = rated.team.ids.values()
+    own = "/v1/assessments/{assessment_id}"
+    paths = [path for path, calls in app.openapi()["paths"].items() if path.startswith(own) and "get" in calls]
+    named = {"assessment_id": rated.team.assessment["id"], "participant_id": participant, "practice": "P4"}
+    found = {}
+    for path in (*paths, "/v1/assessments", "/v1/export?list=/v1/assessments&format=jsonl"):
+        answer = await actor.get(path.format(**named))
+        found[path] = (answer.status_code, said_by(answer), answer.headers.get("etag"))
+    return found
+
+
+def said_by(answer: httpx.Response) -> Any:
+    """Return what an answer says, without the instant of a list and the request id of a refusal."""
+    if answer.is_error:
+        return answer.json()["code"]
+    is_json = answer.headers["content-type"] == "application/json"
+    body = answer.json() if is_json else None
+    return body["items"] if isinstance(body, dict) and "items" in body else answer.content
+
+
+async def test_nothing_of_an_assessment_says_before_the_reveal_that_figures_arrived(
+    tenancy: Tenancy, app: FastAPI
+) -> None:
+    rated = await started(tenancy)
+    seat = await rated.team.seat("Ann")
+    assert (await rated.team.vote("Ann", "P4", 2)).status_code == 201
+    before = [await read_all_of(actor, rated, app) for actor in (tenancy.admin, seat)]
+    figure = await rated.report(**POOR)
+    await rated.report(**GOOD)
+    await tenancy.admin.move(f"/v1/metrics/{figure}", "withdrawn", reason="R")
+    after = [await read_all_of(actor, rated, app) for actor in (tenancy.admin, seat)]
+    assert after == before
+    assert [found["/v1/assessments/{assessment_id}/readiness"][0] for found in after] == [200, 200]
+
+
+async def test_no_answer_to_those_above_depends_on_small_numbers(rated: Rated, tenancy: Tenancy, admin: Actor) -> None:
+    own = await tenancy.key(("integrator", rated.id))
+
+    async def look() -> Any:
+        """Return what a caller from above learns of the present figure, but for ids and instants."""
+        [one] = await admin.items("/v1/metrics")
+        [row] = read_table((await admin.get("/v1/export?list=/v1/metrics")).content)
+        practice = await rated.practice(admin)
+        [shown] = practice["signal"]["metrics"]
+        assert shown.pop("metric_id") == one["id"] == row["id"]
+        varying = {"id", "version", "created_at", "updated_at", "supersedes_id"}
+        return [{name: value for name, value in found.items() if name not in varying} for found in (one, row, practice)]
+
+    await rated.report(actor=own, **SMALL)
+    first = await look()
+    await rated.report(actor=own, numerator=0, denominator=3)
+    assert await look() == first
+    assert await rated.level(own) == (0, None)
 
 
 async def test_a_final_result_keeps_the_figures_of_its_day(rated: Rated) -> None:

@@ -20,12 +20,14 @@ async def test_an_export_that_is_imported_again_changes_nothing(tenancy: Tenancy
     details = {**KNOWN, **of_source("=2", name="=HYPERLINK(1)", position="'=Coach", manager_id=manager["id"])}
     await add_person(tenancy, site["id"], **details)
     named = await tenancy.organization(name="Only by, name")
-    await add_person(tenancy, named["id"], **of_source("3", employment_status="on_leave"))
+    quoted = {"name": "'t Hooft", "department": "'=", "position": "-5", "employment_status": "on_leave"}
+    await add_person(tenancy, named["id"], **of_source("3", **quoted))
     await add_person(tenancy, named["id"], name="Of no source")
     exported = (await export(tenancy.admin, "/v1/people", source="hr")).content
     rows = read_table(exported)
     assert [row["organization"] for row in rows] == ["'-N", "'-N", "Only by, name"]
     assert (rows[1]["name"], rows[1]["position"], rows[1]["manager"]) == ("'=HYPERLINK(1)", "''=Coach", "'+1")
+    assert [rows[2][name] for name in ("name", "department", "position")] == ["'t Hooft", "''=", "'-5"]
     before = await tenancy.admin.items("/v1/people")
     assert await Importer(tenancy, tmp_path)(exported.decode()) == (0, 0, 0, 3)
     assert await tenancy.admin.items("/v1/people") == before
