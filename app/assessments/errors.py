@@ -148,6 +148,11 @@ class PersonSeated(Conflict):
     title = "This person holds a respondent's seat in this assessment already"
 
 
+class SeatPersonLeft(Conflict):
+    code = "seat_person_left"
+    title = "The person of this seat has left; give it to another person, or withdraw it and add another seat"
+
+
 class InactivePerson(Invalid):
     code = "inactive_person"
     title = "An inactive person gets no seat"

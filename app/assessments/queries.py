@@ -22,6 +22,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
+from app.access.key_lookup import has_left
 from app.access.policy import allowed_below, require_for_assessment
 from app.assessments.lifecycle import TRANSITIONS
 from app.assessments.models import Assessment, AssessmentChange, AssessmentState, Participant
@@ -48,6 +49,7 @@ SEAT_BY_TOKEN = Read(
         or_(col(Participant.withdrawn_at).is_not(None), col(Participant.token_revoked_at).is_not(None)).label(
             "revoked"
         ),
+        has_left(col(Participant.person_id)).label("has_left"),
     )
     .join(Tenant, col(Tenant.id) == col(Participant.tenant_id))
     .where(

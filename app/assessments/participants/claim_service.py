@@ -6,11 +6,12 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from app.access import credentials
-from app.assessments.errors import InvitationNotFound, PaperSeat, SeatWithdrawn
+from app.assessments.errors import InvitationNotFound, PaperSeat, SeatPersonLeft, SeatWithdrawn
 from app.assessments.locking import ensure_open, lock_assessment
 from app.assessments.models import AssessmentState, Channel, SeatChange, SeatEvent
 from app.assessments.participants.codes import Code, InvitationTerms
 from app.assessments.participants.invitations import invite, record_change, remove_invitation, take_invitation
+from app.assessments.participants.people import has_left
 from app.assessments.participants.schemas import SeatClaimed, SeatInvitation
 from app.assessments.participants.service import lock_seat, record_seat_event
 from app.assessments.seat_rules import begin_claim, end_claim
@@ -38,6 +39,7 @@ async def invite_again(
         Frozen: the assessment is void.
         SeatWithdrawn: the seat was withdrawn.
         PaperSeat: its ballot is entered from paper.
+        SeatPersonLeft: its person has left, so that nobody could claim it.
     """
     locked = await lock_assessment(tx, assessment_id, "inviteParticipant")
     participant = await lock_seat(tx, assessment_id, participant_id)
@@ -47,6 +49,8 @@ async def invite_again(
         raise SeatWithdrawn
     if participant.channel is Channel.PAPER:
         raise PaperSeat
+    if await has_left(tx, participant.person_id):
+        raise SeatPersonLeft
     was_invited = await _was_invited(tx, assessment_id, participant_id)
     await remove_invitation(tx, participant)
     end_claim(participant, locked.assessment, tx.now)
@@ -97,7 +101,7 @@ async def claim(tx: Tx, assessment_id: UUID, participant_id: UUID, code: Code) -
     except AppError:
         raise InvitationNotFound from None
     is_open = locked.assessment.state is not AssessmentState.VOID and participant.withdrawn_at is None
-    if not is_open or not await take_invitation(tx, participant, code):
+    if not is_open or await has_left(tx, participant.person_id) or not await take_invitation(tx, participant, code):
         raise InvitationNotFound
     token, token_hash = credentials.issue(credentials.SEAT_TOKEN, tx.tenant_id)
     begin_claim(participant, locked.assessment, tx.now, token_hash=token_hash)

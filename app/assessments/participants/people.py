@@ -49,6 +49,14 @@ async def check_people(
             seated.add(person)
 
 
+async def has_left(tx: Tx, person_id: UUID | None) -> bool:
+    """Return whether the person of a seat does not work here any more; False where the seat names nobody."""
+    if person_id is None:
+        return False
+    query = select(Person.active).where(col(Person.tenant_id) == tx.tenant_id, col(Person.id) == person_id)
+    return await tx.session.scalar(query) is False
+
+
 def _at(
     kind: Callable[..., UnknownReference | InactivePerson | PersonSeated], pointer: str, message: str
 ) -> UnknownReference | InactivePerson | PersonSeated:

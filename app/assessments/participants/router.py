@@ -13,6 +13,7 @@ from app.assessments.errors import (
     PersonSeated,
     PerspectiveMismatch,
     SeatFixed,
+    SeatPersonLeft,
     SeatWithdrawn,
     UnknownReference,
     VotingClosed,
@@ -128,7 +129,8 @@ async def update_participant(
     The channel can change while the assessment is a draft, and a respondent's seat stays one from the opening on.
     Once a close may have counted the seat's votes, its kind, perspective and person are fixed as well (409
     `seat_fixed`), whether or not it has voted. The label can change until the end. Changing the channel to `paper`
-    ends the seat's invitation and token.
+    ends the seat's invitation and token. So does another `person_id` where the former person has left: invite again
+    then.
     """
     return await write_and_read(
         context,
@@ -181,7 +183,7 @@ async def list_participant_history(
     "/{participant_id}/invitation",
     status_code=201,
     response_model=SeatInvitation,
-    responses=problems(Frozen, SeatWithdrawn, PaperSeat),
+    responses=problems(Frozen, SeatWithdrawn, PaperSeat, SeatPersonLeft),
 )
 async def invite_participant(context: ContextDep, assessment_id: UUID, participant_id: UUID) -> Response:
     """Invite to a seat again, for instance when its code or token was lost.
@@ -190,6 +192,8 @@ async def invite_participant(context: ContextDep, assessment_id: UUID, participa
     here. Votes of the former holder stay sealed or counted as they are: the new holder can neither read nor replace
     them, and sees no votes of earlier reveals. Votes of the new holder enter the count of voters only at the close of
     this round. The history of the seat shows `re_invited`. The answer is the same whether or not the seat has voted.
+    A seat whose person has left takes no invitation (409 `seat_person_left`): name another person first, or withdraw
+    the seat and add one.
     """
     return await write(
         context,

@@ -18,7 +18,7 @@ from app.assessments.locking import LockedAssessment, check_archived_or_ended, e
 from app.assessments.models import Assessment, AssessmentState, Channel, Participant, SeatEvent
 from app.assessments.participants.codes import InvitationTerms
 from app.assessments.participants.invitations import invite, record_change, remove_invitation
-from app.assessments.participants.people import check_people
+from app.assessments.participants.people import check_people, has_left
 from app.assessments.participants.schemas import Invitation, ParticipantCreate, ParticipantPatch, ParticipantsCreate
 from app.assessments.seat_rules import end_claim, next_round_to_reveal, was_revealed, withdraw
 from app.db.transaction import Tx
@@ -134,6 +134,12 @@ async def patch(
     if changes.get("channel") is Channel.PAPER:
         await remove_invitation(tx, participant)
         end_claim(participant, locked.assessment, tx.now)
+    elif "person_id" in changes and await has_left(tx, participant.person_id):
+        # The code and the token are with the person who has left.
+        had_invitation = await remove_invitation(tx, participant)
+        if end_claim(participant, locked.assessment, tx.now) or had_invitation:
+            record_change(tx, participant, SeatEvent.TOKEN_REVOKED)
+            record_seat_event(tx, "participant.token_revoked", participant, locked.organization.id)
     if invalidate is not None:
         # A cached principal knows the kind of its seat.
         tx.after_commit.append(invalidate)
