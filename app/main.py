@@ -17,7 +17,7 @@ from app import __version__, health, log
 from app.access import router as me
 from app.access.authenticate import Authenticator
 from app.access.credential_kinds import ApiKeys, ScimTokens, SeatTokens
-from app.access.key_uses import KeyUses
+from app.access.credential_uses import CredentialUses
 from app.access.local_admin import LOOPBACK_ORIGIN, LocalAdmin
 from app.access.oidc.sign_ins import SignIns
 from app.access.operations import OPERATIONS, SCIM_OPERATIONS
@@ -180,7 +180,7 @@ def create_app(
         clock,
         feeds,
         background.sealer,
-        note_use=background.key_uses.note,
+        note_use=background.credential_uses.note,
         sign_in_locally=LocalAdmin(database.reads) if settings.auth == "dev" else None,
         metrics=metrics,
         tracing=tracing,
@@ -232,7 +232,7 @@ class _Background:
 
     database: Database
     sealer: Sealer
-    key_uses: KeyUses
+    credential_uses: CredentialUses
     sign_ins: SignIns
     worker: Worker
     webhooks: WebhookDispatcher
@@ -249,8 +249,8 @@ class _Background:
             closings.push_async_callback(self.database.close)
             closings.push_async_callback(self.sealer.close)
             closings.push_async_callback(self.sign_ins.close)
-            closings.push_async_callback(self.key_uses.write)
-            closings.push_async_callback(_cancel, asyncio.create_task(self.key_uses.run()))
+            closings.push_async_callback(self.credential_uses.write)
+            closings.push_async_callback(_cancel, asyncio.create_task(self.credential_uses.run()))
             closings.push_async_callback(self.webhooks.close)
             if self.runs_jobs:
                 closings.push_async_callback(self._stop_work, asyncio.create_task(self.worker.run()))
@@ -277,7 +277,7 @@ def _create_background(
     return _Background(
         database=database,
         sealer=parts.sealer,
-        key_uses=KeyUses(database, clock),
+        credential_uses=CredentialUses(database, clock),
         sign_ins=_create_sign_ins(settings, database, clock, tracing),
         worker=parts.worker,
         webhooks=parts.webhooks,

@@ -67,6 +67,7 @@ class UsedKey:
         secret_hash: the SHA-256 of the secret that was sent.
         is_former: a rotation has replaced the secret that was sent.
         person_id: the person whose principal it belongs to; None: a machine's.
+        maker_id: the person who made the secret that was sent, or took over the key; None: an operator did.
     """
 
     id: UUID
@@ -75,6 +76,7 @@ class UsedKey:
     secret_hash: bytes = field(default=b"", repr=False)
     is_former: bool = False
     person_id: UUID | None = None
+    maker_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,13 @@ class Principal:
         if self.signed_in is not None:
             return self.signed_in.person_id
         return None if self.key is None else self.key.person_id
+
+    @property
+    def maker_id(self) -> UUID | None:
+        """The person who answers for keys that this caller makes: the caller, or who made the key of a machine."""
+        if self.person_id is not None:
+            return self.person_id
+        return None if self.key is None else self.key.maker_id
 
     def reads(self, path: str) -> bool:
         """Return whether the organization at ``path`` is visible to the caller."""

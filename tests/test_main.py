@@ -29,9 +29,9 @@ class Part:
 
 async def test_each_part_is_closed_though_the_others_fail() -> None:
     ended: list[str] = []
-    names = ("tracing", "database", "sealer", "key_uses", "sign_ins", "webhooks", "worker")
+    names = ("tracing", "database", "sealer", "credential_uses", "sign_ins", "webhooks", "worker")
     parts: dict[str, Any] = {name: Part(name, ended) for name in names}
     with pytest.raises(OSError, match="tracing"):
         async with _Background(**parts, runs_jobs=True).run(FastAPI()):
             pass
-    assert ended == ["worker", "webhooks", "key_uses", "sign_ins", "sealer", "database", "tracing"]
+    assert ended == ["worker", "webhooks", "credential_uses", "sign_ins", "sealer", "database", "tracing"]

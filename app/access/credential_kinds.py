@@ -9,7 +9,14 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from app.access import credentials
-from app.access.credentials import Credential, LookupResult, ScimTokenExpired, ScimTokenRevoked, TokenRevoked
+from app.access.credentials import (
+    Credential,
+    LookupResult,
+    ScimTokenExpired,
+    ScimTokenRevoked,
+    SeatHolderLeft,
+    TokenRevoked,
+)
 from app.access.key_lookup import BY_SECRET, principal_of_key
 from app.db.pool import Pool
 from app.db.statement import Read, Row
@@ -70,6 +77,8 @@ class SeatTokens:
             return Unauthorized
         if row["revoked"]:
             return TokenRevoked
+        if row["has_left"]:
+            return SeatHolderLeft
         return principal_of_seat(credential.tenant_id, row, row["secret"])
 
 

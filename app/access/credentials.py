@@ -41,6 +41,11 @@ class PrincipalDeactivated(Unauthorized):
     title = "The holder of this API key was deactivated"
 
 
+class KeyMakerLeft(Unauthorized):
+    code = "key_maker_left"
+    title = "The person who made this API key has left; an admin can take it over"
+
+
 class TokenRevoked(Unauthorized):
     code = "token_revoked"
     title = "This seat's token was revoked"
@@ -54,6 +59,11 @@ class ScimTokenRevoked(Unauthorized):
 class ScimTokenExpired(Unauthorized):
     code = "scim_token_expired"
     title = "This SCIM token has expired"
+
+
+class SeatHolderLeft(Unauthorized):
+    code = "seat_holder_left"
+    title = "The person of this seat does not work here any more"
 
 
 class SignInExpired(Unauthorized):

@@ -12,6 +12,7 @@ from sqlalchemy import (
     Uuid,
     and_,
     bindparam,
+    case,
     column,
     exists,
     func,
@@ -23,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlmodel import col
 
-from app.access.credentials import KeyExpired, KeyRevoked, LookupResult, PrincipalDeactivated
+from app.access.credentials import KeyExpired, KeyMakerLeft, KeyRevoked, LookupResult, PrincipalDeactivated
 from app.access.models import ApiKey, FormerKeySecret, PrincipalRecord, RoleGrant
 from app.access.oidc.models import Identity
 from app.db.statement import Read, Row, from_json
@@ -115,11 +116,15 @@ _KEY = (
     )
     .where(_TENANT)
 )
+# The maker of the secret that was sent. A former secret keeps its maker, so that no rotation revives it.
+_MAKER = case((col(ApiKey.secret_hash) == _HASH, col(ApiKey.maker_id)), else_=_former(col(FormerKeySecret.maker_id)))
 #: Takes ``tenant_id``, ``secret_hash`` and ``now``. A secret that a rotation replaced finds its key as well.
 BY_SECRET = Read(
-    _KEY.add_columns(_former(col(FormerKeySecret.ends_at)).label("secret_ends_at")).where(
-        or_(col(ApiKey.secret_hash) == _HASH, col(ApiKey.id) == _former(col(FormerKeySecret.key_id)))
-    )
+    _KEY.add_columns(
+        _former(col(FormerKeySecret.ends_at)).label("secret_ends_at"),
+        _MAKER.label("maker_id"),
+        has_left(_MAKER).label("maker_has_left"),
+    ).where(or_(col(ApiKey.secret_hash) == _HASH, col(ApiKey.id) == _former(col(FormerKeySecret.key_id))))
 )
 
 
@@ -135,8 +140,9 @@ def principal_of_key(tenant_id: UUID, secret_hash: bytes, row: Row | None, now: 
         return KeyExpired
     if row["deactivated_at"] is not None or row["has_left"]:
         return PrincipalDeactivated
+    if row["maker_has_left"]:
+        return KeyMakerLeft
     networks = tuple(ip_network(network) for network in row["allowed_networks"])
-    person_id = None if row["person_id"] is None else UUID(int=row["person_id"].int)
     return Principal(
         tenant_id=tenant_id,
         id=UUID(int=row["id"].int),
@@ -150,9 +156,14 @@ def principal_of_key(tenant_id: UUID, secret_hash: bytes, row: Row | None, now: 
             networks,
             secret_hash,
             is_former=row["secret_ends_at"] is not None,
-            person_id=person_id,
+            person_id=_id_of(row["person_id"]),
+            maker_id=_id_of(row["maker_id"]),
         ),
     )
+
+
+def _id_of(stored: UUID | None) -> UUID | None:
+    return None if stored is None else UUID(int=stored.int)
 
 
 def grant_of(stored: list[Any]) -> Grant:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlmodel import col, select
 
 from app.access import credentials
@@ -137,7 +137,7 @@ def period_as_json(grant: RoleGrant) -> dict[str, str | None]:
 def add_key(
     tx: Tx, principal: PrincipalRecord, *, name: str, expires_at: datetime | None, networks: Sequence[str]
 ) -> tuple[ApiKey, str]:
-    """Issue a key for a stored principal.
+    """Issue a key for a stored principal. Its maker is the person behind the caller, if there is one.
 
     Returns:
         The key's row, and the key itself: it is not stored and cannot be shown again.
@@ -148,6 +148,7 @@ def add_key(
         created_at=tx.now,
         updated_at=tx.now,
         principal_id=principal.id,
+        maker_id=tx.principal.maker_id,
         name=name,
         secret_hash=secret_hash,
         allowed_networks=list(networks),
@@ -210,7 +211,8 @@ async def rotate_key(
     """Give a key a new secret. Each former secret works until its overlap ends.
 
     A key that was rotated twice within the overlap keeps both former secrets, because nobody can know which of them is
-    in use: the answer with the second one may have been lost.
+    in use: the answer with the second one may have been lost. The caller is the maker of the new secret; a former one
+    keeps its maker.
 
     Args:
         overlap: how long the present secret still works; zero ends all former secrets at once.
@@ -223,17 +225,20 @@ async def rotate_key(
         NotFound: the tenant has no such key.
         KeyEnded: the key was revoked or has expired.
     """
-    key = await lock_key(tx, key_id)
-    if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= tx.now):
-        raise KeyEnded
+    key = await _lock_working_key(tx, key_id)
     await _drop_former_secrets(tx, key, keep=MOST_FORMER_SECRETS - 1 if overlap else 0)
     if overlap:
         tx.session.add(
             FormerKeySecret(
-                tenant_id=tx.tenant_id, secret_hash=key.secret_hash, key_id=key.id, ends_at=tx.now + overlap
+                tenant_id=tx.tenant_id,
+                secret_hash=key.secret_hash,
+                key_id=key.id,
+                maker_id=key.maker_id,
+                ends_at=tx.now + overlap,
             )
         )
     shown, key.secret_hash = credentials.issue(credentials.API_KEY, tx.tenant_id)
+    key.maker_id = tx.principal.maker_id
     tx.touch(key)
     record_event(
         tx,
@@ -243,6 +248,57 @@ async def rotate_key(
         data={"overlap_seconds": int(overlap.total_seconds())},
     )
     return key, shown
+
+
+async def adopt_key(tx: Tx, key_id: UUID, *, organization_id: UUID | None = None) -> ApiKey:
+    """Make the person behind the caller the maker of a key. Its secret stays; former secrets keep their makers.
+
+    Args:
+        organization_id: the organization to record with the event.
+
+    Raises:
+        NotFound: the tenant has no such key.
+        KeyEnded: the key was revoked or has expired.
+    """
+    key = await _lock_working_key(tx, key_id)
+    key.maker_id = tx.principal.maker_id
+    if tx.touch(key):
+        record_event(tx, "api_key.adopted", key.id, organization_id=organization_id)
+    return key
+
+
+async def give_keys(tx: Tx, from_person_id: UUID, to_person_id: UUID) -> None:
+    """Make a person the maker of all keys that another one made, former secrets included."""
+    query = (
+        select(ApiKey, col(PrincipalRecord.organization_id))
+        .join(
+            PrincipalRecord,
+            (col(PrincipalRecord.tenant_id) == col(ApiKey.tenant_id))
+            & (col(PrincipalRecord.id) == col(ApiKey.principal_id)),
+        )
+        .where(col(ApiKey.tenant_id) == tx.tenant_id, col(ApiKey.maker_id) == from_person_id)
+        .order_by(col(ApiKey.id))
+        .with_for_update(of=ApiKey)
+    )
+    for key, organization_id in (await tx.session.execute(query)).all():
+        key.maker_id = to_person_id
+        tx.touch(key)
+        data = {"fields": ["maker_id"]}
+        record_event(tx, "api_key.updated", key.id, organization_id=organization_id, data=data)
+    former = col(FormerKeySecret.tenant_id) == tx.tenant_id, col(FormerKeySecret.maker_id) == from_person_id
+    await tx.session.execute(
+        update(FormerKeySecret)
+        .where(*former)
+        .values(maker_id=to_person_id)
+        .execution_options(synchronize_session=False)
+    )
+
+
+async def _lock_working_key(tx: Tx, key_id: UUID) -> ApiKey:
+    key = await lock_key(tx, key_id)
+    if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= tx.now):
+        raise KeyEnded
+    return key
 
 
 async def _drop_former_secrets(tx: Tx, key: ApiKey, *, keep: int) -> None:

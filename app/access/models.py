@@ -59,18 +59,22 @@ class ApiKey(Versioned, table=True):
     """A credential of a principal; only the SHA-256 of its secret is stored.
 
     A key of an earlier release has no name; its principal's name stands for it. Without allowed networks it may be
-    used from everywhere. ``last_used_at`` is no change of the key: it leaves the version alone.
+    used from everywhere. ``last_used_at`` is no change of the key: it leaves the version alone. ``maker_id`` is the
+    person who made the present secret or took over the key; None where an operator did.
     """
 
     __tablename__ = "api_keys"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "principal_id"], ["principals.tenant_id", "principals.id"]),
+        ForeignKeyConstraint(["tenant_id", "maker_id"], ["people.tenant_id", "people.id"]),
         UniqueConstraint("tenant_id", "secret_hash"),
+        Index("ix_api_keys_maker", "tenant_id", "maker_id"),
         Index("ix_api_keys_principal", "tenant_id", "principal_id"),
         Index("ix_api_keys_updated", "tenant_id", "updated_at", "id"),
     )
 
     principal_id: UUID
+    maker_id: UUID | None = None
     name: str | None = Field(default=None, max_length=200)
     secret_hash: bytes = Field(sa_type=LargeBinary)
     allowed_networks: list[str] = Field(
@@ -85,17 +89,20 @@ class ApiKey(Versioned, table=True):
 
 
 class FormerKeySecret(SQLModel, table=True):
-    """A secret that a rotation replaced, and that works until ``ends_at``."""
+    """A secret that a rotation replaced, and that works until ``ends_at``. ``maker_id`` is that of `ApiKey`."""
 
     __tablename__ = "former_key_secrets"
     __table_args__ = (
         ForeignKeyConstraint(["tenant_id", "key_id"], ["api_keys.tenant_id", "api_keys.id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["tenant_id", "maker_id"], ["people.tenant_id", "people.id"]),
         Index("ix_former_key_secrets_key", "tenant_id", "key_id"),
+        Index("ix_former_key_secrets_maker", "tenant_id", "maker_id"),
     )
 
     tenant_id: UUID = Field(primary_key=True, foreign_key="tenants.id")
     secret_hash: bytes = Field(primary_key=True, sa_type=LargeBinary)
     key_id: UUID
+    maker_id: UUID | None = None
     ends_at: datetime = Field(sa_type=DateTime(timezone=True))
 
 

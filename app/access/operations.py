@@ -101,6 +101,7 @@ OPERATIONS: Final[dict[str, Access]] = {
     "createApiKey": Access(_ADMIN),
     "getApiKey": Access(_ADMIN),
     "rotateApiKey": Access(_ADMIN),
+    "adoptApiKey": Access(_ADMIN),
     "revokeApiKey": Access(_ADMIN),
     "listRoleGrants": Access(_ADMIN),
     "createRoleGrant": Access(_ADMIN),

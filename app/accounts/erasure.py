@@ -7,13 +7,12 @@ from sqlmodel import col, select
 
 from app.access.models import ApiKey, FormerKeySecret, PrincipalRecord, RoleGrant
 from app.access.oidc.models import Identity
-from app.accounts.authority import keep_an_admin
 from app.db.transaction import Tx
 from app.events.record import record_event
 
 
 async def end_access(tx: Tx, person_id: UUID, erased_name: str) -> list[UUID]:
-    """End the access of a person's principal. Call `lock_rights` first.
+    """End the access of a person's principal, inside `keep_an_admin_without`. Call `lock_rights` first.
 
     Keys are revoked and lose their names, roles are taken, the principal is deactivated and gets another name. The
     function `erase_person_traces` removes the sign-ins, which the service may not write.
@@ -23,20 +22,16 @@ async def end_access(tx: Tx, person_id: UUID, erased_name: str) -> list[UUID]:
 
     Returns:
         The ids of the principals that stand for the person and of their keys.
-
-    Raises:
-        LastAdmin: the tenant would be left without an admin.
     """
     query = select(PrincipalRecord).where(
         col(PrincipalRecord.tenant_id) == tx.tenant_id, col(PrincipalRecord.person_id) == person_id
     )
     principals = list(await tx.session.scalars(query.order_by(col(PrincipalRecord.id)).with_for_update()))
     ended = [principal.id for principal in principals]
-    async with keep_an_admin(tx):
-        for principal in principals:
-            ended += await _end_keys(tx, principal)
-            await _take_roles(tx, principal)
-            _deactivate(tx, principal, erased_name)
+    for principal in principals:
+        ended += await _end_keys(tx, principal)
+        await _take_roles(tx, principal)
+        _deactivate(tx, principal, erased_name)
     await _record_sign_ins(tx, person_id)
     tx.principals_changed = True
     return ended

@@ -8,11 +8,6 @@ class BeyondOwnRights(Forbidden):
     title = "Nobody gives more rights than they have"
 
 
-class LastAdmin(Conflict):
-    code = "last_admin"
-    title = "The tenant would be left without an admin"
-
-
 class PrincipalInactive(Conflict):
     code = "principal_inactive"
     title = "The principal is deactivated"

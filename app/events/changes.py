@@ -84,7 +84,7 @@ RECORDED: Final = {
     "principals": Recorded(_names("kind organization_id person_id deactivated_at"), personal=_names("name")),
     # A key's name often names who uses it. It goes with the principal, which stands for a person or for none.
     "api_keys": Recorded(
-        _names("principal_id allowed_networks expires_at revoked_at"),
+        _names("principal_id maker_id allowed_networks expires_at revoked_at"),
         personal=_names("name"),
         person=lambda row: row.get("principal_id"),
     ),

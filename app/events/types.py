@@ -366,6 +366,7 @@ EVENT_TYPES: Final[Mapping[str, EventType]] = _by_name(
         EventType("job.canceled", "A job was canceled, or is to stop"),
         EventType("api_key.created", "An API key was made", KeyCreated, Audience.ADMINS),
         EventType("api_key.rotated", "An API key got a new secret", KeyRotated, Audience.ADMINS),
+        EventType("api_key.adopted", "Somebody took over an API key", audience=Audience.ADMINS),
         EventType("api_key.updated", "Fields of an API key changed", FieldsChanged, Audience.ADMINS),
         EventType("api_key.revoked", "An API key was revoked", audience=Audience.ADMINS),
         EventType("principal.created", "A principal was added", PrincipalCreated, Audience.ADMINS),

@@ -54,6 +54,7 @@ _BY_KEY = Read(
     _rights_of(ApiKey).where(
         col(ApiKey.id) == bindparam("key_id", type_=Uuid()),
         col(ApiKey.revoked_at).is_(None),
+        not_(has_left(col(ApiKey.maker_id))),
         or_(
             col(ApiKey.expires_at).is_(None),
             col(ApiKey.expires_at) > bindparam("now", type_=DateTime(timezone=True)),
@@ -95,7 +96,8 @@ async def load_creator(
         key_id: the key that it was made with; None: a person signed in.
 
     Returns:
-        None where the key was revoked or has expired, or the creator was deactivated or has left.
+        None where the key was revoked or has expired, or the creator was deactivated or has left, or the maker of the
+        key has.
     """
     if key_id is not None:
         row = await reader.fetch_one(_BY_KEY, tenant_id=tenant_id, key_id=key_id, now=now)

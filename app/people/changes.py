@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
+from app.access.last_admin import keep_an_admin_without
 from app.access.policy import load_organization_for
 from app.db.transaction import Tx
 from app.errors import FieldError, Invalid, NotFound
@@ -79,6 +80,7 @@ async def change_person(
         PersonExternalIdTaken: another person has one of the external ids.
         PersonMerged: the person is another one's by now.
         PersonErased: nothing can be put in the place of what was erased.
+        LastAdmin: the person leaves, and the tenant would be left without an admin.
     """
     check_changeable(person)
     at = {"organization_id": "/body/organization_id", "manager_id": "/body/manager_id", **(pointers or {})}
@@ -96,19 +98,24 @@ async def apply_change(
     """Do what `change_person` does, where the organization and the manager have been checked.
 
     Raises:
-        LeftBeforeHired, PersonExternalIdTaken, PersonMerged, PersonErased: as there.
+        LeftBeforeHired, PersonExternalIdTaken, PersonMerged, PersonErased, LastAdmin: as there.
     """
     check_changeable(person)
     plain, employment = _split(changes)
-    former_home = person.organization_id
     settled = settle(person, employment)
-    for name, value in {**plain, **settled.fields}.items():
-        setattr(person, name, value)
-    person.name_key = search_key(person.name)
-    linked = external_ids is not None and await set_external_ids(tx, person.id, external_ids)
-    if settled.former is not None:
-        tx.insert(FormerEmployment, person_id=person.id, **settled.former)
-    if not tx.touch(person, also=linked or settled.former is not None):
+    former_home = person.organization_id
+    if settled.turn is not None:
+        # This process has cached what the person may do.
+        tx.principals_changed = True
+    async with keep_an_admin_without(tx, [person.id] if settled.turn is Turn.LEFT else []):
+        for name, value in {**plain, **settled.fields}.items():
+            setattr(person, name, value)
+        person.name_key = search_key(person.name)
+        linked = external_ids is not None and await set_external_ids(tx, person.id, external_ids)
+        if settled.former is not None:
+            tx.insert(FormerEmployment, person_id=person.id, **settled.former)
+        is_changed = tx.touch(person, also=linked or settled.former is not None)
+    if not is_changed:
         return
     sent = [*changes, *([] if external_ids is None else ["external_ids"])]
     named = sorted({name if name in PUBLIC else "details" for name in sent})

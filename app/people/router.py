@@ -5,6 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from app.access.last_admin import LastAdmin
 from app.access.subtrees import visible_paths
 from app.db.errors import InUse
 from app.errors import NotFound
@@ -100,6 +101,7 @@ async def create_person(context: ContextDep, body: PersonCreate) -> Response:
     responses={
         201: {"model": PersonRead, "description": "The person was created."},
         **problems(
+            LastAdmin,
             LeftBeforeHired,
             ManagerCycle,
             OrganizationArchived,
@@ -117,7 +119,8 @@ async def upsert_person(context: ContextDep, source: Key, external_id: Name, bod
     unknown external id adds a person. A known one changes what differs, and another organization moves the person. If
     nothing differs, nothing is written. Send `employment_status` `left` when a person leaves, and `active` with the
     new `hired_on` when they come back: they stay the same person, and the former employment is kept. The rules are
-    those of adding and changing a person. The answer is 409 if a person who is not visible to you has the external id.
+    those of adding and changing a person: the last admin of the tenant cannot leave (409 `last_admin`). The answer is
+    409 if a person who is not visible to you has the external id.
     """
     name = ExternalId(source=source, external_id=external_id)
     return await put_and_read(context, queries.get_person, upsert_service.upsert, name, body)
@@ -137,6 +140,7 @@ async def get_person(context: ContextDep, person_id: UUID) -> Response:
     "/{person_id}",
     response_model=PersonRead,
     responses=problems(
+        LastAdmin,
         LeftBeforeHired,
         ManagerCycle,
         OrganizationArchived,
@@ -158,7 +162,9 @@ async def update_person(context: ContextDep, person_id: UUID, body: PersonPatch)
     the person; you need the role at both organizations, and the new one must be visible to you (422) and not archived
     (409). `external_ids` replaces the whole list; 409 if another person has one of them. A manager must be visible to
     you, and must not be managed by this person (422). A person who was merged with another, or erased,
-    is not changed (409).
+    is not changed (409). Somebody who leaves has no access any more: their sign-ins and seats, the keys of their
+    principal and the keys they made are refused within a second. The last admin of the tenant cannot leave (409
+    `last_admin`).
     """
     return await write_and_read(context, queries.get_person, service.patch, person_id, body)
 
@@ -169,10 +175,10 @@ async def update_person(context: ContextDep, person_id: UUID, body: PersonPatch)
 async def delete_person(context: ContextDep, person_id: UUID) -> Response:
     """Delete a person whom nothing refers to.
 
-    Use it to remove a person added by mistake. Action items, seats and principals that name the person, and people
-    whom they manage, prevent it with 409: set `active` to false where the person has left, and erase the person where
-    nothing is to say any more who it was. Stored answers to repeatable requests lose the person's data too, and the
-    audit trail their names.
+    Use it to remove a person added by mistake. Action items, seats and principals that name the person, keys that they
+    made and people whom they manage, prevent it with 409: set `active` to false where the person has left, and erase
+    the person where nothing is to say any more who it was. Stored answers to repeatable requests lose the person's data
+    too, and the audit trail their names.
     """
     return await write(context, service.remove, person_id)
 

@@ -46,7 +46,7 @@ async def patch(tx: Tx, person_id: UUID, body: PersonPatch) -> UUID:
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
         UnknownOrganization: The caller cannot see the new organization.
         OrganizationArchived: the new organization is archived.
-        UnknownManager, ManagerCycle, LeftBeforeHired, PersonExternalIdTaken, PersonMerged, PersonErased: see
+        UnknownManager, ManagerCycle, LeftBeforeHired, PersonExternalIdTaken, PersonMerged, PersonErased, LastAdmin: see
             `app.people.changes.change_person`.
     """
     person = await load_person_for(tx, person_id, "updatePerson")
@@ -65,7 +65,8 @@ async def remove(tx: Tx, person_id: UUID) -> None:
         NotFound: It does not exist, or the caller cannot see it.
         Forbidden: The caller may see it, but may not do this.
         PreconditionRequired, PreconditionFailed: If-Match is missing or stale.
-        InUse: action items, seats or people that they manage name them (set `active` to false instead).
+        InUse: action items, seats, keys that they made or people that they manage name them (set `active` to false
+            instead).
     """
     person = await load_person_for(tx, person_id, "deletePerson")
     tx.expect(person)

@@ -54,7 +54,7 @@ async def upsert(tx: Tx, name: ExternalId, body: PersonUpsert) -> Stored[UUID]:
         OrganizationArchived: the organization is archived, and the person is new there.
         PersonExternalIdTaken: a person whom the caller cannot see has this external id.
         PreconditionFailed: If-None-Match was `*` and there is one, or If-Match names another version, or none is there.
-        UnknownManager, ManagerCycle, LeftBeforeHired: see `app.people.changes.change_person`.
+        UnknownManager, ManagerCycle, LeftBeforeHired, LastAdmin: see `app.people.changes.change_person`.
     """
     for _ in range(_ATTEMPTS):
         wanted = await _resolve(tx, body)

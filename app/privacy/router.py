@@ -4,7 +4,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Response
 
-from app.accounts.errors import LastAdmin
+from app.access.last_admin import LastAdmin
 from app.http.context import ContextDep
 from app.http.needs import LONGEST_SECONDS, Needs, needs
 from app.http.problems import problems

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import delete, text
 from sqlmodel import col, select
 
+from app.access.last_admin import keep_an_admin_without, lock_rights
 from app.access.policy import require_everywhere
-from app.accounts.authority import lock_rights
 from app.accounts.erasure import end_access
 from app.assessments.participants.erasure import end_seats
 from app.db.statement import Read
@@ -93,7 +93,8 @@ async def erase(tx: Tx, person_id: UUID, longest_request: float) -> UUID:
     require_everywhere(tx.principal, "erasePerson")
     for record in await _lock_records(tx, person.merged_into_id or person.id):
         if record.erased_at is None:
-            await _erase_record(tx, record)
+            async with keep_an_admin_without(tx, [record.id]):
+                await _erase_record(tx, record)
             delay = longest_request + _CACHED_SECONDS
             await enqueue(tx, FINISH_ERASURE, {_PERSON: str(record.id)}, delay=delay)
         await _erase_traces(tx, record.id)

@@ -56,6 +56,7 @@ RULES: Final[dict[str, bool]] = {
     # Access to what is archived can still be given and must be taken away.
     "createApiKey": ALLOWED,
     "rotateApiKey": ALLOWED,
+    "adoptApiKey": ALLOWED,
     "revokeApiKey": ALLOWED,
     "createRoleGrant": ALLOWED,
     "updateRoleGrant": ALLOWED,

@@ -59,6 +59,7 @@ CALLS: dict[str, Call] = {
     ),
     "getApiKey": item("GET", "/v1/api-keys/{api_key}"),
     "rotateApiKey": item("POST", "/v1/api-keys/{api_key}/rotation", {}),
+    "adoptApiKey": item("POST", "/v1/api-keys/{api_key}/adoption"),
     "revokeApiKey": item("DELETE", "/v1/api-keys/{api_key}"),
     "listRoleGrants": item("GET", "/v1/role-grants"),
     "createRoleGrant": lambda p, _: (

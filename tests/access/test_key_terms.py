@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.access.key_uses import KeyUses
+from app.access.credential_uses import CredentialUses
 from app.access.keys import MOST_FORMER_SECRETS, KeyEnded, revoke_key, rotate_key
 from app.http.client_address import check_address, client_address
 from app.main import create_app
@@ -194,7 +194,7 @@ async def test_the_last_use_is_written_at_most_once_a_minute(
     tenancy: Tenancy, admin: Actor, app: FastAPI, execute: Execute
 ) -> None:
     instant = datetime(2026, 10, 5, 13, tzinfo=UTC)
-    uses = KeyUses(app.state.app_state.database, lambda: instant)
+    uses = CredentialUses(app.state.app_state.database, lambda: instant)
     caller = await app.state.app_state.authenticate(f"Bearer {admin.token}")
     written = []
     for seconds in (0, 59, 60):
@@ -208,7 +208,7 @@ async def test_the_last_use_is_written_at_most_once_a_minute(
 async def test_the_first_use_since_the_last_write_is_written(admin: Actor, app: FastAPI, execute: Execute) -> None:
     first = datetime(2026, 10, 5, 13, tzinfo=UTC)
     instants = iter([first, first + timedelta(seconds=20)])
-    uses = KeyUses(app.state.app_state.database, lambda: next(instants))
+    uses = CredentialUses(app.state.app_state.database, lambda: next(instants))
     caller = await app.state.app_state.authenticate(f"Bearer {admin.token}")
     uses.note(caller)
     uses.note(caller)
@@ -219,7 +219,7 @@ async def test_the_first_use_since_the_last_write_is_written(admin: Actor, app: 
 async def test_uses_that_the_database_does_not_take_are_dropped(
     admin: Actor, app: FastAPI, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uses = KeyUses(app.state.app_state.database, lambda: datetime.now(UTC))
+    uses = CredentialUses(app.state.app_state.database, lambda: datetime.now(UTC))
     uses.note(await app.state.app_state.authenticate(f"Bearer {admin.token}"))
 
     def lose(*_: Any) -> Any:

@@ -92,6 +92,7 @@ def calls(scene: Scene) -> dict[str, Call]:
     return {
         "createApiKey": ("POST", "/v1/api-keys", {"organization_id": county, "role": "viewer", "name": "New"}),
         "rotateApiKey": ("POST", f"/v1/api-keys/{key}/rotation", {}),
+        "adoptApiKey": ("POST", f"/v1/api-keys/{key}/adoption", None),
         "revokeApiKey": ("DELETE", f"/v1/api-keys/{key}", None),
         "createRoleGrant": (
             "POST",

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 
 from tests.support.actors import Actor, Tenancy
+from tests.support.people import add_person
 
 
 @dataclass
@@ -16,6 +17,31 @@ class Account:
     key_id: str
     actor: Actor
     grants: list[str]
+
+
+@dataclass
+class Colleague:
+    """A person with a principal and a key for it."""
+
+    person_id: str
+    principal_id: str
+    key_id: str
+    actor: Actor
+
+
+async def new_colleague(tenancy: Tenancy, role: str = "admin", at: str | None = None, **fields: Any) -> Colleague:
+    """Add a person at the root, with a role, by default on the root, and a key that an operator's key made."""
+    person = await add_person(tenancy, **fields)
+    principal = await new_principal(tenancy.admin, tenancy.root_id, kind="person", person_id=person["id"])
+    assert (await grant(tenancy.admin, principal, role, at or tenancy.root_id)).status_code == 201
+    key = await tenancy.admin.made(f"/v1/principals/{principal}/api-keys", {"name": "Key"})
+    return Colleague(person["id"], principal, key["id"], Actor(tenancy.http, key["key"]))
+
+
+async def set_active(tenancy: Tenancy, person_id: str, active: bool) -> None:
+    """Say that a person has left, or has come back."""
+    answer = await tenancy.admin.patch(f"/v1/people/{person_id}", {"active": active})
+    assert answer.status_code == 200, answer.text
 
 
 async def new_principal(actor: Actor, organization_id: str, **fields: Any) -> str:

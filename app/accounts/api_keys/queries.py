@@ -5,6 +5,7 @@ from uuid import UUID
 from sqlalchemy import Boolean, DateTime, Uuid, bindparam, func, select, true
 from sqlmodel import col
 
+from app.access.key_lookup import has_left
 from app.access.models import ApiKey, FormerKeySecret, PrincipalRecord
 from app.access.policy import require
 from app.accounts.api_keys.schemas import ApiKeyRead
@@ -41,6 +42,7 @@ _RENDERED = render(
     name=func.coalesce(col(ApiKey.name), col(PrincipalRecord.name)),
     principal_name=col(PrincipalRecord.name),
     organization_id=col(OrganizationPlace.organization_id),
+    maker_has_left=has_left(col(ApiKey.maker_id)),
     former_secret_until=_FORMER_UNTIL,
 )
 _BY_ID = Read(_RENDERED.where(col(ApiKey.id) == bindparam("id", type_=Uuid())))
@@ -53,6 +55,7 @@ LIST = Listing(
         "principal_id": col(ApiKey.principal_id) == bindparam("principal_id", type_=Uuid()),
         "organization_id": col(OrganizationPlace.organization_id) == bindparam("organization_id", type_=Uuid()),
         "subtree": true(),  # by its scope: see `app.accounts.scope`
+        "maker_id": col(ApiKey.maker_id) == bindparam("maker_id", type_=Uuid()),
         "revoked": bindparam("revoked", type_=Boolean()) == col(ApiKey.revoked_at).is_not(None),
         "updated_since": col(ApiKey.updated_at) >= bindparam("updated_since", type_=DateTime(timezone=True)),
     },

@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Response
 
 from app.access.keys import KeyEnded
+from app.access.last_admin import LastAdmin
 from app.accounts.api_keys import queries, service
 from app.accounts.api_keys.schemas import (
     ApiKeyCreate,
@@ -15,7 +16,7 @@ from app.accounts.api_keys.schemas import (
     ApiKeyRotation,
     PrincipalKeyCreate,
 )
-from app.accounts.errors import BeyondOwnRights, InvalidPeriod, LastAdmin, PrincipalInactive
+from app.accounts.errors import BeyondOwnRights, InvalidPeriod, PrincipalInactive
 from app.accounts.scope import managed_paths
 from app.errors import NotFound
 from app.http.context import ContextDep
@@ -23,7 +24,7 @@ from app.http.openapi.build import IF_MATCH
 from app.http.pagination import page
 from app.http.problems import problems
 from app.http.responses import show
-from app.http.write import write
+from app.http.write import write, write_and_read
 from app.schemas import Page
 
 _PATH = "/v1/api-keys"
@@ -35,7 +36,8 @@ principal_keys = APIRouter(prefix="/v1/principals", tags=["accounts"])
 async def list_api_keys(context: ContextDep, query: Annotated[ApiKeyQuery, Query()]) -> Response:
     """List API keys.
 
-    Use it to find keys to rotate or revoke: those that were not used for long, or that expire soon. Revoked and expired
+    Use it to find keys to rotate, revoke or take over: those that were not used for long, that expire soon, or that
+    somebody made who is about to leave (`maker_id`). Revoked and expired
     keys are included. Only keys whose principal belongs to an organization where you are an admin are listed; secrets
     are not stored. With `subtree` it lists those of one organization and everything below it; the answer is 404 if that
     organization is not visible to you, and 403 if you are no admin there.
@@ -53,7 +55,8 @@ async def list_api_keys(context: ContextDep, query: Annotated[ApiKeyQuery, Query
 async def create_api_key(context: ContextDep, body: ApiKeyCreate) -> Response:
     """Create an API key for a role on an organization.
 
-    The answer shows the key, this once: keep it, because only its hash is stored. A machine that belongs to the
+    The answer shows the key, this once: keep it, because only its hash is stored. You are its maker: it is refused
+    when you leave, unless another admin takes it over. A machine that belongs to the
     organization is made with it and gets the role. You need to be an admin there. The key may not outlast your own
     role, and if you call with a key, it may not outlast that key or work outside of its networks (403
     `beyond_own_rights`). The answer is 404 if the organization is not visible to you. If the answer is lost, repeating
@@ -82,11 +85,30 @@ async def rotate_api_key(context: ContextDep, api_key_id: UUID, body: ApiKeyRota
 
     The answer shows the new key, this once. The present secret works until the overlap ends, so that its holder has
     time to change it; with an overlap of 0 all former secrets end at once. Id, roles, expiry and networks
-    stay. You need to be an admin of everything that the principal may do, and the key may neither outlast your own role
+    stay. You become the maker of the new secret; the former one keeps its maker, and is refused if that person has
+    left. You need to be an admin of everything that the principal may do, and the key may neither outlast your own role
     nor be better than the key you call with; a former secret cannot rotate its own key (403 `beyond_own_rights`). A
     revoked or expired key cannot be rotated (409).
     """
     return await write(context, service.rotate, api_key_id, body)
+
+
+@router.post(
+    "/{api_key_id}/adoption",
+    response_model=ApiKeyRead,
+    responses=problems(BeyondOwnRights, KeyEnded, PrincipalInactive),
+)
+async def adopt_api_key(context: ContextDep, api_key_id: UUID) -> Response:
+    """Take over an API key that somebody else made.
+
+    Use it when the maker of a key leaves, so that the machines which use the key can go on: a key is refused with 401
+    `key_maker_left` as soon as its maker has left. You become its maker, and the key, its roles and its networks stay.
+    If you call with the key of a machine, its maker becomes the maker of this one too. Former secrets of a rotation
+    keep their makers. Who left may still know the secret: rotate the key, or revoke it if nobody needs it. You need to
+    be able to rotate the key (403 `beyond_own_rights`). A revoked or expired key cannot be taken over (409). A second
+    call changes nothing.
+    """
+    return await write_and_read(context, queries.get_api_key, service.adopt, api_key_id)
 
 
 @router.delete(

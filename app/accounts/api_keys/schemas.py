@@ -18,6 +18,8 @@ _KEY: dict[str, Any] = {
     "updated_at": "2026-09-01T09:00:00Z",
     "principal_id": "0198c6ef-3333-7444-8555-666677778888",
     "principal_name": "HR feed",
+    "maker_id": "0198c6ef-9999-7aaa-8bbb-ccccddddeeee",
+    "maker_has_left": False,
     "organization_id": "0198c6f0-7a8b-7c9d-8e0f-1a2b3c4d5e6f",
     **_TERMS,
     "revoked_at": None,
@@ -93,6 +95,12 @@ class ApiKeyRead(Resource):
     principal_name: str
     """Present name of the principal."""
     organization_id: UUID = Field(description="Id of the organization that the principal belongs to.")
+    maker_id: UUID | None = Field(
+        description="Id of the person who made its present secret or took the key over. Null: no person is known, as "
+        "for a key made on the command line."
+    )
+    maker_has_left: bool
+    """Whether the maker has left. The key is refused then, until somebody takes it over or the maker comes back."""
     expires_at: datetime | None = Field(description="When it stops working, in UTC. Null: it does not expire.")
     allowed_networks: list[str] = Field(description=_NETWORKS)
     revoked_at: datetime | None = Field(description="When it was revoked, in UTC. Null: it was not.")
@@ -130,6 +138,7 @@ class ApiKeyQuery(ListQuery):
     subtree: UUID | None = Field(
         default=None, description="Only those whose principal belongs to this organization or one below it."
     )
+    maker_id: UUID | None = Field(default=None, description="Only those that this person made or took over.")
     revoked: Flag | None = Field(default=None, description="`true`: only revoked keys. `false`: only the others.")
     updated_since: Instant | None = Field(default=None, description="Only those changed at this instant or later.")
     sort: Literal["id", "-id", "updated_at", "-updated_at"] = "id"

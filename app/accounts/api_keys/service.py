@@ -6,11 +6,12 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from app.access import keys
+from app.access.last_admin import keep_an_admin, lock_rights
 from app.access.models import ApiKey, PrincipalRecord
 from app.access.policy import is_visible, load_organization_for
 from app.accounts.api_keys import queries
 from app.accounts.api_keys.schemas import ApiKeyCreate, ApiKeyIssued, ApiKeyRead, ApiKeyRotation, PrincipalKeyCreate
-from app.accounts.authority import check_covers, check_end, check_key_terms, keep_an_admin, lock_rights, may_until
+from app.accounts.authority import check_covers, check_end, check_key_terms, may_until
 from app.accounts.errors import BeyondOwnRights, InvalidPeriod, PrincipalInactive
 from app.accounts.principals.queries import HOME
 from app.accounts.principals.service import load_principal_for
@@ -73,20 +74,24 @@ async def rotate(tx: Tx, api_key_id: UUID, body: ApiKeyRotation) -> ApiKeyIssued
         PrincipalInactive: the principal is deactivated.
         KeyEnded: the key was revoked or has expired.
     """
-    await lock_rights(tx, "rotateApiKey")
-    key, principal, organization = await _key_for(tx, api_key_id, "rotateApiKey")
-    used = tx.principal.key
-    if used is not None and used.is_former and used.id == key.id:
-        raise BeyondOwnRights("A former secret cannot rotate its key.")
-    check_key_terms(tx, key.expires_at, key.allowed_networks, are_sent=False)
-    check_end(tx, "rotateApiKey", organization.path, key.expires_at, None)
-    await check_covers(tx, principal.id, "rotateApiKey", key.expires_at)
-    if principal.deactivated_at is not None:
-        raise PrincipalInactive
+    key, principal = await _key_to_answer_for(tx, api_key_id, "rotateApiKey")
     _, shown = await keys.rotate_key(
         tx, key.id, timedelta(seconds=body.overlap_seconds), organization_id=principal.organization_id
     )
     return await _issued(tx, key.id, shown)
+
+
+async def adopt(tx: Tx, api_key_id: UUID) -> UUID:
+    """Make the person behind the caller the maker of a key. Return the key's id.
+
+    Raises:
+        NotFound: The key or its principal does not exist, or the caller cannot see it.
+        Forbidden: The caller may see it, but may not do this.
+        BeyondOwnRights, PrincipalInactive, KeyEnded: as for a rotation.
+    """
+    key, principal = await _key_to_answer_for(tx, api_key_id, "adoptApiKey")
+    await keys.adopt_key(tx, key.id, organization_id=principal.organization_id)
+    return key.id
 
 
 async def revoke(tx: Tx, api_key_id: UUID) -> None:
@@ -103,6 +108,25 @@ async def revoke(tx: Tx, api_key_id: UUID) -> None:
     tx.expect(key)
     async with keep_an_admin(tx):
         await keys.revoke_key(tx, key.id, organization_id=principal.organization_id)
+
+
+async def _key_to_answer_for(tx: Tx, api_key_id: UUID, operation: str) -> tuple[ApiKey, PrincipalRecord]:
+    """Load and lock a key that the caller could have made.
+
+    Raises:
+        NotFound, Forbidden, BeyondOwnRights, PrincipalInactive: as for a rotation.
+    """
+    await lock_rights(tx, operation)
+    key, principal, organization = await _key_for(tx, api_key_id, operation)
+    used = tx.principal.key
+    if used is not None and used.is_former and used.id == key.id:
+        raise BeyondOwnRights("A former secret cannot rotate its key.")
+    check_key_terms(tx, key.expires_at, key.allowed_networks, are_sent=False)
+    check_end(tx, operation, organization.path, key.expires_at, None)
+    await check_covers(tx, principal.id, operation, key.expires_at)
+    if principal.deactivated_at is not None:
+        raise PrincipalInactive
+    return key, principal
 
 
 def _check_terms(tx: Tx, body: PrincipalKeyCreate) -> None:

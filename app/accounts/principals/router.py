@@ -5,14 +5,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.accounts.errors import (
-    BeyondOwnRights,
-    LastAdmin,
-    PersonHasPrincipal,
-    PersonOfMachine,
-    PersonSignsIn,
-    UnknownPerson,
-)
+from app.access.last_admin import LastAdmin
+from app.accounts.errors import BeyondOwnRights, PersonHasPrincipal, PersonOfMachine, PersonSignsIn, UnknownPerson
 from app.accounts.principals import queries, service
 from app.accounts.principals.schemas import (
     PrincipalCreate,
@@ -78,7 +72,7 @@ async def get_principal(context: ContextDep, principal_id: UUID) -> Response:
     "/{principal_id}",
     response_model=PrincipalRead,
     responses=problems(
-        BeyondOwnRights, PersonErased, PersonHasPrincipal, PersonOfMachine, PersonSignsIn, UnknownPerson
+        BeyondOwnRights, LastAdmin, PersonErased, PersonHasPrincipal, PersonOfMachine, PersonSignsIn, UnknownPerson
     ),
     openapi_extra=IF_MATCH,
 )
@@ -88,7 +82,8 @@ async def update_principal(context: ContextDep, principal_id: UUID, body: Princi
     Send only the fields to change, with the `ETag` you read in `If-Match`. A person to stand for must be visible
     to you (422) and must not have another principal (409); while the present person can sign in, the person stays
     (409). The person gets what the principal may do, so you must be able to grant all of that (403
-    `beyond_own_rights`). The principal of an erased person stays as it is (409 `person_erased`). The audit trail keeps
+    `beyond_own_rights`). The principal of an erased person stays as it is (409 `person_erased`), and the last admin of
+    the tenant does not pass to a person who has left (409 `last_admin`). The audit trail keeps
     the former name. When the principal passes from one person to another or to nobody, the names of its keys, and its
     names from before it had a person, are erased from the trail.
     """

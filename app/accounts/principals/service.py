@@ -6,10 +6,11 @@ from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from app.access.keys import add_principal
+from app.access.last_admin import keep_an_admin, lock_rights
 from app.access.models import PrincipalKind, PrincipalRecord
 from app.access.oidc.models import Identity
 from app.access.policy import forbidden, is_visible, load_organization_for
-from app.accounts.authority import check_covers, keep_an_admin, lock_rights
+from app.accounts.authority import check_covers
 from app.accounts.errors import PersonHasPrincipal, PersonOfMachine, PersonSignsIn, UnknownPerson
 from app.accounts.principals.queries import HOME
 from app.accounts.principals.schemas import PrincipalCreate, PrincipalPatch, PrincipalStatus, PrincipalTransition
@@ -50,6 +51,7 @@ async def patch(tx: Tx, principal_id: UUID, body: PrincipalPatch) -> UUID:
         PersonErased: the present person, or the new one, was erased.
         BeyondOwnRights: the person would get rights that the caller could not grant.
         PersonSignsIn: an issuer knows the present person by this principal.
+        LastAdmin: the new person has left, and the tenant would be left without an admin.
     """
     await lock_rights(tx, "updatePrincipal")
     principal, organization = await load_principal_for(tx, principal_id, "updatePrincipal")
@@ -61,9 +63,11 @@ async def patch(tx: Tx, principal_id: UUID, body: PrincipalPatch) -> UUID:
         await _check_other_person(tx, principal, person_id)
         if principal.person_id is not None:
             await erase_audit_values(tx, principal.id)
-    for name, value in changes.items():
-        setattr(principal, name, value)
-    if tx.touch(principal):
+    async with keep_an_admin(tx):
+        for name, value in changes.items():
+            setattr(principal, name, value)
+        is_changed = tx.touch(principal)
+    if is_changed:
         record_event(
             tx,
             "principal.updated",

@@ -5,14 +5,8 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
-from app.accounts.errors import (
-    BeyondOwnRights,
-    GrantExists,
-    InvalidPeriod,
-    LastAdmin,
-    PrincipalInactive,
-    UnknownPrincipal,
-)
+from app.access.last_admin import LastAdmin
+from app.accounts.errors import BeyondOwnRights, GrantExists, InvalidPeriod, PrincipalInactive, UnknownPrincipal
 from app.accounts.role_grants import queries, service
 from app.accounts.role_grants.schemas import RoleGrantCreate, RoleGrantPatch, RoleGrantQuery, RoleGrantRead
 from app.accounts.scope import managed_paths

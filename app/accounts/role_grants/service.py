@@ -6,9 +6,10 @@ from uuid import UUID
 from sqlmodel import col, select
 
 from app.access.keys import add_grant, period_as_json, remove_grant
+from app.access.last_admin import keep_an_admin, lock_rights
 from app.access.models import PrincipalRecord, RoleGrant
 from app.access.policy import is_visible, load_organization_for
-from app.accounts.authority import check_end, keep_an_admin, lock_rights
+from app.accounts.authority import check_end
 from app.accounts.errors import GrantExists, InvalidPeriod, PrincipalInactive, UnknownPrincipal
 from app.accounts.principals.service import load_principal_for
 from app.accounts.role_grants.schemas import RoleGrantCreate, RoleGrantPatch

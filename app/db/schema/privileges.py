@@ -68,9 +68,16 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
     "person_external_ids": _ADD_AND_REMOVE,
     # Who may call. A key's principal, and a grant's role, principal and organization, stay what they were.
     "api_keys": _row(
-        "name", "secret_hash", "allowed_networks", "expires_at", "revoked_at", "last_used_at", delete=False
+        "name",
+        "secret_hash",
+        "maker_id",
+        "allowed_networks",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+        delete=False,
     ),
-    "former_key_secrets": Privileges(insert=True, update=frozenset({"ends_at"}), delete=True),
+    "former_key_secrets": Privileges(insert=True, update=frozenset({"ends_at", "maker_id"}), delete=True),
     "principals": _row("name", "organization_id", "person_id", "deactivated_at", delete=False),
     "role_grants": _row("starts_at", "ends_at"),
     # The tree and who works in it.
@@ -231,7 +238,7 @@ PRIVILEGES: Final[Mapping[str, Privileges]] = {
     ),
     "connector_runs": Privileges(insert=True, update=frozenset({"watermark", "errors"})),
     # Identity providers. A token's secret stays what it was.
-    "scim_tokens": _row("revoked_at", delete=False),
+    "scim_tokens": _row("revoked_at", "last_used_at", delete=False),
     "scim_group_mappings": _row(),
     "scim_group_members": _ADD_AND_REMOVE,
     "scim_groups": _row("display_name", "display_name_key", "external_id"),

@@ -15,6 +15,7 @@ from sqlmodel import col, select
 from app.db.transaction import Tx
 from app.errors import NotFound, OperatorError
 from app.integrations.roster.files import FIELDS, Fault, RosterFile, UnreadableFile
+from app.integrations.roster.leavers import AdminsLeave, keep_an_admin_of
 from app.integrations.roster.managers import Hierarchy, find_manager_faults, load_hierarchy
 from app.integrations.roster.models import RosterSource
 from app.integrations.roster.oneroster import StaffReport, keep_what_is_not_said
@@ -98,7 +99,7 @@ async def import_people(
 
     Raises:
         UnreadableFile: the file is not well-formed, or holds changes only and was to replace.
-        Faulty: rows of it are wrong.
+        Faulty: rows of it are wrong, or the tenant would be left without an admin.
         Suspicious: it would end too many employments, and ``force`` was not asked for.
     """
     known = await load_source(tx, source)
@@ -124,7 +125,8 @@ async def import_people(
         _check_plausible(staged.rows, before, *await count_leaving(tx, staged))
     plan = await _plan(tx, staged, hierarchy, is_whole=is_whole)
     report.total = plan.created + plan.changed + plan.left
-    await _write(tx, staged, plan, report)
+    with _naming_columns({} if staff is None else COLUMN_OF):
+        await _write_keeping_an_admin(tx, staged, plan, report)
     await staged.fetch(tx, DISCARD_PEOPLE)
     if is_whole and organization_id is None:
         known.rows = staged.rows
@@ -209,6 +211,19 @@ def refuse(faults: Sequence[Fault]) -> None:
     """
     if faults:
         raise Faulty(sorted(faults, key=lambda fault: fault.line or 0)[:MOST_FAULTS])
+
+
+async def _write_keeping_an_admin(tx: Tx, staged: Staged, plan: Plan, report: ImportReport) -> None:
+    """Write what was planned.
+
+    Raises:
+        Faulty: the tenant would be left without an admin.
+    """
+    try:
+        async with keep_an_admin_of(tx, staged):
+            await _write(tx, staged, plan, report)
+    except AdminsLeave as refused:
+        raise Faulty(refused.faults) from None
 
 
 async def _write(tx: Tx, staged: Staged, plan: Plan, report: ImportReport) -> None:

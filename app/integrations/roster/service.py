@@ -7,6 +7,8 @@ from sqlalchemy import and_, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
+from app.access.keys import give_keys
+from app.access.last_admin import keep_an_admin_without
 from app.access.oidc.models import Identity
 from app.access.policy import forbidden, may
 from app.accounts.errors import BeyondOwnRights, UnknownPerson
@@ -52,6 +54,7 @@ async def merge(tx: Tx, person_id: UUID, body: PersonMerge) -> UUID:
         StillSignsIn: the other person signs in.
         BeyondOwnRights: one of them is the caller.
         PersonHasPrincipal, BeyondOwnRights: the principal of the other person cannot stand for this one.
+        LastAdmin: this person has left, and the tenant would be left without an admin.
     """
     kept, gone = await _load_both(tx, person_id, body.person_id)
     tx.expect(kept)
@@ -62,13 +65,18 @@ async def merge(tx: Tx, person_id: UUID, body: PersonMerge) -> UUID:
         check_not_merged(one)
         check_not_erased(one.erased_at)
     await _check(tx, kept, gone)
-    await give_principal(tx, gone.id, kept.id)
-    await _give_seats(tx, kept, gone)
-    await _give_items(tx, kept, gone)
-    await _give_records(tx, kept, gone)
-    await _give_people(tx, kept, gone)
-    _give_up(tx, gone, kept.id)
-    tx.touch(kept, also=True)
+    async with keep_an_admin_without(tx, [kept.id, gone.id]):
+        await give_principal(tx, gone.id, kept.id)
+        if gone.active:
+            # Keys of somebody who has left stay refused.
+            await give_keys(tx, gone.id, kept.id)
+        await _give_seats(tx, kept, gone)
+        await _give_items(tx, kept, gone)
+        await _give_records(tx, kept, gone)
+        await _give_people(tx, kept, gone)
+        _give_up(tx, gone, kept.id)
+        tx.touch(kept, also=True)
+    tx.principals_changed = True
     record_event(tx, "person.updated", kept.id, organization_id=kept.organization_id, data={"fields": ["details"]})
     data = {"into_id": str(kept.id)}
     record_event(tx, "person.merged", gone.id, organization_id=gone.organization_id, data=data)

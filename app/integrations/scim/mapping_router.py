@@ -5,8 +5,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
 
+from app.access.last_admin import LastAdmin
 from app.access.policy import require_everywhere
-from app.accounts.errors import BeyondOwnRights, LastAdmin
+from app.accounts.errors import BeyondOwnRights
 from app.errors import NotFound
 from app.http.context import ContextDep
 from app.http.openapi.build import IF_MATCH

@@ -4,8 +4,9 @@ from uuid import UUID
 
 from sqlmodel import col, select
 
+from app.access.last_admin import keep_an_admin, lock_rights
 from app.access.policy import load_organization_for, require_everywhere
-from app.accounts.authority import check_end, keep_an_admin, lock_rights
+from app.accounts.authority import check_end
 from app.db.ids import uuid7
 from app.db.transaction import Tx
 from app.errors import NotFound

@@ -8,8 +8,8 @@ from sqlalchemy import delete
 from sqlmodel import col, select
 
 from app.access.keys import add_grant, add_principal, remove_grant
+from app.access.last_admin import keep_an_admin, lock_rights
 from app.access.models import PrincipalKind, PrincipalRecord, RoleGrant
-from app.accounts.authority import keep_an_admin, lock_rights
 from app.db.transaction import Tx
 from app.integrations.scim.models import ScimGroup, ScimGroupMapping, ScimGroupMember, ScimRoleGrant
 from app.people.changes import change_person

@@ -11,7 +11,10 @@ from app.principal import Role
 
 
 class ScimToken(Versioned, table=True):
-    """A credential of the tenant's identity provider; only the SHA-256 of its secret is stored."""
+    """A credential of the tenant's identity provider; only the SHA-256 of its secret is stored.
+
+    ``last_used_at`` is no change of the token: it leaves the version alone.
+    """
 
     __tablename__ = "scim_tokens"
     __table_args__ = (
@@ -23,6 +26,7 @@ class ScimToken(Versioned, table=True):
     secret_hash: bytes = Field(sa_type=LargeBinary)
     expires_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     revoked_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
+    last_used_at: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
 
 
 class ScimGroup(Versioned, table=True):

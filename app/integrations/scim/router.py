@@ -25,7 +25,8 @@ router = APIRouter(prefix="/v1/scim-tokens", tags=["accounts"])
 async def list_scim_tokens(context: ContextDep, query: Annotated[ScimTokenQuery, Query()]) -> Response:
     """List SCIM tokens.
 
-    Use it to find the token to revoke after a rotation, or one that expires soon. Revoked and expired tokens are
+    Use it to find the token to revoke after a rotation, the one whose `last_used_at` stands still, or one that expires
+    soon. Revoked and expired tokens are
     included; secrets are not stored. You need the admin role on the root organization.
     """
     require_everywhere(context.principal, "listScimTokens")
@@ -43,9 +44,10 @@ async def create_scim_token(context: ContextDep, body: ScimTokenCreate) -> Respo
 
     Paste it into your identity provider, which then calls `/scim/v2` with it: it creates, changes and deactivates
     people of the whole tenant, and can do nothing else. The answer shows the token, this once: only its hash is stored.
-    Two tokens can work at the same time, so that you can replace one without a pause: create the second, paste it,
-    revoke the first (409 where two work already). You need the admin role on the root organization, and the token may
-    not outlast your own role or key, nor work from elsewhere (403 `beyond_own_rights`).
+    Two tokens can work at the same time, so that you can replace one without a pause: create the second, paste it, wait
+    until `last_used_at` of the first stands still, and revoke the first (409 where two work already). You need the
+    admin role on the root organization, and the token may not outlast your own role or key, nor work from elsewhere
+    (403 `beyond_own_rights`).
     """
     return await write(context, service.create, body)
 

@@ -18,9 +18,11 @@ _TOKEN: dict[str, Any] = {
     "updated_at": "2026-10-01T09:00:00Z",
     **_TERMS,
     "revoked_at": None,
+    "last_used_at": "2026-10-05T12:59:00Z",
 }
 _ISSUED = {
     **_TOKEN,
+    "last_used_at": None,
     "token": "fi_0198c6ef0a1b7c2d8e3f405162738495_3q2-7wTDqMvHhYc1s9LkEwZrXn0oJbUgVtPfA5iKd8Y",
     "token_reason": None,
 }
@@ -45,6 +47,9 @@ class ScimTokenRead(Resource):
     """What you call the token."""
     expires_at: datetime | None = Field(description="When it stops working, in UTC. Null: it does not expire.")
     revoked_at: datetime | None = Field(description="When it was revoked, in UTC. Null: it was not.")
+    last_used_at: datetime | None = Field(
+        description="When it was last used, in UTC, up to two minutes late. Null: never. It changes no version."
+    )
 
 
 class ScimTokenIssued(ScimTokenRead, WithSecret):

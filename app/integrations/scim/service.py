@@ -8,8 +8,9 @@ from sqlalchemy import func, or_
 from sqlmodel import col, select
 
 from app.access import credentials
+from app.access.last_admin import lock_rights
 from app.access.policy import require_everywhere
-from app.accounts.authority import check_end, check_key_terms, lock_rights
+from app.accounts.authority import check_end, check_key_terms
 from app.accounts.errors import InvalidPeriod
 from app.db.ids import uuid7
 from app.db.transaction import Tx

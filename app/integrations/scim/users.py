@@ -15,9 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
-from app.access.models import PrincipalRecord
 from app.access.oidc.models import Identity
-from app.accounts.authority import keep_an_admin, lock_rights
 from app.db.ids import uuid7
 from app.db.transaction import Tx
 from app.events.record import record_event
@@ -276,20 +274,7 @@ async def _change_person(tx: Tx, person: Person, changes: Mapping[str, Any]) -> 
     Raises:
         LastAdmin: the person leaves, and the tenant would have no admin any more.
     """
-    if changes.get("active", person.active) != person.active:
-        # This process has cached what the person may do.
-        tx.principals_changed = True
-    stands_for = select(PrincipalRecord.id).where(
-        col(PrincipalRecord.tenant_id) == tx.tenant_id, col(PrincipalRecord.person_id) == person.id
-    )
-    leaves = person.active and changes.get("active") is False
-    if not leaves or await tx.session.scalar(stands_for) is None:
-        await change_person(tx, person, changes, operation=_OPERATION)
-        return
-    await lock_rights(tx, _OPERATION)
-    async with keep_an_admin(tx):
-        await change_person(tx, person, changes, operation=_OPERATION)
-        await tx.session.flush()
+    await change_person(tx, person, changes, operation=_OPERATION)
 
 
 async def _root_id(tx: Tx) -> UUID:

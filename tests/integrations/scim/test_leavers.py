@@ -47,6 +47,17 @@ async def test_keys_of_a_deactivated_person_are_refused_until_they_return(tenanc
     assert (await key.get("/v1/me")).status_code == 200
 
 
+async def test_keys_that_a_deactivated_person_made_are_refused(tenancy: Tenancy) -> None:
+    idp = await new_provisioner(tenancy)
+    path, key = await new_colleague(tenancy, idp, "admin")
+    body = {"name": "Feed", "role": "viewer", "organization_id": tenancy.root_id}
+    machine = Actor(tenancy.http, (await key.made("/v1/api-keys", body))["key"])
+    assert (await machine.get("/v1/me")).status_code == 200
+    assert (await idp.patch(path, LEAVE, if_match=None)).status_code == 200
+    refused = await machine.get("/v1/me")
+    assert (refused.status_code, refused.json()["code"]) == (401, "key_maker_left")
+
+
 async def test_keys_of_a_deleted_user_are_refused(tenancy: Tenancy) -> None:
     idp = await new_provisioner(tenancy)
     path, key = await new_colleague(tenancy, idp, "viewer")

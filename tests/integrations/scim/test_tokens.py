@@ -8,6 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from app.access.credential_uses import CredentialUses
 from app.http.needs import needs_of
 from tests.support.actors import Actor, Tenancy
 from tests.support.scim import GROUPS, USERS, new_provisioner, user
@@ -24,6 +25,17 @@ async def test_two_tokens_work_at_the_same_time_and_no_third(tenancy: Tenancy) -
     assert (await tenancy.admin.delete(f"{TOKENS}/{oldest['id']}")).status_code == 204
     assert [(await caller.get(USERS)).status_code for caller in (first, second)] == [401, 200]
     assert (await tenancy.admin.post(TOKENS, {"name": "Third"})).status_code == 201
+
+
+async def test_the_list_shows_which_of_two_tokens_was_used_last(tenancy: Tenancy, app: FastAPI) -> None:
+    _, second = [await new_provisioner(tenancy) for _ in range(2)]
+    instant = datetime(2026, 10, 5, 13, tzinfo=UTC)
+    uses = CredentialUses(app.state.app_state.database, lambda: instant)
+    uses.note(await app.state.app_state.authenticate(f"Bearer {second.token}"))
+    await uses.write()
+    listed = await tenancy.admin.items(TOKENS)
+    assert [one["last_used_at"] for one in listed] == [None, "2026-10-05T13:00:00Z"]
+    assert [one["version"] for one in listed] == [1, 1]
 
 
 async def test_of_three_creations_at_once_one_is_refused(admin: Actor) -> None:
