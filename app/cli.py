@@ -33,12 +33,12 @@ from app.cli_support import (
     notify,
     show,
     show_all,
-    without_garbage_collection,
 )
 from app.db.transaction import Tx
 from app.embedded_postgres.attach import provided
 from app.embedded_postgres.server import EmbeddedPostgresError
 from app.errors import AppError, OperatorError
+from app.importing import rare_garbage_collection
 from app.provisioning import create_tenant, list_tenants
 from app.schemas import Name, TimeZone
 from app.settings import Settings, load_settings
@@ -101,7 +101,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Instead of FA_PORT; 0 takes a free one.")] = None,
 ) -> None:
     """Run the service, on an embedded PostgreSQL unless FA_DATABASE_URL names another."""
-    with without_garbage_collection():
+    with rare_garbage_collection():
         from app.server.run import serve as run_service  # noqa: PLC0415  # only this needs the web framework: a second
 
     chosen = {"host": host, "port": port}
@@ -111,7 +111,7 @@ def serve(
 @commands.command()
 def worker() -> None:
     """Run background work, without serving requests, until SIGINT or SIGTERM."""
-    with without_garbage_collection():
+    with rare_garbage_collection():
         from app.server.background import run_worker  # noqa: PLC0415  # as above
 
     run_worker(load_settings())

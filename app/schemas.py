@@ -213,7 +213,8 @@ class Patch(Body):
 class ResponseModel(BaseModel):
     """What a caller gets: every field always present."""
 
-    model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True)
+    # PostgreSQL and msgspec render most answers. So a validator is built only where one is used.
+    model_config = ConfigDict(from_attributes=True, use_attribute_docstrings=True, defer_build=True)
 
 
 class Addressable(ResponseModel):
