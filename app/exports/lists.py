@@ -4,7 +4,7 @@ An export calls the function of the list's route again and again, as a caller wo
 the filters, the rights and the hidden fields of the list, and a new list can be exported as soon as it has a route.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Self, get_args
 from urllib.parse import unquote, urlencode
@@ -18,6 +18,7 @@ from app.db.deadline import RequestDeadline
 from app.errors import AppError, FieldError, Invalid
 from app.exports.errors import InvalidFilters, UnknownList
 from app.exports.rosters import RosterItem, to_roster
+from app.exports.trees import TreeItem, to_tree
 from app.http.context import AppState, RequestContext
 from app.http.query import parse_query
 from app.http.route_index import Plan, RouteIndex
@@ -38,6 +39,11 @@ class _Page(msgspec.Struct):
     has_more: bool = False
 
 
+#: By the operation of a list that can be imported again: the model of an item, and the function that makes such items.
+_IMPORTABLE: Final[Mapping[str, tuple[type[BaseModel], Callable[..., Awaitable[list[bytes]]]]]] = {
+    "listPeople": (RosterItem, to_roster),
+    "listOrganizations": (TreeItem, to_tree),
+}
 _read_page = msgspec.json.Decoder(_Page).decode
 
 
@@ -50,7 +56,7 @@ class ListAddress:
         filters: the query parameters in the order sent.
         model: of one item.
         parameter: the query parameter that reads on.
-        source: people are shown as a roster of this source has them; None: items are as the list has them.
+        source: items are shown as an import of this source reads them; None: as the list has them.
     """
 
     path: str
@@ -94,23 +100,25 @@ class ListAddress:
                 page = await self._read(app_state, principal, request_id, following)
             items = [bytes(item) for item in page.items]
             if self.source is not None:
-                items = await to_roster(app_state.database.reads, principal, self.source, items)
+                _, show = _IMPORTABLE[self.operation]
+                items = await show(app_state.database.reads, principal, self.source, items)
             yield items
             following = page.next_cursor if self.parameter == "cursor" else page.next_after if page.has_more else None
 
-    def as_roster(self, source: str, pointer: str) -> Self:
-        """Return the same list of people in the form of a roster.
+    def as_importable(self, source: str, pointer: str) -> Self:
+        """Return the same list in the form that an import of the source reads: a roster of people, or a tree.
 
         Args:
             pointer: where the caller sent the source.
 
         Raises:
-            InvalidFilters: it is another list.
+            InvalidFilters: no import reads such a list.
         """
-        if self.operation != "listPeople":
-            error = FieldError(pointer, "not_people", "Only people have the form of a roster")
-            raise InvalidFilters("Only /v1/people has the form of a roster.", errors=[error])
-        return replace(self, model=RosterItem, source=source)
+        if self.operation not in _IMPORTABLE:
+            error = FieldError(pointer, "not_importable", "Only people and organizations have the form of an import")
+            raise InvalidFilters("Only /v1/people and /v1/organizations have this form.", errors=[error])
+        model, _ = _IMPORTABLE[self.operation]
+        return replace(self, model=model, source=source)
 
     async def check(self, app_state: AppState, principal: Principal, request_id: str) -> None:
         """Check that the caller may read the list with these filters.
@@ -163,12 +171,12 @@ class ListRoutes:
         """Return the list at an address such as ``/v1/people?status=active``.
 
         Args:
-            source: show people as a roster of this source has them; None: show items as the list has them.
+            source: show items as an import of this source reads them; None: show them as the list has them.
             within: where the caller sent the address, as ``list``, and the source.
 
         Raises:
             UnknownList: there is no list at this path.
-            InvalidFilters: it has parameters of pages, which an export has not, or no people for a roster.
+            InvalidFilters: it has parameters of pages, which an export has not, or an import cannot read it.
         """
         pointer = f"{within}/list"
         path, _, query = address.partition("?")
@@ -191,7 +199,7 @@ class ListRoutes:
                 errors=[FieldError(pointer, "not_in_export", f"An export takes no {name}") for name in paging],
             )
         found = ListAddress(path, filters, target.plan, model, _get_parameter(target.plan.route))
-        return found if source is None else found.as_roster(source, f"{within}/source")
+        return found if source is None else found.as_importable(source, f"{within}/source")
 
 
 def get_item_model(route: BaseRoute) -> type[BaseModel] | None:

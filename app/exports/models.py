@@ -16,7 +16,7 @@ class Export(Versioned, table=True):
 
     Attributes:
         list: the address of the list, with its filters.
-        source: people are shown as a roster of this source has them; None: items are as the list has them.
+        source: items are shown as an import of this source reads them; None: as the list has them.
         columns: the headers of the table; None: it is no table, or an earlier release created it.
         roles: all roles with which a part of it was made, each as ``role organization_id``; None: it is not whole.
         file_id: the whole file; None: it is not whole.

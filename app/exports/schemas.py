@@ -40,8 +40,9 @@ _FORMAT_DESCRIPTION: Final = (
     "`csv`: a table in UTF-8. `jsonl`: the items of the list, one on a line. `xlsx`: a workbook with one sheet."
 )
 _SOURCE_DESCRIPTION: Final = (
-    "Only for `/v1/people`: the columns of a roster of this source, which can be imported again. People without an "
-    "external id of the source, and those whose details you may not see, are left out."
+    "Only for `/v1/people` and `/v1/organizations`: the columns of a roster or a tree of this source, which can be "
+    "imported again. What has no external id of the source is left out, and so are the root and people whose details "
+    "you may not see."
 )
 _MARK_DESCRIPTION: Final = "Begin a CSV with a byte order mark, by which Excel recognizes UTF-8."
 
@@ -77,7 +78,7 @@ class ExportRead(Resource):
     format: ExportFormat = Field(description=_FORMAT_DESCRIPTION)
     bom: bool = Field(description="Whether a CSV begins with a byte order mark.")
     source: str | None = Field(
-        description="People are shown as a roster of this source has them. Null: items are as the list has them."
+        description="Items are shown as an import of this source reads them. Null: as the list has them."
     )
     columns: Headers | None = Field(
         description="Headers of the table, in their order. Null: JSON Lines are no table, and an export of an earlier "

@@ -3,10 +3,13 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from app.exports.columns import columns_of, to_cell
 from app.exports.rosters import RosterItem
+from app.exports.trees import TreeItem
 from app.integrations.roster.files import FIELDS
+from app.integrations.roster.organization_rows import ORGANIZATION_FIELDS
 from app.people.schemas import PersonRead
 from app.text import neutralize, restore
 
@@ -50,5 +53,8 @@ def test_the_columns_are_the_fields_of_the_items_in_their_order() -> None:
     assert [column.header for column in columns_of(PersonRead)] == list(PersonRead.model_fields)
 
 
-def test_a_roster_has_the_columns_that_an_import_reads() -> None:
-    assert tuple(column.header for column in columns_of(RosterItem)) == FIELDS
+@pytest.mark.parametrize(("model", "fields"), [(RosterItem, FIELDS), (TreeItem, ORGANIZATION_FIELDS)])
+def test_what_can_be_imported_again_has_the_columns_that_an_import_reads(
+    model: type[BaseModel], fields: tuple[str, ...]
+) -> None:
+    assert tuple(column.header for column in columns_of(model)) == fields

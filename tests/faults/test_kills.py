@@ -28,10 +28,10 @@ PAUSE = 10
 #: `make soak` does the same for longer.
 ROUNDS = int(os.environ.get("FA_TEST_ROUNDS", "1"))
 SECONDS = 600.0
-#: Rows of a roster that takes some batches to write.
-PEOPLE = 4_000
-EVENTS_OF_PEOPLE = "select subject_id::text from outbox_events where type = 'person.created'"
-AUDIT_OF_PEOPLE = "select subject_id::text from audit_events where action = 'person.created'"
+#: Rows of a file that takes some batches to write.
+PEOPLE, ORGANIZATIONS = 4_000, 8_000
+EVENTS = "select subject_id::text from outbox_events where type = '{}.created'"
+AUDITED = "select subject_id::text from audit_events where action = '{}.created'"
 
 
 class Server:
@@ -161,29 +161,46 @@ async def test_objects_events_and_audit_rows_agree_after_kills(load: Load) -> No
     assert verified.json()["intact"] is True
 
 
-async def test_an_import_that_is_killed_ends_as_one_clean_import(load: Load) -> None:
+async def test_an_import_of_people_that_is_killed_ends_as_one_clean_import(load: Load) -> None:
     [home] = await stored(load, "select name from organizations where parent_id is null")
     lines = [f"{number},Person {number},{home},{number // 8 or ''}" for number in range(1, PEOPLE + 1)]
     content = "\n".join(["external_id,name,organization,manager", *lines])
-    headers = {"Content-Type": "text/csv", "Idempotency-Key": "roster"}
-    first = await send_roster(load, content, headers)
-    for is_reached in (lambda job: True, lambda job: job["state"] == "running", lambda job: job["done"] > 0):
-        await until_job(load, first, is_reached)
-        await asyncio.to_thread(load.server.kill_app)
-    again = await send_roster(load, content, headers)
-    assert again["id"] == first["id"]
-    job = await until_job(load, first, lambda job: False)
+    job = await import_under_kills(load, content, "people")
     assert (job["state"], job["counts"]["created"], job["counts"]["rows"]) == ("done", PEOPLE, PEOPLE)
     made = Counter(await stored(load, "select id::text from people"))
     assert len(made) == PEOPLE
-    assert Counter(await stored(load, EVENTS_OF_PEOPLE)) == made
-    assert Counter(await stored(load, AUDIT_OF_PEOPLE)) == made
+    assert Counter(await stored(load, EVENTS.format("person"))) == made
+    assert Counter(await stored(load, AUDITED.format("person"))) == made
     assert await stored(load, "select line from staged_people") == []
 
 
-async def send_roster(load: Load, content: str, headers: dict[str, str]) -> Any:
-    """Upload a roster and return its job."""
-    address = f"{load.server.service.address}/v1/roster-imports?source=hr&mode=replace"
+async def test_an_import_of_organizations_that_is_killed_ends_as_one_clean_import(load: Load) -> None:
+    lines = [f"{number},Unit {number},county,{number // 8 or ''}" for number in range(1, ORGANIZATIONS + 1)]
+    job = await import_under_kills(load, "\n".join(["external_id,name,kind,parent", *lines]), "organizations")
+    assert (job["state"], job["counts"]["created"], job["counts"]["rows"]) == ("done", ORGANIZATIONS, ORGANIZATIONS)
+    made = Counter(await stored(load, "select id::text from organizations where parent_id is not null"))
+    assert len(made) == ORGANIZATIONS
+    placed = "select organization_id::text from organization_places where depth > 0"
+    for query in (placed, EVENTS.format("organization"), AUDITED.format("organization")):
+        assert Counter(await stored(load, query)) == made
+    assert await stored(load, "select line from staged_organizations") == []
+
+
+async def import_under_kills(load: Load, content: str, kind: str) -> Any:
+    """Upload a file, kill the service again and again, upload it again, and return the job when it has finished."""
+    headers = {"Content-Type": "text/csv", "Idempotency-Key": "roster"}
+    first = await send_file(load, content, kind, headers)
+    for is_reached in (lambda job: True, lambda job: job["state"] == "running", lambda job: job["done"] > 0):
+        await until_job(load, first, is_reached)
+        await asyncio.to_thread(load.server.kill_app)
+    again = await send_file(load, content, kind, headers)
+    assert again["id"] == first["id"]
+    return await until_job(load, first, lambda job: False)
+
+
+async def send_file(load: Load, content: str, kind: str, headers: dict[str, str]) -> Any:
+    """Upload a file and return its job."""
+    address = f"{load.server.service.address}/v1/roster-imports?source=hr&mode=replace&kind={kind}"
     answer = await load.http.post(address, content=content.encode(), headers=headers)
     assert answer.status_code == 202, answer.text
     return answer.json()
