@@ -41,6 +41,7 @@ BEYOND_A_SCHEMA = {
         "not_consecutive",
         "one_manager",
         "one_organization",
+        "one_owner",
         "one_parent",
         "numerator_above_denominator",
         "organization_named",

@@ -62,6 +62,18 @@ async def test_concurrent_corrections_leave_one_current_figure_and_one_line(site
     assert len({row["supersedes_id"] for row in rows}) == 6
 
 
+async def test_a_correction_and_a_withdrawal_at_once_leave_one_current_figure(site: Site, admin: Actor) -> None:
+    first = await site.record()
+    pushed, withdrawn = await asyncio.gather(
+        push(admin, site.figure(numerator=35)), admin.move(f"/v1/metrics/{first}", "withdrawn", reason="Wrong")
+    )
+    assert (pushed.status_code, withdrawn.status_code) in {(200, 200), (200, 409)}
+    [current] = await admin.items("/v1/metrics")
+    before = (await admin.get(f"/v1/metrics/{first}")).json()
+    expected = ("withdrawn", None) if withdrawn.is_success else ("superseded", first)
+    assert (before["state"], current["supersedes_id"], current["numerator"]) == (*expected, 35)
+
+
 async def test_concurrent_periods_that_overlap_leave_one(site: Site, admin: Actor) -> None:
     days = ("2025-03-30", "2025-03-31", "2025-03-29")
     answers = await asyncio.gather(*(push(admin, site.figure(period_end=day)) for day in days))

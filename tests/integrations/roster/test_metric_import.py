@@ -10,10 +10,12 @@ import pytest
 from app.integrations.roster.files import UnreadableFile
 from app.integrations.roster.import_service import Faulty, ImportReport
 from app.integrations.roster.metric_import import import_metrics
+from app.integrations.roster.spreadsheets import as_csv
 from app.principal import Grant, Role
 from app.provisioning import operators_transaction
 from app.tree.paths import segment
 from tests.support.actors import Actor, Tenancy
+from tests.support.exports import export
 from tests.support.feed import end_of, read_all, seal
 from tests.support.metrics import Site, csv_of, new_site, push
 
@@ -76,6 +78,15 @@ async def test_headers_encodings_and_a_source_for_all_rows_are_taken(
     assert await importer(content, source="lms", columns={"numerator": "Zähler"}) == (1, 0, 0)
     [stored] = await admin.items("/v1/metrics")
     assert (stored["source"], stored["numerator"]) == ("lms", 34)
+
+
+async def test_an_exported_workbook_of_figures_changes_nothing(
+    site: Site, admin: Actor, importer: Importer, tmp_path: Path
+) -> None:
+    await push(admin, site.figure(), site.figure(source="hr", numerator=0))
+    importer.path.write_bytes((await export(admin, "/v1/metrics", "xlsx")).content)
+    table = await as_csv(importer.path, tmp_path, None)
+    assert await importer(table.read_bytes()) == (0, 0, 2)
 
 
 async def test_every_fault_names_its_line_and_nothing_is_recorded(site: Site, admin: Actor, importer: Importer) -> None:
