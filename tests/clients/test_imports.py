@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from app.server.preparation import FIRST_SLUG
+from tests.support.oneroster import archive, user
 from tests.support.services import Service, run
 
 SOURCE = "client-hr"
@@ -51,3 +52,17 @@ def test_a_nightly_roster_shows_in_the_running_service(service: Service, http: h
         page = http.get("/v1/events", params={"after": after, "wait": 20}).json()
         announced |= {event["subject_id"] for event in page["items"]}
         after = page["next_after"]
+
+
+def test_the_staff_of_a_one_roster_archive_shows_in_the_running_service(
+    service: Service, http: httpx.Client, tmp_path: Path
+) -> None:
+    tree, staff = tmp_path / "tree.csv", tmp_path / "oneroster.zip"
+    tree.write_text("external_id,name,kind,parent\nschool-7,Seventh School,site,\n", encoding="utf-8")
+    places = {"orgSourcedIds": "school-7"}
+    staff.write_bytes(archive(user("t-1", familyName="Teacher", **places), user("s-1", role="student", **places)))
+    assert import_file(service, "organizations", tree)["created"] == 1
+    assert import_file(service, "people", staff)["created"] == 1
+    [school] = http.get("/v1/organizations", params={"q": "Seventh School"}).json()["items"]
+    [teacher] = http.get("/v1/people", params={"organization_id": school["id"]}).json()["items"]
+    assert (teacher["name"], teacher["position"]) == ("Ann Teacher", "Teacher")
