@@ -10,7 +10,7 @@ from tests.bench.load import Sample
 from tests.bench.place import log
 
 Line = tuple[str, ...]
-HEAD: Line = ("figure", "goal", "then", "measured", "least - most", "by CPU", "to pgbench", "p50 ms", "bytes")
+HEAD: Line = ("figure", "hold", "aim", "measured", "least - most", "by CPU", "to pgbench", "p50 ms", "bytes")
 #: The side of a figure that has a column in place of a line: the same SQL and nothing around it.
 PGBENCH = "pgbench"
 
@@ -21,7 +21,7 @@ class Figure:
 
     Args:
         sides: what measures each, by its name; the first is judged against the others.
-        goals: the least ratio to a side, first and then.
+        goals: the ratio to a side below which no change may bring it, and the one worth work.
         body_bytes: of an answer, by side; a side without answers just like the judged one.
     """
 
@@ -83,12 +83,12 @@ def lines(figures: Sequence[Figure]) -> list[Line]:
         for other in figure.others:
             if other == PGBENCH:
                 continue
-            first, then = (f">= {one:g}" for one in figure.goals[other]) if other in figure.goals else ("", "")
+            hold, aim = (f">= {one:g}" for one in figure.goals[other]) if other in figure.goals else ("", "")
             middle, least, most = spread(figure.ratios(other))
             cpu = f"{median(found):.2f}" if (found := figure.by_cpu(other)) else ""
             size = " / ".join(f"{figure.body_bytes[side]:,}" for side in ("ours", other) if side in figure.body_bytes)
             about = f"{middle:.2f}", f"{least:.2f} - {most:.2f}", cpu, bare, f"{figure.p50():.2f}", size
-            made.append((f"{figure.name} / {other}", first, then, *about))
+            made.append((f"{figure.name} / {other}", hold, aim, *about))
     return made
 
 
