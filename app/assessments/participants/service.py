@@ -131,15 +131,7 @@ async def patch(
     await _check_changes(tx, locked.assessment, participant, changes)
     if "person_id" in changes and participant.person_id is not None:
         await erase_audit_values(tx, participant.id)
-    if changes.get("channel") is Channel.PAPER:
-        await remove_invitation(tx, participant)
-        end_claim(participant, locked.assessment, tx.now)
-    elif "person_id" in changes and await has_left(tx, participant.person_id):
-        # The code and the token are with the person who has left.
-        had_invitation = await remove_invitation(tx, participant)
-        if end_claim(participant, locked.assessment, tx.now) or had_invitation:
-            record_change(tx, participant, SeatEvent.TOKEN_REVOKED)
-            record_seat_event(tx, "participant.token_revoked", participant, locked.organization.id)
+    await _end_access(tx, locked, participant, changes)
     if invalidate is not None:
         # A cached principal knows the kind of its seat.
         tx.after_commit.append(invalidate)
@@ -150,6 +142,19 @@ async def patch(
     if tx.touch(participant):
         record_seat_event(tx, "participant.updated", participant, locked.organization.id)
     return assessment_id, participant.id
+
+
+async def _end_access(tx: Tx, locked: LockedAssessment, participant: Participant, changes: dict[str, Any]) -> None:
+    """Close the ways into a seat that a change ends: all of a seat on paper, and those that a leaver holds."""
+    if changes.get("channel") is Channel.PAPER:
+        await remove_invitation(tx, participant)
+        end_claim(participant, locked.assessment, tx.now)
+    elif "person_id" in changes and await has_left(tx, participant.person_id):
+        # The code and the token are with the person who has left.
+        had_invitation = await remove_invitation(tx, participant)
+        if end_claim(participant, locked.assessment, tx.now) or had_invitation:
+            record_change(tx, participant, SeatEvent.TOKEN_REVOKED)
+            record_seat_event(tx, "participant.token_revoked", participant, locked.organization.id)
 
 
 async def _check_changes(tx: Tx, assessment: Assessment, participant: Participant, changes: dict[str, Any]) -> None:
