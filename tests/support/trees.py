@@ -1,5 +1,6 @@
 """Importing texts as files of organizations."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -16,6 +17,10 @@ from tests.support.actors import Tenancy
 HEADER = "external_id,name,kind,parent,timezone,staff_count\n"
 
 
+async def ignore(_report: ImportReport) -> None:
+    """Do without the progress."""
+
+
 class TreeImporter:
     """Imports texts as files of one source, as the command line does."""
 
@@ -23,10 +28,17 @@ class TreeImporter:
         self.tenancy = tenancy
         self.path = folder / "organizations.csv"
 
-    async def __call__(self, text: str, mode: str = "merge", *, force: bool = False) -> tuple[int, int, int, int]:
+    async def __call__(
+        self,
+        text: str,
+        mode: str = "merge",
+        *,
+        force: bool = False,
+        progress: Callable[[ImportReport], Awaitable[None]] = ignore,
+    ) -> tuple[int, int, int, int]:
         """Import a file. Return how many organizations were created, changed, archived and unchanged."""
         self.path.write_text(text, encoding="utf-8")
-        report, root_id = ImportReport(), UUID(self.tenancy.root_id)
+        report, root_id = ImportReport(progress=progress), UUID(self.tenancy.root_id)
         async with operators_transaction(self.tenancy.owner, self.tenancy.tenant_id) as tx:
             tx.principal = replace(tx.principal, grants=(Grant(Role.ADMIN, root_id, segment(root_id)),))
             await import_organizations(

@@ -15,7 +15,9 @@ from app.integrations.roster.staging import Staged
 from app.organizations.errors import ExternalIdTaken, NotMaintained, TooDeep, UnknownOrganization
 from app.tree.archived import OrganizationArchived
 from app.tree.clock import UnknownTimezone
-from app.tree.paths import MAXIMUM_DEPTH
+from app.tree.paths import MAXIMUM_DEPTH, segment
+
+_WIDTH: Final = len(segment(UUID(int=0)))
 
 
 def _read(statement: str) -> Read:
@@ -97,10 +99,10 @@ _ROWS: Final[tuple[Check, ...]] = (
         ),
     ),
 )
-# The rules of `app.organizations.integrators`. A row that is known has an external id of the source, and so has a new
-# one once it is added.
+# The rules of `app.organizations.integrators`, for rows that have their places. A row that is known has an external id
+# of the source, and so has a new one once it is added.
 _INTEGRATOR: Final = _read(
-    """
+    f"""
     select case when s.line > 0 then s.line end as line
     from staged_organizations s
         left join organizations o on o.tenant_id = :tenant_id and o.id = s.organization_id and not s.is_new
@@ -111,10 +113,10 @@ _INTEGRATOR: Final = _read(
          and not exists (select from organization_external_ids x
                          where x.tenant_id = :tenant_id and x.organization_id = s.parent_id and x.source = :source))
         or ((s.restores or s.archives)
-            and not coalesce(coalesce(p.path, a.path) ^@ any(cast(:managed as text[])), false))
+            and not coalesce(p.path, a.path, left(s.path, -{_WIDTH})) ^@ any(cast(:managed as text[])))
         or (s.moves
             and not (p.path ^@ any(cast(:managed as text[]))
-                     and coalesce(a.path ^@ any(cast(:managed as text[])), false))
+                     and coalesce(a.path, left(s.path, -{_WIDTH})) ^@ any(cast(:managed as text[])))
             and not exists (
                 select from organization_external_ids x
                 where x.tenant_id = :tenant_id and x.organization_id = s.organization_id
@@ -125,7 +127,7 @@ _INTEGRATOR: Final = _read(
                       select source from organization_external_ids
                       where tenant_id = :tenant_id and organization_id = o.parent_id)))
     )
-    """
+    """  # noqa: S608  # a number
 )
 _LOCKED: Final[tuple[Check, ...]] = (
     (
@@ -207,12 +209,7 @@ _ADDED: Final[tuple[Check, ...]] = (
 
 async def find_row_faults(tx: Tx, staged: Staged, top_id: UUID) -> list[Fault]:
     """Return the faults of rows as they are compared with the tree."""
-    faults = await find_faults(tx, staged, _ROWS, top_id=top_id)
-    if may(tx.principal, "transitionOrganization", staged.path):
-        return faults
-    managed = allowed_below(tx.principal, "transitionOrganization")
-    check: Sequence[Check] = [(None, NotMaintained.code, NotMaintained.title, _INTEGRATOR)]
-    return faults + await find_faults(tx, staged, check, managed=managed)
+    return await find_faults(tx, staged, _ROWS, top_id=top_id)
 
 
 async def find_overtaken(tx: Tx, staged: Staged) -> list[Fault]:
@@ -221,8 +218,13 @@ async def find_overtaken(tx: Tx, staged: Staged) -> list[Fault]:
 
 
 async def find_place_faults(tx: Tx, staged: Staged) -> list[Fault]:
-    """Return the faults of rows whose places are wrong: too deep, or below something archived."""
-    return await find_faults(tx, staged, _PLACED)
+    """Return the faults of rows whose places are wrong: too deep, below something archived, or not for the caller."""
+    faults = await find_faults(tx, staged, _PLACED)
+    if may(tx.principal, "transitionOrganization", staged.path):
+        return faults
+    managed = allowed_below(tx.principal, "transitionOrganization")
+    check: Sequence[Check] = [(None, NotMaintained.code, NotMaintained.title, _INTEGRATOR)]
+    return faults + await find_faults(tx, staged, check, managed=managed)
 
 
 async def find_added_faults(tx: Tx, staged: Staged) -> list[Fault]:

@@ -138,7 +138,11 @@ async def lock_changes(tx: Tx, staged: Staged, plan: Plan, top_id: UUID, *, is_w
     for statement in _LOCK:
         await staged.fetch(tx, statement)
     await staged.fetch(tx, _compare(staged.fields, is_whole=is_whole, again=True), top_id=top_id)
-    return await _count(tx, staged)
+    found = await _count(tx, staged)
+    if found.reshapes and not plan.reshapes:
+        # Somebody changed a time zone while this waited for the lock, which makes it a change for this file.
+        await lock_tree(tx, lock="update")
+    return found
 
 
 async def _count(tx: Tx, staged: Staged) -> Plan:

@@ -50,7 +50,7 @@ async def receive_roster(context: RequestContext, query: RosterImportQuery) -> R
     if context.dry_run:
         await _discard(context)
         return await write_and_read(context, get_job, _start, query, None)
-    info = await _store(context, query)
+    info = await _store(context)
     context.scope["content_digest"] = info.sha256.hex()
     stored = False
     try:
@@ -82,7 +82,7 @@ async def _discard(context: RequestContext) -> None:
             pass
 
 
-async def _store(context: RequestContext, query: RosterImportQuery) -> FileInfo:
+async def _store(context: RequestContext) -> FileInfo:
     now = context.now
     async with _upload_timeout():
         return await write_file(
@@ -90,7 +90,8 @@ async def _store(context: RequestContext, query: RosterImportQuery) -> FileInfo:
             context.tenant_id,
             context.stream(),
             purpose="roster",
-            holds_people=query.kind == "people",
+            # A file of organizations may have further columns, such as who leads each of them.
+            holds_people=True,
             now=now,
             expires_at=now + _KEPT,
             most_bytes=MOST_BYTES,

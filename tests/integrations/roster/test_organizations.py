@@ -1,12 +1,16 @@
 """Importing organizations: the tree is in step with the file afterwards, or nothing has happened."""
 
+import random
+from itertools import pairwise
 from typing import Any
 
+import asyncpg
 import pytest
 
-from app.integrations.roster.import_service import Suspicious
+from app.integrations.roster.import_service import ImportReport, Suspicious
 from tests.support.actors import Actor, Tenancy
 from tests.support.feed import end_of, read_all, seal
+from tests.support.moves import SEED, ensure_true_paths
 from tests.support.trees import HEADER, TreeImporter
 
 FIRST = HEADER + "c1,North  County,County,r1,,40\nr1,Région,region,,America/Chicago,\nc2,South,county,r1,,\n"
@@ -108,3 +112,132 @@ async def test_what_stays_below_something_missing_is_reported(admin: Actor, impo
         (2, "organization_archived")
     ]
     assert {one["status"] for one in (await by_id(admin)).values()} == {"active"}
+
+
+async def test_a_parent_can_be_named_by_its_name(tenancy: Tenancy, admin: Actor, import_tree: TreeImporter) -> None:
+    for name in ("Nörth  Region", "Twin", "Twin"):
+        await tenancy.organization(name=name)
+    assert await import_tree(HEADER + "a,A,county,north region,,\nb,B,county,a,,\n") == (2, 0, 0, 0)
+    [north] = await admin.items("/v1/organizations", q="north region")
+    assert (await by_id(admin))["a"]["parent_id"] == north["id"]
+    # An external id comes before a name.
+    await tenancy.organization(name="a")
+    assert await import_tree(HEADER + "b,B,county,a,,\n") == (0, 0, 0, 1)
+    assert await import_tree.faults(HEADER + "c,C,county,Twin,,\nd,D,county,Nowhere,,\n") == [
+        (2, "ambiguous_organization"),
+        (3, "unknown_organization"),
+    ]
+
+
+async def test_two_rows_of_one_organization_are_reported(tenancy: Tenancy, import_tree: TreeImporter) -> None:
+    """Otherwise each night would change the organization back and forth."""
+    await tenancy.organization(external_ids=[{"source": "hr", "external_id": name} for name in ("1", "2")])
+    assert await import_tree.faults(HEADER + "1,A,site,,,\n2,B,site,,,\n") == [(3, "repeated_organization")]
+    # A whole file names it by either id.
+    assert await import_tree(HEADER + "2,Site,site,,,\n", "replace") == (0, 0, 0, 1)
+
+
+async def test_the_root_is_not_changed_by_a_file(tenancy: Tenancy, admin: Actor, import_tree: TreeImporter) -> None:
+    body = {"external_ids": [{"source": "hr", "external_id": "root"}]}
+    answer = await admin.patch(f"/v1/organizations/{tenancy.root_id}", body, headers={"If-Match": "*"})
+    assert answer.status_code == 200, answer.text
+    assert await import_tree(HEADER + "root,Test agency,agency,,,\na,A,site,root,,\n", "replace") == (1, 0, 0, 1)
+    assert await import_tree.faults(HEADER + "root,Renamed,agency,,,\n") == [(2, "root_organization")]
+
+
+def chain(first: int, count: int, parent: str = "") -> str:
+    """Return rows of organizations, each below the one before."""
+    names = [parent, *(str(number) for number in range(first, first + count))]
+    return "".join(f"{name},Unit,team,{above},,\n" for above, name in pairwise(names))
+
+
+async def test_the_tree_does_not_grow_too_deep(admin: Actor, import_tree: TreeImporter) -> None:
+    assert await import_tree.faults(HEADER + chain(1, 66)) == [(66, "tree_too_deep")]
+    assert await import_tree(HEADER + chain(1, 64)) == (64, 0, 0, 0)
+    await import_tree(HEADER + chain(101, 2))
+    # The lowest one moves too deep with the one above it, which the file names.
+    assert await import_tree.faults(HEADER + "1,Unit,team,101,,\n") == [(2, "tree_too_deep")]
+    assert (await by_id(admin))["64"]["depth"] == 64
+
+
+async def test_an_archived_organization_takes_nothing_new(admin: Actor, import_tree: TreeImporter) -> None:
+    await import_tree(FIRST)
+    region = (await by_id(admin))["r1"]
+    await admin.move(f"/v1/organizations/{region['id']}", "archived")
+    rows = "c3,New,county,r1,,\nx,Other,county,,,\n"
+    assert await import_tree.faults(HEADER + rows + "x2,Team,team,c1,,\n") == [
+        (2, "organization_archived"),
+        (4, "organization_archived"),
+    ]
+    await import_tree(HEADER + "x,Other,county,,,\n")
+    assert await import_tree.faults(HEADER + "x,Other,county,r1,,\n") == [(2, "organization_archived")]
+    # What was below it before may change, and leave it.
+    assert await import_tree(HEADER + "c1,Renamed,county,r1,,\nc2,South,county,,,\n") == (0, 2, 0, 0)
+    whole = FIRST + rows
+    assert await import_tree(whole, "replace", force=True) == (1, 3, 0, 1)
+
+
+async def test_a_file_may_say_what_is_archived(
+    tenancy: Tenancy, admin: Actor, database: asyncpg.Connection, import_tree: TreeImporter
+) -> None:
+    head, after = "external_id,name,kind,parent,status\n", await end_of(tenancy)
+    rows = "r,R,region,,Archived\nc,C,county,r,\n"
+    assert await import_tree(head + rows) == (2, 0, 0, 0)
+    found = await by_id(admin)
+    assert (found["r"]["status"], found["c"]["status"]) == ("archived", "active")
+    assert found["c"]["archived_by_id"] == found["r"]["id"]
+    assert await import_tree(head + rows, "replace") == (0, 0, 0, 2)
+    assert await import_tree(head + rows.replace("Archived", "active") + "n,N,county,c,\n") == (1, 1, 0, 1)
+    await seal(tenancy)
+    assert [one["type"].partition(".")[2] for one in await read_all(admin, after)] == [
+        *("created", "created", "archived", "restored", "created")
+    ]
+    await ensure_true_paths(database, tenancy.tenant_id)
+
+
+async def test_an_import_that_fails_late_leaves_nothing(admin: Actor, import_tree: TreeImporter) -> None:
+    async def fail(_report: ImportReport) -> None:
+        raise InterruptedError
+
+    await import_tree(FIRST)
+    before = await by_id(admin)
+    with pytest.raises(InterruptedError):
+        await import_tree(FIRST.replace("South", "Other") + "c3,New,county,,,\n", progress=fail)
+    assert await by_id(admin) == before
+
+
+def find_above(parents: dict[str, str], name: str) -> set[str]:
+    """Return the names above one."""
+    found: set[str] = set()
+    at = parents.get(name, "")
+    while at and at not in found:
+        found.add(at)
+        at = parents.get(at, "")
+    return found
+
+
+def as_file(parents: dict[str, str], zones: dict[str, str]) -> str:
+    """Return a file of organizations with these parents and time zones."""
+    return HEADER + "".join(f"{name},Unit,team,{above},{zones[name]},\n" for name, above in parents.items())
+
+
+async def test_any_tree_becomes_any_other(
+    tenancy: Tenancy, admin: Actor, database: asyncpg.Connection, import_tree: TreeImporter
+) -> None:
+    """Random files one after the other, the places compared with the parents each time."""
+    chance, names = random.Random(SEED), [str(number) for number in range(30)]
+    held: dict[str, str] = {}
+    for _ in range(12):
+        filed = {name: chance.choice([*names, "", ""]) for name in chance.sample(names, 12 if held else 30)}
+        zones = {name: chance.choice(["", "Europe/Berlin", "America/Denver"]) for name in filed}
+        wanted = {**held, **filed}
+        if circular := {name for name in filed if name in find_above(wanted, name)}:
+            lines = [(line, "organization_cycle") for line, name in enumerate(filed, start=2) if name in circular]
+            assert await import_tree.faults(as_file(filed, zones)) == lines
+            filed = {name: "" if name in circular else above for name, above in filed.items()}
+        await import_tree(as_file(filed, zones))
+        held |= filed
+        found = await by_id(admin)
+        ids = {tenancy.root_id: "", **{one["id"]: name for name, one in found.items()}}
+        assert {name: ids[one["parent_id"]] for name, one in found.items()} == held
+        await ensure_true_paths(database, tenancy.tenant_id)

@@ -1,18 +1,22 @@
 """Files of organizations over the API: the rights of the caller, the organization that a file is about, faults."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from app.integrations.roster.import_job import IMPORT_ROSTER
 from app.integrations.roster.upload_schemas import ODS, XLSX
+from app.provisioning import operators_transaction
+from app.tree.places import lock_places
 from tests.integrations.roster.test_spreadsheets import write_ods, write_xlsx
 from tests.support.actors import Actor, Tenancy
 from tests.support.answers import outcome
 from tests.support.audit import trail
 from tests.support.imports import PATH, finished, upload
-from tests.support.jobs import working
+from tests.support.jobs import WAIT_SECONDS, working
 
 HEADER = "external_id,name,kind,parent\n"
 TREE = HEADER + "c1,North County,county,r1\nr1,North,region,\n"
@@ -21,6 +25,16 @@ TREE = HEADER + "c1,North County,county,r1\nr1,North,region,\n"
 async def send(actor: Actor, content: Any, **params: Any) -> dict[str, Any]:
     """Upload a file of organizations. Return its job when it has finished."""
     return await finished(actor, await upload(actor, content, kind="organizations", **params))
+
+
+async def failing(actor: Actor, answer: httpx.Response) -> dict[str, Any]:
+    """Return what stopped the first attempt at an import."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            failure: dict[str, Any] | None = (await actor.get(answer.headers["Location"])).json()["failure"]
+            if failure is not None:
+                return failure
+            await asyncio.sleep(0.05)
 
 
 async def names_of(admin: Actor) -> dict[str, str]:
@@ -129,6 +143,26 @@ async def test_links_decide_what_an_integrator_imports(tenancy: Tenancy, admin: 
     assert [one["code"] for one in closed["errors"]] == ["not_maintained"]
     answer = await upload(integrator, HEADER, kind="organizations", mode="replace", organization_id=linked["id"])
     assert outcome(answer) == (403, "forbidden")
+
+
+@pytest.mark.usefixtures("worker")
+async def test_an_admin_of_a_part_needs_no_links_there(tenancy: Tenancy, admin: Actor) -> None:
+    part = await tenancy.organization(name="Part")
+    moving = await tenancy.organization(part["id"], name="M", external_ids=[{"source": "hr", "external_id": "m"}])
+    mixed = await tenancy.key(("integrator", tenancy.root_id), ("admin", part["id"]))
+    job = await send(mixed, HEADER + "new,New,county,Part\nm,M,site,new\nelse,Else,county,\n")
+    assert [(one["row"], one["code"]) for one in job["errors"]] == [(4, "not_maintained")]
+    assert (await send(mixed, HEADER + "new,New,county,Part\nm,M,site,new\n"))["counts"]["changed"] == 1
+    assert (await admin.get(f"/v1/organizations/{moving['id']}")).json()["depth"] == 3
+
+
+@pytest.mark.usefixtures("worker")
+async def test_an_import_waits_for_another_large_change_of_the_tree(tenancy: Tenancy, admin: Actor) -> None:
+    async with operators_transaction(tenancy.owner, tenancy.tenant_id) as tx:
+        await lock_places(tx)
+        answer = await upload(admin, TREE, kind="organizations")
+        assert (await failing(admin, answer))["code"] == "try_again"
+    assert (await finished(admin, answer))["counts"]["created"] == 2
 
 
 async def test_who_lost_the_role_imports_nothing(tenancy: Tenancy, admin: Actor) -> None:
