@@ -14,7 +14,7 @@ from urllib.parse import quote
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from app.integrations.connectors.errors import SourceDenied, SourceFaulty
-from app.integrations.connectors.reading import SourcePage, SourceRecord
+from app.integrations.connectors.reading import MOST_PEOPLE, SourcePage, SourceRecord, too_many_people
 from app.integrations.connectors.source_client import SourceClient
 from app.people.models import EmploymentStatus
 from app.schemas import Body, Name
@@ -117,6 +117,9 @@ class BambooSource:
         except ValidationError:
             raise SourceFaulty("BambooHR answered another list of changes than its contract says.") from None
         changes = list(found.values()) if isinstance(found, dict) else list(found)
+        if len(changes) > MOST_PEOPLE:
+            # Before any of them is asked for.
+            raise too_many_people()
         return sorted(changes, key=lambda change: (change.lastChanged, int(change.id)))
 
     async def _read_employee(self, client: SourceClient, change: _Change) -> SourceRecord:

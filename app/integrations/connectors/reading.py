@@ -142,7 +142,7 @@ async def read_all(source: Source, client: SourceClient, since: datetime | None,
                 records[record.external_id] = record
         await report(len(records))
         if len(records) > MOST_PEOPLE:
-            raise SourceTooLarge(f"A run reads {MOST_PEOPLE} people at most.")
+            raise too_many_people()
         if page.cursor is None:
             return _check(records.values())
         if page.cursor in seen:
@@ -150,6 +150,11 @@ async def read_all(source: Source, client: SourceClient, since: datetime | None,
         seen.add(page.cursor)
         cursor = page.cursor
     raise SourceTooLarge(f"A run reads {MOST_PAGES} pages at most.")
+
+
+def too_many_people() -> SourceTooLarge:
+    """Return the error of a source that has more people than a run reads."""
+    return SourceTooLarge(f"A run reads {MOST_PEOPLE} people at most.")
 
 
 def _check(records: Iterable[SourceRecord]) -> Pulled:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from app.integrations.connectors import running, source_client
+from app.integrations.connectors import bamboohr, running, source_client
 from tests.support.actors import Actor, Tenancy
 from tests.support.certificates import self_signed
 from tests.support.connectors import (
@@ -260,6 +260,15 @@ async def test_a_lying_source_ends_in_an_error_and_nothing_is_written(
     assert (done["state"], done["failure"]["code"]) == ("failed", "source_faulty")
     assert await people(admin) == {}
     assert (await read(admin, connector))["watermark"] is None
+
+
+async def test_a_source_that_names_too_many_people_is_asked_for_none_of_them(
+    admin: Actor, connector: dict[str, Any], bamboo: BambooServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bamboohr, "MOST_PEOPLE", 1)
+    done = await run(admin, connector)
+    assert (done["state"], done["failure"]["code"]) == ("failed", "source_too_large")
+    assert len(bamboo.asked) == 1
 
 
 async def test_an_id_may_be_a_number_and_come_twice(
