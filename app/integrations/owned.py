@@ -1,14 +1,18 @@
 """Access to what lives in an organization and acts with the rights of its creator: webhooks, connectors, calendars."""
 
+from datetime import datetime
+from enum import StrEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
+from sqlalchemy import text
 from sqlmodel import col, select
 
 from app.access.policy import is_visible, may, require
-from app.db.statement import Row
+from app.db.statement import Read, Row
 from app.db.transaction import Tx
 from app.errors import NotFound
+from app.events.record import record_event
 from app.principal import Principal
 from app.tree.models import OrganizationPlace
 
@@ -60,3 +64,45 @@ async def load_owned(tx: Tx, model: type[Owned], id_: UUID, operation: str, *, c
     owned: Any = found[0]
     require_for_owned(tx.principal, operation, {"path": found.path, "principal_id": owned.principal_id}, create=create)
     return owned  # type: ignore[no-any-return]
+
+
+def note_switch(owned: Any, paused: StrEnum, now: datetime, *, was_enabled: bool) -> None:
+    """Note since when a webhook or connector is disabled, or that it is not, after its caller switched it.
+
+    Args:
+        paused: the reason for what its caller disables.
+    """
+    if owned.enabled and not was_enabled:
+        owned.disabled_reason = owned.disabled_at = None
+    elif was_enabled and not owned.enabled:
+        owned.disabled_reason, owned.disabled_at = paused, now
+
+
+def disabling(table: str, condition: str = "true") -> Read:
+    """Return the statement that disables a row of webhooks or connectors, for `disable_owned`."""
+    return Read(
+        text(
+            f"""
+            update {table}
+            set enabled = false, disabled_reason = cast(:reason as text), disabled_at = :now, version = version + 1,
+                updated_at = greatest(:now, updated_at + interval '1 microsecond')
+            where tenant_id = :tenant_id and id = :id and enabled and {condition}
+            returning organization_id
+            """  # noqa: S608  # constants of the callers
+        )
+    )
+
+
+async def disable_owned(tx: Tx, statement: Read, id_: UUID, reason: StrEnum, event_type: str, **values: Any) -> bool:
+    """Disable what is enabled, without a caller, and record the event that says so. Return whether it was enabled.
+
+    Args:
+        statement: that of `disabling`.
+        values: of the parameters of its condition.
+    """
+    row = await tx.fetch_one(statement, tenant_id=tx.tenant_id, id=id_, reason=reason.value, now=tx.now, **values)
+    if row is None:
+        return False
+    organization_id = UUID(int=row["organization_id"].int)
+    record_event(tx, event_type, id_, organization_id=organization_id, data={"reason": reason.value})
+    return True

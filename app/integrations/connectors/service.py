@@ -21,7 +21,7 @@ from app.integrations.connectors.errors import (
 from app.integrations.connectors.models import Connector, ConnectorDisabledReason, ConnectorRun, ConnectorState
 from app.integrations.connectors.schemas import ConnectorCreate, ConnectorPatch, ConnectorRunCreate
 from app.integrations.creators import load_creator, require_stored_right
-from app.integrations.owned import load_owned
+from app.integrations.owned import load_owned, note_switch
 from app.jobs.enqueue import enqueue
 from app.jobs.kinds import Kind
 from app.jobs.models import FINISHED, Job
@@ -81,10 +81,7 @@ async def patch(tx: Tx, connector_id: UUID, body: ConnectorPatch) -> UUID:
     before = connector.enabled, connector.interval_minutes
     for name, value in changes.items():
         setattr(connector, name, value)
-    if connector.enabled and not before[0]:
-        connector.disabled_reason = connector.disabled_at = None
-    elif before[0] and not connector.enabled:
-        connector.disabled_reason, connector.disabled_at = ConnectorDisabledReason.PAUSED, tx.now
+    note_switch(connector, ConnectorDisabledReason.PAUSED, tx.now, was_enabled=before[0])
     if secret is not None:
         await _set_state(tx, connector_id, secret=secret.encode())
     if "settings" in changes and tx.connection.was_changed(connector):

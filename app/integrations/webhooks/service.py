@@ -16,7 +16,7 @@ from app.errors import FieldError
 from app.events.record import record_event
 from app.feed.queries import read_end
 from app.integrations.creators import require_stored_right
-from app.integrations.owned import load_owned
+from app.integrations.owned import load_owned, note_switch
 from app.integrations.webhooks import queries
 from app.integrations.webhooks.errors import TooManyWebhooks, WebhookAddressRefused
 from app.integrations.webhooks.models import (
@@ -95,11 +95,9 @@ async def patch(tx: Tx, webhook_id: UUID, body: WebhookPatch, networks: Collecti
     if "url" in changes and webhook.enabled and was_enabled:
         # The failures were those of the former address.
         await _begin_anew(tx, webhook.id)
+    note_switch(webhook, DisabledReason.PAUSED, tx.now, was_enabled=was_enabled)
     if webhook.enabled and not was_enabled:
-        webhook.disabled_reason = webhook.disabled_at = None
         await _begin_anew(tx, webhook.id)
-    elif was_enabled and not webhook.enabled:
-        webhook.disabled_reason, webhook.disabled_at = DisabledReason.PAUSED, tx.now
     if tx.touch(webhook):
         record_event(
             tx,
