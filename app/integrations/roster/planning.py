@@ -63,10 +63,12 @@ _ADD_LEAVERS: Final = Read(
 _LOCK_LEAVERS: Final = Read(
     text(
         """
-        select id from people
-        where tenant_id = :tenant_id
-          and id in (select person_id from staged_people where import_id = :import_id and line < 0)
-        order by id for update
+        select count(*) from (
+            select id from people
+            where tenant_id = :tenant_id
+              and id in (select person_id from staged_people where import_id = :import_id and line < 0)
+            order by id for update
+        ) locked
         """
     )
 )

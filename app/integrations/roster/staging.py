@@ -73,13 +73,16 @@ _RESOLVE: Final = (
             """
         )
     ),
+    # Rows to be locked are counted: to send a hundred thousand ids would stop other requests.
     Read(
         text(
             """
-            select id from organizations
-            where tenant_id = :tenant_id
-              and id in (select organization_id from staged_people where import_id = :import_id)
-            order by id for share
+            select count(*) from (
+                select id from organizations
+                where tenant_id = :tenant_id
+                  and id in (select organization_id from staged_people where import_id = :import_id)
+                order by id for share
+            ) locked
             """
         )
     ),
@@ -87,10 +90,12 @@ _RESOLVE: Final = (
     Read(
         text(
             """
-            select p.id from people p
-            where p.tenant_id = :tenant_id
-              and p.id in (select person_id from staged_people where import_id = :import_id and not is_new)
-            order by p.id for update
+            select count(*) from (
+                select p.id from people p
+                where p.tenant_id = :tenant_id
+                  and p.id in (select person_id from staged_people where import_id = :import_id and not is_new)
+                order by p.id for update
+            ) locked
             """
         )
     ),

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from app.db.transaction import Tx
 from app.integrations.roster.files import RosterFile
 from app.integrations.roster.import_service import Faulty, ImportMode, ImportReport, Suspicious, import_people
 from app.integrations.roster.staging import stage
@@ -58,13 +59,16 @@ class Importer:
         **columns: str,
     ) -> tuple[int, int, int, int]:
         """Import a file. Return how many people were created, changed, left and unchanged."""
-        self.path.write_text(text, encoding="utf-8")
         report = ImportReport(progress=progress)
         async with operators_transaction(self.tenancy.owner, self.tenancy.tenant_id) as tx:
-            await import_people(
-                tx, self.path, source="hr", columns=columns, mode=ImportMode(mode), force=force, report=report
-            )
+            await self.bring(tx, text, columns=columns, mode=ImportMode(mode), force=force, report=report)
         return report.created, report.changed, report.left, report.unchanged
+
+    async def bring(self, tx: Tx, text: str, **options: Any) -> None:
+        """Import a file in a transaction."""
+        self.path.write_text(text, encoding="utf-8")
+        wanted = {"columns": {}, "mode": ImportMode.MERGE, "force": False, "report": ImportReport(), **options}
+        await import_people(tx, self.path, source="hr", **wanted)
 
     async def faults(self, text: str) -> list[tuple[int | None, str | None, str]]:
         """Import a file that must be refused. Return its faults."""
@@ -279,6 +283,23 @@ async def test_people_of_a_roster_change_only_after_its_import(
                 await asyncio.sleep(0.02)
                 await connection.rollback()
     assert (await erasing).status_code == 200
+
+
+@pytest.mark.usefixtures("site")
+async def test_a_plan_of_an_empty_table_is_not_kept_for_a_large_one(tenancy: Tenancy, importer: Importer) -> None:
+    """Or the check of a foreign key would read all people for each one who is added."""
+    scans = text("select seq_scan from pg_stat_xact_user_tables where relname = 'people'")
+    async with operators_transaction(tenancy.owner, tenancy.tenant_id) as tx:
+        await tx.connection.raw.execute("set local enable_indexscan = off; set local enable_bitmapscan = off")
+        await tx.connection.raw.execute("set local enable_indexonlyscan = off; discard plans")
+        await importer.bring(tx, many(10))
+        for kind in ("indexscan", "bitmapscan", "indexonlyscan"):
+            await tx.connection.raw.execute(f"set local enable_{kind} = on")
+        await tx.connection.raw.execute("set local enable_seqscan = off")
+        before = await tx.session.scalar(scans)
+        await importer.bring(tx, many(400))
+        assert before >= 10
+        assert await tx.session.scalar(scans) - before < 100
 
 
 @pytest.mark.usefixtures("site")
