@@ -51,6 +51,18 @@ class Server:
             return [own]
         return [own, *Path(f"/proc/{own}/task/{own}/children").read_text().split()]
 
+    def watch_peak(self) -> float:
+        """Let the kernel forget the peak of the process's memory. Return what it takes now, in megabytes."""
+        Path(f"/proc/{self.process.pid}/clear_refs").write_text("5")
+        return self.peak()
+
+    def peak(self) -> float:
+        """Return the most memory in megabytes that the process took since `watch_peak`."""
+        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+        raise LookupError("the kernel reports no VmHWM")
+
     def pss(self) -> float:
         """Proportional set size in megabytes: what it holds alone, and its share of what it shares."""
         for line in Path(f"/proc/{self.process.pid}/smaps_rollup").read_text().splitlines():
