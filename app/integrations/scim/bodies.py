@@ -1,5 +1,6 @@
 """What identity providers send differently from the specification, put right before it is read; and its bounds."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -9,16 +10,25 @@ ENTERPRISE: Final = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 _MANAGER_PATHS: Final = frozenset({f"{ENTERPRISE}:manager".casefold(), "manager"})
 _MOST_FILTER, _MOST_PATH, _MOST_BRACKETS = 2_000, 500, 32
 _MOST_PATCHES: Final = 200
+_QUOTED_OR_MANAGER: Final = re.compile(
+    rf'(?P<quoted>"(?:[^"\\]|\\.)*")|(?<![\w:.$-])(?:{re.escape(ENTERPRISE)}:)?manager(?=\s)', re.IGNORECASE
+)
 
 
-def check_filter(sent: Any) -> None:
-    """Refuse a filter that would take long to read.
+def prepare_filter(sent: Any) -> Any:
+    """Return a filter as the specification wants it.
+
+    Entra compares the manager as a whole and without the schema, where the schema has an id in an object.
 
     Raises:
         ScimRefused: it is too long, or too deep.
     """
-    if isinstance(sent, str) and not _is_bounded(sent, _MOST_FILTER):
+    if not isinstance(sent, str):
+        return sent
+    if not _is_bounded(sent, _MOST_FILTER):
         raise ScimRefused(400, "The filter is too long or too deep.", scim_type="invalidFilter", headers={})
+    # What is in quotes is matched first, and stays.
+    return _QUOTED_OR_MANAGER.sub(lambda found: found["quoted"] or f"{ENTERPRISE}:manager.value", sent)
 
 
 def prepare(body: Any) -> Any:
@@ -31,7 +41,7 @@ def prepare(body: Any) -> Any:
     """
     if not isinstance(body, dict):
         return body
-    check_filter(_get(body, "filter"))
+    body = {name: prepare_filter(value) if name.casefold() == "filter" else value for name, value in body.items()}
     operations = _get(body, "operations")
     if not isinstance(operations, list):
         return _with_manager(body)

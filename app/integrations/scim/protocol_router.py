@@ -190,7 +190,8 @@ def _request(context: RequestContext, body: Any) -> "ScimRequest":
 
     scope = context.scope
     query = dict(parse_query(scope["query_string"]))
-    bodies.check_filter(query.get("filter"))
+    if "filter" in query:
+        query["filter"] = bodies.prepare_filter(query["filter"])
     content = b"" if "json" not in scope else json.dumps(bodies.prepare(body)).encode()
     return ScimRequest(
         method="GET" if scope["method"] == "HEAD" else scope["method"],

@@ -118,10 +118,14 @@ class PeopleStore(AsyncScimStorage):
         """Return a user or a group."""
         if resource_type.name == GROUP:
             return await self._groups.read(resource_id)
-        user = await self._load(resource_id)
         if self._writes:
+            user = await self._load(resource_id)
             await users.load_person(self._tx, user.person_id)
-        return await self._read(user.id)
+            return await self._read(user.id)
+        found = await self._find(resource_id)
+        if found is None:
+            raise NotFoundException
+        return found
 
     async def search(
         self, resource_types: list[ResourceType], search_request: SearchRequest[Any], *, position: Any = None
@@ -150,11 +154,16 @@ class PeopleStore(AsyncScimStorage):
         if scim_filter is not None:
             bound = ScimFilter[User[EnterpriseUser]](scim_filter.ast)
             query = query.where(SqlFilter(bound, COLUMNS, ENTRIES, is_one_of_many=is_one_of_many).translate())
-        counting = query.with_only_columns(func.count(), maintain_column_froms=True)
-        total = await self._tx.session.scalar(counting)
         page = query.order_by(col(ScimUser.id)).offset(skipped).limit(count)
         found = [] if count == 0 else (await self._tx.session.execute(page)).all()
-        return total or 0, [_resource(*row) for row in found]
+        # The last page says how many there are. An empty page after the first one, or a full one, does not.
+        is_last = (count is None or len(found) < count) and (bool(found) or skipped == 0)
+        total = skipped + len(found) if is_last else await self._count(query)
+        return total, [_resource(*row) for row in found]
+
+    async def _count(self, query: Any) -> int:
+        counting = query.with_only_columns(func.count(), maintain_column_froms=True)
+        return await self._tx.session.scalar(counting) or 0
 
     async def create(self, resource_type: ResourceType, resource: Resource[Any]) -> Resource[Any]:
         """Add a user, and the person unless there is one; or add a group."""
@@ -208,9 +217,19 @@ class PeopleStore(AsyncScimStorage):
 
     async def _read(self, user_id: UUID) -> User[EnterpriseUser]:
         await self._tx.session.flush()
-        query = _USERS.where(col(ScimUser.tenant_id) == self._tx.tenant_id, col(ScimUser.id) == user_id)
-        found = await self._tx.session.execute(query, execution_options={"populate_existing": True})
+        found = await self._tx.session.execute(self._one(user_id), execution_options={"populate_existing": True})
         return _resource(*found.one())
+
+    async def _find(self, resource_id: str) -> User[EnterpriseUser] | None:
+        """Return a user who was not deleted, with one statement."""
+        try:
+            found = (await self._tx.session.execute(self._one(UUID(resource_id)))).one_or_none()
+        except ValueError:
+            return None
+        return None if found is None else _resource(*found)
+
+    def _one(self, user_id: UUID) -> Any:
+        return _USERS.where(col(ScimUser.tenant_id) == self._tx.tenant_id, col(ScimUser.id) == user_id)
 
     async def _wanted(self, resource: Resource[Any]) -> WantedUser:
         assert isinstance(resource, User)  # noqa: S101  # the only type that is served

@@ -103,7 +103,7 @@ async def _revive(tx: Tx, user: ScimUser, wanted: WantedUser) -> None:
     person = await load_person(tx, user.person_id)
     user.person_id = person.id
     user.deleted_at = None
-    await _store(tx, user, wanted.own)
+    await _store(tx, user, wanted.own, is_revived=True)
     record_event(tx, "scim_user.restored", user.id, data={"person_id": str(person.id)})
     await _change_person(tx, person, {**wanted.person, "active": wanted.active is not False})
 
@@ -249,7 +249,25 @@ def _is_named(own: Mapping[str, Any]) -> ColumnElement[bool]:
     return or_(*conditions)
 
 
-async def _store(tx: Tx, user: ScimUser, own: Mapping[str, Any]) -> None:
+async def _store(tx: Tx, user: ScimUser, own: Mapping[str, Any], *, is_revived: bool = False) -> None:
+    changed = {name: value for name, value in own.items() if getattr(user, name) != value}
+    if is_revived or changed.keys() & {"user_name_key", "external_id"}:
+        await _check_free(tx, user, own)
+    for name, value in changed.items():
+        setattr(user, name, value)
+    try:
+        async with tx.savepoint():
+            await tx.session.flush()
+    except IntegrityError:
+        raise UniquenessException from None
+
+
+async def _check_free(tx: Tx, user: ScimUser, own: Mapping[str, Any]) -> None:
+    """Check that no other user has the user name or the external id.
+
+    Raises:
+        UniquenessException: one has.
+    """
     taken = select(ScimUser.id).where(
         col(ScimUser.tenant_id) == tx.tenant_id,
         col(ScimUser.id) != user.id,
@@ -258,14 +276,6 @@ async def _store(tx: Tx, user: ScimUser, own: Mapping[str, Any]) -> None:
     )
     if await tx.session.scalar(taken.limit(1)) is not None:
         raise UniquenessException
-    for name, value in own.items():
-        if getattr(user, name) != value:
-            setattr(user, name, value)
-    try:
-        async with tx.savepoint():
-            await tx.session.flush()
-    except IntegrityError:
-        raise UniquenessException from None
 
 
 async def _change_person(tx: Tx, person: Person, changes: Mapping[str, Any]) -> None:
