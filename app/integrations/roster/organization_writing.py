@@ -107,11 +107,12 @@ _CHANGE: Final = _compile(
                {", ".join(f"o.{name} as old_{name}, {_wanted(name)} as {name}" for name in _FIELDS)},
                case when 'name' = any(s.changed) then s.name_key else o.name_key end as name_key,
                case when s.moves then (
-                   select count(*) - 1 from organization_places p join organization_places h
-                       on h.tenant_id = :tenant_id and h.organization_id = s.organization_id
+                   -- No join: nested loops are off, and another one would read all places for each row.
+                   select count(*) - 1 from organization_places p
                    where p.tenant_id = :tenant_id and p.path >= h.path and p.path < left(h.path, -1) || '/'
                ) end as descendants
         from staged_organizations s join organizations o on o.tenant_id = :tenant_id and o.id = s.organization_id
+            join organization_places h on h.tenant_id = o.tenant_id and h.organization_id = o.id
         where {_select(_CHANGES)}
     ), updated as (
         update organizations o set version = o.version + b.moves::integer + (b.changed is not null)::integer,
