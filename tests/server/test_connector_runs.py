@@ -25,11 +25,15 @@ async def test_the_command_line_runs_a_connector_in_the_service() -> None:
                     root_id = (await admin.get("/v1/me")).json()["grants"][0]["organization_id"]
                     made = await admin.made(CONNECTORS, a_connector(root_id, settings=bamboo.settings()))
                     named = ("--tenant", FIRST_SLUG, "--json")
-                    started = await asyncio.to_thread(run, "connectors", "run", made["id"], *named, **data)
+                    start = ("connectors", "run", made["id"], *named)
+                    started = await asyncio.to_thread(run, *start, "--dry-run", **data)
                     assert started[0] == 0, started
                     done = await until_finished(admin, made)
                     [status] = json.loads((await asyncio.to_thread(run, "connectors", "status", *named, **data))[1])
-    assert (done["state"], done["counts"]["created"]) == ("done", 1)
+                    assert (await asyncio.to_thread(run, *start, **data))[0] == 0
+                    pulled = await until_finished(admin, made)
+    assert (done["state"], done["dry_run"], done["counts"]["created"]) == ("done", True, 1)
     assert json.loads(started[1]) == {"run_id": done["id"]}
     assert (status["id"], status["last_run"], status["last_failure"]) == (made["id"], "done", None)
-    assert status["watermark"] is not None
+    assert (status["last_was_dry"], status["last_counts"], status["watermark"]) == (True, done["counts"], None)
+    assert (pulled["dry_run"], pulled["counts"], pulled["watermark"] is None) == (False, done["counts"], False)
