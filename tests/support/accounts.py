@@ -44,6 +44,17 @@ async def set_active(tenancy: Tenancy, person_id: str, active: bool) -> None:
     assert answer.status_code == 200, answer.text
 
 
+async def make_only_admin(tenancy: Tenancy, person_id: str) -> Actor:
+    """Give a person a principal with the admin role and a key, and end the key that the tenant was made with."""
+    principal = await new_principal(tenancy.admin, tenancy.root_id, kind="person", person_id=person_id)
+    assert (await grant(tenancy.admin, principal, "admin", tenancy.root_id)).status_code == 201
+    key = await tenancy.admin.made(f"/v1/principals/{principal}/api-keys", {"name": "Key"})
+    only = Actor(tenancy.http, key["key"])
+    (first,) = [one for one in await only.items("/v1/api-keys") if one["name"] == "first admin key"]
+    assert (await only.delete(f"/v1/api-keys/{first['id']}")).status_code == 204
+    return only
+
+
 async def new_principal(actor: Actor, organization_id: str, **fields: Any) -> str:
     """A machine that belongs to an organization; its id."""
     body = {"kind": "machine", "name": "Feed", "organization_id": organization_id, **fields}

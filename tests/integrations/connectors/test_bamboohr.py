@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.integrations.connectors import bamboohr, running, source_client
+from tests.support.accounts import make_only_admin
 from tests.support.actors import Actor, Tenancy
 from tests.support.certificates import self_signed
 from tests.support.connectors import (
@@ -424,3 +425,20 @@ async def test_a_run_that_is_interrupted_moves_no_watermark_and_is_repeated(
     done = await until_finished(admin, connector)
     assert (done["state"], done["attempt"], done["counts"]["unchanged"]) == ("done", 2, 2)
     assert await people(admin) == before
+
+
+async def test_the_last_admin_who_leaves_is_reported_and_the_others_are_written(
+    tenancy: Tenancy, bamboo: BambooServer
+) -> None:
+    integrator = await tenancy.key(("integrator", tenancy.root_id))
+    connector = await integrator.made(CONNECTORS, a_connector(tenancy.root_id, settings=bamboo.settings()))
+    await run(integrator, connector)
+    coach = (await people(integrator))["1"]
+    await make_only_admin(tenancy, coach["id"])
+    left = {"status": "Inactive", "terminationDate": "2026-11-02"}
+    for employee_id in "12":
+        bamboo.put(employee_id, "2026-11-03T08:00:00+00:00", **left)
+    done = await run(integrator, connector)
+    assert [(one["external_id"], one["code"]) for one in done["errors"]] == [("1", "last_admin")]
+    found = await people(integrator)
+    assert [found[key]["active"] for key in "12"] == [True, False]
