@@ -105,7 +105,7 @@ def _give_example(parameter: Mapping[str, Any]) -> Any:
         LookupError: there is none for this name, and the schema does not show one.
     """
     name, schema = parameter["name"], parameter["schema"]
-    if name in _EXAMPLES and "enum" not in schema:
+    if name in _EXAMPLES and "enum" not in schema and schema.get("format") != "uuid":
         return _EXAMPLES[name]
     if schema.get("type") == "array":
         return [_of_schema(name, schema["items"])]
