@@ -4,6 +4,7 @@ The lists are our own. `ipaddress.is_global` follows the Python release and lets
 benchmarking networks that lead elsewhere.
 """
 
+import re
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -39,6 +40,24 @@ _GLOBAL_V6 = IPv6Network("2000::/3")
 _REFUSED_V6: tuple[IPv6Network, ...] = tuple(
     IPv6Network(text) for text in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20")
 )
+
+
+#: A host whose last label is a number is no name (WHATWG URL, "ends in a number").
+_NUMBER_LAST = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)\.?")
+
+
+def is_spelled_otherwise(host: str) -> bool:
+    """Return whether a host is an IPv4 address in another form than four decimals, such as ``2130706433`` or ``127.1``.
+
+    Resolvers read these forms differently.
+    """
+    if _NUMBER_LAST.fullmatch(host) is None:
+        return False
+    try:
+        ip_address(host)
+    except ValueError:
+        return True
+    return False
 
 
 def parse_network(text: str) -> Network:

@@ -29,7 +29,7 @@ from app.integrations.webhooks.models import (
 )
 from app.integrations.webhooks.schemas import WebhookCreate, WebhookIssued, WebhookPatch, WebhookRead
 from app.integrations.webhooks.signing import new_secret, show_secret
-from app.outgoing.addresses import Network, is_allowed
+from app.outgoing.addresses import Network, is_allowed, is_spelled_otherwise
 from app.tree.archived import check_archived
 
 #: The webhooks that a tenant may have.
@@ -169,13 +169,14 @@ def _check_address(url: str, networks: Collection[Network]) -> None:
     """Refuse what the service would never send to. A name is looked up, and its addresses are checked, when it sends.
 
     Raises:
-        WebhookAddressRefused: it is plain HTTP or a private address, and the operator has allowed no such network.
+        WebhookAddressRefused: it is plain HTTP or a private address, and the operator has allowed no such network; or
+            it is an address in an unusual form.
     """
     parts = urlsplit(url)
     try:
         ip_address(parts.hostname or "")
     except ValueError:
-        refused = False
+        refused = is_spelled_otherwise(parts.hostname or "")
     else:
         refused = not is_allowed(parts.hostname or "", networks)
     if refused or (parts.scheme == "http" and not networks):

@@ -53,6 +53,13 @@ async def test_a_patch_answers_200_with_the_resource_and_a_new_etag(idp: Actor) 
     assert (await idp.patch(path, change, if_match=tag)).status_code == 412
 
 
+async def test_a_read_of_the_tag_that_the_caller_has_answers_304(idp: Actor) -> None:
+    path = f"{USERS}/{(await made(idp, 'bea'))['id']}"
+    tag = (await idp.get(path)).headers["ETag"]
+    assert (await idp.get(path, headers={"If-None-Match": tag})).status_code == 304
+    assert (await idp.get(path, headers={"If-None-Match": 'W/"0"'})).status_code == 200
+
+
 async def test_an_inactive_user_has_left_and_comes_back_as_the_same_person(idp: Actor, admin: Actor) -> None:
     path = f"{USERS}/{(await made(idp, 'cleo', displayName='Cleo'))['id']}"
     for sent, status in (("False", "left"), ("True", "active")):

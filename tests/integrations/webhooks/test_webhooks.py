@@ -95,7 +95,10 @@ async def test_what_is_no_usable_url_is_refused(tenancy: Tenancy, admin: Actor, 
     assert answer.json()["errors"][0]["pointer"] == "/body/url"
 
 
-@pytest.mark.parametrize("url", ["https://10.0.0.1/", "https://169.254.169.254/", "https://[fe80::1]/"])
+@pytest.mark.parametrize(
+    "url",
+    ["https://10.0.0.1/", "https://169.254.169.254/", "https://[fe80::1]/", "https://2130706433/", "https://0x7f.1/"],
+)
 async def test_a_private_address_is_refused_at_once(tenancy: Tenancy, admin: Actor, url: str) -> None:
     assert problem(await admin.post(HOOKS, body(tenancy.root_id, url=url))) == (422, "webhook_address_refused")
     made = await admin.made(HOOKS, body(tenancy.root_id))
