@@ -104,13 +104,7 @@ async def import_people(
     """
     known = await load_source(tx, source)
     is_whole = mode is ImportMode.REPLACE
-    if staff is None:
-        known.columns = {**known.columns, **columns}
-        # The headers of organizations are kept with them.
-        headers = {field: header for field, header in known.columns.items() if field in FIELDS}
-    else:
-        _check_archive(staff, columns, is_whole=is_whole)
-        headers = {}
+    headers = _check_archive(staff, columns, is_whole=is_whole) if staff else _keep_headers(known, columns)
     file = await asyncio.to_thread(RosterFile, path, headers)
     await tx.flush()
     staged = await stage(tx, file, source, await find_path(tx, organization_id))
@@ -118,30 +112,47 @@ async def import_people(
     if staff is not None:
         staged.faults.extend(staff.faults)
         await keep_what_is_not_said(tx, staged)
-    with _naming_columns({} if staff is None else COLUMN_OF):
+    with _naming_columns(COLUMN_OF if staff else {}):
         hierarchy = await _check_rows(tx, staged)
-    if is_whole and not force:
-        before = known.rows if organization_id is None else known.scopes.get(str(organization_id), 0)
-        _check_plausible(staged.rows, before, *await count_leaving(tx, staged))
-    plan = await _plan(tx, staged, hierarchy, is_whole=is_whole)
-    report.total = plan.created + plan.changed + plan.left
-    with _naming_columns({} if staff is None else COLUMN_OF):
+        if is_whole and not force:
+            _check_plausible(staged.rows, _length_before(known, organization_id), *await count_leaving(tx, staged))
+        plan = await _plan(tx, staged, hierarchy, is_whole=is_whole)
+        report.total = plan.created + plan.changed + plan.left
         await _write_keeping_an_admin(tx, staged, plan, report)
     await staged.fetch(tx, DISCARD_PEOPLE)
-    if is_whole and organization_id is None:
-        known.rows = staged.rows
-    elif is_whole:
-        known.scopes = {**known.scopes, str(organization_id): staged.rows}
+    if is_whole:
+        _remember_length(known, staged.rows, organization_id)
     report.unchanged = report.rows - report.created - report.changed
     known.imported_at = tx.now
     return report
 
 
-def _check_archive(staff: StaffReport, columns: Mapping[str, str], *, is_whole: bool) -> None:
+def _keep_headers(known: RosterSource, columns: Mapping[str, str]) -> dict[str, str]:
+    """Keep the headers that a file names for the next one. Return all that are kept, by field."""
+    known.columns = {**known.columns, **columns}
+    # The headers of organizations are kept with them.
+    return {field: header for field, header in known.columns.items() if field in FIELDS}
+
+
+def _length_before(known: RosterSource, organization_id: UUID | None) -> int:
+    return known.rows if organization_id is None else known.scopes.get(str(organization_id), 0)
+
+
+def _remember_length(known: RosterSource, rows: int, organization_id: UUID | None) -> None:
+    """Keep how long a whole file was, to compare the next one with."""
+    if organization_id is None:
+        known.rows = rows
+    else:
+        known.scopes = {**known.scopes, str(organization_id): rows}
+
+
+def _check_archive(staff: StaffReport, columns: Mapping[str, str], *, is_whole: bool) -> dict[str, str]:
+    """Refuse what an archive cannot do. Return its headers: those of the fields themselves."""
     if staff.is_delta and is_whole:
         raise UnreadableFile("manifest.csv says that users.csv holds changes only (delta). Import it with mode merge.")
     if columns:
         raise UnreadableFile("The columns of OneRoster have fixed names. Name no others.")
+    return {}
 
 
 @contextmanager

@@ -12,10 +12,11 @@ from uuid import UUID
 from sqlalchemy import text
 
 from app.access.policy import may
-from app.db.statement import Read
+from app.db.statement import Read, Row
 from app.db.transaction import Tx
 from app.errors import Forbidden, NotFound
 from app.integrations.roster.import_service import ImportMode, ImportReport, Suspicious, load_source, refuse
+from app.integrations.roster.models import RosterSource
 from app.integrations.roster.organization_checks import (
     find_added_faults,
     find_overtaken,
@@ -75,17 +76,9 @@ async def import_organizations(
         TreeBusy: another large change of the tree is under way.
     """
     known = await load_source(tx, source)
-    known.columns = {**known.columns, **{_PREFIX + field: header for field, header in columns.items()}}
-    headers = {name.removeprefix(_PREFIX): one for name, one in known.columns.items() if name.startswith(_PREFIX)}
-    file = await open_file(path, headers)
-    # Nobody else changes places until the commit.
-    await lock_places(tx)
-    top = await tx.fetch_one(_TOP, tenant_id=tx.tenant_id, id=organization_id)
-    if top is None:
-        raise NotFound
+    file = await open_file(path, _keep_headers(known, columns))
     is_whole = mode is ImportMode.REPLACE
-    if is_whole and not may(tx.principal, "transitionOrganization", top["path"]):
-        raise Forbidden("A whole file archives organizations, which only an admin may.")
+    top = await _lock_top(tx, organization_id, is_whole=is_whole)
     staged = await stage_organizations(tx, file, source, top["path"], top["id"])
     report.rows = staged.rows
     plan = await find_changes(tx, staged, top["id"], is_whole=is_whole)
@@ -102,6 +95,23 @@ async def import_organizations(
     report.unchanged = report.rows - report.created - report.changed
     known.imported_at = tx.now
     return report
+
+
+def _keep_headers(known: RosterSource, columns: Mapping[str, str]) -> dict[str, str]:
+    """Keep the headers that a file names for the next one. Return all that are kept, by field."""
+    known.columns = {**known.columns, **{_PREFIX + field: header for field, header in columns.items()}}
+    return {name.removeprefix(_PREFIX): one for name, one in known.columns.items() if name.startswith(_PREFIX)}
+
+
+async def _lock_top(tx: Tx, organization_id: UUID | None, *, is_whole: bool) -> Row:
+    """Lock the tree until the commit. Return the id and the path of the organization that the file is about."""
+    await lock_places(tx)
+    top = await tx.fetch_one(_TOP, tenant_id=tx.tenant_id, id=organization_id)
+    if top is None:
+        raise NotFound
+    if is_whole and not may(tx.principal, "transitionOrganization", top["path"]):
+        raise Forbidden("A whole file archives organizations, which only an admin may.")
+    return top
 
 
 async def _place(tx: Tx, staged: Staged, plan: Plan, top_id: UUID, *, is_whole: bool) -> Plan:

@@ -72,6 +72,38 @@ _ADD: Final = _compile(
 )
 
 
+_PUBLIC: Final = ", ".join(f"'{name}'" for name in sorted(PUBLIC))
+_SETTLED: Final = ", ".join(f"'{status}'" for status in sorted(SETTLED))
+#: What the events of a change say, and what else happens with it: two common table expressions over ``batch``.
+_CHANGE_HAPPENS: Final = f"""
+named as (
+    select n, jsonb_build_object('fields', jsonb_agg(field order by field)) as data from (
+        select distinct n, case when sent in ({_PUBLIC}) then sent else 'details' end as field
+        from batch cross join unnest(changed) as sent
+    ) named group by n
+), happened as materialized (
+    select n, 1::bigint as rank, b.audit_id, 'person.updated' as action, 'person' as subject_type,
+           b.person_id as subject_id, b.organization_id, d.data, c.changes
+    from batch b join named d using (n) left join change c using (n)
+    union all
+    select b.n, rank, {_NEXT_AUDIT_ID}, action, 'person', b.person_id, more.home_id, '{{}}'::jsonb, null
+    from batch b cross join lateral (values
+        -- For those who read the former organization and not the new one.
+        (2, 'person.moved_away', b.old_organization_id, b.organization_id <> b.old_organization_id),
+        (3, 'person.rehired', b.organization_id, b.turn = 'rehired'),
+        (4, 'person.left', b.organization_id, b.turn = 'left')
+    ) as more(rank, action, home_id, happens)
+    where happens
+    union all
+    select b.n, 4 + row_number() over (partition by b.n order by i.id), {_NEXT_AUDIT_ID.replace("rank", "5")},
+           'action_item.owner_left', 'action_item', i.id, i.organization_id,
+           jsonb_build_object('person_id', b.person_id), null
+    from batch b join action_items i on i.tenant_id = :tenant_id and i.owner_id = b.person_id
+    where b.turn = 'left' and i.status not in ({_SETTLED})
+)
+"""  # noqa: S608  # names of columns
+
+
 @lru_cache(64)
 def _change(present: frozenset[str]) -> Read:
     """Return the statement that changes known people.
@@ -88,8 +120,6 @@ def _change(present: frozenset[str]) -> Read:
         return f"case when s.line > 0 then s.{name} else p.{name} end" if of_file else f"p.{name}"
 
     changed = [*_NEW, "name_key"]
-    public = ", ".join(f"'{name}'" for name in sorted(PUBLIC))
-    settled = ", ".join(f"'{status}'" for status in sorted(SETTLED))
     return _compile(
         f"""
         with batch as materialized (
@@ -112,31 +142,7 @@ def _change(present: frozenset[str]) -> Read:
             from batch where is_former
         ), field as materialized (
             {fields("people", lambda name: f"b.old_{name}" if name in _NEW else f"b.{name}", lambda name: f"b.{name}")}
-        ), change as ({CHANGES}), kept as ({VALUES}), named as (
-            select n, jsonb_build_object('fields', jsonb_agg(field order by field)) as data from (
-                select distinct n, case when sent in ({public}) then sent else 'details' end as field
-                from batch cross join unnest(changed) as sent
-            ) named group by n
-        ), happened as materialized (
-            select n, 1::bigint as rank, b.audit_id, 'person.updated' as action, 'person' as subject_type,
-                   b.person_id as subject_id, b.organization_id, d.data, c.changes
-            from batch b join named d using (n) left join change c using (n)
-            union all
-            select b.n, rank, {_NEXT_AUDIT_ID}, action, 'person', b.person_id, more.home_id, '{{}}'::jsonb, null
-            from batch b cross join lateral (values
-                -- For those who read the former organization and not the new one.
-                (2, 'person.moved_away', b.old_organization_id, b.organization_id <> b.old_organization_id),
-                (3, 'person.rehired', b.organization_id, b.turn = 'rehired'),
-                (4, 'person.left', b.organization_id, b.turn = 'left')
-            ) as more(rank, action, home_id, happens)
-            where happens
-            union all
-            select b.n, 4 + row_number() over (partition by b.n order by i.id), {_NEXT_AUDIT_ID.replace("rank", "5")},
-                   'action_item.owner_left', 'action_item', i.id, i.organization_id,
-                   jsonb_build_object('person_id', b.person_id), null
-            from batch b join action_items i on i.tenant_id = :tenant_id and i.owner_id = b.person_id
-            where b.turn = 'left' and i.status not in ({settled})
-        ), audited as ({AUDIT})
+        ), change as ({CHANGES}), kept as ({VALUES}), {_CHANGE_HAPPENS}, audited as ({AUDIT})
         {OUTBOX}
         """  # noqa: S608  # names of columns
     )
