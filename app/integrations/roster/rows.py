@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from app.errors import FieldError
 from app.http.problems import faults_of, of_faults
 from app.integrations.roster.files import Cells, Fault
 from app.people.models import EmploymentStatus
@@ -66,5 +67,14 @@ def check_cells(cells: Cells, model: type[Row]) -> Row | list[Fault]:
     except ValidationError as refused:
         errors = of_faults(faults_of(refused)).errors
         return [
-            Fault(cells.line, error["pointer"].strip("/") or None, error["code"], error["message"]) for error in errors
+            Fault(cells.line, error["pointer"].strip("/") or None, error["code"], _explain(error)) for error in errors
         ]
+
+
+def _explain(error: FieldError) -> str:
+    """Return the explanation of a fault. Who reads a report of rows is no programmer, and gets no pattern."""
+    if error["code"] != "string_pattern_mismatch":
+        return error["message"]
+    if error["pointer"] == "/email":
+        return "This is not an e-mail address, such as ann.lee@agency.example"
+    return "The value does not have the form of this field"

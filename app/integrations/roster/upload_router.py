@@ -82,7 +82,7 @@ async def import_roster(context: ContextDep, query: Annotated[RosterImportQuery,
     You need the role on the organization that the file is about, and on the root without `organization_id`, both
     now and when the job runs; `replace` of organizations archives, so it needs the role of an admin. The job fails
     with `roster_unreadable` if this is no such file, with `roster_refused` if rows are wrong (the job has the first
-    100 faults, and its errors as CSV all of them), and with `roster_suspicious` if a whole file would end too many
+    100 faults, and its errors as CSV up to 10,000), and with `roster_suspicious` if a whole file would end too many
     employments or archive too many organizations. Imports of one source run one after the other, and a tree is
     changed by one of them at a time. Send an `Idempotency-Key` to repeat the upload safely; a job that its process
     could not finish runs again by itself, with the same result.

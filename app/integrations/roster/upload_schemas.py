@@ -66,6 +66,8 @@ class RosterImportQuery(BaseModel):
 
     @model_validator(mode="after")
     def _of_the_kind(self) -> Self:
+        if len(self.columns) < len(self.column or ()):
+            raise PydanticCustomError("repeated_field", "A column is named twice for one field")
         if not self.columns.keys() <= set(_FIELDS[self.kind]):
             raise PydanticCustomError("unknown_field", "A column is named for a field that files of this kind lack")
         return self

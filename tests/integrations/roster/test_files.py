@@ -149,6 +149,11 @@ def test_a_bad_cell_is_reported_without_its_value(field: str, value: str, code: 
     assert value not in fault.message or not value
 
 
+def test_a_bad_address_is_explained_without_a_pattern() -> None:
+    [fault] = faults(Cells(7, {**NAMES, "email": "nobody"}))
+    assert fault.message == "This is not an e-mail address, such as ann.lee@agency.example"
+
+
 def test_a_row_with_too_many_cells_is_reported(tmp_path: Path) -> None:
     [cells] = read(tmp_path, HEADER + "\n1,A,North,extra\n")
     assert [fault.code for fault in faults(cells)] == ["too_many_cells"]

@@ -164,7 +164,10 @@ async def test_what_is_no_table_is_refused(admin: Actor) -> None:
     assert outcome(await upload(admin, b"{}", media_type="application/json")) == (415, "unsupported_media_type")
 
 
-@pytest.mark.parametrize("params", [{"sheet": "a\0b"}, {"column": "email=\0"}, {"column": "x=y"}, {"source": "\0"}])
+@pytest.mark.parametrize(
+    "params",
+    [{"sheet": "a\0b"}, {"column": "email=\0"}, {"column": "x=y"}, {"column": ["name=A", "name=B"]}, {"source": "\0"}],
+)
 async def test_odd_parameters_are_refused(admin: Actor, params: dict[str, Any]) -> None:
     assert outcome(await upload(admin, GOOD, **params)) == (422, "invalid")
 

@@ -81,6 +81,12 @@ async def test_a_token_opens_no_other_route(tenancy: Tenancy, path: str) -> None
     assert (await (await new_provisioner(tenancy)).get(path)).status_code == 401
 
 
+@pytest.mark.parametrize("token", ["nothing", "fi_" + "0" * 32 + "_" + "a" * 43])
+async def test_a_refusal_asks_for_a_token_of_scim(http: httpx.AsyncClient, token: str) -> None:
+    answer = await Actor(http, token).get(USERS)
+    assert (answer.status_code, answer.json()["detail"]) == (401, "Send a SCIM token as Authorization: Bearer.")
+
+
 async def test_no_other_credential_opens_the_routes_of_scim(tenancy: Tenancy, http: httpx.AsyncClient) -> None:
     calls: list[tuple[str, str, Any]] = [
         ("GET", USERS, None),
