@@ -11,8 +11,8 @@ from fastapi import FastAPI
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.access.test_access_matrix import CALLS, carried
 from tests.support.actors import Actor, Tenancy
+from tests.support.calls import CALLS, carried
 from tests.support.places import Place, furnish, place_of
 from tests.support.statements import record_statements
 from tests.support.team import new_team

@@ -19,11 +19,11 @@ from app.integrations.roster.files import FIELDS
 from app.jobs.kinds import RunningJob
 from app.jobs.retention import enqueue_purges
 from app.principal import Principal
-from tests.access.test_access_matrix import CALLS
 from tests.exports.test_streams import lists_of
 from tests.support.accounts import grant, new_account, problem
 from tests.support.actors import Actor, Tenancy
 from tests.support.audit import seal_trail, trail
+from tests.support.calls import CALLS
 from tests.support.exports import add_people, export, read_lines, read_sheet
 from tests.support.jobs import until, until_finished, work_of, working
 from tests.support.people import add_person

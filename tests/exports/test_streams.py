@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.exports import streaming
 from app.exports.columns import columns_of
-from tests.access.test_access_matrix import CALLS
 from tests.support.accounts import problem
 from tests.support.actors import Actor, Tenancy
 from tests.support.audit import seal_trail, trail
+from tests.support.calls import CALLS
 from tests.support.exports import PATH, add_people, export, read_lines, read_sheet, read_table
 from tests.support.people import KNOWN, add_person
 from tests.support.places import furnish

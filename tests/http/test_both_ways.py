@@ -17,8 +17,8 @@ from app.errors import AppError
 from app.http.route_index import RouteIndex
 from app.main import create_app
 from app.settings import Settings
-from tests.access.test_access_matrix import CALLS
 from tests.support.actors import Actor, Tenancy
+from tests.support.calls import CALLS
 from tests.support.places import furnish, place_of
 
 READING = sorted(name for name in OPERATIONS if name.startswith(("get", "list")))

@@ -8,8 +8,8 @@ from uuid import uuid4
 import httpx
 
 from app.access.operations import OPERATIONS
-from tests.access.test_access_matrix import CALLS
 from tests.support.actors import Actor, Tenancy
+from tests.support.calls import CALLS
 from tests.support.places import Place, furnish, place_of
 
 DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi" / "openapi.json").read_text(encoding="utf-8"))

@@ -12,9 +12,10 @@ from sqlalchemy import text
 
 from app.access.operations import OPERATIONS
 from app.principal import Role
-from tests.access.test_access_matrix import CALLS, Scene, carried, client, scene
+from tests.access.test_access_matrix import Scene, client, scene
 from tests.support.accounts import Account, new_account
 from tests.support.actors import Tenancy
+from tests.support.calls import CALLS, carried
 from tests.support.issuer import Issuer
 from tests.support.report import report
 from tests.support.team import Team, new_team

@@ -11,8 +11,8 @@ import pytest
 
 from app.access.operations import OPERATIONS
 from app.principal import Role
-from tests.access.test_access_matrix import CALLS
 from tests.support.actors import Actor, Tenancy
+from tests.support.calls import CALLS
 from tests.support.places import MISSING, Place
 from tests.support.report import report
 from tests.support.team import PRACTICES, Team, new_team

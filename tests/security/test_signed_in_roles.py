@@ -6,9 +6,10 @@ import pytest
 
 from app.access.operations import OPERATIONS
 from app.principal import Role
-from tests.access.test_access_matrix import CALLS, Scene, client, scene
+from tests.access.test_access_matrix import Scene, client, scene
 from tests.support.accounts import grant
 from tests.support.actors import Actor
+from tests.support.calls import CALLS
 from tests.support.issuer import Issuer
 from tests.support.report import report
 

@@ -22,9 +22,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from app.access.operations import OPERATIONS
 from app.db.statement import TENANT_PARAMETER, Read, set_tenant
 from app.principal import Role
-from tests.access.test_access_matrix import CALLS, Scene, client, scene
+from tests.access.test_access_matrix import Scene, client, scene
 from tests.fuzz.rows import of_tenant
 from tests.support.actors import Actor, Tenancy, new_tenancy
+from tests.support.calls import CALLS
 from tests.support.database import Urls
 from tests.support.issuer import Issuer
 
