@@ -290,7 +290,8 @@ class Gateway:
         if isinstance(error, ClientDisconnect):
             return
         failed = self._failure(exchange, error)
-        if failed.status >= 500 and not isinstance(failed, Unavailable):
+        # 501 refuses what the service does not offer, such as sorting over SCIM: it is no fault of the service.
+        if failed.status >= 500 and failed.status != 501 and not isinstance(failed, Unavailable):
             # Why the database does not serve is logged by its pool, once a minute.
             extra = {"request_id": exchange.request_id, "method": exchange.scope["method"]}
             _log.error("unhandled", exc_info=error, extra=extra)

@@ -60,6 +60,14 @@ async def test_a_read_of_the_tag_that_the_caller_has_answers_304(idp: Actor) -> 
     assert (await idp.get(path, headers={"If-None-Match": 'W/"0"'})).status_code == 200
 
 
+async def test_a_request_to_sort_is_refused_and_is_no_fault_of_the_service(
+    idp: Actor, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = await idp.get(USERS, params={"sortBy": "userName"})
+    assert (answer.status_code, answer.json()["status"]) == (501, "501")
+    assert "unhandled" not in {record.getMessage() for record in caplog.records}
+
+
 async def test_an_inactive_user_has_left_and_comes_back_as_the_same_person(idp: Actor, admin: Actor) -> None:
     path = f"{USERS}/{(await made(idp, 'cleo', displayName='Cleo'))['id']}"
     for sent, status in (("False", "left"), ("True", "active")):
