@@ -76,7 +76,11 @@ def people(
     sheet: Sheet = None,
     dry_run: DryRun = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Believe a whole file that is empty, much shorter, or ends much.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Believe a whole file that ends much, and rows that seem one person.",
+        ),
     ] = False,
     errors: Errors = None,
     as_json: AsJson = False,

@@ -21,7 +21,7 @@ from app.integrations.roster.models import RosterSource
 from app.integrations.roster.oneroster import StaffReport, keep_what_is_not_said
 from app.integrations.roster.oneroster_users import COLUMN_OF
 from app.integrations.roster.planning import Plan, count_leaving, place_new, plan_changes
-from app.integrations.roster.row_checks import PEOPLE, find_faults
+from app.integrations.roster.row_checks import DUPLICATES, PEOPLE, Check, find_faults
 from app.integrations.roster.staging import DISCARD_PEOPLE, MOST_FAULTS, Staged, stage
 from app.integrations.roster.writing import BATCH, add_people, change_people
 from app.tree.models import OrganizationPlace
@@ -92,7 +92,8 @@ async def import_people(
         source: whose external ids the file has.
         columns: the header of each field that has another name; kept for the next file of the source.
         mode: with ``replace``, active people of the source who are not in the file leave.
-        force: believe a whole roster that is empty, at most half as long as the last one, or ends many employments.
+        force: believe rows that seem to be one person, and a whole roster that is empty, at most half as long as the
+            last one, or ends many employments.
         report: is filled in, and gets the progress.
         organization_id: the file is about this organization and everything below it; None: about the whole tenant.
         staff: what else was found in the OneRoster archive that the file comes from.
@@ -113,7 +114,7 @@ async def import_people(
         staged.faults.extend(staff.faults)
         await keep_what_is_not_said(tx, staged)
     with _naming_columns(COLUMN_OF if staff else {}):
-        hierarchy = await _check_rows(tx, staged)
+        hierarchy = await _check_rows(tx, staged, PEOPLE if force else (*PEOPLE, *DUPLICATES))
         if is_whole and not force:
             _check_plausible(staged.rows, _length_before(known, organization_id), *await count_leaving(tx, staged))
         plan = await _plan(tx, staged, hierarchy, is_whole=is_whole)
@@ -187,7 +188,7 @@ def _check_plausible(rows: int, before: int, known: int, leaving: int) -> None:
         )
 
 
-async def _check_rows(tx: Tx, staged: Staged) -> Hierarchy | None:
+async def _check_rows(tx: Tx, staged: Staged, checks: Sequence[Check]) -> Hierarchy | None:
     """Return who manages whom after the import; None where the file does not say.
 
     Raises:
@@ -195,7 +196,7 @@ async def _check_rows(tx: Tx, staged: Staged) -> Hierarchy | None:
     """
     hierarchy = await load_hierarchy(tx, staged) if "manager" in staged.fields else None
     faults = [] if hierarchy is None else await find_manager_faults(hierarchy)
-    refuse([*staged.faults, *await find_faults(tx, staged, PEOPLE), *faults])
+    refuse([*staged.faults, *await find_faults(tx, staged, checks), *faults])
     return hierarchy
 
 

@@ -166,6 +166,29 @@ PEOPLE: Final[tuple[Check, ...]] = (
         ),
     ),
 )
+#: Rows that seem to be one person under two ids. An import that is forced believes them.
+DUPLICATES: Final[tuple[Check, ...]] = (
+    (
+        "external_id",
+        "duplicate_person",
+        "An earlier row has the same name, and the same e-mail or employee number",
+        Read(
+            text(
+                """
+                select line from (
+                    select line, external_id,
+                           case when email is not null then first_value(external_id)
+                               over (partition by name_key, lower(email) order by line) end as same_email,
+                           case when employee_number is not null then first_value(external_id)
+                               over (partition by name_key, employee_number order by line) end as same_number
+                    from staged_people where import_id = :import_id and line > 0 and name_key is not null
+                ) earlier where external_id <> same_email or external_id <> same_number
+                limit 10000
+                """
+            )
+        ),
+    ),
+)
 
 
 async def find_faults(tx: Tx, staged: Staged, checks: Sequence[Check], **parameters: Any) -> list[Fault]:

@@ -46,7 +46,8 @@ class RosterImportQuery(BaseModel):
     force: Flag = Field(
         default=False,
         description="Believe a whole file that is empty, has half the rows of the last roster or less, or would end "
-        "more than a tenth of the employments or archive more than a tenth of the organizations.",
+        "more than a tenth of the employments or archive more than a tenth of the organizations; and believe rows that "
+        "seem to be one person: the same name, and the same e-mail or employee number.",
     )
     sheet: str | None = Field(
         default=None,

@@ -258,6 +258,18 @@ async def test_a_roster_that_fails_late_leaves_nothing(admin: Actor, importer: I
 
 
 @pytest.mark.usefixtures("site")
+async def test_rows_that_seem_to_be_one_person_are_reported(admin: Actor, importer: Importer) -> None:
+    rows = [
+        *("1,Ann Lee,N,7,a@x.example", "2, ann  LEE ,N,,A@x.example", "3,Ann Lee,N,7,", "4,Ann Lee,N,8,"),
+        *("5,Bo Lee,N,7,a@x.example", "6,Bo Lee,N,,"),
+    ]
+    file = "\n".join(["external_id,name,organization,employee_number,email", *rows])
+    assert await importer.faults(file) == [(n, "external_id", "duplicate_person") for n in (3, 4)]
+    assert await admin.items("/v1/people") == []
+    assert await importer(file, force=True) == (6, 0, 0, 0)
+
+
+@pytest.mark.usefixtures("site")
 async def test_two_rows_of_one_merged_person_are_reported(admin: Actor, importer: Importer) -> None:
     """Otherwise each night would change the person back and forth."""
     await importer(many(2))
