@@ -41,12 +41,13 @@ def run(
     tenant: TenantSlug,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and count, and change nothing.")] = False,
     whole: Annotated[bool, typer.Option("--whole", help="Read everything, and not only what changed.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Believe a system that ends many employments.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Start a run of a connector. The service runs it, with the rights of the connector's creator."""
 
     async def work(tx: Tx, _root_id: UUID) -> dict[str, Any]:
-        body = ConnectorRunCreate(dry_run=dry_run, whole=whole)
+        body = ConnectorRunCreate(dry_run=dry_run, whole=whole, force=force)
         return {"run_id": str(await start_as_operator(tx, PULL_PEOPLE, connector, body))}
 
     show(in_tenant(tenant, work), as_json)

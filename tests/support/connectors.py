@@ -180,3 +180,14 @@ async def _until(actor: Actor, connector: Mapping[str, Any], fits: Callable[[dic
             if last["finished_at"] or fits(last):
                 return last
             await asyncio.sleep(0.05)
+
+
+async def people(actor: Actor) -> dict[str, dict[str, Any]]:
+    """Return everybody, by the id in BambooHR."""
+    found = await actor.items("/v1/people")
+    return {one["external_ids"][0]["external_id"]: one for one in found if one["external_ids"]}
+
+
+async def read(actor: Actor, connector: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = (await actor.get(f"{CONNECTORS}/{connector['id']}")).json()
+    return found

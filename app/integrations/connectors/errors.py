@@ -40,6 +40,11 @@ class SourceTooLarge(Invalid):
     title = "The source has more than one run reads"
 
 
+class SourceEndsTooMany(Conflict):
+    code = "source_ends_too_many"
+    title = "The source ends more employments at once than a run believes"
+
+
 class SourceAddressRefused(Invalid):
     code = "source_address_refused"
     title = "The service does not send requests to the address of the source"

@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import JSON, DateTime, ForeignKeyConstraint, Index, LargeBinary
+from sqlalchemy import JSON, DateTime, ForeignKeyConstraint, Index, LargeBinary, false
 from sqlmodel import Field, SQLModel
 
 from app.db.base import Record, Versioned, choice
@@ -97,6 +97,7 @@ class ConnectorRun(Record, table=True):
 
     Attributes:
         whole: it reads everything, and not only what changed since the last run.
+        force: it believes that many people left at once.
         watermark: the connector's after the run; None: the run has not succeeded, or was a dry run.
         errors: the first faults of single people: ``external_id``, ``code`` and ``message``.
     """
@@ -111,5 +112,6 @@ class ConnectorRun(Record, table=True):
     connector_id: UUID
     dry_run: bool
     whole: bool
+    force: bool = Field(default=False, sa_column_kwargs={"server_default": false()})
     watermark: datetime | None = Field(default=None, sa_type=DateTime(timezone=True))
     errors: list[dict[str, Any]] = Field(default_factory=list, sa_type=JSON)

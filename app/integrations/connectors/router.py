@@ -107,7 +107,8 @@ async def start_connector_run(context: ContextDep, connector_id: UUID, body: Con
     Use it to try a new connector with `dry_run`, to take over a change at once, or with `whole` to read everything
     again after organizations were linked. The run is a job under the same id: `GET /v1/jobs/{job_id}` follows it. It
     reads everything before it changes anything. People are added, updated and moved; a person leaves only where the
-    system says so, and nobody is deleted. The answer is 409 if the connector is disabled or a run of it has not ended.
+    system says so, and nobody is deleted. A run in which more than a tenth of the people would leave fails, unless it
+    was started with `force`. The answer is 409 if the connector is disabled or a run of it has not ended.
     """
     return await write_and_read(context, queries.get_run, service.start, PULL_PEOPLE, connector_id, body)
 

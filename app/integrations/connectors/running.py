@@ -14,7 +14,8 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import Text, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col, select
 
 from app.access.policy import may
@@ -24,13 +25,20 @@ from app.errors import NotFound
 from app.integrations.connectors.applying import Applying
 from app.integrations.connectors.disabling import disable
 from app.integrations.connectors.drivers import DRIVERS
-from app.integrations.connectors.errors import ConnectorIsDisabled, ConnectorRightsLost, SourceRefusedSecret
+from app.integrations.connectors.errors import (
+    ConnectorIsDisabled,
+    ConnectorRightsLost,
+    SourceEndsTooMany,
+    SourceRefusedSecret,
+)
 from app.integrations.connectors.models import Connector, ConnectorDisabledReason, ConnectorRun, ConnectorState
 from app.integrations.connectors.reading import Pulled, read_all
 from app.integrations.connectors.service import CONNECTOR_ID
 from app.integrations.connectors.source_client import SourceClient, SourceUnavailable
 from app.integrations.creators import load_creator
+from app.integrations.roster.import_service import MOST_LEAVERS
 from app.jobs.kinds import Again, Kind, RunningJob
+from app.people.models import EmploymentStatus
 from app.tree.models import OrganizationPlace
 
 #: Changes of the source that became visible later than others of the same moment are read again for so long.
@@ -39,6 +47,17 @@ _JITTER_SECONDS: Final = 30.0
 _OPERATION: Final = "startConnectorRun"
 _COUNTED: Final = ("created", "changed", "left", "unchanged", "ignored")
 
+#: So many people may leave in one run whatever share they are.
+FEW_LEAVERS: Final = 2
+_COUNT_ACTIVE = Read(
+    text(
+        """
+        select count(*) as active, count(*) filter (where x.external_id = any (:ids)) as leaving
+        from person_external_ids x join people p on p.tenant_id = x.tenant_id and p.id = x.person_id
+        where x.tenant_id = :tenant_id and x.source = :source and p.active
+        """
+    ).bindparams(bindparam("ids", type_=ARRAY(Text())))
+)
 _FINISH = Read(
     text(
         """
@@ -59,6 +78,7 @@ class _Run:
     watermark: datetime | None
     dry_run: bool
     whole: bool
+    force: bool
 
 
 async def pull_people(job: RunningJob) -> Mapping[str, int]:
@@ -69,6 +89,7 @@ async def pull_people(job: RunningJob) -> Mapping[str, int]:
         SourceRefusedSecret, SourceDenied, SourceFaulty, SourceTooLarge, SourceAddressRefused: see `SourceClient`.
         ConnectorIsDisabled: it was disabled since the run was enqueued.
         ConnectorRightsLost: its creator may no longer have it.
+        SourceEndsTooMany: more people would leave than a run believes that is not forced.
         NotFound: it was deleted.
     """
     run = await _load(job)
@@ -81,6 +102,8 @@ async def pull_people(job: RunningJob) -> Mapping[str, int]:
         async with job.transaction() as tx:
             await disable(tx, run.connector.id, ConnectorDisabledReason.SECRET_REFUSED)
         raise
+    if not (run.force or run.dry_run):
+        await _check_leavers(job, run, pulled)
     counts = await _write(job, run, pulled)
     await _finish(job, run, pulled)
     for fault in pulled.errors:
@@ -96,7 +119,7 @@ async def _load(job: RunningJob) -> _Run:
         if state is None or run is None:
             raise NotFound
         tx.session.expunge_all()
-        return _Run(connector, state.secret.decode(), state.watermark, run.dry_run, run.whole)
+        return _Run(connector, state.secret.decode(), state.watermark, run.dry_run, run.whole, run.force)
 
 
 @asynccontextmanager
@@ -157,6 +180,20 @@ async def _read(job: RunningJob, run: _Run) -> Pulled:
         return await read_all(driver.open(settings), client, since, job.report_progress)
     finally:
         await outgoing.close()
+
+
+async def _check_leavers(job: RunningJob, run: _Run, pulled: Pulled) -> None:
+    """Refuse a source that ends many employments at once: a fault of it would take access from everybody."""
+    leaving = [key for key, person in pulled.people.items() if person.status is EmploymentStatus.LEFT]
+    if len(leaving) <= FEW_LEAVERS:
+        return
+    async with _as_creator(job) as (tx, _):
+        row = await tx.fetch_one(_COUNT_ACTIVE, tenant_id=tx.tenant_id, source=run.connector.source, ids=leaving)
+    if row is not None and row["leaving"] > max(FEW_LEAVERS, row["active"] * MOST_LEAVERS):
+        raise SourceEndsTooMany(
+            f"Nothing was changed: {row['leaving']} of {row['active']} active people would leave. If that is right, "
+            "start a run with `force`."
+        )
 
 
 async def _write(job: RunningJob, run: _Run, pulled: Pulled) -> dict[str, int]:

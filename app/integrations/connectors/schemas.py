@@ -48,6 +48,7 @@ _RUN: dict[str, Any] = {
     "connector_id": _CONNECTOR["id"],
     "dry_run": False,
     "whole": False,
+    "force": False,
     "state": "done",
     "attempt": 1,
     "counts": {
@@ -158,6 +159,11 @@ class ConnectorRunCreate(Body):
     whole: StrictBool = Field(
         default=False, description="Read everything, and not only what changed since the last run."
     )
+    force: StrictBool = Field(
+        default=False,
+        description="Believe a system that ends three employments or more which are over a tenth of those known from "
+        "it. Otherwise such a run fails with `source_ends_too_many` and changes nothing.",
+    )
 
 
 class ConnectorRunError(ResponseModel):
@@ -181,6 +187,8 @@ class ConnectorRunRead(Resource):
     """Whether it changes nothing."""
     whole: bool
     """Whether it reads everything, and not only what changed."""
+    force: bool
+    """Whether it believes that many people left at once."""
     state: JobState = Field(
         description="`waiting`: not begun, or to be attempted again. `running`. `done`: it has finished, perhaps with "
         "errors of single people. `failed`: it has stopped for good, see `failure`. `canceled`."

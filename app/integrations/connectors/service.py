@@ -179,6 +179,7 @@ async def enqueue_run(tx: Tx, kind: Kind, connector: Connector, body: ConnectorR
         connector_id=connector.id,
         dry_run=body.dry_run,
         whole=body.whole,
+        force=body.force,
         errors=[],
     )
     record_event(
