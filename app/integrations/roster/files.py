@@ -118,7 +118,7 @@ class RosterFile:
         places = {field: names.index(name) for field, name in wanted.items() if name in names}
         lacking = sorted((self._required | columns.keys()) - places.keys())
         if lacking:
-            raise UnreadableFile(f"No header of the file names: {', '.join(lacking)}. Name it with --column.")
+            raise UnreadableFile(f"No header of the file names: {', '.join(lacking)}. Name the columns that do.")
         return places
 
     def rows(self) -> Iterator[Cells]:

@@ -179,12 +179,14 @@ async def load_source(tx: Tx, source: str) -> RosterSource:
 
 def _check_plausible(rows: int, before: int, known: int, leaving: int) -> None:
     if rows == 0:
-        raise Suspicious("Nothing was imported: the file has no rows. If that is right, use --force.")
+        raise Suspicious("Nothing was imported: the file has no rows. If that is right, force the import.")
     if before and rows * 2 <= before:
-        raise Suspicious(f"Nothing was imported: {rows} rows, {before} the last time. If that is right, use --force.")
+        raise Suspicious(
+            f"Nothing was imported: {rows} rows, {before} the last time. If that is right, force the import."
+        )
     if leaving > known * MOST_LEAVERS:
         raise Suspicious(
-            f"Nothing was imported: {leaving} of {known} active people would leave. If that is right, use --force."
+            f"Nothing was imported: {leaving} of {known} active people would leave. If that is right, force the import."
         )
 
 

@@ -130,9 +130,9 @@ async def _place(tx: Tx, staged: Staged, plan: Plan, top_id: UUID, *, is_whole: 
 
 def _check_plausible(rows: int, known: int, leaving: int) -> None:
     if rows == 0:
-        raise Suspicious("Nothing was imported: the file has no rows. If that is right, use --force.")
+        raise Suspicious("Nothing was imported: the file has no rows. If that is right, force the import.")
     if leaving > known * MOST_ARCHIVED:
         raise Suspicious(
             f"Nothing was imported: {leaving} of {known} active organizations would be archived. "
-            "If that is right, use --force."
+            "If that is right, force the import."
         )

@@ -244,7 +244,8 @@ class WebhookDeliveryRead(Addressable):
     duration_ms: int
     """How long the attempt took, in milliseconds."""
     next_attempt_at: datetime | None = Field(
-        description="When the event is sent again, in UTC. Null: it is not, because it was delivered or given up."
+        description="When the event is sent again, in UTC; not while the webhook is disabled. Null: it is not, because "
+        "it was delivered or given up."
     )
 
 
