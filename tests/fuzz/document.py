@@ -142,14 +142,15 @@ def with_raw(body: Any, place: Place, raw: str, document: Schema) -> str:
     at = body
     for step, container, following in zip(place.steps, place.containers, [*place.containers[1:], None], strict=True):
         if isinstance(step, int) and not at:
-            at.append(sample(container["items"], document))
+            at.append(copy.deepcopy(sample(container["items"], document)))
         if following is None:
             at[step] = _RAW
         else:
             wanted = list if following.get("type") == "array" else dict
             present = at[step] if isinstance(step, int) else at.get(step)
             if not isinstance(present, wanted):
-                at[step] = sample(following, document)
+                # A sample may be an example of the document, which is the app's own.
+                at[step] = copy.deepcopy(sample(following, document))
             at = at[step]
     return json.dumps(body).replace(f'"{_RAW}"', raw)
 

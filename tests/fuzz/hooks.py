@@ -50,7 +50,14 @@ BEYOND_A_SCHEMA = {
         "ratio_parts",
         "repeated",
     ),
-    *("repeated_external_id", "repeated_field", "repeated_item", "repeated_respondent", "repeated_seat", "repeated_vote"),
+    *(
+        "repeated_external_id",
+        "repeated_field",
+        "repeated_item",
+        "repeated_respondent",
+        "repeated_seat",
+        "repeated_vote",
+    ),
     *("respondent_missing", "reversed_range", "signal_kind", "uneven_stages", "unknown_item", "unknown_respondent"),
     *(
         "repeated_practice",
