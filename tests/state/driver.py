@@ -195,6 +195,12 @@ class Driver:
         """Return why a caller is refused, or None."""
         if caller.dead is not None:
             return caller.dead
+        if caller.seat is not None:
+            assessment_id, seat_id = caller.seat
+            one = self.world.assessments.get(assessment_id)
+            seat = one.seats.get(seat_id) if one else None
+            if seat is not None and self.world.has_left(seat.person_id):
+                return "seat_holder_left"
         expired = caller.expires_at is not None and caller.expires_at <= self.world.now
         return "key_expired" if expired else None
 
@@ -206,6 +212,9 @@ class Driver:
         """
         self.world.now += timedelta(seconds=1)
         self.around.clock.now = self.world.now
+        if caller.seat is not None:
+            # Its person may have left or come back since the app looked the token up.
+            self.forget()
         ask = Ask(caller, f"s{self.number()}", request.if_match, request.must_not_exist, dry_run, key)
         kept = self._kept(ask)
         changes_nothing = dry_run or kept is not None

@@ -75,6 +75,8 @@ def patch_seat(world: World, ask: Ask, id_: str, seat_id: str, changes: dict[str
     if changes.get("channel") == "paper":
         seat.code = None
         _end_claim(world, one, seat)
+    elif "person_id" in changes and world.has_left(seat.person_id):
+        _end_access(world, ask, one, seat)
     if kind == "respondent" != was:
         seat.first_round = one.revealed_round + 1
     if seat.change(world, changes):
@@ -110,6 +112,8 @@ def invite_again(world: World, ask: Ask, id_: str, seat_id: str) -> Rule:
         raise Refused(409, "seat_withdrawn")
     if seat.channel == "paper":
         raise Refused(409, "paper_seat")
+    if world.has_left(seat.person_id):
+        raise Refused(409, "seat_person_left")
     answer = yield 201
     event = "re_invited" if seat.history else "invited"
     if _end_claim(world, one, seat):
@@ -127,7 +131,7 @@ def claim(world: World, ask: Ask, code: str) -> Rule:
         for seat in one.seats.values()
         if seat.code == code and seat.code_ends and seat.code_ends > world.now and one.state != "void"
     ]
-    if not found:
+    if not found or world.has_left(found[0][1].person_id):
         raise Refused(404, "invitation_not_found")
     ((one, seat),) = found
     answer = yield 201
@@ -161,14 +165,19 @@ def revoke_token(world: World, ask: Ask, id_: str, seat_id: str) -> Rule:
     one = world.require_assessment(ask.caller, id_, RUN)
     seat = world.find(one.seats, seat_id)
     yield 204
+    if _end_access(world, ask, one, seat):
+        seat.touch(world)
+    return None
+
+
+def _end_access(world: World, ask: Ask, one: Assessment, seat: Seat) -> bool:
+    """End the code and the token of a seat. Return whether it had a token."""
     had_code, seat.code = seat.code is not None, None
     had_claim = _end_claim(world, one, seat)
-    if had_claim:
-        seat.touch(world)
     if had_claim or had_code:
         seat.history.append(("token_revoked", ask.caller.id))
-        world.record(ask, "participant.token_revoked", seat_id)
-    return None
+        world.record(ask, "participant.token_revoked", seat.id)
+    return had_claim
 
 
 def _invite(world: World, ask: Ask, seat: Seat, code: str | None, event: str = "invited") -> None:

@@ -177,6 +177,10 @@ class World:
     def reads(self, caller: Caller, organization_id: str) -> bool:
         return self.may(caller, organization_id, READ)
 
+    def has_left(self, person_id: str | None) -> bool:
+        """Return whether the person of a seat has left; False where the seat names nobody."""
+        return person_id in self.people and not self.people[person_id].active
+
     def is_offered(self, caller: Caller, organization_id: str) -> bool:
         """Return whether an organization's programs are visible: below a grant, or above one."""
         return self.reads(caller, organization_id) or any(
