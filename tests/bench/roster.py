@@ -9,7 +9,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from statistics import median
@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from app.db.base import now
 from app.db.ids import uuid7
 from app.db.schema.migrate import load_models, migrate
+from app.events.models import AuditEvent, AuditValue, OutboxEvent
 from app.people.models import Person, PersonExternalId
 from app.provisioning import create_tenant
 from app.text import search_key
@@ -31,6 +32,8 @@ from tests.support.database import Urls
 from tests.support.servers import running
 
 _HEADER = "external_id,name,organization,email,employee_number,position,department,status,hired_on"
+#: What the audit trail has of a new person.
+_RECORDED = ("name", "email", "employee_number", "position", "department", "active", "on_leave", "organization_id")
 _PAUSE = 0.005
 _WAIT_SECONDS = 1_800.0
 
@@ -41,13 +44,15 @@ class Imported:
 
     Attributes:
         rows_a_second: from the first byte of the upload until the job has ended.
-        to_add_all: the same as a ratio to `add_all`.
+        to_add_all: the same as a ratio to `add_all` of the people and their external ids.
+        to_add_all_with_trail: the same as a ratio to `add_all` of all rows that an import writes for new people.
         growth_mb: how much the peak of the service grew meanwhile.
         longest_ms, median_ms: what another request took meanwhile.
     """
 
     rows_a_second: float
     to_add_all: float
+    to_add_all_with_trail: float
     growth_mb: float
     longest_ms: float
     median_ms: float
@@ -63,6 +68,7 @@ class Figures:
 
     rows: int
     add_all_rows_a_second: float
+    add_all_with_trail_rows_a_second: float
     idle_ms: float
     new: Imported
     changed: Imported
@@ -79,8 +85,14 @@ def lines(count: int, *, position: str = "Coach") -> Iterator[str]:
         )
 
 
-async def measure_add_all(engine: AsyncEngine, tenant_id: UUID, root_id: UUID, count: int) -> float:
-    """Return how many people `add_all` of one session adds in a second. They are removed again."""
+async def measure_add_all(
+    engine: AsyncEngine, tenant_id: UUID, root_id: UUID, count: int, *, with_trail: bool = False
+) -> float:
+    """Return how many people `add_all` of one session adds in a second. They are removed again.
+
+    Args:
+        with_trail: add the events, the audit rows and their values too, as an import does.
+    """
     began = time.perf_counter()
     async with AsyncSession(engine) as session:
         people = [_person(tenant_id, root_id, number) for number in range(count)]
@@ -92,9 +104,45 @@ async def measure_add_all(engine: AsyncEngine, tenant_id: UUID, root_id: UUID, c
         await session.flush()
         session.add_all(ids)
         await session.flush()
+        if with_trail:
+            await _add_trail(session, people)
         took = time.perf_counter() - began
         await session.rollback()
     return count / took
+
+
+async def _add_trail(session: AsyncSession, people: Sequence[Person]) -> None:
+    """Add what an import records of new people: a row of the audit trail, its values and an event for each."""
+    events, audited, values = [], [], []
+    for person in people:
+        about: dict[str, Any] = {"tenant_id": person.tenant_id, "subject_id": person.id, "subject_type": "person"}
+        about |= {"organization_id": person.organization_id, "request_id": "bench"}
+        fields = {name: getattr(person, name) for name in _RECORDED}
+        row = AuditEvent(
+            **about,
+            id=uuid7(),
+            actor_kind="key",
+            action="person.created",
+            outcome="done",
+            changes=[{"field": name, "after": str(uuid7())} for name in fields],
+        )
+        audited.append(row)
+        events.append(OutboxEvent(**about, id=uuid7(), created_at=now(), type="person.created"))
+        values += [
+            AuditValue(
+                tenant_id=person.tenant_id,
+                id=uuid7(),
+                created_at=now(),
+                audit_event_id=row.id,
+                person_id=person.id,
+                salt=bytes(16),
+                value=json.dumps(value, default=str),
+            )
+            for value in fields.values()
+        ]
+    for rows in (events, audited, values):
+        session.add_all(rows)
+        await session.flush()
 
 
 def _person(tenant_id: UUID, root_id: UUID, number: int) -> Person:
@@ -175,7 +223,9 @@ async def measure(urls: Urls, count: int) -> Figures:
     owner = create_async_engine("postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(urls.owner))
     tenant, root, key = await create_tenant(owner, slug=f"bench-{uuid7().hex[-12:]}", name="Bench")
     settings = {"FA_DATABASE_URL": urls.service, **({"FA_OWNER_DATABASE_URL": urls.owner} if urls.separate else {})}
-    rate = await measure_add_all(owner, tenant.id, root.id, count)
+    plain, with_trail = [
+        await measure_add_all(owner, tenant.id, root.id, count, with_trail=trail) for trail in (False, True)
+    ]
     await owner.dispose()
     first, second = ["".join(lines(count, position=position)).encode() for position in ("Coach", "Lead")]
     with service(**settings) as server:
@@ -188,8 +238,15 @@ async def measure(urls: Urls, count: int) -> Figures:
             async with asking(client) as taken:
                 await asyncio.sleep(1)
             found = [await measure_import(server, client, content) for content in (first, second, second)]
-    made = [Imported(**one, to_add_all=one["rows_a_second"] / rate) for one in found]
-    return Figures(count, rate, max(taken), *made)
+    made = [
+        Imported(
+            **one,
+            to_add_all=one["rows_a_second"] / plain,
+            to_add_all_with_trail=one["rows_a_second"] / with_trail,
+        )
+        for one in found
+    ]
+    return Figures(count, plain, with_trail, max(taken), *made)
 
 
 def main() -> None:
