@@ -58,7 +58,8 @@ BEYOND_A_SCHEMA = {
         "repeated_seat",
         "repeated_vote",
     ),
-    *("respondent_missing", "reversed_range", "signal_kind", "uneven_stages", "unknown_item", "unknown_respondent"),
+    *("respondent_missing", "reversed_range", "signal_kind", "uneven_stages", "unknown_field", "unknown_item"),
+    "unknown_respondent",
     *(
         "repeated_practice",
         "unknown_metric",
