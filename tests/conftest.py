@@ -103,6 +103,14 @@ async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+@pytest.fixture
+async def database(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
+    """The database, as its owner sees it."""
+    connection = await asyncpg.connect(urls.owner)
+    yield connection
+    await connection.close()
+
+
 @pytest.fixture(scope="session")
 async def owner(urls: Urls) -> AsyncIterator[AsyncEngine]:
     """The owner's engine, as the command line has it."""

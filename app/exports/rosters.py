@@ -11,35 +11,25 @@ from uuid import UUID
 
 import msgspec
 from pydantic import BaseModel
-from sqlalchemy import Text, Uuid, and_, any_, bindparam, func, select
+from sqlalchemy import Text, Uuid, and_, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
 from app.access.policy import allowed_below
 from app.db.statement import Read, Reader
+from app.exports.names import ORGANIZATION_NAME
 from app.people.models import EmploymentStatus, Person, PersonExternalId
 from app.principal import Principal
-from app.tree.models import Organization, OrganizationExternalId, OrganizationPlace
+from app.tree.models import Organization, OrganizationPlace
 from app.tree.paths import below_any
 
 _TENANT = bindparam("tenant_id", type_=Uuid())
 _SOURCE = bindparam("source", type_=Text())
 _OF_IDS = any_(bindparam("ids", type_=ARRAY(Uuid())))
-# An organization without an external id of the source is named by its name, as an import finds it too.
 _ORGANIZATIONS = Read(
     select(
         col(Organization.id),
-        func.coalesce(
-            select(func.min(col(OrganizationExternalId.external_id)))
-            .where(
-                col(OrganizationExternalId.tenant_id) == col(Organization.tenant_id),
-                col(OrganizationExternalId.organization_id) == col(Organization.id),
-                col(OrganizationExternalId.source) == _SOURCE,
-            )
-            .correlate(Organization)
-            .scalar_subquery(),
-            col(Organization.name),
-        ).label("shown"),
+        ORGANIZATION_NAME,
     ).where(col(Organization.tenant_id) == _TENANT, col(Organization.id) == _OF_IDS)
 )
 # External ids are details, which only those see who may change the person.

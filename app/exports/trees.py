@@ -10,32 +10,23 @@ from uuid import UUID
 
 import msgspec
 from pydantic import BaseModel
-from sqlalchemy import Text, Uuid, and_, any_, bindparam, func, select
+from sqlalchemy import Uuid, and_, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
 from app.access.policy import allowed_below
 from app.db.statement import Read, Reader
+from app.exports.names import ORGANIZATION_NAME
 from app.organizations.schemas import OrganizationStatus
 from app.principal import Principal
-from app.tree.models import Organization, OrganizationExternalId, OrganizationKind, OrganizationPlace
+from app.tree.models import Organization, OrganizationKind, OrganizationPlace
 from app.tree.paths import below_any
 
-# A parent without an external id of the source is named by its name, as an import finds it too. None is the root.
+# In a file an organization without a parent is below the root, so the root is no parent.
 _PARENTS: Final = Read(
     select(
         col(Organization.id),
-        func.coalesce(
-            select(func.min(col(OrganizationExternalId.external_id)))
-            .where(
-                col(OrganizationExternalId.tenant_id) == col(Organization.tenant_id),
-                col(OrganizationExternalId.organization_id) == col(Organization.id),
-                col(OrganizationExternalId.source) == bindparam("source", type_=Text()),
-            )
-            .correlate(Organization)
-            .scalar_subquery(),
-            col(Organization.name),
-        ).label("shown"),
+        ORGANIZATION_NAME,
     )
     .join(
         OrganizationPlace,

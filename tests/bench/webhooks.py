@@ -9,7 +9,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from itertools import count
 from statistics import median, quantiles
@@ -112,10 +112,13 @@ async def measure_delivery(client: _Client, receiver: Receiver, number: int) -> 
         await writer.drain()
         writer.close()
 
+    def has(person_id: str) -> Callable[[Receiver], bool]:
+        return lambda _receiver: person_id in arrived
+
     receiver.answers = [note]
     for _ in range(number):
         person_id, answered = await client.add_person()
-        await receiver.until(lambda _, person_id=person_id: person_id in arrived)  # type: ignore[misc]
+        await receiver.until(has(person_id))
         waits.append(max(0.0, arrived[person_id] - answered))
     receiver.answers = [answers]
     return _summarize(waits)

@@ -12,6 +12,7 @@ from app.db.engine import Database, open_database
 from app.settings import Settings
 from tests.support.database import Urls
 from tests.support.gate import Gate
+from tests.support.waiting import until
 
 #: Behind a pooler the login role carries these settings.
 pytestmark = pytest.mark.without_pooler
@@ -38,9 +39,7 @@ async def until_free(urls: Urls) -> None:
     """Wait until nobody holds the lock."""
     connection = await asyncpg.connect(urls.owner)
     try:
-        async with asyncio.timeout(300):
-            while not await connection.fetchval(FREE):  # noqa: ASYNC110  # the server has no event for it
-                await asyncio.sleep(0.1)
+        await until(lambda: connection.fetchval(FREE), pause=0.1)
     finally:
         await connection.close()
 

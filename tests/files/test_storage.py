@@ -15,8 +15,9 @@ from app.files.errors import FileGone, FileTooLarge
 from app.files.storage import CHUNK_BYTES, FileInfo, find_file, read_file, write_file
 from app.jobs.context import WorkContext
 from tests.support.actors import Tenancy
-from tests.support.jobs import WAIT_SECONDS, work_of
+from tests.support.jobs import work_of
 from tests.support.people import add_person
+from tests.support.waiting import WAIT_SECONDS
 
 PARTS = [b"first," * 100_000, b"", b"second", b"x" * CHUNK_BYTES]
 

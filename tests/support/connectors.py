@@ -15,6 +15,7 @@ from app.integrations.connectors import source_client
 from app.integrations.connectors.running import PULL_PEOPLE
 from tests.support.actors import Actor, Tenancy
 from tests.support.jobs import working
+from tests.support.waiting import until
 
 CONNECTORS = "/v1/connectors"
 SECRET = "key-of-a-test"  # opens a local server only
@@ -174,12 +175,11 @@ async def until_finished(actor: Actor, connector: Mapping[str, Any]) -> dict[str
 
 
 async def _until(actor: Actor, connector: Mapping[str, Any], fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    async with asyncio.timeout(300):
-        while True:
-            last: dict[str, Any] = (await actor.items(f"{CONNECTORS}/{connector['id']}/runs"))[0]
-            if last["finished_at"] or fits(last):
-                return last
-            await asyncio.sleep(0.05)
+    async def last_run() -> dict[str, Any]:
+        last: dict[str, Any] = (await actor.items(f"{CONNECTORS}/{connector['id']}/runs"))[0]
+        return last
+
+    return await until(last_run, lambda last: bool(last["finished_at"]) or fits(last), pause=0.05)
 
 
 async def people(actor: Actor) -> dict[str, dict[str, Any]]:

@@ -11,6 +11,8 @@ from uuid import uuid4
 
 import asyncpg
 
+from tests.support.waiting import until
+
 if TYPE_CHECKING:
     from tests.support.actors import Tenancy
 
@@ -58,8 +60,7 @@ def server_urls(given: str) -> Iterator[Urls]:
 async def await_waiter(holder: asyncpg.Connection) -> None:
     """Wait until another transaction waits for a lock that a connection holds."""
     waiting = "select true from pg_locks where not granted and pg_backend_pid() = any(pg_blocking_pids(pid))"
-    while not await holder.fetchval(waiting):  # noqa: ASYNC110  # the server has no event for it
-        await asyncio.sleep(0.02)
+    await until(lambda: holder.fetchval(waiting))
 
 
 @asynccontextmanager

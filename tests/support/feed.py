@@ -1,11 +1,11 @@
 """Following the event feed."""
 
-import asyncio
 from typing import Any
 
 import httpx
 
 from tests.support.actors import Actor, Tenancy
+from tests.support.waiting import until
 
 EVENTS = "/v1/events"
 
@@ -57,6 +57,9 @@ def types(events: list[dict[str, Any]]) -> list[str]:
 async def until_waiting(tenancy: Tenancy) -> None:
     """Wait until a request waits for the tenant's feed."""
     feeds = tenancy.app.state.app_state.feeds
-    async with asyncio.timeout(300):
-        while not feeds.count(tenancy.tenant_id):  # noqa: ASYNC110  # the watch has no event for it
-            await asyncio.sleep(0.01)
+
+    async def count() -> int:
+        waiting: int = feeds.count(tenancy.tenant_id)
+        return waiting
+
+    await until(count)

@@ -1,12 +1,11 @@
 """Uploading files to be imported, and waiting for their jobs."""
 
-import asyncio
 from typing import Any
 
 import httpx
 
 from tests.support.actors import Actor
-from tests.support.jobs import WAIT_SECONDS
+from tests.support.waiting import until
 
 PATH = "/v1/roster-imports"
 
@@ -20,9 +19,9 @@ async def finished(actor: Actor, answer: httpx.Response) -> dict[str, Any]:
     """Return the job of an upload when it has finished."""
     assert answer.status_code == 202, answer.text
     assert answer.headers["Location"] == f"/v1/jobs/{answer.json()['id']}"
-    async with asyncio.timeout(WAIT_SECONDS):
-        while True:
-            job: dict[str, Any] = (await actor.get(answer.headers["Location"])).json()
-            if job["finished_at"] is not None:
-                return job
-            await asyncio.sleep(0.02)
+
+    async def ask() -> dict[str, Any]:
+        job: dict[str, Any] = (await actor.get(answer.headers["Location"])).json()
+        return job
+
+    return await until(ask, lambda job: job["finished_at"] is not None)

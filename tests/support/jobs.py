@@ -15,9 +15,9 @@ from app.jobs.enqueue import enqueue
 from app.jobs.kinds import Kind, RunningJob
 from app.jobs.periodic import PeriodicTask
 from app.jobs.worker import Worker
+from tests.support import waiting
 from tests.support.actors import Tenancy
 
-WAIT_SECONDS = 300.0
 Run = Callable[[RunningJob], Awaitable[Mapping[str, int] | None]]
 
 
@@ -69,10 +69,7 @@ async def jobs_of(owner: AsyncEngine, kind: Kind) -> list[Any]:
 
 async def until(owner: AsyncEngine, kind: Kind, fits: Callable[[list[Any]], bool]) -> list[Any]:
     """Wait until the stored jobs of a kind fit. Return them."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        while not fits(jobs := await jobs_of(owner, kind)):  # noqa: ASYNC110  # the database has no event for it
-            await asyncio.sleep(0.02)
-    return jobs
+    return await waiting.until(lambda: jobs_of(owner, kind), fits)
 
 
 async def until_finished(owner: AsyncEngine, kind: Kind) -> list[Any]:

@@ -15,7 +15,6 @@ from app.main import create_app
 from app.settings import Settings
 from tests.support.actors import Actor, Tenancy
 from tests.support.answers import refused
-from tests.support.database import Urls
 from tests.support.team import Team, new_team
 
 CLAIM = "/v1/seats/claim"
@@ -40,14 +39,6 @@ async def stranger(app: FastAPI, request: pytest.FixtureRequest) -> AsyncIterato
     transport = httpx.ASGITransport(app=app, client=(f"2001:db8:{number:x}::1", 5000))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
-
-
-@pytest.fixture
-async def database(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
-    """The database, as its owner sees it."""
-    connection = await asyncpg.connect(urls.owner)
-    yield connection
-    await connection.close()
 
 
 def wrong(code: str) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -11,19 +11,10 @@ import pytest
 
 from tests.support.actors import Tenancy
 from tests.support.answers import outcome
-from tests.support.database import Urls
 from tests.support.team import PRACTICES, Team, new_team
 
 ROUNDS = 25
 SEED = 20261005
-
-
-@pytest.fixture
-async def database(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
-    """The database, as its owner sees it."""
-    connection = await asyncpg.connect(urls.owner)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

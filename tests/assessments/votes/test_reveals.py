@@ -1,23 +1,12 @@
 """What a reveal shows and to whom: the votes it counted, once, and never the difference of one ballot."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
-import pytest
 
 from tests.support.actors import Actor, Tenancy
-from tests.support.database import Urls
 from tests.support.team import PRACTICES, Team, new_team
-
-
-@pytest.fixture
-async def database(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
-    """The database, as its owner sees it."""
-    connection = await asyncpg.connect(urls.owner)
-    yield connection
-    await connection.close()
 
 
 async def seated(tenancy: Tenancy, *labels: str) -> Team:

@@ -3,22 +3,12 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
 from app.integrations.roster.import_job import IMPORT_ROSTER
 from tests.support.actors import Tenancy
-from tests.support.database import Urls
 from tests.support.jobs import working
 from tests.support.trees import TreeImporter
-
-
-@pytest.fixture
-async def database(urls: Urls) -> AsyncIterator[asyncpg.Connection]:
-    """The database, as its owner sees it."""
-    connection = await asyncpg.connect(urls.owner)
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import pytest
 from sqlalchemy import text
 
@@ -22,6 +23,8 @@ from tests.support.actors import Actor, Tenancy
 from tests.support.audit import changed, trail
 from tests.support.feed import end_of, read_all, seal
 from tests.support.people import add_person
+from tests.support.trees import ignore
+from tests.support.waiting import until
 
 WAITING = "select true from pg_locks where not granted"
 HEADER = "external_id,name,organization,email,position,manager,status,hired_on,left_on"
@@ -36,10 +39,6 @@ FIRST = f"""{HEADER}
 async def site(tenancy: Tenancy) -> dict[str, Any]:
     """An organization with an external id and a name."""
     return await tenancy.organization(name="North  Coünty", external_ids=[{"source": "hr", "external_id": "N"}])
-
-
-async def ignore(_report: ImportReport) -> None:
-    """Do without the progress."""
 
 
 class Importer:
@@ -282,7 +281,7 @@ async def test_two_rows_of_one_merged_person_are_reported(admin: Actor, importer
 
 @pytest.mark.usefixtures("site")
 async def test_people_of_a_roster_change_only_after_its_import(
-    tenancy: Tenancy, admin: Actor, importer: Importer
+    tenancy: Tenancy, admin: Actor, importer: Importer, database: asyncpg.Connection
 ) -> None:
     """Or an import could write over what was erased or merged since it was read."""
     await importer(many(1))
@@ -290,10 +289,7 @@ async def test_people_of_a_roster_change_only_after_its_import(
     async with operators_transaction(tenancy.owner, tenancy.tenant_id) as tx:
         await stage(tx, RosterFile(importer.path, {}), "hr", segment(UUID(tenancy.root_id)))
         erasing = asyncio.create_task(admin.post(f"{path}/erasure"))
-        async with tenancy.owner.connect() as connection, asyncio.timeout(300):
-            while not await connection.scalar(text(WAITING)):
-                await asyncio.sleep(0.02)
-                await connection.rollback()
+        await until(lambda: database.fetchval(WAITING))
     assert (await erasing).status_code == 200
 
 

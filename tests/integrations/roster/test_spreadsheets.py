@@ -1,7 +1,6 @@
 """Workbooks as rosters: read by a bounded process, and refused where they are not what they say."""
 
 import datetime
-import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -14,6 +13,7 @@ from app.integrations.roster import sheet_process
 from app.integrations.roster.files import RosterFile, UnreadableFile
 from app.integrations.roster.sheet_process import Status, convert
 from app.integrations.roster.spreadsheets import as_csv
+from tests.support.tools import run
 
 HEADER = ["external_id", "name", "organization", "hired_on", "employee_number"]
 ODS_CONTENT = """<?xml version="1.0" encoding="UTF-8"?>
@@ -139,7 +139,7 @@ def test_what_is_written_of_a_workbook_is_bounded(tmp_path: Path) -> None:
     """A text that many cells share would fill the disk."""
     rows = f'<table:table-row table:number-rows-repeated="100">{CELL.format("", "x" * 20_000)}</table:table-row>'
     path, target = write_ods(tmp_path / "roster.ods", [HEADER[:3]], more=rows), tmp_path / "sheet.csv"
-    ended = subprocess.run([sys.executable, "-c", BOUNDED, str(path), str(target)], check=False, timeout=300)  # noqa: S603
+    ended = run([sys.executable, "-c", BOUNDED, path, target])
     assert (ended.returncode, target.stat().st_size) == (Status.TOO_LARGE, 1_000_000)
 
 

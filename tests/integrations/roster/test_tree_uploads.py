@@ -1,6 +1,5 @@
 """Files of organizations over the API: the rights of the caller, the organization that a file is about, faults."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,8 @@ from tests.support.actors import Actor, Tenancy
 from tests.support.answers import outcome
 from tests.support.audit import trail
 from tests.support.imports import PATH, finished, upload
-from tests.support.jobs import WAIT_SECONDS, working
+from tests.support.jobs import working
+from tests.support.waiting import until
 
 HEADER = "external_id,name,kind,parent\n"
 TREE = HEADER + "c1,North County,county,r1\nr1,North,region,\n"
@@ -29,12 +29,12 @@ async def send(actor: Actor, content: Any, **params: Any) -> dict[str, Any]:
 
 async def failing(actor: Actor, answer: httpx.Response) -> dict[str, Any]:
     """Return what stopped the first attempt at an import."""
-    async with asyncio.timeout(WAIT_SECONDS):
-        while True:
-            failure: dict[str, Any] | None = (await actor.get(answer.headers["Location"])).json()["failure"]
-            if failure is not None:
-                return failure
-            await asyncio.sleep(0.05)
+
+    async def ask() -> dict[str, Any]:
+        failure: dict[str, Any] = (await actor.get(answer.headers["Location"])).json()["failure"]
+        return failure
+
+    return await until(ask, pause=0.05)
 
 
 async def names_of(admin: Actor) -> dict[str, str]:
